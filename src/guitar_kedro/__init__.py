@@ -1,0 +1,14 @@
+"""Image classification on folders of photos: a Kedro project around a fastai recipe."""
+
+import warnings
+
+__version__ = "0.1.0"
+
+# Warnings that ask nothing of a user of this project, each by its exact words.
+for _message in (
+    r"register_new_resolver\(\) is deprecated",  # Kedro calls it, in omegaconf 2.4
+    r"One or more dataset names contain '\.'",  # train.<stage>.<phase>_checkpoint: evaluation names what training made
+    r"`torch.jit.script` is deprecated",  # fastai calls it
+    r"The 'mode.chained_assignment' option is deprecated",  # fastai sets it
+):
+    warnings.filterwarnings("ignore", message=_message)

@@ -1,0 +1,39 @@
+"""The project's own commands: ``kedro run``, with a user's mistakes told in one line."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from typing import Any
+
+import click
+from kedro.framework.cli.project import run as kedro_run
+
+from guitar_kedro.errors import user_error_behind
+
+
+@click.group(name="guitar-kedro")
+def cli() -> None:
+    """Commands of this project."""
+
+
+def _run(**options: Any) -> Any:
+    # both spellings work; Kedro warns of the older one, which asks nothing of the user
+    if options["pipeline"] and not options["pipelines"]:
+        options["pipelines"], options["pipeline"] = [options["pipeline"]], None
+    # Kedro's advice on how to go on forgets --env and --params, and would mix pictures
+    logging.getLogger("kedro.runner.sequential_runner").addFilter(lambda record: record.levelno < logging.WARNING)
+    try:
+        return kedro_run.callback(**options)
+    except KeyboardInterrupt:
+        raise click.ClickException("Stopped. Whatever was finished is kept; the same command starts again.") from None
+    except Exception as error:
+        mistake = user_error_behind(error)
+        if mistake is None:
+            raise
+        raise click.ClickException(str(mistake)) from None
+
+
+run = copy.copy(kedro_run)
+run.callback = _run
+cli.add_command(run)

@@ -1,0 +1,101 @@
+"""Configuration: the chosen env decides the stages, and a misspelt runtime parameter is refused."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any, ClassVar
+
+from kedro.config import OmegaConfigLoader
+from omegaconf import OmegaConf
+
+from guitar_kedro.errors import UserError
+
+REGISTRY = "guitar_kedro.pipeline_registry"
+# ${runtime_params:NAME, default} in a configuration file, and ${workspace_name:default}, which reads `name`
+_RUNTIME_PARAMETER = re.compile(r"\$\{runtime_params:\s*(\w+)")
+_WORKSPACE_PARAMETER = "${workspace_name:"
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+class StagesConfigLoader(OmegaConfigLoader):
+    """The project's config loader.
+
+    The stages of the training pipeline are parameters, so pipelines depend on the env. Kedro reads the pipeline
+    registry without telling it the env; this loader, which is made once for each session, is where the registry
+    looks (``current``), and it makes Kedro read the registry anew.
+    """
+
+    current: ClassVar[StagesConfigLoader | None] = None
+
+    def __init__(
+        self,
+        conf_source: str | Path,
+        env: str | None = None,
+        runtime_params: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Makes the loader and the registry that goes with its env.
+
+        Args:
+            conf_source: The folder of the configuration.
+            env: The folder in it that goes over ``base``.
+            runtime_params: What ``--params`` gave.
+            **kwargs: Further arguments of ``OmegaConfigLoader``.
+
+        Raises:
+            UserError: If there is no such env, if a runtime parameter is none that its configuration knows, or if
+                ``name`` cannot name a folder.
+        """
+        from kedro.framework.project import pipelines
+
+        runtime_params = runtime_params or {}
+        _check_env(Path(conf_source), env)
+        # Kedro allows no runtime parameters in globals.yml, where the workspace belongs: a resolver of our own
+        OmegaConf.register_resolver(
+            "workspace_name", lambda default: _workspace_name(runtime_params, default), replace=True
+        )
+        super().__init__(conf_source, env, runtime_params, **kwargs)
+        _check_names(runtime_params, self._known_parameters())
+        StagesConfigLoader.current = self
+        pipelines.configure(REGISTRY)
+
+    def _known_parameters(self) -> set[str]:
+        folders = [Path(self.conf_source) / env for env in (self.base_env, self.env or self.default_run_env) if env]
+        texts = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.rglob("*.yml"))]
+        known = {name for text in texts for name in _RUNTIME_PARAMETER.findall(text)}
+        known |= {"name"} if any(_WORKSPACE_PARAMETER in text for text in texts) else set()
+        given = self.runtime_params
+        self.runtime_params = {}
+        try:
+            return known | set(self["parameters"])
+        finally:
+            self.runtime_params = given
+
+
+def _check_env(conf_source: Path, env: str | None) -> None:
+    if env and conf_source.is_dir() and not (conf_source / env).is_dir():
+        envs = sorted(path.name for path in conf_source.iterdir() if path.is_dir())
+        raise UserError(f"--env={env}: there is no such environment; choose one of {', '.join(envs)}.")
+
+
+def _workspace_name(runtime_params: dict[str, Any], default: str) -> str:
+    name = str(runtime_params.get("name", default))
+    if not _SAFE_NAME.fullmatch(name):
+        raise UserError(
+            f"--params=name={name}: a workspace names a folder, so use letters, digits, '-' and '_' only, "
+            "for example --params=name=pets."
+        )
+    return name
+
+
+def _check_names(given: dict[str, Any], known: set[str]) -> None:
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise UserError(
+                f"--params={name}=...: no such parameter in this environment.{hint} "
+                f"It knows {', '.join(sorted(known))}."
+            )

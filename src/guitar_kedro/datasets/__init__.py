@@ -1,0 +1,14 @@
+"""How each artifact lies on disk, is versioned, and is shown in kedro-viz."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    submod_attrs={
+        "checkpoints": ["CheckpointDataset", "LearnerDataset"],
+        "images": ["DrawnImagesDataset", "EarlierImagesDataset", "PhotosDataset", "PreparedImagesDataset"],
+        "pretrained": ["PretrainedWeightsDataset"],
+        "reports": ["FigureDataset", "MetricsDataset"],
+        "tables": ["CurationDataset", "TableDataset"],
+    },
+)

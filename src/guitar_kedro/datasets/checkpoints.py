@@ -1,0 +1,66 @@
+"""Checkpoints, as they are and as fastai Learners."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractVersionedDataset, Version
+from kedro_datasets._typing import JSONPreview
+
+from guitar_kedro.datasets.atomic import AtomicSave
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from fastai.learner import Learner
+
+
+class _CheckpointFolder(AbstractVersionedDataset):
+    """A folder with ``weights.safetensors`` and ``spec.json``."""
+
+    def __init__(self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(PurePosixPath(filepath), version)
+        self.metadata = metadata
+
+    def load(self) -> Checkpoint:
+        return Checkpoint.load(Path(self._get_load_path()))
+
+    def save(self, data: Checkpoint) -> None:
+        data.save(Path(self._get_save_path()))
+
+    def preview(self) -> JSONPreview:
+        """The spec, for kedro-viz."""
+        return JSONPreview(Checkpoint.load_spec(Path(self._get_load_path())).model_dump_json())
+
+    def _exists(self) -> bool:
+        return bool(self.list_versions()) if self._version else Path(self._filepath).exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "version": self._version}
+
+
+class CheckpointDataset(AtomicSave, _CheckpointFolder):
+    """A network's weights and spec, in a folder that is written whole or not at all."""
+
+
+class LearnerDataset(_CheckpointFolder):
+    """A checkpoint that loads as a fastai Learner, ready to predict."""
+
+    def load(self) -> Learner:
+        """Rebuilds the Learner.
+
+        Raises:
+            UserError: If the weights are not those that were saved.
+        """
+        from guitar_kedro.learning import learner_for_inference
+
+        return learner_for_inference(super().load.__wrapped__(self))
+
+    def save(self, data: Any) -> None:
+        """Refuses: a Learner comes from the checkpoint that training saved as ``model``.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError("learner is the model as fastai sees it: it is read only. Save a checkpoint as model instead.")

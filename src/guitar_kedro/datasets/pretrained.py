@@ -1,0 +1,48 @@
+"""Weights that training starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractDataset
+
+from guitar_kedro.errors import UserError
+
+if TYPE_CHECKING:
+    from guitar_kedro.learning import PretrainedWeights
+
+
+class PretrainedWeightsDataset(AbstractDataset):
+    """Where a stage finds the weights that its ``weights`` names; a file is read only when a stage asks for it."""
+
+    def __init__(self, filepath: str, url: str | None = None, metadata: dict[str, Any] | None = None) -> None:
+        """Takes note of the places.
+
+        Args:
+            filepath: The folder in which downloads are kept.
+            url: Where torchvision's weights lie; left out, it is torchvision's own address.
+            metadata: For Kedro's plugins.
+        """
+        self._folder, self._url = Path(filepath), url
+        self.metadata = metadata
+
+    def load(self) -> PretrainedWeights:
+        """Makes what a stage asks for its weights."""
+        from guitar_kedro.learning import PretrainedWeights
+
+        return PretrainedWeights(self._folder, self._url)
+
+    def save(self, data: Any) -> None:
+        """Refuses.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(f"Pretrained weights are only read; put files into {self._folder} by hand.")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._folder, "url": self._url}

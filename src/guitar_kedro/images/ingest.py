@@ -1,0 +1,117 @@
+"""Many pictures: each is read, prepared and hashed once, on all cores, in a stream."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+
+from joblib import Parallel, delayed
+
+from guitar_kedro.images.preparing import prepare
+from guitar_kedro.images.reading import Limits, UnreadableImage
+from guitar_kedro.images.sources import RawImage
+
+
+@dataclass(frozen=True)
+class PreparationOptions:
+    """How pictures are prepared.
+
+    Attributes:
+        max_side: Longest side of a prepared picture, in pixels.
+        quality: JPEG quality of those that are encoded anew, 1 to 95.
+        limits: What a file may ask of the machine.
+    """
+
+    max_side: int
+    quality: int
+    limits: Limits
+
+    @property
+    def key(self) -> str:
+        """A word that changes when any of the options does."""
+        return hashlib.sha256(repr(asdict(self)).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What became of one file.
+
+    Attributes:
+        file: Its name in the source.
+        label: Its class.
+        source: Where it was read from.
+        width: Width of the original, upright, in pixels; 0 where it could not be read.
+        height: Height, likewise.
+        prepared: Name of the prepared picture, without ``.jpg``.
+        file_hash: SHA-256 of the file.
+        pixel_hash: SHA-256 of the prepared pixels.
+        perceptual_hash: 256-bit difference hash, in hexadecimal.
+        reason: Why it was refused; empty where it was not.
+        detail: The same as a sentence.
+        options: The options it was prepared with.
+    """
+
+    file: str
+    label: str
+    source: str
+    width: int = 0
+    height: int = 0
+    prepared: str = ""
+    file_hash: str = ""
+    pixel_hash: str = ""
+    perceptual_hash: str = ""
+    reason: str = ""
+    detail: str = ""
+    options: str = ""
+
+
+RECORD_COLUMNS = tuple(field.name for field in fields(FileRecord))
+
+
+def prepare_files(
+    raw_images: Sequence[RawImage], earlier: Mapping[str, FileRecord], options: PreparationOptions
+) -> Iterator[tuple[FileRecord, bytes | None]]:
+    """Prepares pictures on all cores.
+
+    Args:
+        raw_images: The files.
+        earlier: What an earlier run made of them, by file name; a file that has not changed since, with the same
+            options, is not decoded again.
+        options: How to prepare them.
+
+    Yields:
+        For each file, in the order given, its record and the prepared JPEG; ``None`` where there is none, or where an
+        earlier run has written it.
+    """
+    jobs = (delayed(prepare_file)(raw, earlier.get(raw.file), options) for raw in raw_images)
+    # a generator: what has been prepared goes to disk while the rest is still to come, whatever their number
+    yield from Parallel(n_jobs=-1, return_as="generator")(jobs)
+
+
+def prepare_file(
+    raw: RawImage, earlier: FileRecord | None, options: PreparationOptions
+) -> tuple[FileRecord, bytes | None]:
+    """Prepares one picture; what is wrong with it becomes part of its record."""
+    known = {"file": raw.file, "label": raw.label, "source": str(raw.path), "options": options.key}
+    try:
+        content = raw.read(options.limits.max_bytes)
+    except UnreadableImage as error:
+        return FileRecord(**known, reason=error.reason, detail=error.detail), None
+    file_hash = hashlib.sha256(content).hexdigest()
+    if earlier and (earlier.file_hash, earlier.options) == (file_hash, options.key):
+        return FileRecord(**{**asdict(earlier), **known}), None
+    try:
+        picture = prepare(content, options.max_side, options.limits, options.quality)
+    except UnreadableImage as error:
+        return FileRecord(**known, file_hash=file_hash, reason=error.reason, detail=error.detail), None
+    record = FileRecord(
+        **known,
+        width=picture.width,
+        height=picture.height,
+        prepared=picture.name,
+        file_hash=file_hash,
+        pixel_hash=picture.pixel_hash,
+        perceptual_hash=picture.perceptual_hash,
+    )
+    return record, picture.jpeg

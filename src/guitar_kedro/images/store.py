@@ -1,0 +1,47 @@
+"""A folder of prepared pictures, and what is known of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import lazy_loader as lazy
+from PIL import Image
+from PIL.Image import Image as Picture
+
+pd = lazy.load("pandas")
+
+
+@dataclass(frozen=True)
+class PreparedImages:
+    """Prepared pictures on disk.
+
+    Attributes:
+        folder: Where they lie, as ``<content hash>.jpg``.
+        records: A row for each file that ingestion was given, with the columns of ``FileRecord``.
+    """
+
+    folder: Path
+    records: pd.DataFrame
+
+    def path(self, image_id: str) -> Path:
+        """Where a picture lies.
+
+        Args:
+            image_id: As in ``image_table``: the content hash, and ``-2``, ``-3`` ... for further files of the same
+                content.
+        """
+        return self.folder / f"{image_id.partition('-')[0]}.jpg"
+
+
+def open_thumbnail(path: Path, longest_side: int = 256) -> Picture:
+    """Opens a prepared picture, shrunk for a contact sheet.
+
+    Args:
+        path: A prepared picture.
+        longest_side: In pixels.
+    """
+    with Image.open(path) as picture:
+        picture.draft("RGB", (longest_side, longest_side))
+        picture.thumbnail((longest_side, longest_side))
+        return picture.convert("RGB")

@@ -1,0 +1,15 @@
+"""fastai and torch: data loaders, learner, recipe. No Kedro in here."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    submod_attrs={
+        "checkpoint": ["Checkpoint", "ModelSpec"],
+        "learner": ["learner_for_inference"],
+        "prediction": ["predict"],
+        "pretrained": ["PretrainedWeights"],
+        "recipe": ["PhaseOptions", "StageOptions", "TrainingOptions"],
+        "training": ["Phase", "find_learning_rate", "train_phase"],
+    },
+)

@@ -1,0 +1,96 @@
+"""Networks by name, and how fastai cuts them into body and head."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from collections.abc import Callable
+
+import torch
+import torchvision
+from fastai.vision.learner import create_body, create_timm_model, default_split, has_pool_type, model_meta
+
+from guitar_kedro.errors import UserError
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def architecture(name: str) -> Callable[..., torch.nn.Module] | str:
+    """Finds a network by its name, and sees to it that fastai knows where to cut it.
+
+    Returns:
+        torchvision's function that builds it; for a network of timm its name, which fastai takes as it is.
+
+    Raises:
+        UserError: If neither library knows the name, or the network cannot be cut into body and head.
+    """
+    known = torchvision.models.list_models(module=torchvision.models)
+    if name in known:
+        builder = torchvision.models.get_model_builder(name)
+        if builder not in model_meta:
+            model_meta[builder] = {"cut": _cut(name, builder), "split": default_split, "weights": "DEFAULT"}
+        return builder
+    if importlib.util.find_spec("timm"):
+        import timm
+
+        if timm.is_model(name):
+            return name
+        known += timm.list_models()
+        more = ""
+    else:
+        more = " For networks of timm, install the extra: pip install -e '.[timm]'."
+    close = difflib.get_close_matches(name, known, n=3)
+    hint = f" Did you mean {' or '.join(close)}?" if close else ""
+    raise UserError(f"architecture: {name} is no network of torchvision.{hint}{more}")
+
+
+def _cut(name: str, builder: Callable[..., torch.nn.Module]) -> Callable[[torch.nn.Module], torch.nn.Module] | None:
+    """Networks that pool in ``forward`` (MobileNetV2, for one) keep their body in ``features``, where fastai cuts."""
+    with torch.device("meta"):
+        model = builder(weights=None)
+    if hasattr(model, "features"):
+        return lambda network: torch.nn.Sequential(network.features)
+    if any(has_pool_type(child) for child in model.children()):
+        return None  # fastai cuts before the last pooling layer
+    raise UserError(f"architecture: {name} cannot be cut into a body and a head; choose a convolutional network.")
+
+
+def body_state(name: str, state: dict[str, torch.Tensor], origin: str) -> dict[str, torch.Tensor]:
+    """Takes the weights of the body, as fastai cuts it, from those of a whole network.
+
+    Args:
+        name: The architecture.
+        state: State dict of the network as its library builds it, with a classifier of any number of classes.
+        origin: Where the weights are from, for the message.
+
+    Returns:
+        State dict of the body.
+
+    Raises:
+        UserError: If weights of the body are missing or have other shapes.
+    """
+    builder = architecture(name)
+    if isinstance(builder, str):
+        body = create_timm_model(builder, 2, pretrained=False)[0][0]
+        whole = body.model
+    else:
+        whole = builder(weights=None)
+        body = create_body(whole, pretrained=False, cut=model_meta[builder]["cut"])
+    in_body = {id(tensor) for tensor in body.state_dict(keep_vars=True).values()}
+    expected = {key: value for key, value in whole.state_dict(keep_vars=True).items() if id(value) in in_body}
+    for key, value in expected.items():
+        _check_fit(name, origin, key, state.get(key), value)
+    with torch.no_grad():
+        for key, value in expected.items():
+            value.copy_(state[key])
+    return body.state_dict()
+
+
+def _check_fit(name: str, origin: str, key: str, given: torch.Tensor | None, wanted: torch.Tensor) -> None:
+    if given is None:
+        wrong = f"it has no {key}"
+    elif given.shape != wanted.shape:
+        wrong = f"its {key} is {tuple(given.shape)}, not {tuple(wanted.shape)}"
+    else:
+        return
+    raise UserError(f"weights: {origin} does not fit {name}: {wrong}. Give the weights of that network.")

@@ -1,0 +1,114 @@
+"""Callbacks: what is shown and recorded of a phase of training."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import pandas as pd
+import torch
+from fastai.callback.core import Callback
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.progress import live_bar
+
+logger = logging.getLogger(__name__)
+
+
+class EpochTable(Callback):
+    """Shows a live bar in a terminal, and after each epoch a line of a table, which goes to the log as well.
+
+    Attributes:
+        rows: A row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``error_rate``, ``learning_rate`` (of the last
+            layer group, at the end of the epoch), ``seconds``.
+    """
+
+    order = 70  # after the Recorder
+
+    def __init__(self, title: str) -> None:
+        """Takes what is trained, as the first words of the bar."""
+        self.title, self.rows = title, []
+
+    def before_fit(self) -> None:
+        """Opens the bar, and begins the table."""
+        self.bar = live_bar("batches")
+        steps = self.n_epoch * (len(self.dls.train) + len(self.dls.valid))
+        self.task = self.bar.add_task(self.title, total=steps)
+        self.bar.start()
+        logger.info("%s: %d epochs of %d batches", self.title, self.n_epoch, len(self.dls.train))
+        logger.info("epoch  train_loss  valid_loss  error_rate   time")
+
+    def before_epoch(self) -> None:
+        """Starts the clock."""
+        self.began = time.perf_counter()
+        self.bar.update(self.task, description=f"{self.title}, epoch {self.epoch + 1} of {self.n_epoch}")
+
+    def after_batch(self) -> None:
+        """Moves the bar."""
+        self.bar.advance(self.task)
+
+    def after_epoch(self) -> None:
+        """Writes the line of the epoch."""
+        seconds = time.perf_counter() - self.began
+        train_loss, valid_loss, error_rate = self.recorder.values[-1]
+        self.rows.append(
+            {
+                "epoch": self.epoch,
+                "train_loss": train_loss,
+                "valid_loss": valid_loss,
+                "error_rate": error_rate,
+                "learning_rate": float(self.opt.hypers[-1]["lr"]),
+                "seconds": round(seconds, 2),
+            }
+        )
+        minutes = f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
+        logger.info("%5d  %10.6f  %10.6f  %10.6f  %s", self.epoch, train_loss, valid_loss, error_rate, minutes)
+
+    def after_fit(self) -> None:
+        """Closes the bar."""
+        self.bar.stop()
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """The rows as a table."""
+        return pd.DataFrame(self.rows)
+
+
+class FiniteLoss(Callback):
+    """Ends training as soon as the loss is no number any more; fastai would end it silently."""
+
+    order = -10
+
+    def __init__(self, title: str) -> None:
+        """Takes what is trained, for the message."""
+        self.title = title
+
+    def after_loss(self) -> None:
+        """Looks at the loss of a training step.
+
+        Raises:
+            UserError: If it is infinite or not a number.
+        """
+        if self.training and not torch.isfinite(self.loss):
+            rate = float(self.opt.hypers[-1]["lr"])
+            raise UserError(
+                f"{self.title}: the loss became {self.loss.item()} in epoch {self.epoch + 1}, step {self.iter + 1}, at a "
+                f"learning rate of {rate:.2g}; lower learning_rate of this phase. The last good model stays the latest version."
+            )
+
+
+class StepLosses(Callback):
+    """Keeps the loss of each training step, which the Recorder keeps smoothed only.
+
+    Attributes:
+        losses: One number per step.
+    """
+
+    def __init__(self) -> None:
+        """Begins with none."""
+        self.losses: list[float] = []
+
+    def after_loss(self) -> None:
+        """Keeps the loss."""
+        if self.training:
+            self.losses.append(self.loss.item())

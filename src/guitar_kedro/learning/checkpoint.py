@@ -1,0 +1,92 @@
+"""A network's weights, and all that is needed to use them again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.files import sha256_of_file
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS_FILE, SPEC_FILE = "weights.safetensors", "spec.json"
+
+
+class ModelSpec(BaseModel):
+    """What a checkpoint is, apart from its weights; preprocessing is read from here and from nowhere else.
+
+    Attributes:
+        architecture: Name of the network of torchvision or timm.
+        classes: Labels in the order of the network's outputs.
+        display_names: What people call them.
+        image_size: Side of the square input, in pixels.
+        resize_method: How pictures become squares: squish, crop, or pad.
+        mean: Of each channel of RGB scaled to 0..1, subtracted before ...
+        std: ... dividing by this.
+        temperature: By which logits are divided before they become probabilities.
+        provenance: Stage, phase, what it started from, seed, how long it trained, versions of the libraries.
+        sha256: Of the file of weights.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    architecture: str
+    classes: tuple[str, ...]
+    display_names: dict[str, str]
+    image_size: int
+    resize_method: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    temperature: float = 1.0
+    provenance: dict[str, Any] = {}
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights and their spec.
+
+    Attributes:
+        weights: The state dict of the network, on the CPU.
+        spec: What it is.
+    """
+
+    weights: dict[str, torch.Tensor]
+    spec: ModelSpec
+
+    def save(self, folder: Path) -> None:
+        """Writes ``weights.safetensors`` and ``spec.json`` into a new folder."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True)
+        save_file({name: tensor.contiguous() for name, tensor in self.weights.items()}, folder / WEIGHTS_FILE)
+        spec = self.spec.model_copy(update={"sha256": sha256_of_file(folder / WEIGHTS_FILE)})
+        (folder / SPEC_FILE).write_text(spec.model_dump_json(indent=2), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Checkpoint:
+        """Reads a folder that ``save`` wrote.
+
+        Raises:
+            UserError: If the weights are not those that were saved.
+        """
+        from safetensors.torch import load_file
+
+        spec = cls.load_spec(folder)
+        if sha256_of_file(folder / WEIGHTS_FILE) != spec.sha256:
+            raise UserError(
+                f"{folder / WEIGHTS_FILE} is not as it was saved (its SHA-256 is not the one in {SPEC_FILE}); "
+                "name an earlier version with --load-versions, or train again."
+            )
+        return cls(load_file(folder / WEIGHTS_FILE), spec)
+
+    @staticmethod
+    def load_spec(folder: Path) -> ModelSpec:
+        """Reads the spec alone."""
+        return ModelSpec.model_validate(json.loads((folder / SPEC_FILE).read_text(encoding="utf-8")))

@@ -1,0 +1,134 @@
+"""Data loaders from a table of images."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from fastai.data.block import CategoryBlock, DataBlock, TransformBlock
+from fastai.data.core import DataLoaders
+from fastai.data.transforms import ColReader, ColSplitter, IntToFloatTensor, Normalize
+from fastai.vision.augment import Resize, aug_transforms
+from fastai.vision.core import PILImage
+from PIL import Image, ImageOps
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.images.reading import Limits, UnreadableImage, read_image
+from guitar_kedro.learning.checkpoint import ModelSpec
+from guitar_kedro.learning.recipe import AugmentationOptions, TrainingOptions
+
+
+FEW_IMAGES = 1000
+
+
+class TrainingSize(Resize):
+    """fastai's ``Resize``, which makes pictures larger in training.
+
+    What is rotated and zoomed afterwards, when it is made as small as the network wants it, keeps its detail
+    (fastai calls this presizing). In validation and prediction pictures get the network's size at once.
+    """
+
+    def __init__(self, size: int, training_size: int, method: str) -> None:
+        """Takes both sizes, in pixels, and fastai's name of the method."""
+        super().__init__(size, method=method)
+        self.sizes = {True: (training_size, training_size), False: (size, size)}
+
+    def before_call(self, b: Any, split_idx: int | None) -> None:
+        """Chooses the size: split 0 is training."""
+        super().before_call(b, split_idx)
+        self.size = self.sizes[split_idx == 0]
+
+
+def open_image(source: str | Path | bytes | np.ndarray | Image.Image) -> PILImage:
+    """Opens a picture as ingestion does: upright, RGB, transparent parts white.
+
+    Args:
+        source: A path, the bytes of a file, or a picture. (By this hint ``learner.predict`` knows what it can be given.)
+
+    Raises:
+        UserError: If it cannot be read as an image.
+    """
+    if isinstance(source, Image.Image):
+        return PILImage.create(ImageOps.exif_transpose(source).convert("RGB"))
+    if isinstance(source, np.ndarray):
+        return PILImage.create(source)
+    content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    try:
+        picture = read_image(content, Limits())
+    except UnreadableImage as error:
+        raise UserError(
+            f"{'This image' if isinstance(source, bytes) else source} cannot be read: {error.detail}"
+        ) from None
+    return PILImage.create(picture)
+
+
+def data_loaders(table: pd.DataFrame, spec: ModelSpec, batch_size: int, options: TrainingOptions) -> DataLoaders:
+    """Makes loaders for training and validation.
+
+    Args:
+        table: A row per image: ``path``, ``label``, ``is_valid``.
+        spec: Gives classes, size and normalisation.
+        batch_size: Images in a step.
+        options: Gives augmentation, presizing and workers.
+
+    Returns:
+        fastai's DataLoaders; a batch is (float32 of batch x 3 x size x size, int64 of batch).
+    """
+    resize = TrainingSize(spec.image_size, round(spec.image_size * options.presize), spec.resize_method)
+    augmentations = _augmentations(options.augmentation, spec.image_size)
+    block = _block(spec, resize, augmentations, ColSplitter("is_valid"))
+    training_images = int((~table["is_valid"]).sum())
+    # fastai drops what does not fill a batch: a small dataset would have none
+    size = min(batch_size, training_images)
+    return block.dataloaders(
+        table, bs=size, val_bs=2 * batch_size, num_workers=_workers(options.workers, len(table)), path="."
+    )
+
+
+def inference_loaders(spec: ModelSpec) -> DataLoaders:
+    """Makes loaders that hold one blank picture: ``learner.predict`` and ``test_dl`` take their transforms."""
+    blank_picture = PILImage.create(np.zeros((8, 8, 3), np.uint8))
+    blank = pd.DataFrame({"path": [blank_picture, blank_picture], "label": spec.classes[0], "is_valid": [False, True]})
+    resize = TrainingSize(spec.image_size, spec.image_size, spec.resize_method)
+    return _block(spec, resize, [], ColSplitter("is_valid")).dataloaders(blank, bs=1, num_workers=0, path=".")
+
+
+def _block(spec: ModelSpec, resize: TrainingSize, augmentations: list, splitter: ColSplitter) -> DataBlock:
+    return DataBlock(
+        blocks=(
+            TransformBlock(type_tfms=open_image, batch_tfms=IntToFloatTensor),
+            CategoryBlock(vocab=list(spec.classes), sort=False),
+        ),
+        get_x=ColReader("path"),
+        get_y=ColReader("label"),
+        splitter=splitter,
+        item_tfms=resize,
+        batch_tfms=[*augmentations, Normalize.from_stats(spec.mean, spec.std)],
+    )
+
+
+def _augmentations(options: AugmentationOptions, size: int) -> list:
+    transforms = aug_transforms(
+        size=size,
+        do_flip=False,
+        max_rotate=options.max_rotate,
+        min_zoom=options.min_zoom,
+        max_zoom=options.max_zoom,
+        max_lighting=options.max_lighting,
+        max_warp=options.max_warp,
+        p_affine=options.p_affine,
+        p_lighting=options.p_lighting,
+    )
+    for transform in transforms:
+        transform.split_idx = 0  # in training only: validation pictures have their size already
+    return transforms
+
+
+def _workers(workers: int | str, images: int) -> int:
+    if workers != "auto":
+        return workers
+    # processes start anew in each epoch, which for few images takes longer than loading them
+    return 0 if images < FEW_IMAGES else min(os.cpu_count() or 1, 8)

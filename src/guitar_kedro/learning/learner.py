@@ -1,0 +1,61 @@
+"""fastai Learners, new and from a checkpoint."""
+
+from __future__ import annotations
+
+import tempfile
+
+import torch
+from fastai.callback.progress import ProgressCallback
+from fastai.data.core import DataLoaders
+from fastai.learner import Learner
+from fastai.metrics import error_rate
+from fastai.vision.learner import vision_learner
+from fastcore.basics import noop
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning.architectures import architecture
+from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
+from guitar_kedro.learning.data import inference_loaders
+
+
+def build_learner(dls: DataLoaders, spec: ModelSpec) -> Learner:
+    """Builds a Learner for a spec, with a body and head as fastai's ``vision_learner`` makes them.
+
+    Raises:
+        UserError: If the architecture is unknown or cannot be cut into body and head.
+    """
+    network = architecture(spec.architecture)
+    scratch = tempfile.gettempdir()  # the learning-rate finder keeps the weights there while it tries rates
+    try:
+        return vision_learner(dls, network, pretrained=False, normalize=False, metrics=error_rate, path=scratch)
+    except (StopIteration, TypeError, RuntimeError) as error:
+        raise UserError(
+            f"architecture: fastai cannot cut {spec.architecture} into a body and a head ({error or type(error).__name__}); "
+            "choose another network, for example resnet34."
+        ) from error
+
+
+def learner_for_inference(checkpoint: Checkpoint) -> Learner:
+    """Rebuilds a Learner that is ready to predict.
+
+    Returns:
+        A Learner in evaluation mode: ``learner.predict(path)``, ``learner.dls.test_dl(...)``,
+        ``ClassificationInterpretation`` work on it.
+    """
+    learner = build_learner(inference_loaders(checkpoint.spec), checkpoint.spec)
+    learner.model.load_state_dict(checkpoint.weights)
+    learner.model.eval()
+    return learner
+
+
+def state_on_cpu(learner: Learner) -> dict[str, torch.Tensor]:
+    """Copies the weights of a Learner's network to the CPU."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in learner.model.state_dict().items()}
+
+
+def quiet(learner: Learner) -> Learner:
+    """Takes fastai's own progress bar and table from a Learner."""
+    if hasattr(learner, "progress"):
+        learner.remove_cb(ProgressCallback)
+    learner.logger = noop
+    return learner

@@ -1,0 +1,96 @@
+"""The recipe as configuration: what a stage is, and what all stages share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Rate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PhaseOptions(_Options):
+    """One phase of a stage: the body frozen, or everything trained.
+
+    Attributes:
+        epochs: How many; 0 skips the phase.
+        learning_rate: Highest rate of the one-cycle policy. A pair gives the rates of the first and the last layer
+            group, those between lie evenly on a log scale (discriminative rates); ``suggested`` takes the one that
+            the learning-rate finder suggests.
+    """
+
+    epochs: int = Field(ge=0)
+    learning_rate: Rate | tuple[Rate, Rate] | Literal["suggested"]
+
+
+class StageOptions(_Options):
+    """One stage of training.
+
+    Attributes:
+        architecture: Name of a network of torchvision, or of timm where that is installed.
+        image_size: Side of the square that the network sees, in pixels.
+        batch_size: Images in a training step.
+        weights: What the network starts from: ``imagenet``, ``none``, or the path of a state dict.
+        start_from: An earlier stage whose network is trained further, instead of ``weights``.
+        frozen: The phase that trains the head alone.
+        unfrozen: The phase that trains everything.
+    """
+
+    architecture: str
+    image_size: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    weights: str | None = None
+    start_from: str | None = None
+    frozen: PhaseOptions
+    unfrozen: PhaseOptions
+
+    @model_validator(mode="after")
+    def _starts_from_one_thing(self) -> StageOptions:
+        if (self.weights is None) == (self.start_from is None):
+            raise ValueError("a stage starts either from weights or, with start_from, from an earlier stage: give one")
+        return self
+
+
+class AugmentationOptions(_Options):
+    """What training does to pictures at random, each time it sees them (fastai's ``aug_transforms``, without flips).
+
+    Attributes:
+        max_rotate: Degrees, either way.
+        min_zoom: Least magnification.
+        max_zoom: Largest magnification.
+        max_lighting: Largest change of brightness and contrast, 0 to 1.
+        max_warp: Largest perspective warp, 0 to 1.
+        p_affine: Chance that a picture is rotated, zoomed or warped.
+        p_lighting: Chance that its light is changed.
+    """
+
+    max_rotate: float = Field(ge=0, le=180)
+    min_zoom: float = Field(gt=0)
+    max_zoom: float = Field(gt=0)
+    max_lighting: float = Field(ge=0, lt=1)
+    max_warp: float = Field(ge=0, lt=1)
+    p_affine: float = Field(ge=0, le=1)
+    p_lighting: float = Field(ge=0, le=1)
+
+
+class TrainingOptions(_Options):
+    """What all stages share: the parameters under ``training``.
+
+    Attributes:
+        resize_method: How a picture becomes a square: ``squish`` (distorts), ``crop`` (loses the ends), ``pad``.
+        presize: Pictures are loaded at this multiple of the image size, so that rotating and zooming lose no detail.
+        augmentation: Random changes in training.
+        finder_iterations: Steps of the learning-rate finder.
+        workers: Processes that load pictures; ``auto`` takes one per core, at most 8, and none for
+            fewer than 1,000 images.
+    """
+
+    resize_method: Literal["squish", "crop", "pad"]
+    presize: float = Field(ge=1, le=4)
+    augmentation: AugmentationOptions
+    finder_iterations: int = Field(ge=20, le=1000)
+    workers: int | Literal["auto"]

@@ -1,0 +1,221 @@
+"""Phases of training: find a learning rate, then fit one cycle."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from fastai.learner import Learner
+from fastai.torch_core import set_seed
+from fastai.callback import schedule  # noqa: F401 - adds fit_one_cycle and lr_find to Learner
+from fastai.vision.core import PILImage
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning.architectures import IMAGENET_MEAN, IMAGENET_STD, body_state
+from guitar_kedro.learning.callbacks import EpochTable, FiniteLoss, StepLosses
+from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
+from guitar_kedro.learning.data import data_loaders
+from guitar_kedro.learning.learner import build_learner, state_on_cpu, quiet
+from guitar_kedro.learning.pretrained import PretrainedWeights
+from guitar_kedro.learning.recipe import PhaseOptions, StageOptions, TrainingOptions
+
+logger = logging.getLogger(__name__)
+
+LIBRARIES = ("torch", "torchvision", "fastai")
+PICTURES_OF_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What is trained, where from, and on what.
+
+    Attributes:
+        stage_name: Of the stage.
+        name: Of the phase.
+        stage: Its options.
+        training: What all stages share.
+        start: Where the network comes from: an earlier phase or stage, or pretrained weights.
+        table: A row per image: ``image_id``, ``path``, ``label``, ``split``.
+        display_names: What people call the classes.
+        seed: Decides weights, order and augmentation.
+    """
+
+    stage_name: str
+    name: Literal["frozen", "unfrozen"]
+    stage: StageOptions
+    training: TrainingOptions
+    start: Checkpoint | PretrainedWeights
+    table: pd.DataFrame
+    display_names: dict[str, str]
+    seed: int
+
+    @property
+    def options(self) -> PhaseOptions:
+        """Epochs and learning rate of this phase."""
+        return self.stage.frozen if self.name == "frozen" else self.stage.unfrozen
+
+    @property
+    def title(self) -> str:
+        """How it is called in messages."""
+        return f"{self.stage_name}, {self.name}"
+
+
+def find_learning_rate(phase: Phase) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Tries learning rates from 1e-7 to 10, growing from step to step (Smith 2015, fastai's ``lr_find``).
+
+    Returns:
+        The curve (``learning_rate``, ``loss``, ``smoothed_loss``), and ``suggested`` (fastai's valley) with
+        ``used`` (lowest and highest rate of the layer groups in this phase).
+
+    Raises:
+        UserError: If the loss is not finite from the start.
+    """
+    learner = _prepared_learner(phase)
+    iterations = phase.training.finder_iterations
+    steps = StepLosses()
+    learner.add_cb(steps)
+    logger.info("%s: looking for a learning rate in %d steps", phase.title, iterations)
+    try:
+        suggested = float(learner.lr_find(num_it=iterations, show_plot=False).valley)
+    except (ValueError, IndexError, RuntimeError) as error:
+        raise UserError(f"{phase.title}: the loss is not finite from the first step on; check the weights.") from error
+    smoothed = [float(loss) for loss in learner.recorder.losses]
+    curve = pd.DataFrame(
+        {"learning_rate": learner.recorder.lrs, "loss": steps.losses[: len(smoothed)], "smoothed_loss": smoothed}
+    )
+    curve = curve[np.isfinite(curve).all(axis=1)].reset_index(drop=True)
+    used = _rates(phase.options.learning_rate, suggested)
+    return curve, {"suggested": suggested, "used": list(used)}
+
+
+def train_phase(phase: Phase, rates: tuple[float, ...]) -> tuple[Checkpoint, pd.DataFrame, list[tuple[Any, str]]]:
+    """Trains one phase with the one-cycle policy (Smith 2018).
+
+    Args:
+        phase: What to train.
+        rates: Highest learning rate, or those of the first and the last layer group.
+
+    Returns:
+        The checkpoint; the history with a row per epoch; pictures and labels of an augmented training batch as the
+        network sees it.
+
+    Raises:
+        UserError: If the loss becomes infinite or not a number, or if the phase cannot be set up.
+    """
+    learner = _prepared_learner(phase)
+    table = EpochTable(phase.title)
+    learner.add_cbs([table, FiniteLoss(phase.title)])
+    highest = rates[0] if len(set(rates)) == 1 else slice(rates[0], rates[-1])
+    try:
+        learner.fit_one_cycle(phase.options.epochs, highest)
+    finally:
+        table.bar.stop()
+    _check_weights(learner, phase)
+    checkpoint = Checkpoint(state_on_cpu(learner), _spec(phase, _provenance(phase, rates)))
+    return checkpoint, table.history, _pictures(learner, phase)
+
+
+def _rates(configured: float | tuple[float, float] | str, suggested: float) -> tuple[float, ...]:
+    if configured == "suggested":
+        return (suggested,)
+    return configured if isinstance(configured, tuple) else (configured,)
+
+
+def _prepared_learner(phase: Phase) -> Learner:
+    _check_classes(phase)
+    # each phase has random numbers of its own, whatever ran before it
+    set_seed(phase.seed ^ zlib.crc32(phase.title.encode()), reproducible=True)
+    spec = _spec(phase, {})
+    rows = phase.table[phase.table["split"] != "test"]
+    rows = rows.assign(is_valid=rows["split"] == "validation")
+    learner = quiet(build_learner(data_loaders(rows, spec, phase.stage.batch_size, phase.training), spec))
+    _load_start(learner, phase)
+    if phase.name == "frozen":
+        learner.freeze()
+    else:
+        learner.unfreeze()
+    return learner
+
+
+def _load_start(learner: Learner, phase: Phase) -> None:
+    match phase.start:
+        case Checkpoint(weights=weights, spec=spec):
+            if spec.architecture != phase.stage.architecture:
+                raise UserError(
+                    f"stages.{phase.stage_name}.architecture is {phase.stage.architecture}, but what it starts from is a "
+                    f"{spec.architecture}; a stage goes on with the same network."
+                )
+            if list(spec.classes) != list(learner.dls.vocab):
+                raise UserError(
+                    f"{phase.title}: it starts from a network of other classes; train that stage again first."
+                )
+            learner.model.load_state_dict(weights)
+        case PretrainedWeights() if phase.stage.weights != "none":
+            state = phase.start.load(phase.stage.architecture, phase.stage.weights)
+            learner.model[0].load_state_dict(body_state(phase.stage.architecture, state, phase.stage.weights))
+
+
+def _classes(table: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(sorted(table["label"].unique()))
+
+
+def _check_classes(phase: Phase) -> None:
+    training = set(phase.table.loc[phase.table["split"] == "train", "label"])
+    if missing := [label for label in _classes(phase.table) if label not in training]:
+        raise UserError(
+            f"{phase.title}: class {missing[0]} has no images in the training part; split the images again."
+        )
+
+
+def _spec(phase: Phase, provenance: dict[str, Any]) -> ModelSpec:
+    classes = _classes(phase.table)
+    return ModelSpec(
+        architecture=phase.stage.architecture,
+        classes=classes,
+        display_names={label: phase.display_names.get(label, label.replace("_", " ")) for label in classes},
+        image_size=phase.stage.image_size,
+        resize_method=phase.training.resize_method,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        provenance=provenance,
+    )
+
+
+def _provenance(phase: Phase, rates: tuple[float, ...]) -> dict[str, Any]:
+    started_from = phase.stage.weights
+    if isinstance(phase.start, Checkpoint):
+        before = phase.start.spec.provenance
+        started_from = f"{before['stage']}, {before['phase']}"
+    return {
+        "stage": phase.stage_name,
+        "phase": phase.name,
+        "started_from": started_from,
+        "epochs": phase.options.epochs,
+        "learning_rates": list(rates),
+        "batch_size": phase.stage.batch_size,
+        "seed": phase.seed,
+        "training_images": int((phase.table["split"] == "train").sum()),
+        "versions": {library: version(library) for library in LIBRARIES},
+    }
+
+
+def _check_weights(learner: Learner, phase: Phase) -> None:
+    for name, tensor in learner.model.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise UserError(f"{phase.title}: {name} is not finite after training; lower learning_rate of this phase.")
+
+
+def _pictures(learner: Learner, phase: Phase) -> list[tuple[Any, str]]:
+    set_seed(phase.seed)
+    images, labels = learner.dls.train.one_batch()
+    mean, std = (torch.tensor(stat, device=images.device)[:, None, None] for stat in (IMAGENET_MEAN, IMAGENET_STD))
+    pixels = (
+        ((images[:PICTURES_OF_BATCH] * std + mean).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    )
+    return [(PILImage.create(pixel), learner.dls.vocab[label]) for pixel, label in zip(pixels, labels, strict=False)]

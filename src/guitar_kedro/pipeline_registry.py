@@ -1,0 +1,39 @@
+"""All pipelines of the project by name."""
+
+from __future__ import annotations
+
+import os
+
+from kedro.framework.project import settings
+from kedro.pipeline import Pipeline
+
+from guitar_kedro.config import StagesConfigLoader
+from guitar_kedro.pipelines import evaluation, ingestion, splitting, training
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Builds the pipelines of the chosen env.
+
+    Returns:
+        The single pipelines, and the sums that users run: ``train`` and ``__default__``.
+
+    Raises:
+        UserError: If the stages in the parameters cannot be put in order.
+    """
+    stages = training.plan_stages(_parameters().get("stages"))
+    single = {
+        "ingestion": ingestion.create_pipeline(),
+        "splitting": splitting.create_pipeline(),
+        "training": training.create_pipeline(stages),
+        "evaluation": evaluation.create_pipeline(stages),
+    }
+    train = single["ingestion"] + single["splitting"] + single["training"]
+    return {**single, "train": train, "__default__": train + single["evaluation"]}
+
+
+def _parameters() -> dict:
+    # `kedro registry list` makes no session, and so no config loader
+    loader = StagesConfigLoader.current
+    if loader is None:
+        loader = StagesConfigLoader(settings.CONF_SOURCE, os.environ.get("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
+    return loader["parameters"]

@@ -1,0 +1,1 @@
+"""The pipelines: what is done, in what order, with which datasets."""

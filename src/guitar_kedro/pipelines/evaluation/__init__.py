@@ -1,0 +1,5 @@
+"""How good every stage is, and where the last one is wrong."""
+
+from guitar_kedro.pipelines.evaluation.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

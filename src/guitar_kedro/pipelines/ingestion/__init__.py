@@ -1,0 +1,5 @@
+"""From raw images to prepared ones, and a table in which every file is accounted for."""
+
+from guitar_kedro.pipelines.ingestion.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

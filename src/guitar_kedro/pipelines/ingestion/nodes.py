@@ -1,0 +1,213 @@
+"""Nodes of ingestion."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import lazy_loader as lazy
+
+from guitar_kedro import images, reporting
+from guitar_kedro.errors import UserError
+from guitar_kedro.pipelines.ingestion.options import IngestionOptions
+
+pd = lazy.load("pandas")
+logger = logging.getLogger(__name__)
+
+IMAGE_COLUMNS = [
+    "image_id",
+    "label",
+    "file",
+    "width",
+    "height",
+    "duplicate_group",
+    "file_hash",
+    "pixel_hash",
+    "perceptual_hash",
+    "source",
+]
+GROUPS_ON_SHEET = 12
+PICTURES_PER_ROW = 8
+
+
+def prepare_images(
+    raw_images: Sequence[images.RawImage], earlier_images: Mapping[str, images.FileRecord], options: IngestionOptions
+) -> Iterable[tuple[images.FileRecord, bytes | None]]:
+    """Reads, turns upright, converts to RGB, shrinks and hashes every file.
+
+    Returns:
+        A stream of (record, prepared JPEG), which is worked off as it is saved: memory does not grow with the number
+        of images.
+    """
+    from guitar_kedro.progress import track
+
+    how = images.PreparationOptions(options.max_side, options.quality, options.limits)
+    return track(images.prepare_files(raw_images, earlier_images, how), len(raw_images), "Preparing images")
+
+
+def build_image_table(
+    prepared_images: images.PreparedImages, curation: pd.DataFrame, options: IngestionOptions
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Groups duplicates, applies the curation, and decides which files make the dataset.
+
+    Returns:
+        ``image_table``: a row for each image of the dataset; ``duplicate_group`` is shared by near duplicates.
+        ``rejected_images``: a row for each other file, with ``reason`` and ``detail``.
+
+    Raises:
+        UserError: If no image is left, or those that are left have only one class.
+    """
+    records = prepared_images.records.sort_values("file", kind="stable").reset_index(drop=True)
+    readable = records[records["reason"] == ""].reset_index(drop=True)
+    if readable.empty:
+        first = records.iloc[0]
+        raise UserError(
+            f"None of the {len(records)} files can be read as an image, for example {first.file}: {first.detail}"
+        )
+    readable["duplicate_group"] = images.near_duplicate_groups(
+        readable["perceptual_hash"].tolist(), options.duplicate_distance, readable["pixel_hash"].tolist()
+    )
+    readable["image_id"] = _image_ids(readable["prepared"])
+    curated = _apply_curation(readable, curation)
+    curated = _reject_label_conflicts(curated, decided=set(curation["file"]))
+    kept = curated["reason"] == ""
+    image_table = curated.loc[kept, IMAGE_COLUMNS].reset_index(drop=True)
+    refused = pd.concat([records[records["reason"] != ""], curated[~kept]])
+    rejected = refused.sort_values("file")[["file", "label", "reason", "detail"]].reset_index(drop=True)
+    _check_and_report(image_table, rejected, len(records))
+    return image_table, rejected
+
+
+def _image_ids(prepared: pd.Series) -> pd.Series:
+    copies = prepared.groupby(prepared).cumcount()
+    return prepared.where(copies == 0, prepared + "-" + (copies + 1).astype(str))
+
+
+def _apply_curation(readable: pd.DataFrame, curation: pd.DataFrame) -> pd.DataFrame:
+    if curation.empty:
+        return readable
+    decisions = curation.set_index("file")
+    action = readable["file"].map(decisions["action"]).fillna("")
+    label = readable["file"].map(decisions["label"]).fillna("")
+    dropped = action == "drop"
+    relabelled = (action == "relabel") & (label != readable["label"])
+    unknown = sorted(set(decisions.index) - set(readable["file"]))
+    logger.info(
+        "Curation: %d images dropped, %d relabelled, %d kept", dropped.sum(), relabelled.sum(), (action == "keep").sum()
+    )
+    if unknown:
+        logger.warning(
+            "Curation: %d of %d lines name files that are none of these images, for example %s",
+            len(unknown),
+            len(decisions),
+            unknown[0],
+        )
+    curated = readable.copy()
+    curated.loc[relabelled, "label"] = label[relabelled]
+    curated.loc[dropped, "reason"] = "dropped_by_curation"
+    curated.loc[dropped, "detail"] = "The curation file drops it."
+    return curated
+
+
+def _reject_label_conflicts(readable: pd.DataFrame, decided: set[str]) -> pd.DataFrame:
+    """Keeps of a group under several labels only what a person has decided about."""
+    kept = readable[readable["reason"] == ""]
+    labels = kept.groupby("duplicate_group")["label"].agg(lambda column: sorted(set(column)))
+    conflicting = labels[labels.map(len) > 1]
+    rejected = readable.copy()
+    in_conflict = (readable["reason"] == "") & readable["duplicate_group"].isin(conflicting.index)
+    undecided = in_conflict & ~readable["file"].isin(decided)
+    rejected.loc[undecided, "reason"] = "label_conflict"
+    rejected.loc[undecided, "detail"] = [
+        f"The same picture stands under {' and '.join(conflicting[row.duplicate_group])}; "
+        "decide in the curation file which is right."
+        for row in readable[undecided].itertuples()
+    ]
+    return rejected
+
+
+def _check_and_report(image_table: pd.DataFrame, rejected: pd.DataFrame, given: int) -> None:
+    if len(image_table) + len(rejected) != given or set(image_table["file"]) & set(rejected["file"]):
+        raise RuntimeError(f"{given} files came in, {len(image_table)} + {len(rejected)} went out")
+    reasons = ", ".join(f"{count} {reason}" for reason, count in rejected["reason"].value_counts().items())
+    logger.info("%d of %d files make the dataset; rejected: %s", len(image_table), given, reasons or "none")
+    if (number := image_table["label"].nunique()) < 2:
+        found = f"only one, {image_table['label'].iloc[0]}" if number else "none"
+        raise UserError(
+            f"A classifier needs images of at least two classes, and {found} is left of {given} files "
+            f"({reasons or 'none rejected'}); see rejected_images for the reasons."
+        )
+
+
+def plot_class_balance(image_table: pd.DataFrame, display_names: dict[str, str]) -> reporting.Figure:
+    """Draws how many images each class has."""
+    return reporting.class_balance(image_table, display_names)
+
+
+def plot_resolutions(image_table: pd.DataFrame, stages: dict) -> reporting.Figure:
+    """Draws the sizes of the originals, and warns where a stage enlarges most of them."""
+    sizes = {name: _setting(stage, "image_size") for name, stage in stages.items()}
+    median = image_table[["width", "height"]].max(axis=1).median()
+    for name, size in sizes.items():
+        if size > median:
+            logger.warning(
+                "Stage %s trains at %d px, but half of the originals are at most %.0f px long: they are enlarged",
+                name,
+                size,
+                median,
+            )
+    return reporting.resolutions(image_table, sizes)
+
+
+def _setting(stage: object, name: str) -> int:
+    # once validated, a stage is a model; in a pipeline that does not train it is still a dictionary
+    return stage[name] if isinstance(stage, dict) else getattr(stage, name)
+
+
+def show_classes(
+    image_table: pd.DataFrame, prepared_images: images.PreparedImages, display_names: dict[str, str]
+) -> reporting.Figure:
+    """Draws a contact sheet with a row of pictures for each class."""
+    rows = {
+        label: list(_pictures(prepared_images, members["image_id"].iloc[_evenly(len(members), PICTURES_PER_ROW)]))
+        for label, members in image_table.groupby("label")
+    }
+    return reporting.class_contact_sheet(rows, display_names)
+
+
+def show_duplicates(
+    image_table: pd.DataFrame, rejected_images: pd.DataFrame, prepared_images: images.PreparedImages
+) -> tuple[pd.DataFrame, reporting.Figure]:
+    """Lists the groups of duplicates, and draws the largest ones.
+
+    Returns:
+        ``duplicates``: a row for each image that has a near duplicate in the dataset (``duplicate_group``, ``label``,
+        ``file``, ``exact``: whether another file of the group has the same pixels), and the contact sheet.
+    """
+    sizes = image_table["duplicate_group"].map(image_table["duplicate_group"].value_counts())
+    grouped = image_table[sizes > 1].sort_values(["duplicate_group", "file"])
+    duplicates = grouped[["duplicate_group", "label", "file"]].reset_index(drop=True)
+    duplicates["exact"] = grouped["pixel_hash"].duplicated(keep=False).to_numpy()
+    conflicts = (rejected_images["reason"] == "label_conflict").sum()
+    logger.info(
+        "%d images stand in %d groups of near duplicates (%d with the same pixels); %d more were under two labels",
+        len(duplicates),
+        duplicates["duplicate_group"].nunique(),
+        duplicates["exact"].sum(),
+        conflicts,
+    )
+    largest = (
+        grouped.groupby("duplicate_group").size().sort_values(ascending=False, kind="stable").index[:GROUPS_ON_SHEET]
+    )
+    rows = [grouped[grouped["duplicate_group"] == group].head(PICTURES_PER_ROW) for group in largest]
+    sheet = [list(zip(_pictures(prepared_images, row["image_id"]), row["file"], strict=True)) for row in rows]
+    return duplicates, reporting.duplicates_sheet(sheet)
+
+
+def _evenly(count: int, wanted: int) -> list[int]:
+    return sorted({index * count // wanted for index in range(wanted)})
+
+
+def _pictures(prepared_images: images.PreparedImages, image_ids: Iterable[str]) -> Iterator[images.Picture]:
+    for image_id in image_ids:
+        yield images.open_thumbnail(prepared_images.path(image_id))

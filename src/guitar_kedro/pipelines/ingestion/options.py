@@ -1,0 +1,33 @@
+"""Parameters of ingestion."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from guitar_kedro.images.reading import Limits
+
+
+class IngestionOptions(BaseModel):
+    """The parameters under ``ingestion``.
+
+    Attributes:
+        max_side: Longest side of a prepared picture, in pixels.
+        quality: JPEG quality of pictures that are encoded anew.
+        duplicate_distance: Two pictures are near duplicates if at most so many of the 256 bits of their difference
+            hashes differ.
+        max_bytes: Larger files are rejected.
+        max_pixels: Larger pictures are rejected.
+        max_frames: Animations of more frames are rejected.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_side: int = Field(ge=16, le=8192)
+    quality: int = Field(ge=1, le=95)
+    duplicate_distance: int = Field(ge=0, le=64)
+    max_bytes: int = Field(gt=0)
+    max_pixels: int = Field(gt=0)
+    max_frames: int = Field(gt=0)
+
+    @property
+    def limits(self) -> Limits:
+        """What a file may ask of the machine."""
+        return Limits(max_bytes=self.max_bytes, max_pixels=self.max_pixels, max_frames=self.max_frames)

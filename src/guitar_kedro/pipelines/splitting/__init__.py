@@ -1,0 +1,5 @@
+"""Training, validation and test part, with duplicates kept together."""
+
+from guitar_kedro.pipelines.splitting.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

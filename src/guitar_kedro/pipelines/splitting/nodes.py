@@ -1,0 +1,123 @@
+"""Nodes of splitting."""
+
+from __future__ import annotations
+
+import logging
+
+import lazy_loader as lazy
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from guitar_kedro import reporting
+from guitar_kedro.errors import UserError
+
+np = lazy.load("numpy")
+pd = lazy.load("pandas")
+logger = logging.getLogger(__name__)
+
+PARTS = ("train", "validation", "test")
+
+
+class SplittingOptions(BaseModel):
+    """The parameters under ``splitting``.
+
+    Attributes:
+        validation: Share of the images on which every stage is measured.
+        test: Share of the images that only the final evaluation looks at.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    validation: float = Field(gt=0, lt=1)
+    test: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _leaves_something_to_train_on(self) -> SplittingOptions:
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test together must leave images to train on, so their sum is below 1")
+        return self
+
+
+def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int) -> pd.DataFrame:
+    """Splits every class by the same shares, moving groups of duplicates as a whole.
+
+    Args:
+        image_table: Needs ``image_id``, ``label``, ``duplicate_group``.
+        options: The shares.
+        seed: Decides which images go where.
+
+    Returns:
+        A row per image: ``image_id``, ``label``, ``split`` (train, validation, test), ``duplicate_group``.
+
+    Raises:
+        UserError: If a class has too few groups of images for the three parts.
+    """
+    # a group that a person left under two labels counts for the label that comes first
+    label_of_group = image_table.groupby("duplicate_group")["label"].min()
+    sizes = image_table["duplicate_group"].value_counts()
+    generator = np.random.default_rng(seed)
+    part_of_group: dict[int, str] = {}
+    for label, groups in label_of_group.groupby(label_of_group):
+        if len(groups) < len(PARTS):
+            raise UserError(
+                f"Class {label} has only {sizes[groups.index].sum()} images in {len(groups)} groups of duplicates; "
+                f"a class needs at least {len(PARTS)} different ones for training, validation and test. Add images or "
+                "leave the class out."
+            )
+        part_of_group |= _deal(generator.permutation(groups.index.to_numpy()), sizes, options)
+    splits = image_table[["image_id", "label", "duplicate_group"]].copy()
+    splits.insert(2, "split", splits["duplicate_group"].map(part_of_group))
+    counts = splits["split"].value_counts()
+    logger.info("Split: %s", ", ".join(f"{counts[part]} {part}" for part in PARTS))
+    return splits
+
+
+def _deal(groups: np.ndarray, sizes: pd.Series, options: SplittingOptions) -> dict[int, str]:
+    """Gives each part its first group, then deals on until test and validation have their share of the images."""
+    total = int(sizes[groups].sum())
+    wanted = {"test": options.test * total, "validation": options.validation * total}
+    parts = dict(zip(groups[:3].tolist(), ("train", "validation", "test"), strict=True))
+    filled = {parts[group]: int(sizes[group]) for group in parts}
+    for group in groups[3:].tolist():
+        # a group goes where it brings the part closer to its share, else to training
+        part = next((name for name, share in wanted.items() if filled[name] + sizes[group] / 2 <= share), "train")
+        parts[group] = part
+        filled[part] += int(sizes[group])
+    return parts
+
+
+def plot_split_balance(splits: pd.DataFrame, display_names: dict[str, str]) -> reporting.Figure:
+    """Draws how many images of each class are in each part."""
+    return reporting.split_balance(splits, display_names)
+
+
+def report_leakage(splits: pd.DataFrame, options: SplittingOptions) -> dict[str, float]:
+    """Says how much a plain random split would have flattered.
+
+    For an image in a group of g near duplicates, the chance that a random split with the same shares puts it into
+    validation and none of its g - 1 relatives into training is hypergeometric: of the other N - 1 images, T train.
+
+    Returns:
+        ``random_split``: expected share (0 to 1) of the validation images with a near duplicate in training under a
+        plain random split; ``this_split``: the same share here; ``images_with_relatives``: images in groups of two or
+        more.
+    """
+    sizes = splits["duplicate_group"].map(splits["duplicate_group"].value_counts()).to_numpy()
+    count = len(splits)
+    training = round(count * (1 - options.validation - options.test))
+    expected = float(np.mean([1 - _none_in_training(size, count, training) for size in sizes]))
+    in_training = set(splits.loc[splits["split"] == "train", "duplicate_group"])
+    validation = splits[splits["split"] == "validation"]
+    here = float(validation["duplicate_group"].isin(in_training).mean())
+    logger.info(
+        "A plain random split would have put a near duplicate of %.1f %% of the validation images into training; this one %.1f %%",
+        100 * expected,
+        100 * here,
+    )
+    return {"random_split": expected, "this_split": here, "images_with_relatives": int((sizes > 1).sum())}
+
+
+def _none_in_training(group_size: int, count: int, training: int) -> float:
+    chance = 1.0
+    for relative in range(group_size - 1):
+        chance *= max(count - 1 - training - relative, 0) / (count - 1 - relative)
+    return chance

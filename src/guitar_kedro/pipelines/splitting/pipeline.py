@@ -1,0 +1,31 @@
+"""The splitting pipeline."""
+
+from kedro.pipeline import Node, Pipeline
+
+from guitar_kedro.pipelines.splitting import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Creates the pipeline from ``image_table`` to ``splits``."""
+    return Pipeline(
+        [
+            Node(
+                func=nodes.split_images,
+                inputs=["image_table", "params:splitting", "params:seed"],
+                outputs="splits",
+                name="split_images",
+            ),
+            Node(
+                func=nodes.plot_split_balance,
+                inputs=["splits", "params:display_names"],
+                outputs="split_balance",
+                name="plot_split_balance",
+            ),
+            Node(
+                func=nodes.report_leakage,
+                inputs=["splits", "params:splitting"],
+                outputs="leakage",
+                name="report_leakage",
+            ),
+        ]
+    )

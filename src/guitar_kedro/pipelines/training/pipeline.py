@@ -1,0 +1,60 @@
+"""The training pipeline: four nodes for each stage."""
+
+from kedro.pipeline import Node, Pipeline
+
+from guitar_kedro.pipelines.training import nodes
+from guitar_kedro.pipelines.training.plan import StagePlan
+
+SHARED_INPUTS = {"splits", "prepared_images"}
+SHARED_PARAMETERS = {"params:training", "params:display_names", "params:seed"}
+
+
+def create_pipeline(stages: list[StagePlan]) -> Pipeline:
+    """Creates the pipeline of all stages.
+
+    Args:
+        stages: In the order in which they are trained.
+    """
+    publish = Node(
+        func=nodes.publish_model, inputs=stages[-1].checkpoint, outputs="model", name="publish_model", namespace="train"
+    )
+    return sum((_stage_pipeline(stage) for stage in stages), Pipeline([publish]))
+
+
+def _stage_pipeline(stage: StagePlan) -> Pipeline:
+    starts = ("start", *(f"{phase}_checkpoint" for phase in stage.phases))
+    phases = [
+        node for phase, start in zip(stage.phases, starts, strict=False) for node in _phase_nodes(stage, phase, start)
+    ]
+    return Pipeline(
+        phases,
+        namespace=f"train.{stage.name}",
+        inputs={"start": stage.start, **{name: name for name in SHARED_INPUTS}},
+        parameters={"params:stage": f"params:stages.{stage.name}", **{name: name for name in SHARED_PARAMETERS}},
+    )
+
+
+def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
+    common = [
+        "splits",
+        "prepared_images",
+        start,
+        "params:stage",
+        "params:training",
+        "params:display_names",
+        "params:seed",
+    ]
+    return [
+        Node(
+            func=nodes.learning_rate_finder(stage.name, phase),
+            inputs=common,
+            outputs=[f"{phase}_learning_rate_curve", f"{phase}_learning_rate", f"{phase}_learning_rate_plot"],
+            name=f"find_{phase}_learning_rate",
+        ),
+        Node(
+            func=nodes.phase_trainer(stage.name, phase),
+            inputs=[*common, f"{phase}_learning_rate"],
+            outputs=[f"{phase}_checkpoint", f"{phase}_history", f"{phase}_history_plot", f"{phase}_batch"],
+            name=f"train_{phase}",
+        ),
+    ]

@@ -1,0 +1,71 @@
+"""Which stages there are, what each starts from, and which phases it has: what the shape of the pipeline needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from guitar_kedro.errors import UserError
+
+PHASES = ("frozen", "unfrozen")
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage of the pipeline.
+
+    Attributes:
+        name: Of the stage.
+        start: The dataset it starts from.
+        phases: Those of ``PHASES`` with epochs to train.
+    """
+
+    name: str
+    start: str
+    phases: tuple[str, ...]
+
+    @property
+    def checkpoint(self) -> str:
+        """The dataset with the trained network of the stage."""
+        return f"train.{self.name}.{self.phases[-1]}_checkpoint"
+
+
+def plan_stages(stages: Any) -> list[StagePlan]:
+    """Plans the stages in the order of the parameters.
+
+    Args:
+        stages: The parameter ``stages``: options by name. Only what decides the shape of the pipeline is looked at.
+
+    Raises:
+        UserError: If there are no stages, a stage trains nothing, or it starts from one that does not come before it.
+    """
+    if not isinstance(stages, dict) or not stages:
+        raise UserError("parameters: stages must name at least one stage of training.")
+    plans: dict[str, StagePlan] = {}
+    for name, options in stages.items():
+        if not isinstance(options, dict):
+            raise UserError(f"stages.{name} must hold the options of a stage, not {options!r}.")
+        plans[name] = StagePlan(name, _start(name, options.get("start_from"), plans), _phases(name, options))
+    return list(plans.values())
+
+
+def _start(name: str, start_from: str | None, earlier: dict[str, StagePlan]) -> str:
+    if start_from is None:
+        return "pretrained_weights"
+    if start_from not in earlier:
+        known = f"one of {', '.join(earlier)}" if earlier else "weights, since it is the first"
+        raise UserError(
+            f"stages.{name}.start_from: there is no stage {start_from} before {name}; start it from {known}."
+        )
+    return earlier[start_from].checkpoint
+
+
+def _phases(name: str, options: dict[str, Any]) -> tuple[str, ...]:
+    phases = tuple(phase for phase in PHASES if _epochs(options.get(phase)) != 0)
+    if not phases:
+        raise UserError(f"stages.{name}: both phases have 0 epochs; give one of them epochs, or remove the stage.")
+    return phases
+
+
+def _epochs(phase: Any) -> Any:
+    return phase.get("epochs") if isinstance(phase, dict) else None

@@ -1,0 +1,62 @@
+"""Long work shows where it is: a live bar in a terminal, plain occasional lines elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+Item = TypeVar("Item")
+SECONDS_BETWEEN_LINES = 20.0
+logger = logging.getLogger(__name__)
+
+
+class _RateColumn(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.0f} {self._unit}/s" if task.speed else "", style="progress.data.speed")
+
+
+def live_bar(unit: str) -> Progress:
+    """Makes a bar with count, rate and time left; it shows itself in a terminal only.
+
+    Args:
+        unit: What is counted, in the plural ("images", "batches").
+    """
+    console = Console(stderr=True)
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateColumn(unit)]
+    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
+
+
+def track(items: Iterable[Item], total: int, doing: str, unit: str = "images") -> Iterator[Item]:
+    """Passes items on and shows how far they are.
+
+    Args:
+        items: What is worked on.
+        total: How many there will be.
+        doing: What is done to them, as the line begins ("Preparing photos").
+        unit: What is counted, in the plural.
+
+    Yields:
+        The items, unchanged.
+    """
+    began = said = time.monotonic()
+    with live_bar(unit) as bar:
+        task = bar.add_task(doing, total=total)
+        for number, item in enumerate(items, start=1):
+            yield item
+            bar.advance(task)
+            now = time.monotonic()
+            if bar.disable and now - said > SECONDS_BETWEEN_LINES and number < total:
+                rate = number / (now - began)
+                left = (total - number) / rate
+                logger.info("%s: %d of %d, %.0f %s/s, %.0f s left", doing, number, total, rate, unit, left)
+                said = now
