@@ -17,12 +17,16 @@ def cli() -> None:
     """Commands of this project."""
 
 
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """Leaves out advice that does not help: how to go on (without --env and --params), and to use --async."""
+    return record.levelno < logging.WARNING and not record.getMessage().startswith("Using synchronous mode")
+
+
 def _run(**options: Any) -> Any:
     # both spellings work; Kedro warns of the older one, which asks nothing of the user
     if options["pipeline"] and not options["pipelines"]:
         options["pipelines"], options["pipeline"] = [options["pipeline"]], None
-    # Kedro's advice on how to go on forgets --env and --params, and would mix pictures
-    logging.getLogger("kedro.runner.sequential_runner").addFilter(lambda record: record.levelno < logging.WARNING)
+    logging.getLogger("kedro.runner.sequential_runner").addFilter(_is_of_use)
     try:
         return kedro_run.callback(**options)
     except KeyboardInterrupt:

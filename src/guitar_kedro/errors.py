@@ -23,6 +23,7 @@ def user_error_behind(error: BaseException) -> UserError | None:
         The ``UserError`` in the chain of causes, or one made of the sentence of a Kedro error that tells of a mistake
         in what was asked for; ``None`` where the error is no mistake of the user's.
     """
+    from kedro.framework.project import pipelines
     from kedro.io.core import DatasetError, VersionNotFoundError
     from kedro.validation.exceptions import DataValidationError, ParameterValidationError
 
@@ -41,26 +42,27 @@ def user_error_behind(error: BaseException) -> UserError | None:
                 )
             case DataValidationError():
                 return UserError(str(link).replace("\n", " "))
-            case ValueError() if re.match(
-                r"Failed to find the pipeline|Pipeline (does not contain|contains no)", str(link)
-            ):
+            case ValueError() if named := re.match(r"Failed to find the pipeline named '(.*?)'", str(link)):
+                return UserError(f"There is no pipeline {named.group(1)}; choose one of {', '.join(sorted(pipelines))}.")
+            case ValueError() if re.match(r"Pipeline (does not contain|contains no)", str(link)):
                 return UserError(" ".join(str(link).split()))
     return None
 
 
 def _dataset_path(message: str) -> str:
-    path = re.search(r"filepath=(\S+?)[,)]", message)
+    path = re.search(r"filepath=(?:PurePosixPath\(')?([^,')]+)", message)
     return path.group(1) if path else "What this needs"
 
 
 def _one_line_of_pydantic(message: str) -> str:
-    """Joins pydantic's lines ``field``, ``what is wrong [type=..., input_value=...]`` to ``parameter.field: what``."""
-    found = []
-    parameter = ""
-    lines = message.splitlines()
-    for number, line in enumerate(lines):
+    """Joins pydantic's lines ``field``, ``  what is wrong [type=..., input_value=...]`` to ``parameter.field: what``."""
+    found, field, parameter = [], "", ""
+    for line in message.splitlines():
         if named := re.search(r"Parameter '([^']+)'", line):
-            parameter = named.group(1)
-        if wrong := re.match(r"  (\S.*?) \[type=\w+, input_value=(.+), input_type=\w+\]", line):
-            found.append(f"{parameter}.{lines[number - 1].strip()}: {wrong.group(1)} (it is {wrong.group(2)})")
-    return f"The parameters cannot be used: {'; '.join(found) or ' '.join(lines[1:])}."
+            field = parameter = named.group(1)
+        elif wrong := re.match(r"  (\S.*?) \[type=(\w+), input_value=(.+), input_type=\w+\]", line):
+            what = "there is no such parameter" if wrong.group(2) == "extra_forbidden" else wrong.group(1)
+            found.append(f"{field}: {what} (it is {wrong.group(3)})")
+        elif not line.startswith(" "):
+            field = f"{parameter}.{line.strip()}"
+    return f"The parameters cannot be used: {'; '.join(found) or ' '.join(message.split())}."

@@ -12,9 +12,23 @@ from guitar_kedro.datasets.atomic import AtomicSave
 from guitar_kedro.errors import UserError
 
 _TEXT = (
-    "image_id,label,file,path,predicted,actual,split,stage,phase,reason,detail,architecture,source,action,"
-    "file_hash,pixel_hash,perceptual_hash,prepared,options"
-).split(",")
+    "image_id",
+    "label",
+    "file",
+    "source",
+    "predicted",
+    "actual",
+    "split",
+    "stage",
+    "phase",
+    "architecture",
+    "reason",
+    "detail",
+    "action",
+    "file_hash",
+    "pixel_hash",
+    "perceptual_hash",
+)
 
 
 class TableDataset(AtomicSave, CSVDataset):

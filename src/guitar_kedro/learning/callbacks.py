@@ -92,8 +92,9 @@ class FiniteLoss(Callback):
         if self.training and not torch.isfinite(self.loss):
             rate = float(self.opt.hypers[-1]["lr"])
             raise UserError(
-                f"{self.title}: the loss became {self.loss.item()} in epoch {self.epoch + 1}, step {self.iter + 1}, at a "
-                f"learning rate of {rate:.2g}; lower learning_rate of this phase. The last good model stays the latest version."
+                f"{self.title}: the loss became {self.loss.item()} in epoch {self.epoch + 1}, step {self.iter + 1}, "
+                f"at a learning rate of {rate:.2g}; lower learning_rate of this phase. The last good model stays the "
+                "latest version."
             )
 
 

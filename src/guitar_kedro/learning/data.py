@@ -20,7 +20,6 @@ from guitar_kedro.images.reading import Limits, UnreadableImage, read_image
 from guitar_kedro.learning.checkpoint import ModelSpec
 from guitar_kedro.learning.recipe import AugmentationOptions, TrainingOptions
 
-
 FEW_IMAGES = 1000
 
 
@@ -46,7 +45,7 @@ def open_image(source: str | Path | bytes | np.ndarray | Image.Image) -> PILImag
     """Opens a picture as ingestion does: upright, RGB, transparent parts white.
 
     Args:
-        source: A path, the bytes of a file, or a picture. (By this hint ``learner.predict`` knows what it can be given.)
+        source: A path, the bytes of a file, or a picture. ``learner.predict`` reads this hint.
 
     Raises:
         UserError: If it cannot be read as an image.

@@ -30,8 +30,8 @@ def build_learner(dls: DataLoaders, spec: ModelSpec) -> Learner:
         return vision_learner(dls, network, pretrained=False, normalize=False, metrics=error_rate, path=scratch)
     except (StopIteration, TypeError, RuntimeError) as error:
         raise UserError(
-            f"architecture: fastai cannot cut {spec.architecture} into a body and a head ({error or type(error).__name__}); "
-            "choose another network, for example resnet34."
+            f"architecture: fastai cannot cut {spec.architecture} into a body and a head "
+            f"({error or type(error).__name__}); choose another network, for example resnet34."
         ) from error
 
 

@@ -83,7 +83,8 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
     except Exception as error:  # what a broken file raises depends on where it is broken
         reason = str(error).splitlines()[0]
         raise UserError(
-            f"weights: {path} cannot be read as a state dict ({reason}); save one with torch.save(model.state_dict(), ...)."
+            f"weights: {path} cannot be read as a state dict ({reason}); save one with "
+            "torch.save(model.state_dict(), ...)."
         ) from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]

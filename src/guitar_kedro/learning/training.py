@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import torch
+from fastai.callback import schedule  # noqa: F401 - adds fit_one_cycle and lr_find to Learner
 from fastai.learner import Learner
 from fastai.torch_core import set_seed
-from fastai.callback import schedule  # noqa: F401 - adds fit_one_cycle and lr_find to Learner
 from fastai.vision.core import PILImage
 
 from guitar_kedro.errors import UserError
@@ -21,7 +21,7 @@ from guitar_kedro.learning.architectures import IMAGENET_MEAN, IMAGENET_STD, bod
 from guitar_kedro.learning.callbacks import EpochTable, FiniteLoss, StepLosses
 from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.data import data_loaders
-from guitar_kedro.learning.learner import build_learner, state_on_cpu, quiet
+from guitar_kedro.learning.learner import build_learner, quiet, state_on_cpu
 from guitar_kedro.learning.pretrained import PretrainedWeights
 from guitar_kedro.learning.recipe import PhaseOptions, StageOptions, TrainingOptions
 
@@ -148,8 +148,8 @@ def _load_start(learner: Learner, phase: Phase) -> None:
         case Checkpoint(weights=weights, spec=spec):
             if spec.architecture != phase.stage.architecture:
                 raise UserError(
-                    f"stages.{phase.stage_name}.architecture is {phase.stage.architecture}, but what it starts from is a "
-                    f"{spec.architecture}; a stage goes on with the same network."
+                    f"stages.{phase.stage_name}.architecture is {phase.stage.architecture}, but what it starts from "
+                    f"is a {spec.architecture}; a stage goes on with the same network."
                 )
             if list(spec.classes) != list(learner.dls.vocab):
                 raise UserError(

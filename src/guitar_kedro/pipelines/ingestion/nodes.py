@@ -132,10 +132,11 @@ def _check_and_report(image_table: pd.DataFrame, rejected: pd.DataFrame, given: 
     reasons = ", ".join(f"{count} {reason}" for reason, count in rejected["reason"].value_counts().items())
     logger.info("%d of %d files make the dataset; rejected: %s", len(image_table), given, reasons or "none")
     if (number := image_table["label"].nunique()) < 2:
-        found = f"only one, {image_table['label'].iloc[0]}" if number else "none"
+        found = f"only one, {image_table['label'].iloc[0]}," if number else "none"
+        example = f" For example {rejected['file'].iloc[0]}: {rejected['detail'].iloc[0]}" if len(rejected) else ""
         raise UserError(
             f"A classifier needs images of at least two classes, and {found} is left of {given} files "
-            f"({reasons or 'none rejected'}); see rejected_images for the reasons."
+            f"(rejected: {reasons or 'none'}).{example}"
         )
 
 
@@ -147,11 +148,11 @@ def plot_class_balance(image_table: pd.DataFrame, display_names: dict[str, str])
 def plot_resolutions(image_table: pd.DataFrame, stages: dict) -> reporting.Figure:
     """Draws the sizes of the originals, and warns where a stage enlarges most of them."""
     sizes = {name: _setting(stage, "image_size") for name, stage in stages.items()}
-    median = image_table[["width", "height"]].max(axis=1).median()
+    median = image_table[["width", "height"]].min(axis=1).median()
     for name, size in sizes.items():
         if size > median:
             logger.warning(
-                "Stage %s trains at %d px, but half of the originals are at most %.0f px long: they are enlarged",
+                "Stage %s trains at %d px, more than the shorter side of half of the originals (%.0f px)",
                 name,
                 size,
                 median,
@@ -196,12 +197,11 @@ def show_duplicates(
         duplicates["exact"].sum(),
         conflicts,
     )
-    largest = (
-        grouped.groupby("duplicate_group").size().sort_values(ascending=False, kind="stable").index[:GROUPS_ON_SHEET]
-    )
+    group_sizes = grouped.groupby("duplicate_group").size().sort_values(ascending=False, kind="stable")
+    largest = group_sizes.index[:GROUPS_ON_SHEET]
     rows = [grouped[grouped["duplicate_group"] == group].head(PICTURES_PER_ROW) for group in largest]
     sheet = [list(zip(_pictures(prepared_images, row["image_id"]), row["file"], strict=True)) for row in rows]
-    return duplicates, reporting.duplicates_sheet(sheet)
+    return duplicates, reporting.duplicates_sheet(sheet, group_sizes.tolist())
 
 
 def _evenly(count: int, wanted: int) -> list[int]:

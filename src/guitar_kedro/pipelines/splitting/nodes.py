@@ -109,7 +109,8 @@ def report_leakage(splits: pd.DataFrame, options: SplittingOptions) -> dict[str,
     validation = splits[splits["split"] == "validation"]
     here = float(validation["duplicate_group"].isin(in_training).mean())
     logger.info(
-        "A plain random split would have put a near duplicate of %.1f %% of the validation images into training; this one %.1f %%",
+        "A plain random split would have put near duplicates of %.1f %% of the validation images into training, "
+        "this one of %.1f %%",
         100 * expected,
         100 * here,
     )

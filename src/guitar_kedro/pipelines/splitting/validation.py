@@ -14,7 +14,8 @@ def no_group_crosses(splits: pd.DataFrame) -> pd.DataFrame:
         group = crossing.index[0]
         members = splits[splits["duplicate_group"] == group]
         raise ValueError(
-            f"{crossing.size} groups of near duplicates stand in several parts of the split, for example group {group}: "
-            f"{', '.join(members['image_id'] + ' in ' + members['split'])}. Split again with `kedro run --pipeline=splitting`."
+            f"{crossing.size} groups of near duplicates stand in several parts of the split, for example group "
+            f"{group}: {', '.join(members['image_id'] + ' in ' + members['split'])}. Split again with "
+            "`kedro run --pipeline=splitting`."
         )
     return splits

@@ -1,0 +1,46 @@
+# Two commands: `make run` trains and evaluates on the drawn demo set, `make test` runs all tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+NEEDED_GB := 9
+
+.PHONY: run test lint format bench lock clean
+.DEFAULT_GOAL := run
+
+run: $(INSTALLED)
+	$(BIN)/kedro run
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED)
+	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+# pins names and versions of all that is installed, without addresses
+lock: $(INSTALLED)
+	$(BIN)/pip freeze --exclude-editable | sed 's/ @ .*//; s/+.*//' > constraints.txt
+
+clean:
+	rm -rf $(VENV)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+		{ echo "This needs Python 3.10 or later; '$(PYTHON)' is not. Name another one: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "Python's venv module is missing; install it (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
+	@$(PYTHON) -c 'import shutil, sys; sys.exit(shutil.disk_usage(".").free < $(NEEDED_GB) * 10**9)' || \
+		{ echo "Torch and the rest need $(NEEDED_GB) GB of free disk here; make room and try again."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@echo "Installing torch, fastai, Kedro and the rest (minutes, once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]' || \
+		{ echo "The installation failed. Without a network, pip can install from a folder: PIP_FIND_LINKS=FOLDER PIP_NO_INDEX=1 make $(MAKECMDGOALS)"; exit 1; }
+	@touch $@

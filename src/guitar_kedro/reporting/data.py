@@ -1,0 +1,243 @@
+"""Figures about the pictures that were ingested and how they were split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from PIL import Image
+
+from guitar_kedro.reporting import sheets, style
+
+SPLITS = ("train", "validation", "test")
+
+_BAR_WIDTH = 8.0  # inches, figures of bars
+_NAME_WIDTH = 2.6  # inches, names beside bars
+_PICTURES_PER_ROW = 8
+
+
+def class_balance(image_table: pd.DataFrame, display_names: Mapping[str, str]) -> Figure:
+    """Draw how many pictures each class has, the largest class on top.
+
+    Args:
+        image_table: One row per kept image; its column ``label`` is read.
+        display_names: Names to show, by label.
+    """
+    counts = image_table["label"].value_counts().sort_index(ascending=False).sort_values(kind="stable")
+    note = f"{style.count(len(image_table), 'image')} in {style.count(len(counts), 'class')}"
+    if len(counts) > 1:
+        note += f"; the largest class has {counts.iloc[-1] / counts.iloc[0]:.1f} times as many as the smallest"
+    figure = style.new_figure(_BAR_WIDTH, _bars_height(len(counts)), "Images per class", [f"{note}."])
+    axes = figure.add_subplot()
+    axes.barh(range(len(counts)), counts, color=style.BLUE, height=0.72)
+    _name_bars(axes, counts.index, display_names)
+    _write_beside_bars(axes, counts, [f"{count:,}" for count in counts])
+    return figure
+
+
+def split_balance(splits: pd.DataFrame, display_names: Mapping[str, str]) -> Figure:
+    """Draw how many pictures of each class are for training, validation and test.
+
+    Args:
+        splits: One row per image with ``label`` and ``split`` (``train``, ``validation``, ``test`` or another name).
+        display_names: Names to show, by label.
+    """
+    table = pd.crosstab(splits["label"], splits["split"])
+    names = [name for name in SPLITS if name in table] + [name for name in table if name not in SPLITS]
+    table = table[names].sort_index(ascending=False)
+    shares = [f"{name} {table[name].sum():,} ({style.percent(table[name].sum() / len(splits))})" for name in names]
+    notes = [f"{style.count(len(splits), 'image')}: {', '.join(shares)}.", f"Beside the bars: {' · '.join(names)}."]
+    figure = style.new_figure(_BAR_WIDTH, _bars_height(len(table)) + 0.3, "Split of the images", notes)
+    axes = figure.add_subplot()
+    start = np.zeros(len(table))
+    for name, colour in zip(names, style.SERIES, strict=False):
+        axes.barh(range(len(table)), table[name], left=start, color=colour, height=0.72, label=name)
+        start = start + table[name].to_numpy()
+    _name_bars(axes, table.index, display_names)
+    _write_beside_bars(axes, table.sum(axis=1), [" · ".join(f"{n:,}" for n in row) for row in table.to_numpy()])
+    style.legend(figure, loc="outside lower center", ncols=len(names))
+    return figure
+
+
+def resolutions(image_table: pd.DataFrame, stage_sizes: Mapping[str, int]) -> Figure:
+    """Draw how large the originals are, next to the sizes at which the stages look at them.
+
+    A stage whose image size exceeds the median of the originals' shorter sides learns from enlarged pictures most of
+    the time; the figure says so in a warning.
+
+    Args:
+        image_table: One row per image with ``width`` and ``height`` of the original file, in pixels.
+        stage_sizes: The side of the square that each stage's network sees, in pixels, by stage.
+    """
+    sides = image_table[["width", "height"]].astype("int64")
+    shorter = sides.min(axis=1)
+    figure = style.new_figure(
+        10.0, 4.2, "Size of the originals", _size_notes(shorter), _size_warnings(shorter, stage_sizes)
+    )
+    areas, histogram = figure.subplots(1, 2)
+    _draw_sizes(areas, sides)
+    _draw_shorter_sides(histogram, shorter, [size for size in stage_sizes.values() if size > 0])
+    by_size: dict[int, list[str]] = {}
+    for stage, size in stage_sizes.items():
+        by_size.setdefault(size, []).append(stage)
+    for (size, stages), colour in zip(sorted(by_size.items()), style.SERIES[1:] * len(by_size), strict=False):
+        names = style.shorten(", ".join(stages), 4.2, style.SMALL_SIZE)
+        areas.plot([0, size, size], [size, size, 0], color=colour, linewidth=1.6, label=f"{size} px: {names}")
+        histogram.axvline(size, color=colour, linewidth=1.6)
+    if by_size:
+        style.legend(figure, loc="outside lower left", ncols=2)
+    return figure
+
+
+def contact_sheet(pictures: Sequence[Image.Image], captions: Sequence[str], columns: int, title: str) -> Figure:
+    """Lay out pictures in a grid, each with its caption below.
+
+    Args:
+        pictures: In reading order; any mode, any size.
+        captions: One per picture; may hold line breaks. Long lines are wrapped and shortened to the tile.
+        columns: How many pictures stand side by side.
+        title: Of the sheet.
+
+    Raises:
+        ValueError: If there is not one caption per picture, or no column.
+    """
+    if len(pictures) != len(captions):
+        raise ValueError(f"a contact sheet needs one caption per picture: {len(pictures)} and {len(captions)} given")
+    if columns < 1:
+        raise ValueError(f"columns must be at least 1, not {columns}")
+    starts = range(0, len(pictures), columns)
+    rows = [sheets.Row(pictures[start : start + columns], captions[start : start + columns]) for start in starts]
+    return sheets.picture_sheet(rows, title)
+
+
+def class_contact_sheet(
+    pictures_by_label: Mapping[str, Sequence[Image.Image]], display_names: Mapping[str, str]
+) -> Figure:
+    """Show some pictures of every class, a row per class with its name at the left.
+
+    Args:
+        pictures_by_label: Pictures of each class, in the order of the rows; the first eight are drawn.
+        display_names: Names to show, by label.
+    """
+    rows = [
+        sheets.Row(pictures[:_PICTURES_PER_ROW], label=style.display_name(label, display_names))
+        for label, pictures in pictures_by_label.items()
+    ]
+    return sheets.picture_sheet(rows, "Examples of every class", tile=1.15)
+
+
+def duplicates_sheet(groups: Sequence[Sequence[tuple[Image.Image, str]]], sizes: Sequence[int] = ()) -> Figure:
+    """Show pictures that were found to be duplicates of each other, a row per group.
+
+    Args:
+        groups: Each group's pictures with their captions (file, label). Up to eight of a group are drawn, and up to a
+            hundred groups; the sheet says what is left out.
+        sizes: How many images each group that was found has, where not all groups or not all of their pictures are
+            given; the first belong to ``groups``.
+
+    Raises:
+        ValueError: If there are fewer sizes than groups.
+    """
+    sizes = sizes or [len(group) for group in groups]
+    if len(sizes) < len(groups):
+        raise ValueError(f"sizes must hold a number for each of the {len(groups)} groups, not {len(sizes)}")
+    rows = []
+    for number, (group, size) in enumerate(zip(groups, sizes, strict=False), 1):
+        shown = group[:_PICTURES_PER_ROW]
+        label = f"Group {number}: {style.count(size, 'image')}"
+        if size > len(shown):
+            label += f", {len(shown)} shown"
+        rows.append(sheets.Row([picture for picture, _ in shown], [caption for _, caption in shown], label))
+    found = f"{style.count(sum(sizes), 'image')} in {style.count(len(sizes), 'group')}"
+    notes = [f"{found}; a group stays together when the images are split."]
+    if len(sizes) > len(groups):
+        notes.append(f"Shown: {style.count(len(groups), 'group')}.")
+    return sheets.picture_sheet(rows, "Duplicates and near duplicates", notes if groups else [])
+
+
+def _bars_height(bars: int) -> float:
+    return 0.55 + 0.27 * max(bars, 1)
+
+
+def _name_bars(axes: Axes, labels: Sequence[str], display_names: Mapping[str, str]) -> None:
+    names = [style.shorten(style.display_name(label, display_names), _NAME_WIDTH) for label in labels]
+    axes.set_yticks(range(len(names)), labels=names)
+    axes.set_ylim(-0.6, max(len(names), 1) - 0.4)
+    style.clean(axes)
+    axes.spines["bottom"].set_visible(False)
+    axes.set_xticks([])
+    for tick in axes.get_yticklabels():
+        tick.update(style.text())
+
+
+def _write_beside_bars(axes: Axes, lengths: pd.Series, texts: Sequence[str]) -> None:
+    # Room for the text is part of the scale: the bars may take what the widest text leaves of about 4.5 inches.
+    longest = max(lengths.max(), 1) if len(lengths) else 1
+    room = max((style.text_width(text, style.SMALL_SIZE) for text in texts), default=0) + 0.15
+    axes.set_xlim(0, longest * 4.5 / max(4.5 - room, 1.5))
+    for position, (length, text) in enumerate(zip(lengths, texts, strict=True)):
+        place = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+        axes.annotate(text, (length, position), **place, **style.text(style.SMALL_SIZE, style.MUTED))
+
+
+def _size_notes(shorter: pd.Series) -> list[str]:
+    if shorter.empty:
+        return ["There are no images."]
+    tenth, median, ninety = (round(value) for value in np.percentile(shorter, (10, 50, 90)))
+    return [
+        f"{style.count(len(shorter), 'image')}; shorter side: median {median} px, 80 % between {tenth} and {ninety} px."
+    ]
+
+
+def _size_warnings(shorter: pd.Series, stage_sizes: Mapping[str, int]) -> list[str]:
+    if shorter.empty:
+        return []
+    median = shorter.median()
+    too_large = [f"{stage} ({size} px)" for stage, size in stage_sizes.items() if size > median]
+    if not too_large:
+        return []
+    verb = "look" if len(too_large) > 1 else "looks"
+    return [
+        f"{', '.join(too_large)} {verb} at larger images than most originals are "
+        f"(median shorter side {median:.0f} px): enlarging adds time, but nothing to see."
+    ]
+
+
+def _draw_sizes(axes: Axes, sides: pd.DataFrame) -> None:
+    places = sides.value_counts().reset_index(name="images")
+    area = 6 + 300 * places["images"] / max(len(sides), 1)
+    axes.scatter(places["width"], places["height"], s=area, color=style.BLUE, alpha=0.35, linewidths=0)
+    largest = max(sides.max().max() if len(sides) else 0, 1)
+    axes.set(xlim=(0, largest * 1.06), ylim=(0, largest * 1.06), xlabel="width in pixels", ylabel="height in pixels")
+    axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, integer=True))
+    style.clean(axes, "both", "Width and height")
+
+
+def _draw_shorter_sides(axes: Axes, shorter: pd.Series, marks: Sequence[int]) -> None:
+    values = [*shorter, *marks]
+    lowest, highest = (max(min(values), 1) / 1.2, max(values) * 1.2) if values else (8, 1500)
+    axes.set_xscale("log")
+    axes.hist(shorter, bins=np.geomspace(lowest, highest, 41), color=style.BLUE, alpha=0.75)
+    axes.set(xlim=(lowest, highest), xlabel="shorter side in pixels (logarithmic)", ylabel="images")
+    axes.set_xticks(_round_sizes(lowest, highest))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(0, None if len(shorter) else 1)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    style.clean(axes, "y", "Shorter side")
+
+
+def _round_sizes(lowest: float, highest: float) -> list[float]:
+    dense = [first * 10**power for power in range(6) for first in (1, 1.5, 2, 3, 4, 5, 7)]
+    sparse = [first * 10**power for power in range(6) for first in (1, 2, 5)]
+    within = [value for value in dense if lowest <= value <= highest]
+    if len(within) > 7:
+        return [value for value in sparse if lowest <= value <= highest]
+    return within if len(within) > 2 else [round(value) for value in np.geomspace(lowest, highest, 5)[1:-1]]

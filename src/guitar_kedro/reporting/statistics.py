@@ -1,0 +1,38 @@
+"""How far a measured share may lie from the true one."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+
+def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Give the Wilson score interval of a share, without continuity correction.
+
+    Source: E. B. Wilson (1927), "Probable inference, the law of succession, and statistical inference", Journal of the
+    American Statistical Association 22 (158), 209-212. It stays between 0 and 1 and has a width even where everything
+    or nothing succeeded, which the usual plus-minus formula has not (Brown, Cai and DasGupta 2001, Statistical Science
+    16 (2), 101-133).
+
+    Args:
+        successes: How often it happened.
+        total: Of how many independent trials. With none, nothing is known: the interval is (0, 1).
+        confidence: How many of such intervals hold the true share, between 0 and 1.
+
+    Returns:
+        The lower and the upper end, shares between 0 and 1.
+
+    Raises:
+        ValueError: If the counts or the confidence are impossible.
+    """
+    if not 0 <= successes <= total:
+        raise ValueError(f"successes must lie between 0 and total ({total}), not {successes}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
+    if total == 0:
+        return 0.0, 1.0
+    squared = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
+    failures = total - successes
+    centre = (successes + squared / 2) / (total + squared)
+    reach = (squared * (successes * failures / total + squared / 4)) ** 0.5 / (total + squared)
+    # At the ends the formula gives 0 and 1 exactly; floating point only nearly does.
+    return 0.0 if successes == 0 else centre - reach, 1.0 if failures == 0 else centre + reach

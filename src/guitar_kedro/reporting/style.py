@@ -1,0 +1,296 @@
+"""The look of every figure in one place: colours, type, sizes, names.
+
+Figures are made without pyplot: nothing is registered anywhere, so nothing leaks, threads do not disturb each other,
+and no display is needed. ``figure.savefig(path)`` with its defaults gives the intended picture.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Literal
+
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
+from matplotlib.legend import Legend
+
+# Okabe and Ito (2008), "Color universal design": eight colours that people with any colour vision tell apart.
+BLUE, VERMILLION, GREEN = "#0072b2", "#d55e00", "#009e73"
+AMBER, SKY, PURPLE = "#e69f00", "#56b4e9", "#cc79a7"
+SERIES = (BLUE, VERMILLION, GREEN, AMBER, PURPLE, SKY)
+
+INK, MUTED, FAINT, RULE, TILE, PAPER = "#1f2933", "#616e7c", "#aeb8c2", "#d9dee3", "#f3f5f7", "#ffffff"
+
+TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 13.0, 9.0, 8.0
+LINE_HEIGHT = 1.35  # of the type size
+DPI = 144
+MARGIN = 0.18  # inches around everything
+
+_LARGEST_SIDE = 20_000  # pixels; the renderer ends at 65,536, and viewers give up long before
+_POINTS_PER_INCH = 72
+# Matplotlib ships the first; the others draw scripts it lacks, where the computer has them.
+_FAMILIES = (
+    "DejaVu Sans",
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Arial Unicode MS",
+    "WenQuanYi Zen Hei",
+)
+
+
+def display_name(label: str, display_names: Mapping[str, str]) -> str:
+    """Give the name by which people know a class.
+
+    Args:
+        label: The class as its folder is called.
+        display_names: Names by label; labels that are missing are shown as given, with spaces for underscores.
+    """
+    return display_names.get(label, label.replace("_", " "))
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Write a share as a percentage that says 0 or 100 only where nothing else is meant.
+
+    Args:
+        share: Between 0 and 1.
+        digits: How many after the point.
+    """
+    step = 10.0**-digits
+    value = 100 * share
+    if 0 < value < 100:
+        value = min(max(value, step), 100 - step)
+    return f"{value:.{digits}f} %"
+
+
+def clock(minutes: float) -> str:
+    """Write a duration as people read it: ``4:34 min`` or ``2:03 h``."""
+    seconds = round(60 * minutes)
+    if seconds >= 3600:
+        return f"{seconds // 3600}:{seconds % 3600 // 60:02d} h"
+    return f"{seconds // 60}:{seconds % 60:02d} min"
+
+
+def count(number: int, thing: str) -> str:
+    """Write how many there are of something: ``1 image``, ``7,664 images``, ``11 classes``."""
+    ending = "" if number == 1 else "es" if thing.endswith("s") else "s"
+    return f"{number:,} {thing}{ending}"
+
+
+def text(size: float = TEXT_SIZE, colour: str = INK, weight: str = "normal") -> dict[str, Any]:
+    """Give the keyword arguments that every text of a figure takes.
+
+    Names of classes and files are other people's: a dollar sign in them is a dollar sign, not a formula.
+
+    Args:
+        size: In points.
+        colour: Any colour that matplotlib knows.
+        weight: ``normal`` or ``bold``.
+    """
+    return {
+        "fontsize": size,
+        "color": colour,
+        "fontweight": weight,
+        "fontfamily": [family for family, _ in _fonts()],
+        "parse_math": False,
+    }
+
+
+def readable_on(background: Sequence[float]) -> str:
+    """Choose light or dark type, whichever has more contrast (relative luminance as in WCAG 2.1).
+
+    Args:
+        background: Red, green and blue of what the type stands on, between 0 and 1.
+    """
+    paper, ink, below = (_luminance(colour) + 0.05 for colour in (to_rgb(PAPER), to_rgb(INK), background))
+    return PAPER if paper / below > below / ink else INK
+
+
+def new_figure(
+    width: float, height: float, title: str, notes: Sequence[str] = (), warnings: Sequence[str] = ()
+) -> Figure:
+    """Make an empty figure with a heading at its top left.
+
+    Args:
+        width: Of the whole, in inches.
+        height: Of what lies below the heading, in inches; the heading adds its own.
+        title: In bold; long ones go over several lines.
+        notes: Lines below the title that say how to read the figure, in grey.
+        warnings: Lines below the notes that a reader must not miss, in the signal colour.
+
+    Returns:
+        A figure in constrained layout, which keeps axes clear of the heading.
+    """
+    paragraphs = [(title, text(TITLE_SIZE, INK, "bold"))]
+    paragraphs += [(note, text(TEXT_SIZE, MUTED)) for note in notes]
+    paragraphs += [(f"\N{WARNING SIGN} {warning}", text(TEXT_SIZE, VERMILLION, "bold")) for warning in warnings]
+    room = (width - 2 * MARGIN) / 1.12  # bold type is that much wider
+    lines = [(line, look) for words, look in paragraphs for line in wrap(words, room, look["fontsize"], 4)]
+    heights = [look["fontsize"] * LINE_HEIGHT / _POINTS_PER_INCH for _, look in lines]
+    heading = sum(heights) + 1.5 * MARGIN
+    whole = height + heading
+    dpi = min(DPI, _LARGEST_SIDE / max(width, whole))
+    figure = Figure(figsize=(width, whole), dpi=dpi, layout="constrained", facecolor=PAPER)
+    top = whole - MARGIN
+    for (line, look), line_height in zip(lines, heights, strict=True):
+        figure.text(MARGIN / width, top / whole, line, ha="left", va="top", **look)
+        top -= line_height
+    engine = figure.get_layout_engine()
+    side = 0.4 * MARGIN
+    engine.set(
+        rect=(side / width, side / whole, 1 - 2 * side / width, (height - side) / whole),
+        w_pad=0.06,
+        h_pad=0.06,
+    )
+    return figure
+
+
+def below_heading(figure: Figure, height: float) -> Axes:
+    """Give bare axes over everything below the heading, for figures that place their parts themselves.
+
+    Args:
+        figure: From ``new_figure``.
+        height: As it was given to ``new_figure``.
+
+    Returns:
+        Axes without frame, measured in pixels of the figure from the top left.
+    """
+    figure.set_layout_engine("none")  # it warns when it finds nothing to lay out
+    whole = figure.get_figheight()
+    axes = figure.add_axes((0, 0, 1, height / whole))
+    axes.set_axis_off()
+    axes.set_xlim(0, figure.get_figwidth() * figure.dpi)
+    axes.set_ylim(height * figure.dpi, 0)
+    return axes
+
+
+def clean(axes: Axes, grid: Literal["x", "y", "both", "none"] = "none", title: str = "") -> None:
+    """Take everything off axes that carries no information.
+
+    Args:
+        axes: To be cleaned, after their labels are set.
+        grid: Which way thin lines help the eye.
+        title: Above the axes, at the left.
+    """
+    axes.set_facecolor(PAPER)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(RULE)
+    axes.tick_params(length=0, labelsize=SMALL_SIZE, labelcolor=INK, which="both")
+    axes.set_axisbelow(True)
+    if grid != "none":
+        axes.grid(axis=grid, color=RULE, linewidth=0.6)
+    axes.xaxis.label.update(text(SMALL_SIZE, MUTED))
+    axes.yaxis.label.update(text(SMALL_SIZE, MUTED))
+    if title:
+        axes.set_title(title, loc="left", pad=8, **text(TEXT_SIZE + 1, INK, "bold"))
+
+
+def legend(owner: Axes | Figure, **options: Any) -> Legend:
+    """Put a frameless legend on axes, or outside all axes of a figure.
+
+    Args:
+        owner: Axes or figure whose labelled artists it explains.
+        **options: As ``Axes.legend`` and ``Figure.legend`` take them.
+    """
+    made = owner.legend(frameon=False, fontsize=SMALL_SIZE, labelcolor=INK, **options)
+    for entry in made.get_texts():
+        entry.update(text(SMALL_SIZE))
+    return made
+
+
+def text_width(line: str, size: float = TEXT_SIZE) -> float:
+    """Measure one line of text.
+
+    Args:
+        line: What will be drawn.
+        size: In points.
+
+    Returns:
+        Inches, rather a little too many than too few.
+    """
+    return 1.03 * size / _POINTS_PER_INCH * sum(_advance(character) for character in line)
+
+
+def printable(line: str) -> str:
+    """Replace what no font here can draw, so that no name makes a figure fail or warn.
+
+    Args:
+        line: One line; white space of any kind becomes single spaces.
+    """
+    composed = unicodedata.normalize("NFC", " ".join(line.split()))
+    return "".join(c if _font_with(c) is not None else "\N{REPLACEMENT CHARACTER}" for c in composed)
+
+
+def shorten(line: str, width: float, size: float = TEXT_SIZE) -> str:
+    """Cut the middle out of a line that is too long: names that begin alike often differ at their end.
+
+    Args:
+        line: One line.
+        width: Inches that it may take.
+        size: In points.
+    """
+    line = printable(line)
+    if text_width(line, size) <= width:
+        return line
+    for kept in range(len(line) - 1, 0, -1):
+        head, tail = line[: (kept + 1) // 2].rstrip(), line[len(line) - kept // 2 :].lstrip()
+        if text_width(f"{head}…{tail}", size) <= width:
+            return f"{head}…{tail}"
+    return "…"
+
+
+def wrap(paragraph: str, width: float, size: float = TEXT_SIZE, most_lines: int = 2) -> list[str]:
+    """Break a text into lines at spaces and slashes; what does not fit is shortened in the middle.
+
+    Args:
+        paragraph: Text without line breaks of its own.
+        width: Inches that a line may take.
+        size: In points.
+        most_lines: How many lines there may be.
+
+    Returns:
+        At least one line.
+    """
+    pieces = re.findall(r"[^ /]+[ /]?|/", printable(paragraph))
+    lines: list[str] = []
+    while pieces and len(lines) < most_lines - 1:
+        taken = 1
+        while taken < len(pieces) and text_width("".join(pieces[: taken + 1]).rstrip(), size) <= width:
+            taken += 1
+        lines.append(shorten("".join(pieces[:taken]), width, size))
+        pieces = pieces[taken:]
+    if pieces or not lines:
+        lines.append(shorten("".join(pieces), width, size))
+    return lines
+
+
+def _luminance(colour: Sequence[float]) -> float:
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@cache
+def _fonts() -> tuple[tuple[str, FT2Font], ...]:
+    known = set(font_manager.get_font_names())
+    families = [family for family in _FAMILIES if family in known]
+    return tuple((family, FT2Font(font_manager.findfont(family))) for family in families)
+
+
+@cache
+def _font_with(character: str) -> FT2Font | None:
+    return next((font for _, font in _fonts() if font.get_char_index(ord(character))), None)
+
+
+@cache
+def _advance(character: str) -> float:
+    font = _font_with(character)
+    if font is None:
+        return 1.0
+    font.set_size(100, _POINTS_PER_INCH)
+    return font.load_char(ord(character)).linearHoriAdvance / 65536 / 100

@@ -1,0 +1,106 @@
+"""What the terminal says at the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from guitar_kedro.reporting.style import clock, percent
+
+_MOST_PAIRS = 5
+
+
+def console_summary(
+    metrics: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    stage_comparison: pd.DataFrame,
+    most_confused: pd.DataFrame,
+    places: Mapping[str, str],
+) -> RenderableType:
+    """Say how good the model is, how it came to be so, what it confuses, and where to read on.
+
+    Args:
+        metrics: From ``metrics``. The last stage of split ``test`` is the headline, or where there is none, of the
+            last split.
+        stage_comparison: From ``stage_comparison``.
+        most_confused: From ``most_confused``; the first five pairs are shown.
+        places: Where each result lies, by its name; shown in the given order.
+
+    Returns:
+        Something for a rich console to print, laid out for 80 columns and more, with colours and without.
+    """
+    parts: list[RenderableType] = [_headline(metrics)]
+    if len(stage_comparison):
+        parts += [Text(), _heading("Error after each phase (validation images, Wilson 95 % interval)")]
+        parts.append(_stage_table(stage_comparison))
+    parts += [Text(), _heading("Most confused"), _confused_lines(most_confused)]
+    if places:
+        parts += [Text(), _heading("Where to read on"), _Places(places)]
+    return Group(*parts)
+
+
+def _headline(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Text:
+    if not metrics:
+        return Text("There are no predictions.")
+    split = "test" if "test" in metrics else list(metrics)[-1]
+    stage, values = list(metrics[split].items())[-1]
+    low, high = percent(values["accuracy_low"]), percent(values["accuracy_high"])
+    line = Text.assemble(
+        (f"Accuracy on {split}: ", "bold"),
+        (percent(values["accuracy"]), "bold green"),
+        f"  (95 % interval {low} to {high})",
+    )
+    right = values["images"] - values["errors"]
+    line.append(f"\n{right:,} of {values['images']:,} images right, mean loss {values['loss']:.3g}, stage {stage}")
+    return line
+
+
+def _heading(words: str) -> Text:
+    return Text(words, style="bold")
+
+
+def _stage_table(comparison: pd.DataFrame) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
+    for name, justify in (("stage", "left"), ("phase", "left"), ("epochs", "right"), ("error", "right")):
+        table.add_column(name, justify=justify, no_wrap=name != "stage", overflow="fold", min_width=5)
+    table.add_column("interval", justify="left", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    stages = comparison["stage"].where(comparison["stage"].ne(comparison["stage"].shift()), "")
+    for stage, row in zip(stages, comparison.itertuples(index=False), strict=True):
+        interval = f"{percent(row.error_low, 2)} to {percent(row.error_high, 2)}"
+        cells = (stage, row.phase, f"{row.epochs:g}", percent(row.error_rate, 2), interval, clock(row.minutes))
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    return table
+
+
+def _confused_lines(most_confused: pd.DataFrame) -> RenderableType:
+    if most_confused.empty:
+        return Text("no pair of classes was confused often enough to be listed")
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for row in most_confused.head(_MOST_PAIRS).itertuples(index=False):
+        grid.add_row(Text(f"{row.count}x"), Text(f"{row.actual} taken for {row.predicted}"))
+    more = len(most_confused) - _MOST_PAIRS
+    if more > 0:
+        grid.add_row(Text(), Text(f"and {more} more pair{'s' if more > 1 else ''}", style="dim"))
+    return grid
+
+
+class _Places:
+    """Names and paths; where a path does not fit beside its name, it begins on a line of its own."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        names = max(len(name) for name in self._places) + 2
+        beside = names + max(len(str(path)) for path in self._places.values()) <= options.max_width
+        for name, path in self._places.items():
+            gap = " " * (names - len(name)) if beside else "\n  "
+            yield Text.assemble((name, "cyan"), gap, str(path), overflow="fold")

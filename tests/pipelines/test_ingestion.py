@@ -1,0 +1,151 @@
+"""What a user may rely on when files are taken in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from guitar_kedro.datasets import EarlierImagesDataset, PreparedImagesDataset
+from guitar_kedro.errors import UserError
+from guitar_kedro.images.sources import images_in_folder
+from guitar_kedro.images.store import PreparedImages
+from guitar_kedro.pipelines.ingestion import nodes
+from guitar_kedro.pipelines.ingestion.options import IngestionOptions
+
+OPTIONS = IngestionOptions(
+    max_side=64, quality=90, duplicate_distance=4, max_bytes=10**6, max_pixels=10**6, max_frames=10
+)
+NO_CURATION = pd.DataFrame(columns=["file", "action", "label"], dtype="str")
+
+
+def draw(path: Path, seed: int, size: tuple[int, int] = (48, 40), **options: object) -> None:
+    """Draws coarse blocks, so that different seeds look different and small changes do not matter."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    blocks = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    Image.fromarray(blocks).resize(size, Image.Resampling.BICUBIC).save(path, **options)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    for number in range(4):
+        draw(folder / "cat" / f"{number}.png", number)
+        draw(folder / "dog" / f"{number}.png", 100 + number)
+    return folder
+
+
+def ingest(photos: Path, store: Path, curation: pd.DataFrame = NO_CURATION) -> tuple[pd.DataFrame, pd.DataFrame]:
+    earlier, prepared = EarlierImagesDataset(str(store)), PreparedImagesDataset(str(store))
+    prepared.save(nodes.prepare_images(images_in_folder(photos), earlier.load(), OPTIONS))
+    return nodes.build_image_table(prepared.load(), curation, OPTIONS)
+
+
+def decide(*rows: tuple[str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["file", "action", "label"])
+
+
+def test_every_file_stands_in_exactly_one_table(photos: Path, tmp_path: Path):
+    (photos / "cat" / "notes.jpg").write_text("no picture")
+    (photos / "dog" / "empty.png").write_bytes(b"")
+    table, rejected = ingest(photos, tmp_path / "store")
+    assert len(table) == 8
+    assert set(rejected["file"]) == {"cat/notes.jpg", "dog/empty.png"}
+    assert rejected["detail"].str.len().gt(10).all()
+
+
+def test_near_duplicates_share_a_group_and_stay(photos: Path, tmp_path: Path):
+    draw(photos / "cat" / "again.jpg", 1, quality=80)
+    table, rejected = ingest(photos, tmp_path / "store")
+    groups = table.set_index("file")["duplicate_group"]
+    assert groups["cat/again.jpg"] == groups["cat/1.png"]
+    assert groups.nunique() == 8
+    assert rejected.empty
+
+
+def test_byte_identical_files_get_names_of_their_own(photos: Path, tmp_path: Path):
+    (photos / "cat" / "copy.png").write_bytes((photos / "cat" / "0.png").read_bytes())
+    table, _ = ingest(photos, tmp_path / "store")
+    store = PreparedImages(tmp_path / "store", table)
+    assert table["image_id"].is_unique
+    assert all(store.path(image_id).exists() for image_id in table["image_id"])
+
+
+def test_a_picture_under_two_labels_stays_out_until_a_person_decides(photos: Path, tmp_path: Path):
+    draw(photos / "dog" / "conflict.jpg", 1, quality=80)
+    table, rejected = ingest(photos, tmp_path / "store")
+    assert set(rejected["file"]) == {"cat/1.png", "dog/conflict.jpg"}
+    assert set(rejected["reason"]) == {"label_conflict"}
+    assert rejected["detail"].str.contains("cat and dog").all()
+
+    table, rejected = ingest(
+        photos, tmp_path / "store", decide(("cat/1.png", "keep", ""), ("dog/conflict.jpg", "drop", ""))
+    )
+    assert "cat/1.png" in set(table["file"])
+    assert list(rejected["reason"]) == ["dropped_by_curation"]
+
+
+def test_a_relabelled_picture_joins_its_new_class(photos: Path, tmp_path: Path):
+    draw(photos / "dog" / "conflict.jpg", 1, quality=80)
+    table, rejected = ingest(photos, tmp_path / "store", decide(("dog/conflict.jpg", "relabel", "cat")))
+    assert table.set_index("file").loc["dog/conflict.jpg", "label"] == "cat"
+    assert rejected.empty
+
+
+def test_files_that_have_not_changed_are_not_decoded_again(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from guitar_kedro.images import ingest as module
+
+    first, _ = ingest(photos, tmp_path / "store")
+    earlier = EarlierImagesDataset(str(tmp_path / "store")).load()
+    how = module.PreparationOptions(OPTIONS.max_side, OPTIONS.quality, OPTIONS.limits)
+
+    def decode(*_: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(module, "prepare", decode)
+    again = [module.prepare_file(raw, earlier.get(raw.file), how) for raw in images_in_folder(photos)]
+    assert all(jpeg is None for _, jpeg in again)
+    assert {record.prepared for record, _ in again} == set(first["image_id"])
+    draw(photos / "cat" / "0.png", 999)
+    with pytest.raises(AssertionError, match="decoded again"):
+        module.prepare_file(images_in_folder(photos)[0], earlier["cat/0.png"], how)
+
+
+def test_what_was_prepared_before_a_crash_is_used_and_nothing_half_done_counts(photos: Path, tmp_path: Path):
+    store = PreparedImagesDataset(str(tmp_path / "store"))
+    stream = nodes.prepare_images(images_in_folder(photos), {}, OPTIONS)
+
+    def interrupted():
+        for number, item in enumerate(stream):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield item
+
+    with pytest.raises(KeyboardInterrupt):
+        store.save(interrupted())
+    assert not store.exists()
+    journal = tmp_path / "store" / "index.journal.csv"
+    journal.write_text(journal.read_text() + "half a li")  # as a killed process leaves it
+    assert len(EarlierImagesDataset(str(tmp_path / "store")).load()) == 3
+    assert len(ingest(photos, tmp_path / "store")[0]) == 8
+
+
+def test_one_class_is_refused_with_its_name(photos: Path, tmp_path: Path):
+    for path in (photos / "dog").iterdir():
+        path.write_text("no picture")
+    with pytest.raises(UserError, match="only one, cat, is left of 8 files"):
+        ingest(photos, tmp_path / "store")
+
+
+def test_prepared_pictures_are_jpegs_of_at_most_the_longest_side(photos: Path, tmp_path: Path):
+    draw(photos / "cat" / "large.png", 55, size=(300, 100))
+    table, _ = ingest(photos, tmp_path / "store")
+    row = table.set_index("file").loc["cat/large.png"]
+    assert (row["width"], row["height"]) == (300, 100)
+    with Image.open(PreparedImages(tmp_path / "store", table).path(row["image_id"])) as picture:
+        assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", (64, 21))

@@ -1,0 +1,150 @@
+"""What `kedro run` leaves behind, on a small project in which it has ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DataCatalog
+from PIL import Image
+
+from guitar_kedro.images.drawing import MODELS
+
+
+@pytest.fixture(scope="module")
+def catalog(finished_project: Path) -> DataCatalog:
+    bootstrap_project(finished_project)
+    with KedroSession.create(finished_project) as session:
+        return session.load_context().catalog
+
+
+def test_every_drawn_image_is_in_the_dataset_with_its_class(catalog: DataCatalog):
+    table = catalog.load("image_table")
+    assert set(table["label"]) == set(MODELS)
+    assert len(table) == 8 * len(MODELS)
+    assert table["image_id"].is_unique
+    assert (table[["width", "height"]].max(axis=1) == 64).all()
+    assert catalog.load("rejected_images").empty
+
+
+def test_every_image_is_in_one_part_and_every_class_in_each(catalog: DataCatalog):
+    splits = catalog.load("splits")
+    assert set(splits["image_id"]) == set(catalog.load("image_table")["image_id"])
+    assert splits.groupby("label")["split"].nunique().eq(3).all()
+
+
+def test_each_stage_leaves_a_checkpoint_of_each_phase_that_it_trained(finished_project: Path):
+    models = finished_project / "data" / "06_models" / "demo"
+    trained = {(path.parts[-5], path.parts[-4]) for path in models.glob("*/*/*/*/spec.json")}
+    assert trained == {("small", "frozen"), ("small", "unfrozen"), ("larger", "unfrozen")}
+
+
+def test_the_model_is_the_checkpoint_of_the_last_stage(catalog: DataCatalog):
+    model, last = catalog.load("model"), catalog.load("train.larger.unfrozen_checkpoint")
+    assert model.spec == last.spec
+    assert model.spec.image_size == 48
+    assert model.spec.classes == tuple(sorted(MODELS))
+    assert model.spec.provenance["started_from"] == "small, unfrozen"
+
+
+def test_the_history_has_a_row_for_each_epoch(catalog: DataCatalog):
+    history = catalog.load("train.small.unfrozen_history")
+    assert list(history["epoch"]) == [0, 1]
+    assert (history[["train_loss", "valid_loss", "seconds"]] > 0).all(axis=None)
+    assert history["error_rate"].between(0, 1).all()
+
+
+def test_the_learning_rate_finder_leaves_its_curve_and_suggestion(catalog: DataCatalog):
+    curve = catalog.load("train.small.frozen_learning_rate_curve")
+    rate = catalog.load("train.small.frozen_learning_rate")
+    assert curve["learning_rate"].is_monotonic_increasing
+    assert len(curve) > 10
+    assert 1e-7 <= rate["suggested"] <= 10
+    assert rate["used"] == [rate["suggested"]]  # this phase asks for the suggested rate
+    assert catalog.load("train.small.unfrozen_learning_rate")["used"] == [1e-4, 1e-3]
+
+
+def test_predictions_have_a_row_for_each_image_with_probabilities_that_sum_to_one(catalog: DataCatalog):
+    predictions, splits = catalog.load("predictions"), catalog.load("splits")
+    validation, test = (splits[splits["split"] == part]["image_id"] for part in ("validation", "test"))
+    assert len(predictions) == 2 * len(validation) + len(test)  # two stages on validation, the last one on test
+    assert set(predictions.loc[predictions["split"] == "test", "stage"]) == {"larger"}
+    probabilities = predictions.filter(like="probability_")
+    assert list(probabilities.columns) == [f"probability_{name}" for name in sorted(MODELS)]
+    assert probabilities.sum(axis=1).sub(1).abs().max() < 1e-5
+
+
+def test_the_metrics_are_those_of_the_predictions(catalog: DataCatalog):
+    predictions, metrics = catalog.load("predictions"), catalog.load("metrics")
+    test = predictions[predictions["split"] == "test"]
+    found = metrics["test"]["larger"]
+    assert found["images"] == len(test)
+    assert found["accuracy"] == pytest.approx((test["label"] == test["predicted"]).mean())
+    assert found["accuracy_low"] < found["accuracy"] < found["accuracy_high"] or found["accuracy"] in (0, 1)
+    assert set(metrics["validation"]) == {"small", "larger"}
+
+
+def test_the_error_in_the_comparison_is_the_one_that_evaluation_measures(catalog: DataCatalog):
+    comparison, metrics = catalog.load("stage_comparison"), catalog.load("metrics")
+    assert list(zip(comparison["stage"], comparison["phase"], strict=True)) == [
+        ("small", "frozen"),
+        ("small", "unfrozen"),
+        ("larger", "unfrozen"),
+    ]
+    after = comparison.drop_duplicates("stage", keep="last").set_index("stage")["error_rate"]
+    for stage, error_rate in after.items():
+        assert error_rate == pytest.approx(metrics["validation"][stage]["error_rate"], abs=1e-6)
+
+
+def test_every_figure_is_a_picture(finished_project: Path):
+    figures = list((finished_project / "data" / "08_reporting" / "demo").rglob("*.png"))
+    figures = [path for path in figures if path.is_file()]
+    names = {path.name for path in figures}
+    assert {"confusion_matrix.png", "class_contact_sheet.png", "frozen_batch.png", "stage_comparison_plot.png"} <= names
+    for path in figures:
+        with Image.open(path) as picture:
+            picture.verify()
+
+
+def test_the_learner_predicts_as_the_evaluation_did(catalog: DataCatalog):
+    learner, predictions = catalog.load("learner"), catalog.load("predictions")
+    row = predictions[predictions["split"] == "test"].iloc[0]
+    label, _, probabilities = learner.predict(catalog.load("prepared_images").path(row["image_id"]))
+    assert label == row["predicted"]
+    expected = row.filter(like="probability_").to_numpy(dtype=float)
+    assert abs(probabilities.numpy() - expected).max() < 1e-5
+
+
+def test_the_console_shows_the_epochs_and_the_result(finished_project: Path):
+    console = (finished_project / "console.txt").read_text()
+    assert "epoch  train_loss  valid_loss  error_rate" in console
+    assert "Accuracy on test" in console
+    assert "confusion_matrix.png" in console
+    assert "Warning" not in console
+    assert "Traceback" not in console
+
+
+def test_the_log_file_gets_plain_lines(finished_project: Path):
+    log = (finished_project / "logs" / "guitar_kedro.log").read_text()
+    assert "small, frozen: 1 epochs" in log
+    assert "\x1b" not in log
+
+
+def test_metrics_and_specs_are_plain_json(finished_project: Path):
+    metrics = next((finished_project / "data/08_reporting/demo/metrics.json").glob("*/metrics.json"))
+    assert set(json.loads(metrics.read_text())) == {"validation", "test"}
+    spec = next((finished_project / "data/06_models/demo/model").glob("*/model/spec.json"))
+    assert json.loads(spec.read_text())["architecture"] == "squeezenet1_1"
+
+
+def test_nothing_loads_pickles(finished_project: Path):
+    assert not [path for path in (finished_project / "data").rglob("*") if path.suffix in {".pkl", ".pickle", ".pth"}]
+
+
+def test_tables_open_as_csv(finished_project: Path):
+    table = next((finished_project / "data/07_model_output/demo/predictions.csv").glob("*/predictions.csv"))
+    assert "image_id" in pd.read_csv(table).columns

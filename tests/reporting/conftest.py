@@ -1,0 +1,169 @@
+"""What the tests of reports share: made-up predictions, and whether the texts of a figure can be read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axis import Axis, Tick
+from matplotlib.figure import Figure
+from matplotlib.path import Path
+from matplotlib.text import Text
+from matplotlib.transforms import Affine2D
+from PIL import Image
+
+_LONG_NAME = "Gretsch White Falcon Player's Edition Hollow Body"
+_GUITARS = {
+    "fender_jaguar": "Fender Jaguar",
+    "fender_jazzmaster": "Fender Jazzmaster",
+    "fender_mustang": "Fender Mustang",
+    "fender_stratocaster": "Fender Stratocaster",
+    "fender_telecaster": "Fender Telecaster",
+    "gibson_ES": "Gibson ES",
+    "gibson_Flying_V": "Gibson Flying V",
+    "gibson_SG": "Gibson SG",
+    "gibson_explorer": "Gibson Explorer",
+    "gibson_firebird": "Gibson Firebird",
+    "gibson_les_paul": "Gibson Les Paul",
+}
+
+
+def _names_of(number: int) -> dict[str, str]:
+    """Classes with short and long names, some of which would be formulas or have no glyphs."""
+    if number == len(_GUITARS):
+        return _GUITARS
+    kinds = (f"{_LONG_NAME} %d", "Cat %d", "Ibanez $RG_550$ \N{CJK UNIFIED IDEOGRAPH-5409} %d")
+    return {f"class_{place:03d}": kinds[place % 3] % place for place in range(number)}
+
+
+def _made_predictions(
+    labels: Sequence[str], predicted: Sequence[str], stage: str = "small", split: str = "validation"
+) -> pd.DataFrame:
+    """Predictions as evaluation makes them, without the probabilities."""
+    images = range(len(labels))
+    return pd.DataFrame(
+        {
+            "image_id": [f"{image:05d}" for image in images],
+            "file": [f"{image:05d}.jpg" for image in images],
+            "stage": stage,
+            "split": split,
+            "label": pd.Series(list(labels), dtype="str"),
+            "predicted": pd.Series(list(predicted), dtype="str"),
+            "loss": 0.5,
+        }
+    )
+
+
+def _random_predictions(number: int, per_class: int = 20, wrong: float = 0.2) -> pd.DataFrame:
+    """Predictions of many classes with errors all over."""
+    random = np.random.default_rng(0)
+    labels = np.repeat(list(_names_of(number)), per_class)
+    guesses = random.choice(list(_names_of(number)), len(labels))
+    return _made_predictions(labels, np.where(random.random(len(labels)) < wrong, guesses, labels))
+
+
+def _saved(figure: Figure) -> Image.Image:
+    """The picture that ``savefig`` makes with its defaults."""
+    file = io.BytesIO()
+    figure.savefig(file)
+    return Image.open(file)
+
+
+def _texts_of(figure: Figure) -> list[Text]:
+    """All texts that are seen in a figure that was drawn."""
+    axes = [one for each in figure.axes for one in (each.xaxis, each.yaxis)]
+    beyond = {id(tick.label1) for axis in axes for tick in _ticks_beyond(axis)}
+    texts = [text for text in figure.findobj(Text) if id(text) not in beyond]
+    return [text for text in texts if text.get_visible() and text.get_text().strip()]
+
+
+def _ticks_beyond(axis: Axis) -> list[Tick]:
+    low, high = sorted(axis.get_view_interval())
+    ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+    return [tick for tick in ticks if not low <= tick.get_loc() <= high]
+
+
+def _outline(text: Text) -> Path:
+    """The rectangle around a text, turned as the text is turned."""
+    turn = text.get_rotation()
+    if turn:
+        text.set_rotation(0)
+    box = text.get_window_extent()
+    if turn:
+        text.set_rotation(turn)
+    anchor = text.get_transform().transform(text.get_unitless_position())
+    corners = Affine2D().rotate_deg_around(*anchor, turn).transform(box.shrunk(0.98, 0.98).corners()[[0, 1, 3, 2, 0]])
+    return Path(corners, closed=True)
+
+
+def _overlapping(figure: Figure) -> Iterator[tuple[str, str]]:
+    """Pairs of texts that lie on each other."""
+    outlines = [(text.get_text(), _outline(text)) for text in _texts_of(figure)]
+    low, high = (np.array([getattr(around.get_extents(), end) for _, around in outlines]) for end in ("min", "max"))
+    near = (low[:, None] <= high[None]).all(axis=-1)
+    for first, second in np.argwhere(np.triu(near & near.T, 1)):
+        (one, around_one), (other, around_other) = outlines[first], outlines[second]
+        if around_one.intersects_path(around_other):
+            yield one, other
+
+
+def _cut_off(figure: Figure) -> list[str]:
+    """Texts that reach beyond the edge of the figure."""
+    return [
+        text.get_text()
+        for text in _texts_of(figure)
+        if not all(figure.bbox.contains(x, y) for x, y in _outline(text).vertices)
+    ]
+
+
+def _is_readable(figure: Figure) -> bool:
+    """Draw a figure and say whether no text is cut off or lies on another."""
+    _saved(figure)
+    assert not _cut_off(figure)
+    assert not list(_overlapping(figure))
+    return True
+
+
+@pytest.fixture
+def guitars() -> dict[str, str]:
+    """Display names of the eleven classes of the article."""
+    return _GUITARS
+
+
+@pytest.fixture
+def names_of() -> Callable[[int], dict[str, str]]:
+    """Function that gives display names of so many classes."""
+    return _names_of
+
+
+@pytest.fixture
+def made_predictions() -> Callable[..., pd.DataFrame]:
+    """Function that makes predictions from labels and guesses."""
+    return _made_predictions
+
+
+@pytest.fixture
+def random_predictions() -> Callable[..., pd.DataFrame]:
+    """Function that makes predictions of so many classes."""
+    return _random_predictions
+
+
+@pytest.fixture
+def saved() -> Callable[[Figure], Image.Image]:
+    """Function that draws a figure as it will be saved."""
+    return _saved
+
+
+@pytest.fixture
+def is_readable() -> Callable[[Figure], bool]:
+    """Function that draws a figure and looks for texts that cannot be read."""
+    return _is_readable
+
+
+@pytest.fixture
+def words_of() -> Callable[[Figure], str]:
+    """Function that gives all that is written in a figure."""
+    return lambda figure: "\n".join(text.get_text() for text in _texts_of(figure))

@@ -1,0 +1,88 @@
+"""What a reader of the confusion matrix may rely on."""
+
+import time
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from guitar_kedro.reporting.predictions import confusion_matrix_figure
+
+
+def _cells(figure):
+    return np.asarray(figure.axes[0].collections[0].get_array())
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 11, 16, 40])
+def test_no_text_is_cut_off_or_lies_on_another(number, names_of, random_predictions, is_readable):
+    names = names_of(number)
+    figure = confusion_matrix_figure(random_predictions(number), list(names), names, "The last stage on validation")
+    assert is_readable(figure)
+
+
+def test_many_classes_with_counts_of_three_digits_are_readable(names_of, random_predictions, is_readable):
+    names = names_of(61)
+    figure = confusion_matrix_figure(random_predictions(61, 300, 0.02), list(names), names, "Many classes")
+    assert is_readable(figure)
+
+
+def test_counts_of_five_digits_stay_in_their_cells(guitars, made_predictions, saved):
+    labels = [label for label in guitars for _ in range(12_000)]
+    figure = confusion_matrix_figure(made_predictions(labels, labels), list(guitars), guitars, "Many images")
+    saved(figure)
+    axes = figure.axes[0]
+    cell = axes.transData.transform((1, 0))[0] - axes.transData.transform((0, 0))[0]
+    counts = [text for text in axes.texts if text.get_text() == "12,000"]
+    assert len(counts) == 11
+    assert all(text.get_window_extent().width < cell for text in counts)
+
+
+def test_rows_are_actual_columns_are_predicted_and_zeros_stay_blank(guitars, made_predictions, words_of):
+    predictions = made_predictions(["gibson_SG"] * 7, ["gibson_SG"] * 4 + ["gibson_ES"] * 3)
+    figure = confusion_matrix_figure(predictions, ["gibson_ES", "gibson_SG"], guitars, "Two classes")
+    axes = figure.axes[0]
+    counts = {text.get_position(): text.get_text() for text in axes.texts if text.get_text().isdigit()}
+    assert counts == {(0, 1): "3", (1, 1): "4"}
+    assert [axes.get_xlabel(), axes.get_ylabel()] == ["Predicted", "Actual"]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["Gibson ES", "Gibson SG"]
+    assert "4 of 7 images right (57.1 %)" in words_of(figure)
+
+
+def test_shading_follows_the_share_of_the_row(made_predictions):
+    labels = ["common"] * 100 + ["rare"] * 4
+    predicted = ["common"] * 50 + ["rare"] * 50 + ["rare"] * 2 + ["common"] * 2
+    cells = _cells(confusion_matrix_figure(made_predictions(labels, predicted), ["common", "rare"], {}, "Shading"))
+    assert cells[0, 0] == pytest.approx(cells[1, 1])
+    assert cells[0, 1] == pytest.approx(cells[1, 0])
+
+
+def test_one_mistake_among_thousands_is_visible(made_predictions):
+    predictions = made_predictions(["a"] * 5000, ["a"] * 4999 + ["b"])
+    cells = _cells(confusion_matrix_figure(predictions, ["a", "b"], {}, "One mistake"))
+    assert cells[1, 0] == pytest.approx(to_rgb("white"))
+    assert cells[0, 1].min() < 0.9
+
+
+@pytest.mark.parametrize("predicted", ["b", "a"], ids=["everything wrong", "everything right"])
+def test_a_single_image_is_enough(predicted, made_predictions, is_readable, words_of):
+    figure = confusion_matrix_figure(made_predictions(["a"], [predicted]), ["a", "b"], {}, "One image")
+    assert is_readable(figure)
+    assert "no images" in words_of(figure)
+
+
+def test_no_predictions_give_an_empty_matrix_that_says_so(made_predictions, is_readable, words_of):
+    figure = confusion_matrix_figure(made_predictions([], []), ["a", "b"], {}, "Nothing")
+    assert is_readable(figure)
+    assert "There are no predictions." in words_of(figure)
+
+
+def test_an_unknown_label_is_named(made_predictions):
+    with pytest.raises(ValueError, match="banjo"):
+        confusion_matrix_figure(made_predictions(["banjo"], ["a"]), ["a", "b"], {}, "")
+
+
+def test_a_hundred_thousand_predictions_take_a_second(random_predictions, names_of):
+    predictions = random_predictions(11, 9091)
+    start = time.perf_counter()
+    confusion_matrix_figure(predictions, list(names_of(11)), names_of(11), "Many")
+    assert time.perf_counter() - start < 5

@@ -1,0 +1,44 @@
+"""The Wilson interval against published values and against scipy."""
+
+import pytest
+from scipy.stats import binomtest
+
+from guitar_kedro.reporting.statistics import wilson_interval
+
+
+@pytest.mark.parametrize(
+    ("successes", "total", "low", "high"),
+    # R. G. Newcombe (1998), Statistics in Medicine 17, 857-872, table I, method 3 (score, no continuity correction).
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_the_interval_is_the_published_one(successes: int, total: int, low: float, high: float) -> None:
+    assert wilson_interval(successes, total) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
+@pytest.mark.parametrize(("successes", "total"), [(0, 1), (1, 1), (1, 2), (3, 1697), (220, 220), (99_000, 100_000)])
+def test_the_interval_is_scipys(successes: int, total: int, confidence: float) -> None:
+    expected = binomtest(successes, total).proportion_ci(confidence, method="wilson")
+    assert wilson_interval(successes, total, confidence) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_of_no_images_nothing_is_known() -> None:
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+def test_everything_right_does_not_mean_certainly_perfect() -> None:
+    low, high = wilson_interval(50, 50)
+    assert low < 0.95
+    assert high == 1.0
+
+
+@pytest.mark.parametrize(("successes", "total"), [(-1, 3), (4, 3), (0, -1)])
+def test_impossible_counts_are_refused(successes: int, total: int) -> None:
+    with pytest.raises(ValueError, match="successes"):
+        wilson_interval(successes, total)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0])
+def test_an_impossible_confidence_is_refused(confidence: float) -> None:
+    with pytest.raises(ValueError, match="confidence"):
+        wilson_interval(1, 2, confidence)
