@@ -9,6 +9,7 @@ for _message in (
     r"register_new_resolver\(\) is deprecated",  # Kedro calls it, in omegaconf 2.4
     r"One or more dataset names contain '\.'",  # train.<stage>.<phase>_checkpoint: evaluation names what training made
     r"`torch.jit.script` is deprecated",  # fastai calls it
+    r"numpy.core is deprecated",  # fastai uses it
     r"The 'mode.chained_assignment' option is deprecated",  # fastai sets it
 ):
     warnings.filterwarnings("ignore", message=_message)

@@ -43,7 +43,9 @@ def user_error_behind(error: BaseException) -> UserError | None:
             case DataValidationError():
                 return UserError(str(link).replace("\n", " "))
             case ValueError() if named := re.match(r"Failed to find the pipeline named '(.*?)'", str(link)):
-                return UserError(f"There is no pipeline {named.group(1)}; choose one of {', '.join(sorted(pipelines))}.")
+                return UserError(
+                    f"There is no pipeline {named.group(1)}; choose one of {', '.join(sorted(pipelines))}."
+                )
             case ValueError() if re.match(r"Pipeline (does not contain|contains no)", str(link)):
                 return UserError(" ".join(str(link).split()))
     return None

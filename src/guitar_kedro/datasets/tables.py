@@ -34,14 +34,12 @@ _TEXT = (
 class TableDataset(AtomicSave, CSVDataset):
     """A CSV file in which text stays text.
 
-    A class may be called ``007``, ``NA`` or ``None``: text columns are read as they are written, and floating-point
-    numbers come back bit by bit.
+    A class may be called ``007``, ``NA`` or ``None``: text columns are read as they are written.
     """
 
     DEFAULT_LOAD_ARGS: dict[str, Any] = {  # noqa: RUF012 - the way kedro-datasets gives defaults
         "dtype": dict.fromkeys(_TEXT, "str"),
         "keep_default_na": False,
-        "float_precision": "round_trip",
     }
 
 

@@ -46,8 +46,7 @@ def architecture(name: str) -> Callable[..., torch.nn.Module] | str:
 
 def _cut(name: str, builder: Callable[..., torch.nn.Module]) -> Callable[[torch.nn.Module], torch.nn.Module] | None:
     """Networks that pool in ``forward`` (MobileNetV2, for one) keep their body in ``features``, where fastai cuts."""
-    with torch.device("meta"):
-        model = builder(weights=None)
+    model = builder(weights=None)
     if hasattr(model, "features"):
         return lambda network: torch.nn.Sequential(network.features)
     if any(has_pool_type(child) for child in model.children()):

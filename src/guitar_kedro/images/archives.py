@@ -1,0 +1,386 @@
+"""Unpacking an archive that nobody has checked: under names of our own, within limits, whole or not at all."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import errno
+import gzip
+import io
+import lzma
+import os
+import re
+import shutil
+import stat
+import tarfile
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from guitar_kedro.errors import UserError
+
+INDEX = "files.csv"
+
+_CHUNK = 1 << 20
+_RATIO_APPLIES_FROM = 100_000_000
+_FILES_PER_FOLDER = 1_000
+_STALE_SECONDS = 24 * 3600
+_CLUTTER = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin"}
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """How much an archive may put on the disk.
+
+    Attributes:
+        max_files: members of any kind.
+        max_bytes: unpacked bytes of all members together.
+        max_ratio: unpacked bytes per byte of the archive; looked at from 100 MB on, since a few flat pictures may well
+            be packed a thousandfold.
+    """
+
+    max_files: int = 500_000
+    max_bytes: int = 50_000_000_000
+    max_ratio: float = 100.0
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of an archive, as it stands in the index.
+
+    Attributes:
+        name: the member's name in the archive, printable, unique.
+        file: where it lies, relative to the folder, with slashes; empty when it was not unpacked.
+        problem: why it was not unpacked (a link, a device); empty when it was.
+    """
+
+    name: str
+    file: str
+    problem: str = ""
+
+
+def is_clutter(name: str) -> bool:
+    """Tell whether a path has a part that an operating system leaves behind, or a hidden one (beginning with a dot)."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    return any(part.startswith(".") or part.lower() in _CLUTTER for part in parts)
+
+
+def is_archive(path: Path) -> bool:
+    """Tell by content whether a file is an archive that `unpack` reads."""
+    try:
+        with path.open("rb") as file:
+            return _kind(file) is not None
+    except OSError:
+        return False
+
+
+def unpack(
+    archive: Path, folder: Path, limits: ArchiveLimits | None = None, progress: Progress | None = None
+) -> list[Member]:
+    """Unpack the regular files of a tar (also gz, bz2, xz) or zip archive, told by content.
+
+    Files get names of our own (a number and the member's suffix), so that no member's name ever becomes a path; the
+    index `files.csv` beside them says which is which. What is neither file nor folder (links, devices) is not unpacked
+    but stands in the index with the reason. What operating systems leave behind (`__MACOSX`, `Thumbs.db`, hidden files)
+    is left out. The folder appears when everything is in it, and replaces one that is there; until then the
+    work is done in a temporary folder beside it.
+
+    Args:
+        archive: the file.
+        folder: where the files go.
+        limits: caps on number, bytes and ratio.
+        progress: called with bytes of the archive read so far and in all.
+
+    Returns:
+        The members in the archive's order.
+
+    Raises:
+        UserError: the file is missing, no archive, damaged, encrypted, beyond the limits, or has a member whose name
+            leads out of the folder; or the disk is full. Nothing is left behind then.
+    """
+    limits = limits or ArchiveLimits()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(folder)
+        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.part-", dir=folder.parent))
+    except OSError as error:
+        raise UserError(
+            f"Cannot write to {folder.parent}: {error.strerror}. Make room or change its rights."
+        ) from error
+    try:
+        members = _unpack_into(work, archive, limits, progress)
+        _write_index(work / INDEX, members)
+        work.chmod(0o755)
+        _replace(work, folder)
+    except OSError as error:
+        raise _os_error(error, archive, folder) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return members
+
+
+def read_index(folder: Path) -> list[Member]:
+    """Read the index of an unpacked archive.
+
+    Args:
+        folder: where `unpack` put the files.
+
+    Returns:
+        The members in the archive's order.
+    """
+    with (folder / INDEX).open(newline="", encoding="utf-8") as file:
+        return [Member(**row) for row in csv.DictReader(file)]
+
+
+def _write_index(path: Path, members: list[Member]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(field.name for field in fields(Member))
+        writer.writerows(astuple(member) for member in members)
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove what a killed process left, but not what another one may still be writing."""
+    for path in folder.parent.glob(f".{folder.name}.part-*"):
+        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _replace(work: Path, folder: Path) -> None:
+    if folder.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.part-", dir=folder.parent))
+        os.replace(folder, old / "old")
+        os.replace(work, folder)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        os.replace(work, folder)
+
+
+def _os_error(error: OSError, archive: Path, folder: Path) -> UserError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError(f"The disk is full while unpacking {archive} to {folder.parent}. Make room and run again.")
+    if isinstance(error, FileNotFoundError) and not archive.exists():
+        return UserError(f"There is no file {archive}. Give the path of an archive or of a folder of class folders.")
+    return UserError(f"Cannot unpack {archive} to {folder.parent}: {error.strerror or error}.")
+
+
+def _unpack_into(work: Path, archive: Path, limits: ArchiveLimits, progress: Progress | None) -> list[Member]:
+    with archive.open("rb") as file:
+        kind = _kind(file)
+        if kind is None:
+            raise UserError(
+                f"{archive} is not an archive that can be read. Give a .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz or .zip "
+                "file, or a folder of class folders."
+            )
+        writer = _Writer(work, archive, limits, file, progress)
+        try:
+            for name, content, problem in (_zip_members if kind == "zip" else _tar_members)(file, kind, writer):
+                writer.add(name, content, problem)
+        except UserError:
+            raise
+        except (NotImplementedError, RuntimeError) as error:  # zipfile's words for what it has not learnt
+            what = f"{archive} cannot be unpacked ({error})."
+            raise UserError(f"{what} Unpack it yourself and give the folder.") from error
+        except Exception as error:  # damaged headers make tarfile and zipfile raise almost anything
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            what = str(error) or type(error).__name__
+            raise UserError(f"{archive} is damaged or incomplete ({what}). Get it again.") from error
+        writer.report(writer.size)
+        return writer.members
+
+
+def _kind(file: IO[bytes]) -> str | None:
+    file.seek(0)
+    head = file.read(512)
+    file.seek(0)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "zip"
+    for kind, signature in (("gz", b"\x1f\x8b"), ("bz2", b"BZh"), ("xz", b"\xfd7zXZ\x00")):
+        if head.startswith(signature):
+            return kind
+    if head[257:262] == b"ustar" or _is_old_tar(head):
+        return "tar"
+    return None
+
+
+def _is_old_tar(head: bytes) -> bool:
+    """Recognise a tar from before 1988, which has no signature, by its header's checksum."""
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.TarError:
+        return False
+    return True
+
+
+def _tar_members(file: IO[bytes], kind: str, writer: _Writer) -> Iterator[tuple[str, IO[bytes] | None, str]]:
+    openers = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+    stream = openers[kind](file) if kind in openers else file
+    with tarfile.open(fileobj=_ForwardOnly(stream, writer), mode="r:") as tar:
+        for member in tar:
+            tar.members = []  # tarfile would keep them all
+            if member.isdir():
+                writer.check_name(member.name)
+            elif member.isreg() and not member.issparse():
+                yield member.name, tar.extractfile(member), ""
+            else:
+                yield member.name, None, _tar_problem(member)
+
+
+def _tar_problem(member: tarfile.TarInfo) -> str:
+    if member.issym() or member.islnk():
+        return f"It is a link to {_printable(member.linkname)}, and links in archives are not followed."
+    return "It is not a regular file (a device, a pipe or a sparse file)."
+
+
+class _ForwardOnly(io.RawIOBase):
+    """What tarfile reads from: only forward, in small pieces, and every byte counts.
+
+    tarfile reads extended headers in one piece, however large they say they are, and goes back when a size is negative.
+    """
+
+    def __init__(self, stream: IO[bytes], writer: _Writer) -> None:
+        super().__init__()
+        self._stream = stream
+        self._writer = writer
+        self._position = 0
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
+        if whence != io.SEEK_SET or position < self._position:
+            raise tarfile.ReadError("a header points backwards")
+        while self._position < position:
+            if not self.read(min(_CHUNK, position - self._position)):
+                break
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _CHUNK:
+            raise tarfile.ReadError("a header has no size that a header can have")
+        content = self._stream.read(size)
+        self._position += len(content)
+        self._writer.check_bytes(self._position)
+        return content
+
+
+def _zip_members(file: IO[bytes], _: str, writer: _Writer) -> Iterator[tuple[str, IO[bytes] | None, str]]:
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            mode = member.external_attr >> 16
+            if member.flag_bits & 1:
+                raise UserError(f"{writer.archive} is encrypted. Unpack it yourself and give the folder.")
+            if member.is_dir():
+                writer.check_name(member.filename)
+            elif stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+                what = "a link, and links in archives are not followed" if stat.S_ISLNK(mode) else "not a regular file"
+                yield member.filename, None, f"It is {what}."
+            else:
+                with archive.open(member) as content:
+                    yield member.filename, content, ""
+
+
+class _Writer:
+    """Puts members on the disk under names of our own and keeps count.
+
+    Attributes:
+        archive: the archive's path, for messages.
+        size: the archive's bytes.
+        members: what was added so far.
+    """
+
+    def __init__(
+        self, folder: Path, archive: Path, limits: ArchiveLimits, file: IO[bytes], progress: Progress | None
+    ) -> None:
+        self.archive = archive
+        self.size = os.fstat(file.fileno()).st_size
+        self.members: list[Member] = []
+        self._folder = folder
+        self._limits = limits
+        self._file = file
+        self._progress = progress
+        self._seen = 0
+        self._written = 0
+        self._names: set[str] = set()
+
+    def add(self, name: str, content: IO[bytes] | None, problem: str) -> None:
+        """Write one member, or note why it is not written."""
+        self.check_name(name)
+        if is_clutter(name):
+            return
+        unique = self._unique(_printable(name))
+        if content is None:
+            self.members.append(Member(unique, "", problem))
+            return
+        file = self._own_name(name)
+        path = self._folder / file
+        path.parent.mkdir(exist_ok=True)
+        with path.open("xb") as target:
+            while chunk := content.read(_CHUNK):
+                self._written += len(chunk)
+                self.check_bytes(self._written)
+                target.write(chunk)
+        self.members.append(Member(unique, file))
+        self.report(min(self._file.tell(), self.size))
+
+    def check_name(self, name: str) -> None:
+        """Refuse a name that leads out of the folder, and too many of them."""
+        self._seen += 1
+        if self._seen > self._limits.max_files:
+            raise UserError(
+                f"{self.archive} has more than {self._limits.max_files:,} members, the limit. Unpack it yourself and "
+                "give the folder."
+            )
+        parts = name.replace("\\", "/").split("/")
+        if ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", name):
+            raise UserError(
+                f"{self.archive} has a member named {_printable(name)!r}, which leads out of the folder it is unpacked "
+                "to. Use an archive from a source that you trust."
+            )
+
+    def check_bytes(self, count: int) -> None:
+        """Refuse an archive that grows beyond all measure."""
+        limits = self._limits
+        if count > limits.max_bytes:
+            raise UserError(
+                f"{self.archive} unpacks to more than {limits.max_bytes:,} bytes, the limit. Unpack it yourself and "
+                "give the folder."
+            )
+        if count > max(_RATIO_APPLIES_FROM, limits.max_ratio * self.size):
+            raise UserError(
+                f"{self.archive} unpacks to more than {limits.max_ratio:g} times its size, as only archives do that "
+                "are made to fill a disk. If you trust it, unpack it yourself and give the folder."
+            )
+
+    def report(self, done: int) -> None:
+        """Tell how far we are."""
+        if self._progress:
+            self._progress(done, self.size)
+
+    def _unique(self, name: str) -> str:
+        unique, count = name, 1
+        while unique in self._names:
+            count += 1
+            unique = f"{name} ({count})"
+        self._names.add(unique)
+        return unique
+
+    def _own_name(self, name: str) -> str:
+        number = len(self.members)
+        suffix = PurePosixPath(name).suffix.lower()
+        suffix = suffix if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else ""
+        return f"{number // _FILES_PER_FOLDER:04d}/{number:07d}{suffix}"
+
+
+def _printable(name: str) -> str:
+    """Give a name that fits into a table: valid text, slashes, no control characters, no leading `./`."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    text = "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in text)
+    return str(PurePosixPath(text))

@@ -1,0 +1,380 @@
+"""Where raw images come from: class folders, an archive of them, or the address of such an archive."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.images.archives import ArchiveLimits, Member, is_archive, is_clutter, read_index, unpack
+from guitar_kedro.images.probing import Limits, UnreadableImage
+
+logger = logging.getLogger(__name__)
+
+MAX_DOWNLOAD_BYTES = 20_000_000_000
+
+_TIMEOUT = (15, 60)  # seconds to connect, and without a byte
+_CHUNK = 1 << 16
+_STAMP = "archive.json"
+
+
+@dataclass(frozen=True)
+class RawImage:
+    """A file that is to become a picture of a class.
+
+    Attributes:
+        file: its name for tables: the path in the source, or the archive member's name, with slashes; unique.
+        label: its class, the name of the folder it lies in.
+        path: where it is read from.
+        problem: reason and sentence why it cannot be read, for what was given but is no file in a class folder, or
+            None.
+    """
+
+    file: str
+    label: str
+    path: Path
+    problem: tuple[str, str] | None = None
+
+    def read(self, max_bytes: int = Limits().max_bytes) -> bytes:
+        """Read the whole file.
+
+        Args:
+            max_bytes: a larger file is not read.
+
+        Returns:
+            The content.
+
+        Raises:
+            UnreadableImage: it is too large, cannot be read, or has a problem.
+        """
+        if self.problem:
+            raise UnreadableImage(*self.problem)
+        try:
+            found = self.path.stat()
+            if not stat.S_ISREG(found.st_mode):
+                raise UnreadableImage("not_a_regular_file", "It is not a regular file.")
+            if found.st_size > max_bytes:
+                detail = f"The file has {found.st_size:,} bytes; at most {max_bytes:,} are read."
+                raise UnreadableImage("too_many_bytes", detail)
+            return self.path.read_bytes()
+        except OSError as error:
+            raise UnreadableImage("file_not_readable", f"It could not be read: {error.strerror or error}.") from error
+
+
+def find_images(
+    source: str,
+    folder: Path,
+    sha256: str | None = None,
+    limits: ArchiveLimits | None = None,
+    need_classes: bool = True,
+) -> list[RawImage]:
+    """List the images of a source, fetching and unpacking what must be fetched and unpacked.
+
+    Args:
+        source: path of a folder of class folders, path of an archive of them, or http(s) address of such an archive.
+        folder: where downloads and unpacked archives are kept.
+        sha256: checksum that a downloaded archive must have, None for any.
+        limits: caps on what an archive may unpack to.
+        need_classes: whether images of at least two classes are needed; without, files may lie in no class folder.
+
+    Returns:
+        The images, sorted by name.
+
+    Raises:
+        UserError: nothing usable is there; the message says what to do.
+    """
+    if "://" in source:
+        archive = download(source, folder / "downloads", sha256)
+        if not is_archive(archive):
+            archive.unlink()
+            raise UserError(
+                f"What {source} sends is not a .tar, .tgz or .zip archive (a web page perhaps). Download the archive "
+                "yourself and give its path with --params=images=PATH."
+            )
+        return images_in_archive(archive, folder / "unpacked", limits, need_classes)
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return images_in_folder(path, need_classes)
+    if path.exists():
+        return images_in_archive(path, folder / "unpacked", limits, need_classes)
+    raise UserError(_no_such(path))
+
+
+def images_in_folder(folder: Path, need_classes: bool = True) -> list[RawImage]:
+    """List the files of a folder of class folders; the class is the name of the folder a file lies in.
+
+    Class folders may lie at any depth (`guitars/<class>/x.jpg`). All files are listed, pictures or not, but what
+    operating systems leave behind and hidden ones. Links to files inside the folder are read; links that lead
+    outside, or to folders, are listed with a problem.
+
+    Args:
+        folder: the top folder.
+        need_classes: whether files of at least two classes are needed; without, files may lie in no class folder.
+
+    Returns:
+        The files, sorted by name.
+
+    Raises:
+        UserError: no such folder, nothing in it, or fewer than two class folders with files.
+    """
+    if not folder.is_dir():
+        raise UserError(_no_such(folder))
+    root = folder.resolve()
+    return _checked([_in_folder(path, root) for path in _files(root)], folder, need_classes)
+
+
+def images_in_archive(
+    archive: Path, unpacked: Path, limits: ArchiveLimits | None = None, need_classes: bool = True
+) -> list[RawImage]:
+    """List the files of an archive of class folders, unpacking it if that was not done before.
+
+    Args:
+        archive: a tar (also gz, bz2, xz) or zip file.
+        unpacked: folder for unpacked archives; each gets a folder in it, which is renewed when the archive's size or
+            time has changed.
+        limits: caps on what the archive may unpack to.
+        need_classes: whether files of at least two classes are needed; without, files may lie in no class folder.
+
+    Returns:
+        The files, sorted by the members' names; links and the like are listed with a problem.
+
+    Raises:
+        UserError: no such file, not an archive, hostile or damaged, nothing in it, or fewer than two class folders.
+    """
+    try:
+        found = archive.stat()
+    except OSError as error:
+        raise UserError(_no_such(archive)) from error
+    name = re.sub(r"[^\w.-]", "_", archive.name).lstrip(".") or "archive"
+    place = unpacked / f"{name}-{hashlib.sha256(os.fsencode(archive.resolve())).hexdigest()[:8]}"
+    stamp = {"bytes": found.st_size, "modified": found.st_mtime_ns}
+    if _stamp_of(place) != stamp:
+        with _progress(f"Unpacking {archive.name}") as progress:
+            unpack(archive, place, limits, progress)
+        (place / _STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+    members = sorted(read_index(place), key=lambda member: member.name)
+    return _checked([_in_archive(member, place) for member in members], archive, need_classes)
+
+
+def download(
+    url: str,
+    folder: Path,
+    sha256: str | None = None,
+    max_bytes: int = MAX_DOWNLOAD_BYTES,
+    instead: str = "give a file's path with --params=images=PATH",
+) -> Path:
+    """Download a file once.
+
+    The file gets its own name plus a short hash of the address. It appears under that name when it is complete and its
+    checksum is right; when it is there, nothing is downloaded.
+
+    Args:
+        url: http or https address.
+        folder: where the file goes.
+        sha256: its checksum in hex, None to take what comes.
+        max_bytes: a larger file is refused.
+        instead: how to name a local file, for messages: they end in "..., or " and this.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        UserError: it could not be downloaded; the message says which file to put where instead.
+    """
+    import pooch
+
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UserError(f"{url} is not an http or https address. Give one, or the path of a folder or archive.")
+    if sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
+        raise UserError(f"The checksum {sha256!r} is not a SHA-256: that has 64 hexadecimal digits.")
+    path = folder / _name_for(url)
+    pooch.get_logger().setLevel(logging.WARNING)  # it would ask for a checksum in words of its own
+    try:
+        pooch.retrieve(
+            url,
+            known_hash=f"sha256:{sha256.lower()}" if sha256 else None,
+            fname=path.name,
+            path=folder,
+            downloader=_Downloader(path, max_bytes),
+        )
+    except Exception as error:
+        advice = f"Download it yourself and put it at {path}, or {instead}."
+        raise _download_error(error, url, path, advice) from error
+    return path
+
+
+def _no_such(path: Path) -> str:
+    what = "is not a folder" if path.exists() else "does not exist"
+    return (
+        f"{path} {what}. Give the path of a folder with one folder per class, of a .tar, .tgz or .zip archive of them, "
+        "or an http(s) address of such an archive."
+    )
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Find everything in a folder but folders and clutter, links to folders included, sorted."""
+    for parent, folders, files in os.walk(root):
+        links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
+        folders[:] = sorted(name for name in folders if name not in links and not is_clutter(name))
+        for name in sorted(files + links):
+            if not is_clutter(name):
+                yield Path(parent, name)
+
+
+def _in_folder(path: Path, root: Path) -> RawImage:
+    relative = path.relative_to(root)
+    name = os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+    label = PurePosixPath(name).parent.name
+    return RawImage(name, label, path, _problem_of(path, root))
+
+
+def _problem_of(path: Path, root: Path) -> tuple[str, str] | None:
+    if path.is_symlink():
+        target = path.resolve()
+        if not target.is_relative_to(root):
+            return "link_not_followed", f"It is a link to {target}, outside of the folder; put a copy in its place."
+        if not target.is_file():
+            return "link_not_followed", "It is a link to a folder or to nothing; put a copy in its place."
+    if not path.is_file():
+        return "not_a_regular_file", "It is not a regular file (a device or a pipe)."
+    return None
+
+
+def _in_archive(member: Member, place: Path) -> RawImage:
+    problem = ("not_a_regular_file", member.problem) if member.problem else None
+    return RawImage(
+        member.name, PurePosixPath(member.name).parent.name, place / (member.file or "not-unpacked"), problem
+    )
+
+
+def _checked(images: list[RawImage], source: Path, need_classes: bool) -> list[RawImage]:
+    """Refuse a source without classes, and mark the files that lie beside the class folders."""
+    if not images:
+        raise UserError(f"There are no files in {source}. Give one folder per class with pictures in it.")
+    if not need_classes:
+        return images
+    labels = sorted({image.label for image in images if image.label and not image.problem})
+    if not labels:
+        raise UserError(
+            f"The files in {source} lie in no class folder. Make one folder per class, at least two, and put the "
+            "pictures in them."
+        )
+    if len(labels) == 1:
+        raise UserError(
+            f"{source} has one class only, {labels[0]!r}; at least two are needed. Put the pictures of another class "
+            "in a folder beside it."
+        )
+    outside = ("no_class_folder", "It lies in no class folder.")
+    return [
+        image if image.label else RawImage(image.file, "", image.path, image.problem or outside) for image in images
+    ]
+
+
+def _stamp_of(place: Path) -> dict | None:
+    try:
+        return json.loads((place / _STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _name_for(url: str) -> str:
+    """Name a download: the address's last part, so that people recognise it, made unique by the address's hash."""
+    last = re.sub(r"[^\w.-]", "_", unquote(urlsplit(url).path).rsplit("/", 1)[-1]).lstrip(".")[-80:] or "archive"
+    stem, dot, suffix = last.partition(".")
+    return f"{stem}-{hashlib.sha256(url.encode()).hexdigest()[:8]}{dot}{suffix}"
+
+
+class _Downloader:
+    """Streams a file for pooch, with progress, and stops when it grows too large."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+
+    def __call__(self, url: str, output_file: str, _: object) -> None:
+        """Download `url` to `output_file`, as pooch asks."""
+        import requests
+
+        with requests.get(url, stream=True, timeout=_TIMEOUT) as response:
+            response.raise_for_status()
+            total = int(response.headers.get("content-length", 0))
+            self._check(max(total, 0), url)
+            need, free = total, shutil.disk_usage(self._path.parent).free
+            if need > free:
+                raise UserError(
+                    f"{url} has {need:,} bytes but only {free:,} are free in {self._path.parent}. Make room and run "
+                    "again."
+                )
+            with open(output_file, "wb") as file, _progress(f"Downloading {url}") as progress:
+                for chunk in response.iter_content(_CHUNK):
+                    file.write(chunk)
+                    self._check(file.tell(), url)
+                    progress(file.tell(), total)
+
+    def _check(self, count: int, url: str) -> None:
+        if count > self._max_bytes:
+            raise _TooLarge(f"{url} is larger than {self._max_bytes:,} bytes, the limit.")
+
+
+class _TooLarge(Exception):
+    """A download grew larger than allowed."""
+
+
+def _download_error(error: Exception, url: str, path: Path, advice: str) -> UserError:
+    import requests
+
+    match error:
+        case UserError():
+            return error
+        case _TooLarge():
+            what = str(error)
+        case requests.HTTPError():
+            what = f"The server answers {error.response.status_code} {error.response.reason} to {url}."
+        case requests.Timeout():
+            what = f"The server of {url} does not answer in time."
+        case requests.exceptions.ChunkedEncodingError():
+            what = f"The connection broke while downloading {url}."
+        case requests.ConnectionError():
+            what = f"No connection to {urlsplit(url).netloc}, needed to download {url}."
+        case requests.RequestException():
+            what = f"{url} cannot be downloaded ({error})."
+        case OSError():
+            return UserError(f"Cannot write {path}: {error.strerror or error}. Make room or change the rights there.")
+        case ValueError() if "hash" in str(error).lower():
+            what = f"What {url} sends does not have the given SHA-256 checksum and is not used; is the checksum right?"
+        case _:
+            what = f"{url} cannot be downloaded ({error})."
+    return UserError(f"{what} {advice}")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress in bytes: a bar in a terminal, a line at start and end in a log."""
+    from tqdm import tqdm
+
+    in_terminal = sys.stderr.isatty()
+    if not in_terminal:
+        logger.info("%s ...", what)
+    with tqdm(desc=what, unit="B", unit_scale=True, disable=not in_terminal, leave=False) as bar:
+        done = 0
+
+        def report(now: int, total: int) -> None:
+            nonlocal done
+            done = now
+            bar.total = total or None
+            bar.update(now - bar.n)
+
+        yield report
+    logger.info("%s: done, %.1f MB.", what, done / 1e6)

@@ -1,0 +1,169 @@
+"""What a user may rely on about files that the project writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from kedro.io import DatasetError, Version
+from matplotlib.figure import Figure
+
+from guitar_kedro.datasets import (
+    CheckpointDataset,
+    CurationDataset,
+    DrawnImagesDataset,
+    FigureDataset,
+    MetricsDataset,
+    PhotosDataset,
+    TableDataset,
+)
+from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.learning import Checkpoint, ModelSpec
+
+SPEC = ModelSpec(
+    architecture="resnet18",
+    classes=("a", "b"),
+    display_names={"a": "A", "b": "B"},
+    image_size=32,
+    resize_method="squish",
+    mean=(0.5, 0.5, 0.5),
+    std=(0.2, 0.2, 0.2),
+)
+
+
+def sentence(error: BaseException) -> str:
+    found = user_error_behind(error)
+    assert found is not None
+    return str(found)
+
+
+def test_classes_called_007_and_na_come_back_as_they_were(tmp_path: Path):
+    table = pd.DataFrame({"label": ["007", "NA", "None", "1e3"], "loss": [0.1, 1 / 3, 1e-17, 2.0]})
+    dataset = TableDataset(filepath=str(tmp_path / "table.csv"))
+    dataset.save(table)
+    loaded = dataset.load()
+    assert loaded["label"].tolist() == table["label"].tolist()
+    assert loaded["loss"].tolist() == table["loss"].tolist()
+
+
+class Dies(Exception):
+    """Stands for whatever ends a process while it saves."""
+
+
+def dying_table() -> pd.DataFrame:
+    class Trap:
+        def __str__(self) -> str:
+            raise Dies
+
+    return pd.DataFrame({"label": ["a"] * 5000 + [Trap()]})
+
+
+def test_a_save_that_dies_leaves_the_version_before_as_the_latest(tmp_path: Path):
+    place = str(tmp_path / "table.csv")
+    TableDataset(filepath=place, version=Version(None, "1")).save(pd.DataFrame({"label": ["good"]}))
+    with pytest.raises(DatasetError):
+        TableDataset(filepath=place, version=Version(None, "2")).save(dying_table())
+    assert TableDataset(filepath=place, version=Version(None, None)).load()["label"].tolist() == ["good"]
+    assert [path.name for path in (tmp_path / "table.csv").iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "data"),
+    [
+        (FigureDataset, Figure()),
+        (MetricsDataset, {"accuracy": 1.0}),
+        (CheckpointDataset, Checkpoint({"weight": torch.ones(3)}, SPEC)),
+    ],
+)
+def test_nothing_but_the_artifact_is_left_behind(tmp_path: Path, dataset: type, data: object):
+    place = tmp_path / "artifact"
+    dataset(filepath=str(place), version=Version(None, "1")).save(data)
+    assert [path.name for path in (place / "1").iterdir()] == ["artifact"]
+
+
+def test_a_version_is_never_overwritten(tmp_path: Path):
+    dataset = MetricsDataset(filepath=str(tmp_path / "metrics.json"), version=Version(None, "1"))
+    dataset.save({"accuracy": 1.0})
+    with pytest.raises(DatasetError, match="must not exist"):
+        dataset.save({"accuracy": 0.0})
+
+
+def test_a_checkpoint_comes_back_bit_by_bit(tmp_path: Path):
+    weights = {"weight": torch.randn(4, 3), "count": torch.tensor(7)}
+    dataset = CheckpointDataset(str(tmp_path / "model"), Version(None, None))
+    dataset.save(Checkpoint(weights, SPEC))
+    loaded = dataset.load()
+    assert all(torch.equal(loaded.weights[name], tensor) for name, tensor in weights.items())
+    assert loaded.spec.model_copy(update={"sha256": ""}) == SPEC
+
+
+def test_a_checkpoint_with_one_flipped_bit_is_refused(tmp_path: Path):
+    dataset = CheckpointDataset(str(tmp_path / "model"), Version(None, "1"))
+    dataset.save(Checkpoint({"weight": torch.randn(100)}, SPEC))
+    file = tmp_path / "model" / "1" / "model" / "weights.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(DatasetError) as caught:
+        CheckpointDataset(str(tmp_path / "model"), Version("1", None)).load()
+    assert "not as it was saved" in sentence(caught.value)
+
+
+def curation(tmp_path: Path, text: str) -> CurationDataset:
+    (tmp_path / "curation.csv").write_text(text)
+    return CurationDataset(filepath=str(tmp_path / "curation.csv"))
+
+
+def test_no_curation_file_means_no_decisions(tmp_path: Path):
+    assert CurationDataset(filepath=str(tmp_path / "none.csv")).load().empty
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("file,action,label\na.jpg,delete,\n", "line 2: the action 'delete' is none of keep, drop, relabel"),
+        ("file,action,label\na.jpg,keep,\nb.jpg,relabel,\n", "line 3: a relabel needs the new label"),
+        ("file,action,label\na.jpg,keep,\na.jpg,drop,\n", "a.jpg stands in it twice"),
+        ("name,action\na.jpg,keep\n", "the column file is missing"),
+    ],
+)
+def test_a_mistake_in_the_curation_file_is_named_with_its_line(tmp_path: Path, text: str, wrong: str):
+    with pytest.raises(DatasetError) as caught:
+        curation(tmp_path, text).load()
+    assert wrong in sentence(caught.value)
+
+
+def test_the_label_column_may_be_left_out_when_nothing_is_relabelled(tmp_path: Path):
+    assert curation(tmp_path, "file,action\na.jpg,drop\n").load()["action"].tolist() == ["drop"]
+
+
+def test_the_drawn_set_is_drawn_once_and_another_one_beside_it(tmp_path: Path):
+    first = DrawnImagesDataset(str(tmp_path), images_per_class=1, size=48, seed=1)
+    drawn = first.load()
+    assert len(drawn) == 11
+    times = {raw.path: raw.path.stat().st_mtime_ns for raw in drawn}
+    assert {raw.path: raw.path.stat().st_mtime_ns for raw in first.load()} == times
+    other = DrawnImagesDataset(str(tmp_path), images_per_class=1, size=48, seed=2).load()
+    assert not {raw.read() for raw in drawn} & {raw.read() for raw in other}
+
+
+def test_a_drawn_set_of_no_images_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match="images_per_class=0"):
+        DrawnImagesDataset(str(tmp_path), images_per_class=0, size=48, seed=1)
+
+
+def test_a_workspace_remembers_its_images(tmp_path: Path):
+    from PIL import Image
+
+    photos = tmp_path / "photos"
+    for label in ("cat", "dog"):
+        (photos / label).mkdir(parents=True)
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(photos / label / "a.png")
+    first = PhotosDataset(str(tmp_path / "pets"), str(photos)).load()
+    assert PhotosDataset(str(tmp_path / "pets")).load() == first
+    with pytest.raises(DatasetError) as caught:
+        PhotosDataset(str(tmp_path / "birds")).load()
+    assert "Workspace birds has no images yet" in sentence(caught.value)

@@ -1,0 +1,265 @@
+"""Unpacking archives: under names of our own, within limits, whole or not at all."""
+
+import io
+import os
+import stat
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.images.archives import ArchiveLimits, Member, is_archive, read_index, unpack
+
+FILES = {"guitars/jaguar/1.jpg": b"one", "guitars/jaguar/2.PNG": b"two", "guitars/mustang/1.jpg": b"three" * 100}
+
+
+def tar(path: Path, files: dict[str, bytes], *odd: tarfile.TarInfo, mode: str = "w") -> Path:
+    with tarfile.open(path, mode) as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+        for member in odd:
+            archive.addfile(member)
+    return path
+
+
+def zipped(path: Path, files: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def odd_member(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    return member
+
+
+def contents(folder: Path, members: list[Member]) -> dict[str, bytes]:
+    return {member.name: (folder / member.file).read_bytes() for member in members if member.file}
+
+
+def everything_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def refusal(archive: Path, folder: Path, **options: object) -> str:
+    """Unpack what must be refused, and see that nothing is left behind."""
+    before = everything_in(folder.parent)
+    with pytest.raises(UserError) as refused:
+        unpack(archive, folder, **options)
+    assert everything_in(folder.parent) == before
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("a.tar", "w"),
+        ("a.tgz", "w:gz"),
+        ("a.tar.bz2", "w:bz2"),
+        ("a.tar.xz", "w:xz"),
+        ("no-suffix", "w:gz"),
+        ("a.zip", ""),
+    ],
+)
+def test_archives_are_told_by_content_and_unpacked(tmp_path: Path, name: str, mode: str):
+    archive = tar(tmp_path / name, FILES, mode=mode) if mode else zipped(tmp_path / name, FILES)
+    assert is_archive(archive)
+    members = unpack(archive, tmp_path / "out")
+    assert contents(tmp_path / "out", members) == FILES
+    assert read_index(tmp_path / "out") == members
+    assert everything_in(tmp_path) == {
+        name,
+        "out",
+        "out/files.csv",
+        "out/0000",
+        "out/0000/0000000.jpg",
+        "out/0000/0000001.png",
+        "out/0000/0000002.jpg",
+    }
+
+
+def test_names_on_disk_are_our_own(tmp_path: Path):
+    names = ["a/x.jpg;rm -rf", "a/con.<>", "a/\u202egnp.jpg", "a/" + "x" * 180, "b/line\nbreak.jpg", "b/ünï.JPEG"]
+    for archive in (
+        tar(tmp_path / "a.tar", dict.fromkeys(names, b"x")),
+        zipped(tmp_path / "a.zip", dict.fromkeys(names, b"x")),
+    ):
+        members = unpack(archive, tmp_path / "out")
+        suffixes = [Path(member.file).suffix for member in members]
+        assert suffixes == ["", "", ".jpg", "", ".jpg", ".jpeg"]
+        assert all(member.name.isprintable() for member in members)
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.jpg", "a/../../evil.jpg", "/etc/evil.jpg", "..\\evil.jpg", "C:\\evil.jpg", "a/.."]
+)
+def test_a_name_that_leads_out_of_the_folder_is_refused_by_name(tmp_path: Path, name: str):
+    (tmp_path / "work").mkdir()
+    for archive in (
+        tar(tmp_path / "a.tar", {**FILES, name: b"x"}),
+        zipped(tmp_path / "a.zip", {**FILES, name: b"x"}),
+    ):
+        message = refusal(archive, tmp_path / "work" / "out")
+        assert str(archive) in message
+        assert "evil" in message or "a/.." in message
+
+
+def test_a_folder_whose_name_leads_out_is_refused_too(tmp_path: Path):
+    assert "leads out" in refusal(tar(tmp_path / "a.tar", FILES, odd_member("../x", tarfile.DIRTYPE)), tmp_path / "out")
+
+
+def test_links_and_devices_are_not_unpacked_but_told(tmp_path: Path):
+    odd = [
+        odd_member("a/soft.jpg", tarfile.SYMTYPE, "/etc/passwd"),
+        odd_member("a/hard.jpg", tarfile.LNKTYPE, "guitars/jaguar/1.jpg"),
+        odd_member("a/pipe.jpg", tarfile.FIFOTYPE),
+        odd_member("a/device.jpg", tarfile.CHRTYPE),
+    ]
+    members = unpack(tar(tmp_path / "a.tar", FILES, *odd), tmp_path / "out")
+    assert contents(tmp_path / "out", members) == FILES
+    problems = {member.name: member.problem for member in members if not member.file}
+    assert list(problems) == ["a/soft.jpg", "a/hard.jpg", "a/pipe.jpg", "a/device.jpg"]
+    assert "/etc/passwd" in problems["a/soft.jpg"]
+    assert all(problems.values())
+
+
+def test_a_link_in_a_zip_is_not_unpacked_but_told(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        link = zipfile.ZipInfo("a/link.jpg")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+    assert [(member.file, "link" in member.problem) for member in unpack(tmp_path / "a.zip", tmp_path / "out")] == [
+        ("", True)
+    ]
+
+
+def test_writing_through_a_link_of_the_archive_is_impossible(tmp_path: Path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    archive = tmp_path / "a.tar"
+    with tarfile.open(archive, "w") as file:
+        file.addfile(odd_member("a", tarfile.SYMTYPE, str(outside)))
+        member = tarfile.TarInfo("a/evil.jpg")
+        member.size = 4
+        file.addfile(member, io.BytesIO(b"evil"))
+    unpack(archive, tmp_path / "out")
+    assert not list(outside.iterdir())
+
+
+def test_what_operating_systems_leave_behind_is_left_out(tmp_path: Path):
+    clutter = ["__MACOSX/a/._1.jpg", "a/.DS_Store", "a/Thumbs.db", "a/._1.jpg", ".git/config", "a/desktop.ini"]
+    members = unpack(zipped(tmp_path / "a.zip", {**FILES, **dict.fromkeys(clutter, b"x")}), tmp_path / "out")
+    assert contents(tmp_path / "out", members) == FILES
+
+
+def test_two_members_of_one_name_are_both_kept(tmp_path: Path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for content in (b"first", b"later"):
+            member = tarfile.TarInfo("./a/1.jpg")
+            member.size = 5
+            archive.addfile(member, io.BytesIO(content))
+    members = unpack(tmp_path / "a.tar", tmp_path / "out")
+    assert contents(tmp_path / "out", members) == {"a/1.jpg": b"first", "a/1.jpg (2)": b"later"}
+
+
+def test_caps_on_number_and_bytes_are_told_with_their_numbers(tmp_path: Path):
+    for archive in (tar(tmp_path / "a.tar", FILES), zipped(tmp_path / "a.zip", FILES)):
+        assert "more than 2 members" in refusal(archive, tmp_path / "out", limits=ArchiveLimits(max_files=2))
+        assert "more than 200 bytes" in refusal(archive, tmp_path / "out", limits=ArchiveLimits(max_bytes=200))
+
+
+@pytest.mark.parametrize("kind", ["zip", "tgz"])
+def test_a_bomb_is_refused(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("guitar_kedro.images.archives._RATIO_APPLIES_FROM", 1_000_000)
+    bomb = {"a/1.bmp": bytes(4_000_000), "b/2.bmp": bytes(4_000_000)}
+    archive = zipped(tmp_path / "a", bomb) if kind == "zip" else tar(tmp_path / "a", bomb, mode="w:gz")
+    assert "100 times its size" in refusal(archive, tmp_path / "out")
+
+
+def test_a_header_that_says_it_is_huge_is_refused(tmp_path: Path):
+    header = odd_member("pax", tarfile.XHDTYPE)
+    header.size = 3_000_000_000
+    (tmp_path / "a.tar").write_bytes(header.tobuf() + bytes(10_000))
+    assert "damaged" in refusal(tmp_path / "a.tar", tmp_path / "out")
+
+
+def test_a_sparse_member_is_not_filled_up(tmp_path: Path):
+    header = odd_member("a/sparse.jpg", tarfile.GNUTYPE_SPARSE).tobuf(tarfile.GNU_FORMAT)
+    (tmp_path / "a.tar").write_bytes(header + bytes(1024))
+    assert [member.file for member in unpack(tmp_path / "a.tar", tmp_path / "out")] == [""]
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz", "zip"])
+def test_a_truncated_archive_is_refused(tmp_path: Path, mode: str):
+    files = {f"a/{number}.jpg": os.urandom(9_000) for number in range(9)}
+    whole = zipped(tmp_path / "whole", files) if mode == "zip" else tar(tmp_path / "whole", files, mode=mode)
+    archive = tmp_path / "cut"
+    archive.write_bytes(whole.read_bytes()[:40_000])
+    assert f"{archive} is damaged or incomplete" in refusal(archive, tmp_path / "out")
+
+
+def test_a_damaged_zip_member_is_refused(tmp_path: Path):
+    content = bytearray(zipped(tmp_path / "a.zip", {"a/1.jpg": os.urandom(5000)}).read_bytes())
+    content[1000] ^= 255
+    (tmp_path / "a.zip").write_bytes(content)
+    assert "damaged" in refusal(tmp_path / "a.zip", tmp_path / "out")
+
+
+def test_an_encrypted_zip_is_refused(tmp_path: Path):
+    content = bytearray(zipped(tmp_path / "a.zip", {"a/1.jpg": b"x"}).read_bytes())
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "a.zip").write_bytes(content)
+    assert "encrypted" in refusal(tmp_path / "a.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"a,b,c\n", b"<html>", b"\x1f\x8bnonsense", b"PK\x03\x04nonsense", os.urandom(3000)]
+)
+def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "a.zip").write_bytes(content)
+    assert str(tmp_path / "a.zip") in refusal(tmp_path / "a.zip", tmp_path / "out")
+
+
+def test_a_missing_archive_is_refused(tmp_path: Path):
+    assert "There is no file" in refusal(tmp_path / "none.zip", tmp_path / "out")
+    assert not is_archive(tmp_path / "none.zip")
+
+
+def test_unpacking_again_replaces_the_folder(tmp_path: Path):
+    unpack(tar(tmp_path / "a.tar", FILES), tmp_path / "out")
+    members = unpack(tar(tmp_path / "a.tar", {"b/new.jpg": b"new"}), tmp_path / "out")
+    assert contents(tmp_path / "out", members) == {"b/new.jpg": b"new"}
+    assert everything_in(tmp_path / "out") == {"files.csv", "0000", "0000/0000000.jpg"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar", "out"]
+
+
+def test_a_failed_unpacking_leaves_the_earlier_folder(tmp_path: Path):
+    members = unpack(tar(tmp_path / "a.tar", FILES), tmp_path / "out")
+    refusal(tar(tmp_path / "b.tar", {**FILES, "../x": b"x"}), tmp_path / "out")
+    assert contents(tmp_path / "out", members) == FILES
+
+
+def test_what_a_killed_process_left_is_removed_when_it_is_old(tmp_path: Path):
+    for name in (".out.part-old", ".out.part-new"):
+        (tmp_path / name).mkdir()
+    os.utime(tmp_path / ".out.part-old", (time.time() - 1e6,) * 2)
+    unpack(tar(tmp_path / "a.tar", FILES), tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.part-new", "a.tar", "out"]
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "zip"])
+def test_progress_ends_at_the_archives_size(tmp_path: Path, mode: str):
+    archive = zipped(tmp_path / "a", FILES) if mode == "zip" else tar(tmp_path / "a", FILES, mode=mode)
+    steps = []
+    unpack(archive, tmp_path / "out", progress=lambda done, total: steps.append((done, total)))
+    size = archive.stat().st_size
+    assert steps[-1] == (size, size)
+    assert all(0 < done <= total == size for done, total in steps)

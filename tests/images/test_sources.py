@@ -1,0 +1,307 @@
+"""Where raw images come from: class folders, archives, addresses."""
+
+import hashlib
+import http.server
+import io
+import logging
+import os
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.images.probing import UnreadableImage
+from guitar_kedro.images.sources import RawImage, download, find_images, images_in_archive, images_in_folder
+
+
+def write(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    return folder
+
+
+def archive_of(*names: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = len(name.encode())
+            archive.addfile(member, io.BytesIO(name.encode()))
+    return buffer.getvalue()
+
+
+def listed(images: list[RawImage]) -> list[tuple[str, str]]:
+    assert len({image.file for image in images}) == len(images)
+    return [(image.file, image.label) for image in images]
+
+
+def problem_of(image: RawImage) -> str:
+    with pytest.raises(UnreadableImage) as refused:
+        image.read()
+    assert refused.value.detail.endswith(".")
+    return refused.value.reason
+
+
+def test_the_class_is_the_folder_a_file_lies_in(tmp_path: Path):
+    write(tmp_path, "b/2.jpg", "b/1.jpg", "a/x y.png", "a/notes.txt")
+    images = images_in_folder(tmp_path)
+    assert listed(images) == [("a/notes.txt", "a"), ("a/x y.png", "a"), ("b/1.jpg", "b"), ("b/2.jpg", "b")]
+    assert [image.read() for image in images] == [image.file.encode() for image in images]
+
+
+def test_class_folders_may_lie_deeper(tmp_path: Path):
+    write(tmp_path, "guitars/jaguar/1.jpg", "guitars/mustang/1.jpg", "more/old/mustang/2.jpg")
+    assert [label for _, label in listed(images_in_folder(tmp_path))] == ["jaguar", "mustang", "mustang"]
+
+
+def test_clutter_and_hidden_files_are_not_listed(tmp_path: Path):
+    write(tmp_path, "a/1.jpg", "b/1.jpg", "a/.DS_Store", "a/._1.jpg", "b/Thumbs.db", ".git/x/y", "__MACOSX/a/1.jpg")
+    assert listed(images_in_folder(tmp_path)) == [("a/1.jpg", "a"), ("b/1.jpg", "b")]
+
+
+def test_files_beside_the_class_folders_are_listed_with_a_problem(tmp_path: Path):
+    images = images_in_folder(write(tmp_path, "a/1.jpg", "b/1.jpg", "readme.txt"))
+    assert [problem_of(image) for image in images if not image.label] == ["no_class_folder"]
+
+
+def test_links_are_followed_inside_the_folder_only(tmp_path: Path):
+    folder = write(tmp_path / "photos", "a/1.jpg", "b/1.jpg")
+    write(tmp_path, "secret.jpg", "elsewhere/2.jpg")
+    (folder / "a/inside.jpg").symlink_to(folder / "b/1.jpg")
+    (folder / "a/outside.jpg").symlink_to(tmp_path / "secret.jpg")
+    (folder / "a/nothing.jpg").symlink_to(folder / "missing.jpg")
+    (folder / "c").symlink_to(tmp_path / "elsewhere")
+    (folder / "a/loop").symlink_to(folder)
+    images = {image.file: image for image in images_in_folder(folder)}
+    assert images.pop("a/inside.jpg").read() == b"b/1.jpg"
+    odd = {name: problem_of(image) for name, image in images.items() if image.problem}
+    assert odd == dict.fromkeys(["a/outside.jpg", "a/nothing.jpg", "a/loop", "c"], "link_not_followed")
+    (tmp_path / "link").symlink_to(folder)
+    assert len(images_in_folder(tmp_path / "link")) == 7
+
+
+def test_a_pipe_does_not_stall_reading(tmp_path: Path):
+    write(tmp_path, "a/1.jpg", "b/1.jpg")
+    os.mkfifo(tmp_path / "a/pipe.jpg")
+    assert [problem_of(image) for image in images_in_folder(tmp_path) if image.problem] == ["not_a_regular_file"]
+    assert problem_of(RawImage("a/pipe.jpg", "a", tmp_path / "a/pipe.jpg")) == "not_a_regular_file"
+
+
+def test_files_that_cannot_be_read_have_a_reason(tmp_path: Path):
+    write(tmp_path, "a/1.jpg")
+    assert problem_of(RawImage("a/2.jpg", "a", tmp_path / "a/2.jpg")) == "file_not_readable"
+    with pytest.raises(UnreadableImage, match="too_many_bytes: The file has 7 bytes; at most 3 are read"):
+        RawImage("a/1.jpg", "a", tmp_path / "a/1.jpg").read(max_bytes=3)
+
+
+def test_names_that_are_no_text_are_made_printable(tmp_path: Path):
+    write(tmp_path, "a/1.jpg", "b/1.jpg")
+    try:
+        (Path(os.fsdecode(os.fsencode(tmp_path) + b"/a/\xff.jpg"))).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    image = next(image for image in images_in_folder(tmp_path) if "ff" in image.file)
+    assert image.file == "a/\\xff.jpg"
+    assert image.read() == b"x"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "no files in"),
+        (["a/.DS_Store"], "no files in"),
+        (["1.jpg", "2.jpg"], "no class folder"),
+        (["fender/1.jpg", "fender/2.jpg"], "one class only, 'fender'; at least two"),
+    ],
+)
+def test_a_folder_or_archive_without_two_classes_is_refused(tmp_path: Path, names: list[str], message: str):
+    folder = write(tmp_path / "photos", *names)
+    folder.mkdir(exist_ok=True)
+    (tmp_path / "photos.tgz").write_bytes(archive_of(*names))
+    for source in (folder, tmp_path / "photos.tgz"):
+        with pytest.raises(UserError, match=message) as refused:
+            find_images(str(source), tmp_path / "raw")
+        assert str(source) in str(refused.value)
+
+
+def test_classes_are_not_needed_for_predicting(tmp_path: Path):
+    write(tmp_path / "photos", "1.jpg", "sub/2.jpg")
+    assert listed(find_images(str(tmp_path / "photos"), tmp_path, need_classes=False)) == [
+        ("1.jpg", ""),
+        ("sub/2.jpg", "sub"),
+    ]
+    assert images_in_folder(tmp_path / "photos", need_classes=False)[0].read() == b"1.jpg"
+
+
+def test_a_path_that_does_not_exist_is_refused(tmp_path: Path):
+    for source in (tmp_path / "none", tmp_path / "none.zip"):
+        with pytest.raises(UserError, match="does not exist"):
+            find_images(str(source), tmp_path / "raw")
+    with pytest.raises(UserError, match="is not a folder"):
+        images_in_folder(write(tmp_path, "file") / "file")
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match=r"photo\.jpg is not an archive"):
+        find_images(str(write(tmp_path, "photo.jpg") / "photo.jpg"), tmp_path / "raw")
+
+
+def test_an_archive_is_unpacked_once_and_again_when_it_changes(tmp_path: Path):
+    archive, unpacked = tmp_path / "photos.tgz", tmp_path / "unpacked"
+    archive.write_bytes(archive_of("top/b/1.jpg", "top/a/1.jpg"))
+    images = images_in_archive(archive, unpacked)
+    assert listed(images) == [("top/a/1.jpg", "a"), ("top/b/1.jpg", "b")]
+    assert [image.read() for image in images] == [b"top/a/1.jpg", b"top/b/1.jpg"]
+    when = images[0].path.stat().st_mtime_ns
+    assert images_in_archive(archive, unpacked) == images
+    assert images[0].path.stat().st_mtime_ns == when
+    archive.write_bytes(archive_of("a/1.jpg", "b/1.jpg", "c/1.jpg"))
+    assert listed(images_in_archive(archive, unpacked)) == [("a/1.jpg", "a"), ("b/1.jpg", "b"), ("c/1.jpg", "c")]
+    assert len(list(unpacked.iterdir())) == 1
+
+
+def test_two_archives_of_one_name_do_not_mix(tmp_path: Path):
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "photos.tgz").write_bytes(archive_of(f"a/{place}.jpg", "b/1.jpg"))
+    for place in ("one", "two", "one"):
+        images = images_in_archive(tmp_path / place / "photos.tgz", tmp_path / "unpacked")
+        assert images[0].file == f"a/{place}.jpg"
+
+
+def test_a_half_unpacked_archive_is_unpacked_again(tmp_path: Path):
+    archive = tmp_path / "photos.tgz"
+    archive.write_bytes(archive_of("a/1.jpg", "b/1.jpg"))
+    images = images_in_archive(archive, tmp_path / "unpacked")
+    (images[0].path.parents[1] / "archive.json").unlink()
+    images[0].path.unlink()
+    assert images_in_archive(archive, tmp_path / "unpacked")[0].read() == b"a/1.jpg"
+
+
+def test_links_in_an_archive_are_listed_with_a_problem(tmp_path: Path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in ("a/1.jpg", "b/1.jpg"):
+            archive.addfile(tarfile.TarInfo(name), io.BytesIO(b""))
+        link = tarfile.TarInfo("b/link.jpg")
+        link.type, link.linkname = tarfile.SYMTYPE, "../a/1.jpg"
+        archive.addfile(link)
+    images = images_in_archive(tmp_path / "a.tar", tmp_path / "unpacked")
+    assert [(image.file, problem_of(image)) for image in images if image.problem] == [
+        ("b/link.jpg", "not_a_regular_file")
+    ]
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Serves `content`, and counts how often it is asked."""
+
+    content = archive_of("a/1.jpg", "b/1.jpg")
+    requests = 0
+
+    def do_GET(self) -> None:
+        """Send the archive, a web page, an error, or too little."""
+        type(self).requests += 1
+        if self.path.startswith("/missing"):
+            return self.send_error(404)
+        content = b"<!DOCTYPE html>please log in" if self.path.startswith("/page") else self.content
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[:50] if self.path.startswith("/broken") else content)
+        return None
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    Server.requests = 0
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def refused_download(url: str, folder: Path, **options: object) -> str:
+    """Download what must be refused, and see that nothing is left behind."""
+    with pytest.raises(UserError) as refused:
+        download(url, folder, **options)
+    assert not folder.exists() or not list(folder.iterdir())
+    return str(refused.value)
+
+
+def test_an_archive_is_downloaded_once_and_its_images_listed(address: str, tmp_path: Path):
+    for _ in range(2):
+        images = find_images(f"{address}/photos.tgz?dl=1", tmp_path)
+        assert listed(images) == [("a/1.jpg", "a"), ("b/1.jpg", "b")]
+    assert Server.requests == 1
+    assert [path.name.split("-")[0] for path in (tmp_path / "downloads").iterdir()] == ["photos"]
+    assert images[0].read() == b"a/1.jpg"
+
+
+def test_a_right_checksum_is_accepted_and_a_wrong_one_refused(address: str, tmp_path: Path):
+    right = hashlib.sha256(Server.content).hexdigest()
+    message = refused_download(f"{address}/photos.tgz", tmp_path, sha256="0" * 64)
+    assert "checksum" in message
+    assert "--params=images=PATH" in message
+    path = download(f"{address}/photos.tgz", tmp_path, right.upper())
+    assert path.read_bytes() == Server.content
+    assert "64 hexadecimal digits" in refused_download(f"{address}/x", tmp_path / "new", sha256="abc")
+
+
+def test_a_file_put_there_by_hand_is_used(address: str, tmp_path: Path):
+    message = refused_download(f"{address}/missing.tgz", tmp_path)
+    assert "404" in message
+    place = Path(message.split("put it at ")[1].split(", or ")[0])
+    place.write_bytes(Server.content)
+    assert download(f"{address}/missing.tgz", tmp_path) == place
+    assert Server.requests == 1
+
+
+def test_a_broken_connection_leaves_nothing_that_counts_as_done(address: str, tmp_path: Path):
+    assert "connection broke" in refused_download(f"{address}/broken.tgz", tmp_path)
+
+
+def test_a_download_that_is_too_large_is_refused(address: str, tmp_path: Path):
+    assert "larger than 100 bytes" in refused_download(f"{address}/photos.tgz", tmp_path, max_bytes=100)
+
+
+def test_a_web_page_in_place_of_an_archive_is_refused_and_not_kept(address: str, tmp_path: Path):
+    with pytest.raises(UserError, match="web page"):
+        find_images(f"{address}/page.tgz", tmp_path)
+    assert not list((tmp_path / "downloads").iterdir())
+
+
+def test_a_refused_connection_says_what_to_do_instead(tmp_path: Path):
+    message = refused_download("http://127.0.0.1:9/photos.tgz", tmp_path, instead="name it with weights=PATH")
+    assert "No connection to 127.0.0.1:9" in message
+    assert message.endswith("or name it with weights=PATH.")
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/a.tgz", "file:///etc/passwd", "http://", "s3://bucket/a.zip"])
+def test_only_http_addresses_are_fetched(url: str, tmp_path: Path):
+    with pytest.raises(UserError, match="not an http or https address"):
+        find_images(url, tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_told(address: str, tmp_path: Path):
+    write(tmp_path, "file")
+    with pytest.raises(UserError, match=r"Cannot write|cannot be downloaded"):
+        download(f"{address}/photos.tgz", tmp_path / "file" / "downloads")
+
+
+def test_logs_get_plain_lines(address: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd):
+    with caplog.at_level(logging.INFO, logger="guitar_kedro"):
+        find_images(f"{address}/photos.tgz", tmp_path)
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("guitar_kedro")]
+    assert lines[0] == f"Downloading {address}/photos.tgz ..."
+    assert lines[-1].startswith("Unpacking photos-")
+    assert all("\r" not in line for line in lines)
+    assert "it/s" not in capfd.readouterr().err

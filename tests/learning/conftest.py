@@ -1,0 +1,61 @@
+"""A few drawn pictures of two classes, and a phase of training on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageDraw
+
+from guitar_kedro.learning import Phase, PretrainedWeights, StageOptions, TrainingOptions
+
+AUGMENTATION = {
+    "max_rotate": 10,
+    "min_zoom": 1,
+    "max_zoom": 1.1,
+    "max_lighting": 0.2,
+    "max_warp": 0.2,
+    "p_affine": 0.75,
+    "p_lighting": 0.75,
+}
+TRAINING = TrainingOptions(
+    resize_method="squish", presize=1.25, finder_iterations=20, workers=0, augmentation=AUGMENTATION
+)
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Discs and squares of any colour: 24 of each, two thirds for training."""
+    folder = tmp_path_factory.mktemp("shapes")
+    generator = np.random.default_rng(0)
+    rows = []
+    for number in range(48):
+        label = ("disc", "square")[number % 2]
+        picture = Image.new("RGB", (40, 40), tuple(generator.integers(0, 100, 3).tolist()))
+        draw = ImageDraw.Draw(picture)
+        shape = draw.ellipse if label == "disc" else draw.rectangle
+        left, top = generator.integers(2, 10, 2).tolist()
+        shape((left, top, left + 26, top + 26), fill=tuple(generator.integers(150, 256, 3).tolist()))
+        path = folder / f"{number}.jpg"
+        picture.save(path)
+        rows.append((str(number), str(path), label, "validation" if number % 6 < 2 else "train"))
+    return pd.DataFrame(rows, columns=["image_id", "path", "label", "split"])
+
+
+@pytest.fixture
+def stage() -> StageOptions:
+    return StageOptions(
+        architecture="squeezenet1_1",
+        image_size=32,
+        batch_size=8,
+        weights="none",
+        frozen={"epochs": 1, "learning_rate": 1e-3},
+        unfrozen={"epochs": 2, "learning_rate": (1e-4, 1e-3)},
+    )
+
+
+@pytest.fixture
+def phase(shapes: pd.DataFrame, stage: StageOptions, tmp_path: Path) -> Phase:
+    return Phase("small", "unfrozen", stage, TRAINING, PretrainedWeights(tmp_path), shapes, {"disc": "Disc"}, 1)
