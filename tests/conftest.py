@@ -1,87 +1,11 @@
-"""A small copy of the project, in which the real pipelines run, once for all tests that look at the results."""
+"""Clones of the project for tests: fresh ones, and one in which a run has ended."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
-TINY_STAGES = """
-stages:
-  small:
-    architecture: squeezenet1_1
-    image_size: 32
-    batch_size: 16
-    weights: none
-    frozen: {epochs: 1, learning_rate: suggested}
-    unfrozen: {epochs: 2, learning_rate: [1.0e-4, 1.0e-3]}
-  larger:
-    architecture: squeezenet1_1
-    image_size: 48
-    batch_size: 16
-    start_from: small
-    frozen: {epochs: 0, learning_rate: 1.0e-3}
-    unfrozen: {epochs: 1, learning_rate: 1.0e-3}
-
-training:
-  resize_method: squish
-  presize: 1.15
-  finder_iterations: 20
-  workers: 0
-  augmentation:
-    max_rotate: 10.0
-    min_zoom: 1.0
-    max_zoom: 1.1
-    max_lighting: 0.2
-    max_warp: 0.2
-    p_affine: 0.75
-    p_lighting: 0.75
-"""
-TINY_DRAWN = """
-raw_images:
-  type: guitar_kedro.datasets.DrawnImagesDataset
-  filepath: data/01_raw/${globals:workspace}
-  images_per_class: ${runtime_params:images_per_class, 8}
-  size: ${runtime_params:image_pixels, 64}
-  seed: ${runtime_params:seed, ${globals:seed}}
-"""
-
-
-def make_project(folder: Path) -> Path:
-    """Copies what a clone of the project has, with a recipe that takes seconds."""
-    for name in ("conf", "notebooks", "src"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for name in ("pyproject.toml", ".telemetry"):
-        shutil.copy(ROOT / name, folder / name)
-    (folder / "logs").mkdir()
-    local = folder / "conf" / "local"
-    shutil.rmtree(local, ignore_errors=True)
-    local.mkdir()
-    (local / "parameters_training.yml").write_text(TINY_STAGES)
-    (local / "catalog.yml").write_text(TINY_DRAWN)
-    return folder
-
-
-def kedro_in(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the real command line in a project."""
-    return subprocess.run(
-        [sys.executable, "-m", "kedro", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder / "src"), "COLUMNS": "200", **environment},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-
-
-Kedro = Callable[..., subprocess.CompletedProcess[str]]
+from small_project import Kedro, kedro_in, make_project
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def test_the_data_notebook_shows_a_picture_of(run_notebook: Run, cell: str) -> N
 
 def test_the_data_notebook_says_what_was_rejected(run_notebook: Run) -> None:
     outputs = run_notebook("look_at_the_data")
-    assert all(column in words(outputs["rejected-reasons"]) for column in ("reason", "count"))
+    assert "count" in words(outputs["rejected-reasons"])
     assert all(column in words(outputs["rejected"]) for column in ("file", "label", "detail"))
 
 

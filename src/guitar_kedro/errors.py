@@ -23,32 +23,36 @@ def user_error_behind(error: BaseException) -> UserError | None:
         The ``UserError`` in the chain of causes, or one made of the sentence of a Kedro error that tells of a mistake
         in what was asked for; ``None`` where the error is no mistake of the user's.
     """
-    from kedro.framework.project import pipelines
-    from kedro.io.core import DatasetError, VersionNotFoundError
-    from kedro.validation.exceptions import DataValidationError, ParameterValidationError
-
     chain = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
         chain.append(cause)
     for link in chain:
-        match link:
-            case UserError():
-                return link
-            case ParameterValidationError():
-                return UserError(_one_line_of_pydantic(str(link)))
-            case VersionNotFoundError() | FileNotFoundError() if isinstance(error, DatasetError):
-                return UserError(
-                    f"{_dataset_path(str(error))} is not there yet: run `kedro run --pipeline=train` first."
-                )
-            case DataValidationError():
-                return UserError(str(link).replace("\n", " "))
-            case ValueError() if named := re.match(r"Failed to find the pipeline named '(.*?)'", str(link)):
-                return UserError(
-                    f"There is no pipeline {named.group(1)}; choose one of {', '.join(sorted(pipelines))}."
-                )
-            case ValueError() if re.match(r"Pipeline (does not contain|contains no)", str(link)):
-                return UserError(" ".join(str(link).split()))
+        if isinstance(link, UserError):
+            return link
+        if sentence := _sentence_for_kedro(link, error):
+            return UserError(sentence)
     return None
+
+
+def _sentence_for_kedro(link: BaseException, error: BaseException) -> str | None:
+    from kedro.framework.project import pipelines
+    from kedro.io.core import DatasetError, VersionNotFoundError
+    from kedro.validation.exceptions import DataValidationError, ParameterValidationError
+
+    words = " ".join(str(link).split())
+    sentence = None
+    match link:
+        case ParameterValidationError():
+            sentence = _one_line_of_pydantic(str(link))
+        case VersionNotFoundError() | FileNotFoundError() if isinstance(error, DatasetError):
+            sentence = f"{_dataset_path(str(error))} is not there yet: run `kedro run --pipeline=train` first."
+        case DataValidationError():
+            sentence = words
+        case ValueError() if named := re.match(r"Failed to find the pipeline named '(.*?)'", words):
+            sentence = f"There is no pipeline {named.group(1)}; choose one of {', '.join(sorted(pipelines))}."
+        case ValueError() if re.match(r"Pipeline (does not contain|contains no)", words):
+            sentence = words
+    return sentence
 
 
 def _dataset_path(message: str) -> str:
@@ -57,7 +61,7 @@ def _dataset_path(message: str) -> str:
 
 
 def _one_line_of_pydantic(message: str) -> str:
-    """Joins pydantic's lines ``field``, ``  what is wrong [type=..., input_value=...]`` to ``parameter.field: what``."""
+    """Joins pydantic's lines ``field``, ``  what is wrong [type=..., input_value=...]`` to ``field: what``."""
     found, field, parameter = [], "", ""
     for line in message.splitlines():
         if named := re.search(r"Parameter '([^']+)'", line):

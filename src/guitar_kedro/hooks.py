@@ -18,6 +18,7 @@ REPORTS = (
     "stage_comparison",
     "stage_comparison_plot",
     "predictions",
+    "training_sheet",
     "model",
 )
 

@@ -110,6 +110,8 @@ class PhotosDataset(_SourceDataset):
             sha256: Checksum of the archive, if it is known.
             metadata: For Kedro's plugins.
         """
+        if sha256 is not None and not isinstance(sha256, str):
+            raise UserError(f"--params=sha256={sha256}: a SHA-256 has 64 hexadecimal digits.")
         self._folder, self._images, self._sha256 = Path(filepath), images, sha256
         self.metadata = metadata
 

@@ -1,13 +1,23 @@
 """Figures and numbers of reports."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset
+from PIL import Image
 
 from guitar_kedro.datasets.atomic import AtomicSave
 
 
 class FigureDataset(AtomicSave, MatplotlibDataset):
-    """A matplotlib figure as a PNG file."""
+    """A matplotlib figure as a PNG file, which loads as a picture."""
+
+    def load(self) -> Image.Image:
+        """Loads what was drawn."""
+        with Image.open(Path(self._get_load_path())) as picture:
+            return picture.convert("RGB")
 
 
 class MetricsDataset(AtomicSave, JSONDataset):

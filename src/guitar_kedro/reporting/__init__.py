@@ -19,6 +19,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "statistics": ["wilson_interval"],
         "style": ["Figure", "display_name"],
         "summary": ["console_summary"],
-        "training": ["history_plot", "learning_rate_curve", "training_batch"],
+        "training": ["history_plot", "learning_rate_curve", "training_batch", "training_sheet"],
     },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -71,6 +71,16 @@ def training_batch(pictures: Sequence[Image.Image], captions: Sequence[str], tit
     )
     resample = Image.Resampling.NEAREST if side < pixels else Image.Resampling.LANCZOS
     return sheets.picture_sheet(rows, title, notes, pixels / style.DPI, resample)
+
+
+def training_sheet(pictures_by_phase: Mapping[str, Sequence[Image.Image]]) -> Figure:
+    """Show what was drawn of each phase (learning rates, history, a batch) side by side, a row per phase.
+
+    Args:
+        pictures_by_phase: By the phases' names, in the order of the rows.
+    """
+    rows = [sheets.Row(pictures, label=phase) for phase, pictures in pictures_by_phase.items()]
+    return sheets.picture_sheet(rows, "How the network was trained", tile=4.0)
 
 
 def history_plot(history: pd.DataFrame, title: str) -> Figure:

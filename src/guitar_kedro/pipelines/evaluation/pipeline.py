@@ -32,12 +32,14 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
         inputs=["model", *common],
         outputs="test_predictions",
         name="predict_test",
+        namespace="evaluate",
     )
     gather = Node(
         func=nodes.gather_predictions,
         inputs=["test_predictions", *(f"evaluate.{stage.name}.validation_predictions" for stage in stages)],
         outputs="predictions",
         name="gather_predictions",
+        namespace="evaluate",
     )
     return [*validation, test, gather]
 
@@ -70,5 +72,6 @@ def _report_nodes(stages: list[StagePlan]) -> list[Node]:
             inputs=["splits", *histories, *checkpoints],
             outputs=["stage_comparison", "stage_comparison_plot"],
             name="compare_stages",
+            namespace="train",  # what it compares is folded into that group in kedro-viz
         ),
     ]

@@ -70,6 +70,23 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
     return train
 
 
+def training_reporter(phases: list[str]) -> Callable[..., reporting.Figure]:
+    """Makes the node that puts what was drawn of all phases on one sheet."""
+
+    def show_training(*results: Any) -> reporting.Figure:
+        """Draws a row per phase.
+
+        Args:
+            *results: Of each phase the learning-rate curve, its plot, the plot of the history, and the batch. The curve
+                is in its plot already; it is asked for because kedro-viz folds into a group what the group uses up.
+        """
+        count = len(results) // len(phases)
+        of_phase = [results[start + 1 : start + count] for start in range(0, len(results), count)]
+        return reporting.training_sheet(dict(zip(phases, of_phase, strict=True)))
+
+    return show_training
+
+
 def publish_model(checkpoint: learning.Checkpoint) -> learning.Checkpoint:
     """Makes the last stage's checkpoint the model."""
     return checkpoint

@@ -18,7 +18,19 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
     publish = Node(
         func=nodes.publish_model, inputs=stages[-1].checkpoint, outputs="model", name="publish_model", namespace="train"
     )
-    return sum((_stage_pipeline(stage) for stage in stages), Pipeline([publish]))
+    return sum((_stage_pipeline(stage) for stage in stages), Pipeline([publish, _report_node(stages)]))
+
+
+def _report_node(stages: list[StagePlan]) -> Node:
+    phases = [f"{stage.name}.{phase}" for stage in stages for phase in stage.phases]
+    pictures = ("learning_rate_curve", "learning_rate_plot", "history_plot", "batch")
+    return Node(
+        func=nodes.training_reporter(phases),
+        inputs=[f"train.{phase}_{picture}" for phase in phases for picture in pictures],
+        outputs="training_sheet",
+        name="show_training",
+        namespace="train",
+    )
 
 
 def _stage_pipeline(stage: StagePlan) -> Pipeline:

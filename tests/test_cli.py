@@ -1,0 +1,222 @@
+"""The real command line: what works on a fresh clone, and what a mistake is answered with."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tarfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_project import Kedro, kedro_in
+
+SHORT = "architecture=squeezenet1_1,weights=none,image_size=32,epochs=1"
+
+
+def draw_photos(folder: Path, classes: tuple[str, ...] = ("cat", "dog"), count: int = 12) -> Path:
+    """Draws class folders: each class has a colour of its own, each picture blocks of its own."""
+    generator = np.random.default_rng(0)
+    for number, label in enumerate(classes):
+        (folder / label).mkdir(parents=True)
+        for index in range(count):
+            pixels = generator.integers(0, 120, (6, 6, 3))
+            pixels[..., number % 3] += 130
+            picture = Image.fromarray(pixels.astype(np.uint8)).resize((40, 40), Image.Resampling.BICUBIC)
+            picture.save(folder / label / f"{index}.jpg")
+    return folder
+
+
+def one_line(run: subprocess.CompletedProcess[str]) -> str:
+    """The sentence a failed command ends with."""
+    output = run.stdout + run.stderr
+    assert run.returncode != 0, output
+    assert "Traceback" not in output
+    sentence = output.strip().splitlines()[-1]
+    assert sentence.startswith("Error: ")
+    return sentence
+
+
+@pytest.mark.parametrize("option", ["--pipeline=train", "--pipelines=train"])
+def test_both_spellings_train_a_fresh_clone(kedro: Kedro, project: Path, option: str):
+    run = kedro("run", option, "--params=images_per_class=4,image_pixels=48")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert list((project / "data/06_models/demo/model").glob("*/model/spec.json"))
+    assert "Warning" not in run.stdout + run.stderr
+
+
+def test_commands_that_do_not_train_do_not_wait_for_torch(project: Path):
+    code = (
+        "import sys; from pathlib import Path; from kedro.framework.startup import bootstrap_project;"
+        "bootstrap_project(Path('.')); from kedro.framework.project import pipelines; list(pipelines);"
+        "import guitar_kedro.cli;"
+        "heavy = {'torch', 'fastai', 'pandas.core', 'matplotlib'} & set(sys.modules); print(heavy); sys.exit(bool(heavy))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_recipe_of_the_article_has_three_stages_of_four_nodes(project: Path):
+    run = kedro_in(project, "registry", "describe", "training", KEDRO_ENV="guitars")
+    nodes = [line for line in run.stdout.splitlines() if line.startswith("- train.resnet")]
+    assert len(nodes) == 12
+    assert {line.split(".")[1] for line in nodes} == {"resnet34_224px", "resnet50_224px", "resnet50_448px"}
+
+
+def test_photos_in_class_folders_are_trained_on_and_come_back_by_the_name_of_the_workspace(
+    kedro: Kedro, project: Path, tmp_path: Path
+):
+    photos = draw_photos(tmp_path / "photos")
+    run = kedro("run", "--env=photos", f"--params=images={photos},name=pets,{SHORT}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Accuracy on test" in run.stdout
+
+    other = draw_photos(tmp_path / "birds", ("finch", "wren", "robin"))
+    run = kedro("run", "--env=photos", "--pipeline=train", f"--params=images={other},name=birds,{SHORT}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(list((project / "data/06_models/pets/model").iterdir())) == 1
+
+    run = kedro("run", "--env=photos", f"--params=name=pets,{SHORT}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(list((project / "data/06_models/pets/model").iterdir())) == 2
+    assert "cat" in (project / "data/05_model_input/pets/splits.csv").read_text()
+
+
+def test_an_archive_with_a_folder_around_its_classes_is_trained_on(kedro: Kedro, tmp_path: Path):
+    archive = tmp_path / "photos.tgz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(draw_photos(tmp_path / "photos"), arcname="animals")
+    run = kedro("run", "--env=photos", "--pipeline=train", f"--params=images={archive},{SHORT}")
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def tar_with_a_name_that_leads_out(folder: Path) -> Path:
+    with tarfile.open(folder / "evil.tar", "w") as tar:
+        member = tarfile.TarInfo("../../evil/x.jpg")
+        member.size = 3
+        tar.addfile(member, io.BytesIO(b"abc"))
+    return folder / "evil.tar"
+
+
+def zip_bomb(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for label in "ab":
+            archive.writestr(f"{label}/x.jpg", b"\0" * 100_000_000)
+    return folder / "bomb.zip"
+
+
+def broken_archive(folder: Path) -> Path:
+    (folder / "broken.tgz").write_bytes(b"\x1f\x8b\x08\0" + b"x" * 500)
+    return folder / "broken.tgz"
+
+
+def empty_folder(folder: Path) -> Path:
+    (folder / "empty").mkdir()
+    return folder / "empty"
+
+
+def one_class(folder: Path) -> Path:
+    return draw_photos(folder / "one", ("cat",))
+
+
+def no_such_place(folder: Path) -> Path:
+    return folder / "nowhere"
+
+
+@pytest.mark.parametrize(
+    ("make", "wrong"),
+    [
+        (no_such_place, "nowhere does not exist"),
+        (empty_folder, "There are no files in"),
+        (one_class, "has one class only, 'cat'"),
+        (broken_archive, "broken.tgz is damaged"),
+        (tar_with_a_name_that_leads_out, "'../../evil/x.jpg', which leads out"),
+        (zip_bomb, "bomb.zip unpacks to more than"),
+    ],
+)
+def test_images_that_cannot_be_used_are_refused_in_one_line(
+    kedro: Kedro, project: Path, tmp_path: Path, make: Callable[[Path], Path], wrong: str
+):
+    sentence = one_line(kedro("run", "--env=photos", f"--params=images={make(tmp_path)}"))
+    assert wrong in sentence
+    assert not [path for path in (project / "data").rglob("*") if path.is_file()]
+    assert not (tmp_path.parent / "evil").exists()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A local web server and the folder that it serves."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", folder
+    server.shutdown()
+
+
+def test_an_archive_is_fetched_once_from_its_address(
+    kedro: Kedro, project: Path, served: tuple[str, Path], tmp_path: Path
+):
+    url, folder = served
+    with zipfile.ZipFile(folder / "photos.zip", "w") as archive:
+        for path in draw_photos(tmp_path / "photos").rglob("*.jpg"):
+            archive.write(path, path.relative_to(tmp_path))
+    command = ("run", "--env=photos", "--pipeline=ingestion", f"--params=images={url}/photos.zip")
+    assert kedro(*command).returncode == 0
+    (folder / "photos.zip").unlink()
+    run = kedro(*command)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (project / "data/03_primary/photos/image_table.csv").read_text().count(".jpg") >= 24
+
+
+def test_an_address_that_leads_nowhere_or_brings_something_else_is_told(
+    kedro: Kedro, project: Path, served: tuple[str, Path]
+):
+    url, folder = served
+    sentence = one_line(kedro("run", "--env=photos", f"--params=images={url}/nothing.tgz"))
+    assert "404" in sentence
+    assert "--params=images=PATH" in sentence
+    (folder / "photos.zip").write_bytes(b"PK")
+    wrong = one_line(kedro("run", "--env=photos", f"--params=images={url}/photos.zip,sha256={'a' * 64}"))
+    assert "checksum" in wrong
+    assert not [path for path in (project / "data").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        (["--env=photos"], "has no images yet: name them with --params=images="),
+        (["--env=photos", "--params=imgaes=x"], "no such parameter in this environment. Did you mean images?"),
+        (["--env=photos", "--params=name=../pets"], "a workspace names a folder"),
+        (["--env=fotos"], "there is no such environment; choose one of"),
+        (["--pipeline=trian"], "There is no pipeline trian; choose one of"),
+        (["--params=stages.larger.start_from=smal"], "there is no stage smal before larger"),
+        (["--params=stages.small.image_size=-5"], "stages.small.image_size: Input should be greater than 0"),
+        (["--params=stages.small.unfrozen.epoch=5"], "stages.small.unfrozen.epoch: there is no such parameter"),
+        (["--params=stages.small.unfrozen.learning_rate=fast"], "stages.small.unfrozen.learning_rate"),
+        (["--pipeline=evaluation"], "splits.csv is not there yet: run `kedro run --pipeline=train` first"),
+    ],
+)
+def test_a_mistake_is_answered_with_one_sentence(kedro: Kedro, arguments: list[str], wrong: str):
+    assert wrong in one_line(kedro("run", *arguments))
+
+
+def test_a_failed_training_leaves_the_last_good_model_the_latest(kedro: Kedro, project: Path):
+    few = "images_per_class=4,image_pixels=48"
+    assert kedro("run", "--pipeline=train", f"--params={few}").returncode == 0
+    before = sorted((project / "data/06_models/demo/model").iterdir())
+    sentence = one_line(kedro("run", "--pipeline=train", f"--params={few},stages.larger.architecture=resnet18"))
+    assert "stages.larger.architecture is resnet18" in sentence
+    assert sorted((project / "data/06_models/demo/model").iterdir()) == before

@@ -1,0 +1,206 @@
+"""What a person sees who opens ``kedro viz`` in a browser."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+from small_project import Kedro
+
+LAYERS = ["raw", "prepared", "models", "predictions", "reports"]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+HERE = "127.0.0.1"
+# kedro-viz asks for the typeface of its page there, and does without it; nothing of the project goes to it
+TYPEFACE = "fonts.googleapis.com"
+START_SECONDS, LOOK_SECONDS = 60, 20
+
+
+@pytest.fixture(scope="module")
+def viz_url(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of kedro-viz, started by its command in a project in which ``kedro run`` has ended."""
+    port = _free_port()
+    console = tmp_path_factory.mktemp("viz") / "console.txt"
+    # with no way out: kedro-viz would wait for the package index to hear of newer versions of itself
+    nowhere = {"https_proxy": f"http://{HERE}:9", "http_proxy": f"http://{HERE}:9", "no_proxy": f"{HERE},localhost"}
+    with console.open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "kedro", "viz", "run", "--no-browser", "--host", HERE, "--port", str(port)],
+            cwd=finished_project,
+            env={**os.environ, **nowhere, "PYTHONPATH": str(finished_project / "src")},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # it starts processes of its own, which end with it
+        )
+    try:
+        url = f"http://{HERE}:{port}/"
+        _wait_until_it_answers(url, server, console)
+        yield url
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # it may have ended on its own
+            os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=10)
+
+
+def _free_port() -> int:
+    # kedro-viz takes none above 49151, where those lie that the system would choose
+    for port in random.sample(range(20_000, 30_000), 50):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HERE, port))
+            return port
+    pytest.fail("50 ports were tried, and none is free")
+
+
+def _wait_until_it_answers(url: str, server: subprocess.Popen, console: Path) -> None:
+    ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            ask.open(url + "api/main", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"kedro viz did not start:\n{console.read_text()}")
+
+
+class Visit:
+    """A page of kedro-viz, and what happened around it."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self.hosts: set[str] = set()
+        page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.route("**/*", self._let_through_what_is_here)
+        page.goto(url)
+        expect(self.group("train")).to_be_attached()
+
+    def _let_through_what_is_here(self, route: Route) -> None:
+        host = urlsplit(route.request.url).hostname
+        self.hosts.add(host)
+        if host == HERE:
+            route.continue_()
+        else:
+            route.fulfill(status=200, content_type="text/css", body="")
+
+    def group(self, name: str) -> Locator:
+        """A group of nodes that is drawn as one box."""
+        return self.page.locator(f'.pipeline-node--modularPipeline[data-node-fullname="{name}"]')
+
+    def nodes(self, kind: str) -> set[str]:
+        """The names of what is drawn: kind is task, data or modularPipeline."""
+        found = self.page.locator(f".pipeline-node--{kind}")
+        return set(found.evaluate_all("nodes => nodes.map(node => node.dataset.nodeFullname)"))
+
+    def unfold(self, group: str) -> None:
+        """Opens a group in the list at the side."""
+        row = self.page.locator("[role=treeitem]", has=self.page.locator(f'button[title="{group}"]')).last
+        row.locator(".MuiTreeItem-iconContainer").first.click()
+
+    def click(self, name: str) -> Locator:
+        """Looks for a dataset in the search field and clicks it: gives the panel that opens."""
+        self.page.get_by_placeholder("Search").fill(name)
+        self.page.locator(f'.pipeline-nodelist-section button[title="{name}"]').click()
+        expect(self.page.locator(".pipeline-metadata__title")).to_have_text(name)
+        return self.page.locator(".pipeline-metadata")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The browser of this computer, without a window."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.fail("This test looks at kedro-viz in a browser, and there is none; install it: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, viz_url: str) -> Iterator[Visit]:
+    """A first visit; it must end without an error in the browser's console."""
+    expect.set_options(timeout=LOOK_SECONDS * 1000)
+    context = browser.new_context(viewport={"width": 1600, "height": 1000})
+    context.set_default_timeout(LOOK_SECONDS * 1000)
+    visit = Visit(context.new_page(), viz_url)
+    yield visit
+    assert visit.errors == []
+    context.close()
+
+
+def test_the_dag_shows_stages_as_groups(visit: Visit) -> None:
+    assert visit.nodes("modularPipeline") == {"train", "evaluate"}
+    assert "find_frozen_learning_rate" not in visit.nodes("task")
+    visit.unfold("train")
+    expect(visit.group("train.small")).to_be_attached()
+    expect(visit.group("train.larger")).to_be_attached()
+    visit.unfold("train.small")
+    expect(visit.page.locator('[data-node-fullname="train_unfrozen"]')).to_be_attached()
+
+
+def test_the_dag_shows_its_layers_from_raw_pictures_to_reports(visit: Visit) -> None:
+    names = visit.page.locator(".pipeline-layer-name")
+    expect(names).to_have_text(LAYERS)
+
+
+@pytest.mark.parametrize("figure", ["confusion_matrix", "class_contact_sheet"])
+def test_a_figure_is_previewed_as_a_picture(visit: Visit, figure: str) -> None:
+    picture = visit.click(figure).locator("img.pipeline-metadata__plot-image")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+
+
+@pytest.mark.parametrize("table", ["image_table", "splits"])
+def test_a_table_is_previewed_by_its_first_rows(visit: Visit, table: str) -> None:
+    preview = visit.click(table).locator("table")
+    expect(preview).to_contain_text("image_id")
+    expect(preview).to_contain_text("fender_jaguar")
+
+
+def test_metrics_are_previewed_as_numbers(visit: Visit) -> None:
+    preview = visit.click("metrics").locator(".pipeline-metadata__preview-json")
+    expect(preview).to_contain_text("accuracy")
+
+
+def test_a_checkpoint_is_previewed_by_its_spec(visit: Visit) -> None:
+    preview = visit.click("train.small.unfrozen_checkpoint").locator(".pipeline-metadata__preview-json")
+    expect(preview).to_contain_text("architecture")
+    expect(preview).to_contain_text("squeezenet1_1")
+
+
+def test_looking_at_the_project_tells_nobody_about_it(visit: Visit, viz_url: str) -> None:
+    visit.click("model")
+    assert visit.hosts <= {HERE, TYPEFACE}
+    assert "heap" not in visit.page.content()
+
+
+def test_the_whole_recipe_of_the_article_is_drawn_with_a_layer_for_every_dataset(project: Path, kedro: Kedro) -> None:
+    built = kedro("viz", "build", KEDRO_ENV="guitars")
+    assert built.returncode == 0, built.stdout + built.stderr
+    drawn = json.loads((project / "build" / "api" / "main").read_text())
+    assert drawn["layers"] == LAYERS
+    training = [
+        node for node in drawn["nodes"] if node["type"] == "task" and "train." in str(node["modular_pipelines"])
+    ]
+    assert len(training) == 12
+    groups = {node["name"] for node in drawn["nodes"] if node["type"] == "modularPipeline"}
+    stages = ["resnet34_224px", "resnet50_224px", "resnet50_448px"]
+    assert groups == {"train", "evaluate", *(f"{group}.{stage}" for group in ("train", "evaluate") for stage in stages)}
+    assert [node["name"] for node in drawn["nodes"] if node["type"] == "data" and not node["layer"]] == []
