@@ -1,5 +1,6 @@
 """Image classification on folders of photos: a Kedro project around a fastai recipe."""
 
+import os
 import warnings
 
 __version__ = "0.1.0"
@@ -13,3 +14,6 @@ for _message in (
     r"The 'mode.chained_assignment' option is deprecated",  # fastai sets it
 ):
     warnings.filterwarnings("ignore", message=_message)
+
+# kedro-viz uses this class in a server process of its own, which does not import this package first.
+os.environ.setdefault("PYTHONWARNINGS", "ignore:ORJSONResponse is deprecated")

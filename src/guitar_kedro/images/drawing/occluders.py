@@ -11,7 +11,7 @@ CLOTH = ("#1b1b1d", "#5b3a22", "#7a1f1f", "#2c4a3a", "#a98a4c", "#3a3f58")
 SKIN = (("#e6b893", "#c98f68"), ("#c68d62", "#9a6540"), ("#8d5a3a", "#63391f"), ("#f0cdb0", "#d7a582"))
 
 
-def draw_occluder(guitar: Guitar, rng: Random, share: float = 0.33) -> str:
+def draw_occluder(guitar: Guitar, rng: Random, share: float = 0.22) -> str:
     """In a `share` of all pictures, something that lies over the guitar; else nothing."""
     if rng.random() >= share:
         return ""

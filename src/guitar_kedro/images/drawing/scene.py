@@ -96,11 +96,11 @@ def _pose(guitar: Guitar, width: int, height: int, rng: Random) -> Pose:
     """Frame the guitar: all of it, its body with some neck, or a close view of the body."""
     left, top, right, bottom = guitar.body
     view = rng.random()
-    whole, close = view < 0.05, view > 0.72
+    whole, close = view < 0.03, view > 0.72
     reach = guitar.top if whole else top - rng.uniform(0, 70)
     margin = rng.uniform(1.0, 1.12) if close else rng.uniform(0.9, 0.99)
-    angle = max(-20.0, min(20.0, rng.gauss(0, 8)))
-    if width > height and (whole or rng.random() < 0.2):
+    angle = max(-20.0, min(20.0, rng.gauss(0, 6)))
+    if width > height and (whole or rng.random() < 0.12):
         angle += rng.choice((90, 90, 90, -90))
     cos, sin = abs(math.cos(math.radians(angle))), abs(math.sin(math.radians(angle)))
     across, down = (right - left) + 24, (bottom - reach) + 24
