@@ -57,7 +57,8 @@ def test_commands_that_do_not_train_do_not_wait_for_torch(project: Path):
         "import sys; from pathlib import Path; from kedro.framework.startup import bootstrap_project;"
         "bootstrap_project(Path('.')); from kedro.framework.project import pipelines; list(pipelines);"
         "import guitar_kedro.cli;"
-        "heavy = {'torch', 'fastai', 'pandas.core', 'matplotlib'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+        "heavy = {'torch', 'fastai', 'pandas.core', 'matplotlib'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

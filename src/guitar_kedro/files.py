@@ -1,4 +1,4 @@
-"""Small helpers for files."""
+"""What all parts need of files."""
 
 from __future__ import annotations
 

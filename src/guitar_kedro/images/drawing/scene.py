@@ -97,7 +97,7 @@ def _pose(guitar: Guitar, width: int, height: int, rng: Random) -> Pose:
     left, top, right, bottom = guitar.body
     view = rng.random()
     whole, close = view < 0.03, view > 0.72
-    reach = guitar.top if whole else top - rng.uniform(0, 70)
+    reach = guitar.top if whole else top - rng.uniform(0, 50)
     margin = rng.uniform(1.0, 1.12) if close else rng.uniform(0.9, 0.99)
     angle = max(-20.0, min(20.0, rng.gauss(0, 6)))
     if width > height and (whole or rng.random() < 0.12):

@@ -112,18 +112,24 @@ def _apply_curation(readable: pd.DataFrame, curation: pd.DataFrame) -> pd.DataFr
 def _reject_label_conflicts(readable: pd.DataFrame, decided: set[str]) -> pd.DataFrame:
     """Keeps of a group under several labels only what a person has decided about."""
     kept = readable[readable["reason"] == ""]
-    labels = kept.groupby("duplicate_group")["label"].agg(lambda column: sorted(set(column)))
-    conflicting = labels[labels.map(len) > 1]
+    labels = kept.groupby("duplicate_group")["label"].nunique()
+    members = kept[kept["duplicate_group"].isin(labels[labels > 1].index)]
+    files = members.groupby("duplicate_group")["file"].agg(list)
     rejected = readable.copy()
-    in_conflict = (readable["reason"] == "") & readable["duplicate_group"].isin(conflicting.index)
+    in_conflict = (readable["reason"] == "") & readable["duplicate_group"].isin(files.index)
     undecided = in_conflict & ~readable["file"].isin(decided)
     rejected.loc[undecided, "reason"] = "label_conflict"
     rejected.loc[undecided, "detail"] = [
-        f"The same picture stands under {' and '.join(conflicting[row.duplicate_group])}; "
+        f"The same picture is {_listed(files[row.duplicate_group], row.file)}, under another label; "
         "decide in the curation file which is right."
         for row in readable[undecided].itertuples()
     ]
     return rejected
+
+
+def _listed(files: list[str], without: str, most: int = 3) -> str:
+    others = [file for file in files if file != without]
+    return ", ".join(others[:most]) + (f" and {len(others) - most} more" if len(others) > most else "")
 
 
 def _check_and_report(image_table: pd.DataFrame, rejected: pd.DataFrame, given: int) -> None:
