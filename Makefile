@@ -25,9 +25,11 @@ format: $(INSTALLED)
 bench: $(INSTALLED)
 	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
-# pins names and versions of all that is installed, without addresses
+# pins names and versions of all that is installed, without addresses; Python 3.10 has no wheels of many of them
 lock: $(INSTALLED)
-	$(BIN)/pip freeze --exclude-editable | sed 's/ @ .*//; s/+.*//' > constraints.txt
+	head -1 constraints.txt > constraints.new
+	$(BIN)/pip freeze --exclude-editable | sed -E 's/ @ .*//; s/\+.*//; s/$$/ ; python_version >= "3.11"/' >> constraints.new
+	mv constraints.new constraints.txt
 
 clean:
 	rm -rf $(VENV)
