@@ -39,7 +39,7 @@ def architecture(name: str) -> Callable[..., torch.nn.Module] | str:
         more = ""
     else:
         more = " For networks of timm, install the extra: pip install -e '.[timm]'."
-    close = difflib.get_close_matches(name, known, n=3)
+    close = difflib.get_close_matches(name, sorted(set(known)), n=3)
     hint = f" Did you mean {' or '.join(close)}?" if close else ""
     raise UserError(f"architecture: {name} is no network of torchvision.{hint}{more}")
 
