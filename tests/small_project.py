@@ -49,6 +49,14 @@ raw_images:
   size: ${runtime_params:image_pixels, 64}
   seed: ${runtime_params:seed, ${globals:seed}}
   metadata: {kedro-viz: {layer: raw}}
+
+other_images:
+  type: guitar_kedro.datasets.DrawnOthersDataset
+  filepath: data/01_raw/${globals:workspace}/others
+  images_per_kind: 2
+  size: 64
+  seed: ${globals:seed}
+  metadata: {kedro-viz: {layer: raw}}
 """
 
 Kedro = Callable[..., subprocess.CompletedProcess[str]]

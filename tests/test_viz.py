@@ -160,7 +160,17 @@ def test_the_dag_shows_its_layers_from_raw_pictures_to_reports(visit: Visit) -> 
     expect(names).to_have_text(LAYERS)
 
 
-@pytest.mark.parametrize("figure", ["confusion_matrix", "class_contact_sheet"])
+@pytest.mark.parametrize(
+    "figure",
+    [
+        "confusion_matrix",
+        "class_contact_sheet",
+        "top_losses_sheet",
+        "attention_by_class",
+        "reliability_diagram",
+        "stage_steps_plot",
+    ],
+)
 def test_a_figure_is_previewed_as_a_picture(visit: Visit, figure: str) -> None:
     picture = visit.click(figure).locator("img.pipeline-metadata__plot-image")
     expect(picture).to_be_visible()

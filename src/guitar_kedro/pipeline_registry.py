@@ -8,7 +8,7 @@ from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.pipelines import evaluation, ingestion, splitting, training
+from guitar_kedro.pipelines import evaluation, ingestion, reporting, splitting, training
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -25,7 +25,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "ingestion": ingestion.create_pipeline(),
         "splitting": splitting.create_pipeline(),
         "training": training.create_pipeline(stages),
-        "evaluation": evaluation.create_pipeline(stages),
+        "evaluation": evaluation.create_pipeline(stages) + reporting.create_pipeline(stages),
+        "reporting": reporting.create_pipeline(stages),
     }
     train = single["ingestion"] + single["splitting"] + single["training"]
     return {**single, "train": train, "__default__": train + single["evaluation"]}

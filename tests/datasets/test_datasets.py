@@ -15,8 +15,11 @@ from guitar_kedro.datasets import (
     CheckpointDataset,
     CurationDataset,
     DrawnImagesDataset,
+    DrawnOthersDataset,
     FigureDataset,
+    LogDataset,
     MetricsDataset,
+    OtherPhotosDataset,
     PhotosDataset,
     TableDataset,
 )
@@ -167,3 +170,55 @@ def test_a_workspace_remembers_its_images(tmp_path: Path):
     with pytest.raises(DatasetError) as caught:
         PhotosDataset(str(tmp_path / "birds")).load()
     assert "Workspace birds has no images yet" in sentence(caught.value)
+
+
+def test_the_drawn_others_lie_beside_the_guitars_and_are_labelled_by_their_kind(tmp_path: Path):
+    from guitar_kedro.images.drawing import OTHERS
+
+    guitars = DrawnImagesDataset(str(tmp_path), images_per_class=1, size=24, seed=1)
+    others = DrawnOthersDataset(str(tmp_path), images_per_kind=2, size=24, seed=1).load()
+    assert [raw.label for raw in others] == [kind for kind in OTHERS for _ in range(2)]
+    assert len(guitars.load()) == 11
+    times = [raw.path.stat().st_mtime_ns for raw in others]
+    again = DrawnOthersDataset(str(tmp_path), images_per_kind=2, size=24, seed=1).load()
+    assert [raw.path.stat().st_mtime_ns for raw in again] == times
+
+
+def test_drawn_others_of_no_images_are_refused(tmp_path: Path):
+    with pytest.raises(UserError, match="images_per_kind=0"):
+        DrawnOthersDataset(str(tmp_path), images_per_kind=0, size=24, seed=1)
+
+
+def test_no_other_photos_named_means_none(tmp_path: Path):
+    assert OtherPhotosDataset(str(tmp_path / "others")).load() == []
+    assert not (tmp_path / "others").exists()
+
+
+def test_other_photos_need_no_class_folders(tmp_path: Path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.png").write_bytes(b"one")
+    assert [raw.file for raw in OtherPhotosDataset(str(tmp_path / "others"), str(photos)).load()] == ["a.png"]
+
+
+def test_other_photos_that_are_not_there_are_named(tmp_path: Path):
+    with pytest.raises(DatasetError) as caught:
+        OtherPhotosDataset(str(tmp_path / "others"), str(tmp_path / "nowhere")).load()
+    assert "nowhere does not exist" in sentence(caught.value)
+
+
+def test_a_log_keeps_every_row_with_the_time_at_which_it_came(tmp_path: Path):
+    log = LogDataset(filepath=str(tmp_path / "log.csv"))
+    for errors in (3, 2):
+        log.save(pd.DataFrame({"model_version": ["0e12"], "errors": [errors]}))
+    assert log.load()["errors"].tolist() == [3, 2]
+    assert log.load()["model_version"].tolist() == ["0e12", "0e12"]
+    assert pd.to_datetime(log.load()["time"]).is_monotonic_increasing
+
+
+def test_a_number_that_is_missing_comes_back_as_missing_and_a_text_as_empty(tmp_path: Path):
+    dataset = TableDataset(filepath=str(tmp_path / "table.csv"))
+    dataset.save(pd.DataFrame({"label": ["", "b"], "seconds": [np.nan, 1.5]}))
+    assert dataset.load()["label"].tolist() == ["", "b"]
+    assert dataset.load()["seconds"].isna().tolist() == [True, False]
+    assert dataset.load()["seconds"].sum() == 1.5

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.images.drawing import MODELS, draw_guitar
+from guitar_kedro.images.drawing import MODELS, OTHERS, draw_guitar, draw_other
 from guitar_kedro.images.drawing.curves import closed, mirrored, opened
 
 SMALL = 64
@@ -109,3 +109,29 @@ def test_a_closed_outline_through_four_points_of_a_circle_is_round():
 
 def test_a_mirrored_outline_does_not_double_the_points_on_its_middle_line():
     assert mirrored("3,0! 5,4 0,9!") == "3,0! 5,4 0,9! -5,4 -3,0!"
+
+
+def test_the_other_things_are_none_of_the_models():
+    assert len(OTHERS) == len(set(OTHERS)) >= 8
+    assert not set(OTHERS) & set(MODELS)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_another_thing_is_a_picture_of_the_size_asked_for_and_the_same_each_time(kind):
+    picture = draw_other(kind, SMALL, 4)
+    assert picture.mode == "RGB"
+    assert max(picture.size) == SMALL
+    assert np.asarray(picture, dtype=float).std() > 10
+    assert digest(picture) == digest(draw_other(kind, SMALL, 4))
+
+
+def test_no_two_kinds_or_seeds_of_other_things_draw_the_same_picture():
+    seen = {digest(draw_other(kind, SMALL, seed)) for kind in OTHERS for seed in range(4)}
+    assert len(seen) == 4 * len(OTHERS)
+
+
+def test_an_unknown_other_thing_is_refused_and_the_known_ones_are_named():
+    with pytest.raises(UserError, match=r"'gibson_SG'.*banjo.*violin"):
+        draw_other("gibson_SG", SMALL, 0)
+    with pytest.raises(UserError, match="size is 0"):
+        draw_other("violin", 0, 0)

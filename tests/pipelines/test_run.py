@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from kedro.framework.session import KedroSession
@@ -12,7 +13,10 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 from PIL import Image
 
-from guitar_kedro.images.drawing import MODELS
+from guitar_kedro import reporting
+from guitar_kedro.images.drawing import MODELS, OTHERS
+from guitar_kedro.learning import ModelSpec
+from guitar_kedro.pipelines.reporting.nodes import CARD_FIGURES
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +47,26 @@ def test_each_stage_leaves_a_checkpoint_of_each_phase_that_it_trained(finished_p
     assert trained == {("small", "frozen"), ("small", "unfrozen"), ("larger", "unfrozen")}
 
 
-def test_the_model_is_the_checkpoint_of_the_last_stage(catalog: DataCatalog):
+def test_the_model_is_the_checkpoint_of_the_last_stage_with_a_temperature_and_thresholds(catalog: DataCatalog):
     model, last = catalog.load("model"), catalog.load("train.larger.unfrozen_checkpoint")
-    assert model.spec == last.spec
+    assert model.spec.sha256 == last.spec.sha256
+    assert last.spec.temperature == 1
+    assert model.spec.temperature != 1
+    validation = _of_last_stage(catalog, "validation")
+    assert (validation["energy"] <= model.spec.known_threshold).mean() >= 0.95
+    assert model.spec.model_copy(update=_uncalibrated(last.spec)) == last.spec
     assert model.spec.image_size == 48
     assert model.spec.classes == tuple(sorted(MODELS))
     assert model.spec.provenance["started_from"] == "small, unfrozen"
+
+
+def _of_last_stage(catalog: DataCatalog, part: str) -> pd.DataFrame:
+    predictions = catalog.load("predictions")
+    return predictions[(predictions["stage"] == "larger") & (predictions["split"] == part)]
+
+
+def _uncalibrated(spec: ModelSpec) -> dict[str, object]:
+    return {name: getattr(spec, name) for name in ("temperature", "sure_threshold", "known_threshold")}
 
 
 def test_the_history_has_a_row_for_each_epoch(catalog: DataCatalog):
@@ -100,11 +118,65 @@ def test_the_error_in_the_comparison_is_the_one_that_evaluation_measures(catalog
         assert error_rate == pytest.approx(metrics["validation"][stage]["error_rate"], abs=1e-6)
 
 
+def test_the_temperature_is_the_one_at_which_validation_fits_best(catalog: DataCatalog):
+    validation = _of_last_stage(catalog, "validation")
+    numbers = catalog.load("calibration")
+    assert numbers["temperature"] == catalog.load("model").spec.temperature
+    probabilities = validation.filter(like="probability_").to_numpy()
+    targets = [sorted(MODELS).index(label) for label in validation["label"]]
+    losses = [
+        -np.log(reporting.tempered(probabilities, change)[range(len(targets)), targets]).mean()
+        for change in (0.9, 1.0, 1.1)
+    ]
+    # above the highest temperature that is tried, a network that knows nothing would fit better still
+    assert losses[1] <= losses[0]
+    assert losses[1] <= losses[2] or numbers["temperature"] > 19
+
+
+def test_other_pictures_have_energies_of_their_own(catalog: DataCatalog):
+    others, numbers = catalog.load("other_predictions"), catalog.load("calibration")["unknown"]
+    assert len(others) == numbers["other_images"] == 2 * len(OTHERS)
+    known = _of_last_stage(catalog, "validation")["energy"]
+    assert numbers["auroc"] == pytest.approx(reporting.auroc(known.to_numpy(), others["energy"].to_numpy()))
+
+
+def test_each_opening_of_the_test_part_is_noted(catalog: DataCatalog):
+    log, test = catalog.load("test_log"), catalog.load("metrics")["test"]["larger"]
+    assert len(log) == 1
+    assert log["model_version"].iloc[0] == catalog.load("model").spec.sha256[:12]
+    assert (log["images"].iloc[0], log["errors"].iloc[0]) == (test["images"], test["errors"])
+
+
+def test_the_steps_between_stages_add_up(catalog: DataCatalog):
+    step = catalog.load("stage_steps").iloc[0]
+    metrics = catalog.load("metrics")["validation"]
+    assert (step["stage_before"], step["stage"]) == ("small", "larger")
+    assert (step["errors_before"], step["errors"]) == (metrics["small"]["errors"], metrics["larger"]["errors"])
+    assert step["errors_before"] - step["fixed"] + step["broken"] == step["errors"]
+
+
+def test_the_model_card_says_what_the_metrics_say_and_needs_nothing_else(catalog: DataCatalog):
+    page, text = catalog.load("model_card"), catalog.load("model_card_markdown")
+    test = catalog.load("metrics")["test"]["larger"]
+    right = f"{test['images'] - test['errors']} of {test['images']} test images"
+    assert right in page
+    assert right in text
+    assert "data:image" in page
+    assert "://" not in page
+
+
+def test_the_proposal_for_curation_can_be_used_as_it_is(catalog: DataCatalog):
+    proposal = catalog.load("curation_proposal")
+    assert list(proposal.columns) == ["file", "action", "label"]
+    assert set(proposal["file"]) <= set(catalog.load("image_table")["file"])
+
+
 def test_every_figure_is_a_picture(finished_project: Path):
     figures = list((finished_project / "data" / "08_reporting" / "demo").rglob("*.png"))
     figures = [path for path in figures if path.is_file()]
     names = {path.name for path in figures}
-    assert {"confusion_matrix.png", "class_contact_sheet.png", "frozen_batch.png", "stage_comparison_plot.png"} <= names
+    assert {"class_contact_sheet.png", "frozen_batch.png", "stage_comparison_plot.png"} <= names
+    assert {f"{name}.png" for name in CARD_FIGURES} <= names
     for path in figures:
         with Image.open(path) as picture:
             picture.verify()

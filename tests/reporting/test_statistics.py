@@ -1,9 +1,9 @@
-"""The Wilson interval against published values and against scipy."""
+"""The Wilson interval and the McNemar test against published values and against scipy."""
 
 import pytest
 from scipy.stats import binomtest
 
-from guitar_kedro.reporting.statistics import wilson_interval
+from guitar_kedro.reporting.statistics import mcnemar_test, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,24 @@ def test_impossible_counts_are_refused(successes: int, total: int) -> None:
 def test_an_impossible_confidence_is_refused(confidence: float) -> None:
     with pytest.raises(ValueError, match="confidence"):
         wilson_interval(1, 2, confidence)
+
+
+def test_the_p_value_is_the_published_one() -> None:
+    # M. P. Fay, "Exact McNemar's test and matching confidence intervals", vignette of the R package exact2x2: 9 and 2.
+    assert mcnemar_test(9, 2) == pytest.approx(0.06543, abs=5e-6)
+
+
+@pytest.mark.parametrize(("fixed", "broken"), [(1, 0), (0, 6), (9, 6), (3, 3), (86, 150), (700, 500), (50_000, 49_000)])
+def test_the_p_value_is_that_of_scipys_binomial_test(fixed: int, broken: int) -> None:
+    assert mcnemar_test(fixed, broken) == pytest.approx(binomtest(fixed, fixed + broken).pvalue, rel=1e-9)
+    assert mcnemar_test(fixed, broken) == mcnemar_test(broken, fixed)
+
+
+def test_without_a_difference_there_is_nothing_to_explain() -> None:
+    assert mcnemar_test(0, 0) == 1.0
+
+
+@pytest.mark.parametrize(("fixed", "broken"), [(-1, 3), (3, -1)])
+def test_negative_counts_are_refused(fixed: int, broken: int) -> None:
+    with pytest.raises(ValueError, match="negative"):
+        mcnemar_test(fixed, broken)

@@ -6,9 +6,16 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "checkpoints": ["CheckpointDataset", "LearnerDataset"],
-        "images": ["DrawnImagesDataset", "EarlierImagesDataset", "PhotosDataset", "PreparedImagesDataset"],
+        "images": [
+            "DrawnImagesDataset",
+            "DrawnOthersDataset",
+            "EarlierImagesDataset",
+            "OtherPhotosDataset",
+            "PhotosDataset",
+            "PreparedImagesDataset",
+        ],
         "pretrained": ["PretrainedWeightsDataset"],
-        "reports": ["FigureDataset", "MetricsDataset"],
-        "tables": ["CurationDataset", "TableDataset"],
+        "reports": ["DocumentDataset", "FigureDataset", "MetricsDataset", "PageDataset"],
+        "tables": ["CurationDataset", "LogDataset", "TableDataset"],
     },
 )

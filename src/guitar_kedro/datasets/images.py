@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,16 @@ import pandas as pd
 from joblib import Parallel, delayed
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
+from PIL.Image import Image
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.images.drawing import MODELS, draw_guitar
+from guitar_kedro.images.drawing import MODELS, OTHERS, draw_guitar, draw_other
 from guitar_kedro.images.ingest import RECORD_COLUMNS, FileRecord
 from guitar_kedro.images.sources import RawImage, find_images, images_in_folder
 from guitar_kedro.images.store import PreparedImages
 from guitar_kedro.progress import track
+
+_Draw = Callable[[str, int, int], Image]
 
 
 class _SourceDataset(AbstractDataset[None, list[RawImage]]):
@@ -34,7 +37,33 @@ class _SourceDataset(AbstractDataset[None, list[RawImage]]):
         return {key.strip("_"): value for key, value in vars(self).items() if key != "metadata"}
 
 
-class DrawnImagesDataset(_SourceDataset):
+class _DrawnDataset(_SourceDataset):
+    """A set of drawn pictures, made on first use, in one folder per thing that is drawn."""
+
+    def __init__(self, folder: Path, count: int, size: int, seed: int, metadata: dict[str, Any] | None) -> None:
+        self._folder, self._count, self._size, self._seed = folder, count, size, seed
+        self.metadata = metadata
+
+    def _drawn(self, names: tuple[str, ...], draw: _Draw, what: str) -> list[RawImage]:
+        """Draws what is not there yet, and lists all."""
+        wanted = {
+            self._folder / name / f"{number:04d}.jpg": (name, self._seed * 1_000_003 + number)
+            for name in names
+            for number in range(self._count)
+        }
+        missing = {path: how for path, how in wanted.items() if not path.exists()}
+        jobs = (delayed(_draw_to)(path, draw, name, self._size, seed) for path, (name, seed) in missing.items())
+        if missing:
+            drawn = Parallel(n_jobs=-1, return_as="generator")(jobs)
+            for _ in track(drawn, len(missing), f"Drawing {what}"):
+                pass
+        return images_in_folder(self._folder)
+
+    def _exists(self) -> bool:
+        return True
+
+
+class DrawnImagesDataset(_DrawnDataset):
     """The demo set: drawn guitars of eleven models, made on first use.
 
     A drawn set is never altered: another number, size or seed is drawn into a folder of its own.
@@ -55,36 +84,55 @@ class DrawnImagesDataset(_SourceDataset):
         Raises:
             UserError: If one of the numbers is not a positive integer.
         """
-        for name, number in {"images_per_class": images_per_class, "image_pixels": size}.items():
-            if not isinstance(number, int) or number < 1:
-                raise UserError(f"--params={name}={number}: how the demo set is drawn needs a positive whole number.")
-        self._folder = Path(filepath) / f"{images_per_class}_per_class_{size}px_seed{seed}"
-        self._images_per_class, self._size, self._seed = images_per_class, size, seed
-        self.metadata = metadata
+        _check_positive(images_per_class=images_per_class, image_pixels=size)
+        folder = Path(filepath) / f"{images_per_class}_per_class_{size}px_seed{seed}"
+        super().__init__(folder, images_per_class, size, seed, metadata)
 
     def load(self) -> list[RawImage]:
         """Draws what is not there yet, and lists all."""
-        wanted = {
-            self._folder / model / f"{number:04d}.jpg": (model, self._seed * 1_000_003 + number)
-            for model in MODELS
-            for number in range(self._images_per_class)
-        }
-        missing = {path: how for path, how in wanted.items() if not path.exists()}
-        jobs = (delayed(_draw_to)(path, model, self._size, seed) for path, (model, seed) in missing.items())
-        if missing:
-            drawn = Parallel(n_jobs=-1, return_as="generator")(jobs)
-            for _ in track(drawn, len(missing), "Drawing guitars"):
-                pass
-        return images_in_folder(self._folder)
-
-    def _exists(self) -> bool:
-        return True
+        return self._drawn(MODELS, draw_guitar, "guitars")
 
 
-def _draw_to(path: Path, model: str, size: int, seed: int) -> None:
+class DrawnOthersDataset(_DrawnDataset):
+    """Drawn things that are none of the demo set's models, in the same scenes, made on first use.
+
+    Like the demo set, a drawn set is never altered.
+    """
+
+    def __init__(
+        self, filepath: str, images_per_kind: int, size: int, seed: int, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Checks what is asked for.
+
+        Args:
+            filepath: The folder in which drawn sets lie.
+            images_per_kind: How many pictures of each kind of thing.
+            size: Longest side in pixels.
+            seed: What decides how they look.
+            metadata: For Kedro's plugins.
+
+        Raises:
+            UserError: If one of the numbers is not a positive integer.
+        """
+        _check_positive(images_per_kind=images_per_kind, image_pixels=size)
+        folder = Path(filepath) / f"others_{images_per_kind}_per_kind_{size}px_seed{seed}"
+        super().__init__(folder, images_per_kind, size, seed, metadata)
+
+    def load(self) -> list[RawImage]:
+        """Draws what is not there yet, and lists all; the label is the kind of thing."""
+        return self._drawn(OTHERS, draw_other, "other things")
+
+
+def _check_positive(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if not isinstance(number, int) or number < 1:
+            raise UserError(f"--params={name}={number}: how the demo set is drawn needs a positive whole number.")
+
+
+def _draw_to(path: Path, draw: _Draw, name: str, size: int, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")
-    draw_guitar(model, size, seed).save(beside, "JPEG", quality=92)
+    draw(name, size, seed).save(beside, "JPEG", quality=92)
     os.replace(beside, path)
 
 
@@ -138,6 +186,37 @@ class PhotosDataset(_SourceDataset):
 
     def _exists(self) -> bool:
         return self._images is not None or (self._folder / "source.json").exists()
+
+
+class OtherPhotosDataset(_SourceDataset):
+    """Pictures that are none of the classes, if there are any: a folder, an archive, or the URL of one.
+
+    They need no class folders.
+    """
+
+    def __init__(self, filepath: str, images: str | None = None, metadata: dict[str, Any] | None = None) -> None:
+        """Takes note of where the pictures are.
+
+        Args:
+            filepath: The folder to which downloads and unpacked archives go.
+            images: Folder, archive (``.tar``, ``.tgz``, ``.zip``) or http(s) URL; ``None`` stands for no pictures.
+            metadata: For Kedro's plugins.
+        """
+        self._folder, self._images = Path(filepath), images
+        self.metadata = metadata
+
+    def load(self) -> list[RawImage]:
+        """Brings the pictures here where they are not yet, and lists them; an empty list if none were named.
+
+        Raises:
+            UserError: If what was named cannot be used.
+        """
+        if self._images is None:
+            return []
+        return find_images(self._images, self._folder, need_classes=False)
+
+    def _exists(self) -> bool:
+        return True
 
 
 class PreparedImagesDataset(AbstractDataset[Iterable[tuple[FileRecord, bytes | None]], PreparedImages]):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kedro_datasets._typing import HTMLPreview
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset
+from kedro_datasets.text import TextDataset
 from PIL import Image
 
 from guitar_kedro.datasets.atomic import AtomicSave
@@ -22,3 +24,15 @@ class FigureDataset(AtomicSave, MatplotlibDataset):
 
 class MetricsDataset(AtomicSave, JSONDataset):
     """Numbers as a JSON file."""
+
+
+class DocumentDataset(AtomicSave, TextDataset):
+    """Text, as Markdown."""
+
+
+class PageDataset(DocumentDataset):
+    """A page that needs nothing but itself."""
+
+    def preview(self) -> HTMLPreview:
+        """The page, for kedro-viz."""
+        return HTMLPreview(self.load())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ _TEXT = (
     "reason",
     "detail",
     "action",
+    "model_version",
+    "time",
+    "slice",
+    "value",
+    "suggested",
+    "stage_before",
+    "actual_name",
+    "predicted_name",
     "file_hash",
     "pixel_hash",
     "perceptual_hash",
@@ -41,6 +50,31 @@ class TableDataset(AtomicSave, CSVDataset):
         "dtype": dict.fromkeys(_TEXT, "str"),
         "keep_default_na": False,
     }
+
+    def load(self) -> pd.DataFrame:
+        """Loads the table; a number that is missing is NaN, while missing text is empty."""
+        table = super().load.__wrapped__(self)
+        for column in table.columns.difference(list(_TEXT)):
+            missing = table[column] == ""
+            numbers = pd.to_numeric(table[column].mask(missing), errors="coerce")
+            if missing.any() and numbers.isna().equals(missing):
+                table[column] = numbers
+        return table
+
+
+class LogDataset(TableDataset):
+    """A CSV file to which each save adds its rows and the time; none is ever taken away."""
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Adds rows.
+
+        Raises:
+            DatasetError: If the file cannot be written.
+        """
+        path = Path(self._get_save_path())
+        earlier = [super().load.__wrapped__(self)] if path.exists() else []
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        super().save.__wrapped__(self, pd.concat([*earlier, data.assign(time=now)], ignore_index=True))
 
 
 class CurationDataset(TableDataset):

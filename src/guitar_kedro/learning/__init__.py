@@ -7,7 +7,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "checkpoint": ["Checkpoint", "ModelSpec"],
         "learner": ["learner_for_inference"],
-        "prediction": ["predict"],
+        "attention": ["class_activation_maps", "pictures_as_seen"],
+        "prediction": ["PROBABILITY", "predict"],
         "pretrained": ["PretrainedWeights"],
         "recipe": ["PhaseOptions", "StageOptions", "TrainingOptions"],
         "training": ["Phase", "find_learning_rate", "train_phase"],

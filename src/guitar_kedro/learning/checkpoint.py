@@ -30,6 +30,8 @@ class ModelSpec(BaseModel):
         mean: Of each channel of RGB scaled to 0..1, subtracted before ...
         std: ... dividing by this.
         temperature: By which logits are divided before they become probabilities.
+        sure_threshold: An answer counts as sure from this probability on; ``None`` where no threshold was found.
+        known_threshold: A picture with a higher energy counts as none of the classes; ``None`` where none was chosen.
         provenance: Stage, phase, what it started from, seed, how long it trained, versions of the libraries.
         sha256: Of the file of weights.
     """
@@ -44,6 +46,8 @@ class ModelSpec(BaseModel):
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     temperature: float = 1.0
+    sure_threshold: float | None = None
+    known_threshold: float | None = None
     provenance: dict[str, Any] = {}
     sha256: str = ""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from functools import partial
+from typing import Any
 
 import torch
 from fastai.callback.progress import ProgressCallback
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
+from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import error_rate
 from fastai.optimizer import OptimWrapper
 from fastai.vision.learner import vision_learner
@@ -22,6 +24,23 @@ from guitar_kedro.learning.data import inference_loaders
 # fastai's default optimizer, with its constants, as torch fuses it: for small batches on a CPU, fastai's own takes a
 # third of a training step
 ADAM = partial(OptimWrapper, opt=torch.optim.AdamW, fused=True, betas=(0.9, 0.99), eps=1e-5)
+
+
+class CalibratedCrossEntropy(CrossEntropyLossFlat):
+    """Cross-entropy at a temperature: fastai takes from it what it shows as probabilities and losses."""
+
+    def __init__(self, temperature: float) -> None:
+        """Takes what logits are divided by."""
+        super().__init__()
+        self.temperature = temperature
+
+    def __call__(self, inp: torch.Tensor, targ: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+        """Computes the loss of logits (batch x classes) for targets (batch)."""
+        return super().__call__(inp / self.temperature, targ, **kwargs)
+
+    def activation(self, x: torch.Tensor) -> torch.Tensor:
+        """Makes probabilities of logits."""
+        return super().activation(x / self.temperature)
 
 
 def build_learner(dls: DataLoaders, spec: ModelSpec) -> Learner:
@@ -48,11 +67,12 @@ def learner_for_inference(checkpoint: Checkpoint) -> Learner:
 
     Returns:
         A Learner in evaluation mode: ``learner.predict(path)``, ``learner.dls.test_dl(...)``,
-        ``ClassificationInterpretation`` work on it.
+        ``ClassificationInterpretation`` work on it; its probabilities are those at the checkpoint's temperature.
     """
     learner = build_learner(inference_loaders(checkpoint.spec), checkpoint.spec)
     learner.model.load_state_dict(checkpoint.weights)
     learner.model.eval()
+    learner.loss_func = CalibratedCrossEntropy(checkpoint.spec.temperature)
     return learner
 
 

@@ -25,9 +25,21 @@ __all__ = [
     "console_summary",
     "metrics",
     "most_confused",
+    "of_stage",
     "stage_comparison",
     "stage_comparison_figure",
 ]
+
+
+def of_stage(predictions: pd.DataFrame, stage: str, split: str) -> pd.DataFrame:
+    """Take the predictions of one stage for one split.
+
+    Args:
+        predictions: Of any number of stages and splits.
+        stage: Name of the stage.
+        split: ``validation`` or ``test``.
+    """
+    return predictions[(predictions["stage"] == stage) & (predictions["split"] == split)].reset_index(drop=True)
 
 
 def metrics(predictions: pd.DataFrame, last_stage: str) -> dict[str, dict[str, dict[str, Any]]]:

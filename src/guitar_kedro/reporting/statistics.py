@@ -1,8 +1,10 @@
-"""How far a measured share may lie from the true one."""
+"""How far a measured share may lie from the true one, and whether two of them differ by more than chance."""
 
 from __future__ import annotations
 
 from statistics import NormalDist
+
+from scipy.special import bdtr
 
 
 def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -36,3 +38,28 @@ def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tup
     reach = (squared * (successes * failures / total + squared / 4)) ** 0.5 / (total + squared)
     # At the ends the formula gives 0 and 1 exactly; floating point only nearly does.
     return 0.0 if successes == 0 else centre - reach, 1.0 if failures == 0 else centre + reach
+
+
+def mcnemar_test(fixed: int, broken: int) -> float:
+    """Say how likely chance alone parts two classifiers, tried on the same images, at least as far as they are.
+
+    It is the exact test: if neither is better, each image that only one of them has right goes to either with
+    probability 1/2, so the counts are binomial. Images that both have right or both have wrong say nothing.
+
+    Source: Q. McNemar (1947), "Note on the sampling error of the difference between correlated proportions or
+    percentages", Psychometrika 12 (2), 153-157.
+
+    Args:
+        fixed: How many images only the later one has right.
+        broken: How many images only the earlier one has right.
+
+    Returns:
+        The two-sided p-value, between 0 and 1; 1 where they differ on no image.
+
+    Raises:
+        ValueError: If a count is negative.
+    """
+    if fixed < 0 or broken < 0:
+        raise ValueError(f"counts must not be negative: fixed {fixed}, broken {broken}")
+    # Equal counts hold the middle of the distribution twice.
+    return min(1.0, 2 * float(bdtr(min(fixed, broken), fixed + broken, 0.5)))

@@ -1,7 +1,8 @@
-"""One photo-like picture: a guitar before a background, framed, lit, partly covered, a little soft."""
+"""One photo-like picture: a guitar or another thing before a background, framed, lit, partly covered, a little soft."""
 
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -47,18 +48,33 @@ def draw_guitar(model: str, size: int, seed: int) -> Image.Image:
     """
     if model not in BUILDERS:
         raise UserError(f"There is no drawn guitar model {model!r}. Choose one of: {', '.join(MODELS)}.")
+    return draw_scene(model, BUILDERS[model], size, seed)
+
+
+def draw_scene(name: str, build: Callable[[Random], Guitar], size: int, seed: int) -> Image.Image:
+    """A picture of whatever `build` draws, in a scene that `name` and `seed` decide.
+
+    Args:
+        name: what is drawn, one of a kind among all that is drawn.
+        build: draws the thing.
+        size: length of the picture's longer side in pixels.
+        seed: which of its pictures; 0 or more.
+
+    Raises:
+        UserError: for a size or seed that is too small.
+    """
     if size < 1:
         raise UserError(f"size is {size}, but a drawn picture needs a longer side of at least 1 pixel.")
     if seed < 0:
         raise UserError(f"seed is {seed}, but the seed of a drawn picture must be 0 or more.")
-    rng = Random(f"{model} {seed}")
+    rng = Random(f"{name} {seed}")
     aspect = rng.choice(ASPECTS)
     width, height = round(size * min(1, aspect)), round(size * min(1, 1 / aspect))
-    guitar = BUILDERS[model](rng)
-    pose = _pose(guitar, width, height, rng)
+    subject = build(rng)
+    pose = _pose(subject, width, height, rng)
     light = _Light.draw(rng)
     background = draw_background(width, height, rng)
-    covered = guitar.svg + draw_occluder(guitar, rng)
+    covered = subject.svg + draw_occluder(subject, rng)
     layer = rasterise(f'<g transform="{pose.transform}">{covered}</g>', width, height)
     return _develop(_compose(background, layer, pose, light), light, rng)
 

@@ -10,6 +10,7 @@ from guitar_kedro.pipelines.training.nodes import with_paths
 pd = lazy.load("pandas")
 
 BATCH_SIZE = 64
+PICTURES_WITH_MAPS = 12
 
 
 def predict_validation(
@@ -43,74 +44,93 @@ def _predict(
     return learning.predict(checkpoint, with_paths(table, prepared_images), BATCH_SIZE, f"Predicting {part}, {stage}")
 
 
+def predict_others(model: learning.Checkpoint, other_images: list[images.RawImage]) -> pd.DataFrame:
+    """Predicts pictures that show none of the classes, to measure whether the model notices.
+
+    Returns:
+        A row per readable picture: ``file``, ``predicted``, ``energy``, ``probability_<class>``; none where no pictures
+        were given.
+    """
+    table = pd.DataFrame(
+        {"file": [image.file for image in other_images], "path": [str(image.path) for image in other_images]}
+    )
+    if table.empty:
+        return table.drop(columns="path").assign(predicted="", energy=0.0)
+    return learning.predict(model, table, BATCH_SIZE, "Predicting other pictures")
+
+
 def gather_predictions(test: pd.DataFrame, *validation: pd.DataFrame) -> pd.DataFrame:
     """Puts the predictions of all stages into one table.
 
     Returns:
         A row per image and stage: ``image_id``, ``stage``, ``file``, ``split``, ``label``, ``predicted``, ``loss``,
-        ``probability_<class>``.
+        ``energy``, ``probability_<class>``.
     """
     return pd.concat([*validation, test], ignore_index=True)
 
 
-def compute_metrics(predictions: pd.DataFrame, model: learning.Checkpoint) -> dict:
-    """Computes accuracy, error rate, Wilson interval and loss for each part and stage."""
-    return reporting.metrics(predictions, model.spec.provenance["stage"])
-
-
-def report_classes(predictions: pd.DataFrame, model: learning.Checkpoint) -> pd.DataFrame:
-    """Computes precision, recall, F1 and support of each class on the test part."""
-    return reporting.classification_report(_of_model(predictions, model, "test"), list(model.spec.classes))
-
-
-def plot_confusion_matrix(predictions: pd.DataFrame, model: learning.Checkpoint) -> reporting.Figure:
-    """Draws which classes the model takes for which, on the validation part."""
-    return reporting.confusion_matrix_figure(
-        _of_model(predictions, model, "validation"),
-        list(model.spec.classes),
-        model.spec.display_names,
-        f"Validation part, {model.spec.provenance['stage']}",
-    )
-
-
-def list_most_confused(predictions: pd.DataFrame, model: learning.Checkpoint) -> pd.DataFrame:
-    """Lists the pairs of classes that the model confuses at least twice on the validation part."""
-    return reporting.most_confused(_of_model(predictions, model, "validation"), model.spec.display_names)
-
-
-def _of_model(predictions: pd.DataFrame, model: learning.Checkpoint, part: str) -> pd.DataFrame:
-    chosen = (predictions["stage"] == model.spec.provenance["stage"]) & (predictions["split"] == part)
-    return predictions[chosen].reset_index(drop=True)
-
-
-def compare_stages(
-    splits: pd.DataFrame, *results: pd.DataFrame | learning.Checkpoint
-) -> tuple[pd.DataFrame, reporting.Figure]:
-    """Compares the error on the validation part after each phase of each stage.
-
-    Args:
-        splits: For the number of validation images.
-        *results: The histories of all phases in the order of training, then their checkpoints.
-
-    Returns:
-        The table (error with its interval, time spent), and its figure.
-    """
-    histories, checkpoints = results[: len(results) // 2], results[len(results) // 2 :]
-    count = int((splits["split"] == "validation").sum())
-    phases = pd.DataFrame(
+def record_test(test_predictions: pd.DataFrame, model: learning.Checkpoint) -> pd.DataFrame:
+    """Notes that the sealed test part was opened: with which model (the beginning of its SHA-256), and the result."""
+    errors = int((test_predictions["label"] != test_predictions["predicted"]).sum())
+    count = len(test_predictions)
+    return pd.DataFrame(
         [
             {
-                "stage": checkpoint.spec.provenance["stage"],
-                "phase": checkpoint.spec.provenance["phase"],
-                "architecture": checkpoint.spec.architecture,
-                "image_size": checkpoint.spec.image_size,
-                "epochs": len(history),
-                "error_rate": history["error_rate"].iloc[-1],
+                "model_version": model.spec.sha256[:12],
+                "stage": model.spec.provenance["stage"],
                 "images": count,
-                "seconds": history["seconds"].sum(),
+                "errors": errors,
+                "accuracy": 1 - errors / count,
             }
-            for history, checkpoint in zip(histories, checkpoints, strict=True)
         ]
     )
-    table = reporting.stage_comparison(phases)
-    return table, reporting.stage_comparison_figure(table)
+
+
+def draw_attention(
+    predictions: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages
+) -> tuple[reporting.Figure, reporting.Figure]:
+    """Draws where the model looks: for a picture of each class, and for the wrong answers with the highest losses.
+
+    Returns:
+        A sheet with a map for each class, and one with the map of the wrong class beside that of the right one.
+    """
+    validation = reporting.of_stage(predictions, model.spec.provenance["stage"], "validation")
+    return _attention_by_class(validation, model, prepared_images), _attention_of_errors(
+        validation, model, prepared_images
+    )
+
+
+def _attention_by_class(
+    validation: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages
+) -> reporting.Figure:
+    classes = list(model.spec.classes)
+    chosen = validation.groupby("label", sort=True).head(1).head(PICTURES_WITH_MAPS)
+    table = with_paths(chosen, prepared_images)
+    heats = learning.class_activation_maps(model, table, [classes] * len(table), "Class activation maps")
+    names = [model.spec.display_names[label] for label in classes]
+    return reporting.attention_by_class(
+        learning.pictures_as_seen(model, table),
+        heats,
+        names,
+        [model.spec.display_names[label] for label in chosen["label"]],
+        chosen[[f"{learning.PROBABILITY}{label}" for label in classes]].to_numpy(),
+    )
+
+
+def _attention_of_errors(
+    validation: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages
+) -> reporting.Figure:
+    wrong = validation[validation["label"] != validation["predicted"]].nlargest(PICTURES_WITH_MAPS, "loss")
+    table = with_paths(wrong, prepared_images)
+    pairs = list(zip(wrong["predicted"], wrong["label"], strict=True))
+    heats = learning.class_activation_maps(model, table, pairs, "Maps of the errors")
+    names = model.spec.display_names
+    captions = [
+        (f"is {names[label]}", *(_named_probability(row, name, names) for name in (predicted, label)))
+        for (predicted, label), (_, row) in zip(pairs, wrong.iterrows(), strict=True)
+    ]
+    return reporting.attention_of_errors(learning.pictures_as_seen(model, table), heats, captions)
+
+
+def _named_probability(row: pd.Series, label: str, names: dict[str, str]) -> str:
+    return f"{names[label]} {reporting.percent(row[f'{learning.PROBABILITY}{label}'], 0)}"

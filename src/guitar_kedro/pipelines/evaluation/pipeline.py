@@ -7,12 +7,12 @@ from guitar_kedro.pipelines.training.plan import StagePlan
 
 
 def create_pipeline(stages: list[StagePlan]) -> Pipeline:
-    """Creates the pipeline from checkpoints to reports.
+    """Creates the pipeline from checkpoints to predictions and class activation maps.
 
     Args:
         stages: In the order in which they were trained; the last one is the model, which alone sees the test part.
     """
-    return Pipeline([*_predict_nodes(stages), *_report_nodes(stages)])
+    return Pipeline([*_predict_nodes(stages), _other_node(), _attention_node()])
 
 
 def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
@@ -20,7 +20,7 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
     validation = [
         Node(
             func=nodes.predict_validation,
-            inputs=[stage.checkpoint, *common],
+            inputs=["model" if stage is stages[-1] else stage.checkpoint, *common],
             outputs=f"evaluate.{stage.name}.validation_predictions",
             name="predict_validation",
             namespace=f"evaluate.{stage.name}",
@@ -41,37 +41,30 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
         name="gather_predictions",
         namespace="evaluate",
     )
-    return [*validation, test, gather]
+    record = Node(
+        func=nodes.record_test,
+        inputs=["test_predictions", "model"],
+        outputs="test_log",
+        name="record_test",
+        namespace="evaluate",
+    )
+    return [*validation, test, record, gather]
 
 
-def _report_nodes(stages: list[StagePlan]) -> list[Node]:
-    histories = [f"train.{stage.name}.{phase}_history" for stage in stages for phase in stage.phases]
-    checkpoints = [f"train.{stage.name}.{phase}_checkpoint" for stage in stages for phase in stage.phases]
-    return [
-        Node(func=nodes.compute_metrics, inputs=["predictions", "model"], outputs="metrics", name="compute_metrics"),
-        Node(
-            func=nodes.report_classes,
-            inputs=["predictions", "model"],
-            outputs="classification_report",
-            name="report_classes",
-        ),
-        Node(
-            func=nodes.plot_confusion_matrix,
-            inputs=["predictions", "model"],
-            outputs="confusion_matrix",
-            name="plot_confusion_matrix",
-        ),
-        Node(
-            func=nodes.list_most_confused,
-            inputs=["predictions", "model"],
-            outputs="most_confused",
-            name="list_most_confused",
-        ),
-        Node(
-            func=nodes.compare_stages,
-            inputs=["splits", *histories, *checkpoints],
-            outputs=["stage_comparison", "stage_comparison_plot"],
-            name="compare_stages",
-            namespace="train",  # what it compares is folded into that group in kedro-viz
-        ),
-    ]
+def _other_node() -> Node:
+    return Node(
+        func=nodes.predict_others,
+        inputs=["model", "other_images"],
+        outputs="other_predictions",
+        name="predict_others",
+        namespace="evaluate",
+    )
+
+
+def _attention_node() -> Node:
+    return Node(
+        func=nodes.draw_attention,
+        inputs=["predictions", "model", "prepared_images"],
+        outputs=["attention_by_class", "attention_of_errors"],
+        name="draw_attention",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,13 @@ import lazy_loader as lazy
 
 from guitar_kedro import images, learning, reporting
 from guitar_kedro.learning.recipe import StageOptions, TrainingOptions
+from guitar_kedro.pipelines.training.options import CalibrationOptions
 
+np = lazy.load("numpy")
 pd = lazy.load("pandas")
+logger = logging.getLogger(__name__)
+
+BATCH_SIZE = 64
 
 
 def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
@@ -87,9 +93,34 @@ def training_reporter(phases: list[str]) -> Callable[..., reporting.Figure]:
     return show_training
 
 
-def publish_model(checkpoint: learning.Checkpoint) -> learning.Checkpoint:
-    """Makes the last stage's checkpoint the model."""
-    return checkpoint
+def calibrate_model(
+    checkpoint: learning.Checkpoint,
+    splits: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    options: CalibrationOptions,
+) -> learning.Checkpoint:
+    """Makes the last stage's checkpoint the model: with the temperature and thresholds that validation gives it.
+
+    Returns:
+        The same weights; ``temperature``, ``sure_threshold`` and ``known_threshold`` stand in the spec.
+    """
+    validation = with_paths(splits[splits["split"] == "validation"], prepared_images)
+    predictions = learning.predict(checkpoint, validation, BATCH_SIZE, "Calibrating")
+    probabilities = predictions.filter(like=learning.PROBABILITY).to_numpy()
+    classes = list(checkpoint.spec.classes)
+    targets = np.array([classes.index(label) for label in predictions["label"]])
+    temperature = reporting.fit_temperature(probabilities, targets)
+    calibrated = reporting.tempered(probabilities, temperature)
+    right = calibrated.argmax(axis=1) == targets
+    spec = checkpoint.spec.model_copy(
+        update={
+            "temperature": temperature,
+            "sure_threshold": reporting.sure_threshold(calibrated.max(axis=1), right, options.sure_accuracy),
+            "known_threshold": reporting.known_threshold(predictions["energy"].to_numpy(), options.known_share),
+        }
+    )
+    logger.info("Temperature %.3g, sure from a probability of %s on", temperature, spec.sure_threshold)
+    return learning.Checkpoint(checkpoint.weights, spec)
 
 
 def with_paths(splits: pd.DataFrame, prepared_images: images.PreparedImages) -> pd.DataFrame:

@@ -10,15 +10,19 @@ SHARED_PARAMETERS = {"params:training", "params:display_names", "params:seed"}
 
 
 def create_pipeline(stages: list[StagePlan]) -> Pipeline:
-    """Creates the pipeline of all stages.
+    """Creates the pipeline of all stages, whose last one is calibrated and becomes the model.
 
     Args:
         stages: In the order in which they are trained.
     """
-    publish = Node(
-        func=nodes.publish_model, inputs=stages[-1].checkpoint, outputs="model", name="publish_model", namespace="train"
+    calibrate = Node(
+        func=nodes.calibrate_model,
+        inputs=[stages[-1].checkpoint, "splits", "prepared_images", "params:calibration"],
+        outputs="model",
+        name="calibrate_model",
+        namespace="train",
     )
-    return sum((_stage_pipeline(stage) for stage in stages), Pipeline([publish, _report_node(stages)]))
+    return sum((_stage_pipeline(stage) for stage in stages), Pipeline([calibrate, _report_node(stages)]))
 
 
 def _report_node(stages: list[StagePlan]) -> Node:

@@ -1,0 +1,277 @@
+"""Nodes of reporting: everything in here is made of predictions; only pictures are read beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any
+
+import lazy_loader as lazy
+
+from guitar_kedro import images, learning, reporting
+from guitar_kedro.pipelines.training.options import CalibrationOptions
+
+np = lazy.load("numpy")
+pd = lazy.load("pandas")
+
+PICTURES_ON_SHEET = 24
+LIBRARIES = ("kedro", "fastai", "torch", "torchvision", "numpy", "pandas", "pillow", "captum", "cleanlab")
+CARD_FIGURES = {  # what the model card shows, and as what
+    "confusion_matrix": "Confusion matrix",
+    "reliability_diagram": "Reliability diagram",
+    "risk_coverage": "Risk and coverage",
+    "energies": "Energy of known and unknown pictures",
+    "stage_steps_plot": "What each stage brought",
+    "top_losses_sheet": "Top losses",
+    "attention_of_errors": "Where it looks when it is wrong",
+    "attention_by_class": "Where it looks for each class",
+}
+
+
+def compute_metrics(predictions: pd.DataFrame, model: learning.Checkpoint) -> dict:
+    """Computes accuracy, error rate, Wilson interval and loss for each part and stage."""
+    return reporting.metrics(predictions, model.spec.provenance["stage"])
+
+
+def report_classes(predictions: pd.DataFrame, model: learning.Checkpoint) -> pd.DataFrame:
+    """Computes precision, recall, F1 and support of each class on the test part."""
+    return reporting.classification_report(_of_model(predictions, model, "test"), list(model.spec.classes))
+
+
+def plot_confusion_matrix(predictions: pd.DataFrame, model: learning.Checkpoint) -> reporting.Figure:
+    """Draws which classes the model takes for which, on the validation part."""
+    return reporting.confusion_matrix_figure(
+        _of_model(predictions, model, "validation"),
+        list(model.spec.classes),
+        model.spec.display_names,
+        f"Validation part, {model.spec.provenance['stage']}",
+    )
+
+
+def list_most_confused(predictions: pd.DataFrame, model: learning.Checkpoint) -> pd.DataFrame:
+    """Lists the pairs of classes that the model confuses at least twice on the validation part."""
+    return reporting.most_confused(_of_model(predictions, model, "validation"), model.spec.display_names)
+
+
+def show_top_losses(
+    predictions: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages
+) -> tuple[pd.DataFrame, reporting.Figure]:
+    """Lists and draws the validation images with the highest losses."""
+    table = reporting.top_losses(
+        _of_model(predictions, model, "validation"), model.spec.display_names, PICTURES_ON_SHEET
+    )
+    return table, reporting.top_losses_sheet(_pictures(prepared_images, table["image_id"]), table)
+
+
+def report_calibration(
+    predictions: pd.DataFrame, other_predictions: pd.DataFrame, model: learning.Checkpoint, options: CalibrationOptions
+) -> tuple[dict[str, Any], reporting.Figure, reporting.Figure, reporting.Figure]:
+    """Says whether probabilities can be believed, what "sure" means, and whether strange pictures are noticed.
+
+    Returns:
+        Numbers (expected calibration error of each part before and after scaling, share of answers that are sure and
+        how many of them are right, AUROC of the energy against the other pictures), reliability diagram, risk-coverage
+        curve, histogram of the energies.
+    """
+    spec = model.spec
+    parts = {part: _confidences(_of_model(predictions, model, part), spec) for part in ("validation", "test")}
+    numbers: dict[str, Any] = {"temperature": spec.temperature}
+    for part, (before, after, right) in parts.items():
+        numbers[part] = {
+            "ece_before": reporting.expected_calibration_error(before, right),
+            "ece_after": reporting.expected_calibration_error(after, right),
+        }
+    numbers["sure"] = {"accuracy_asked": options.sure_accuracy, "threshold": spec.sure_threshold}
+    for part, (_, confidence, right) in parts.items():
+        numbers["sure"][part] = _sureness(confidence, right, spec.sure_threshold)
+    known = _of_model(predictions, model, "validation")["energy"].to_numpy()
+    others = other_predictions["energy"].to_numpy() if len(other_predictions) else None
+    auroc = None if others is None else reporting.auroc(known, others)
+    numbers["unknown"] = {
+        "threshold": spec.known_threshold,
+        "kept": float(np.mean(known <= spec.known_threshold)),
+        "auroc": auroc,
+        "other_images": len(other_predictions),
+        "refused": None if others is None else float(np.mean(others > spec.known_threshold)),
+    }
+    _, after, right = parts["validation"]
+    return (
+        numbers,
+        reporting.reliability_figure(parts, spec.temperature),
+        reporting.risk_coverage_figure(
+            reporting.risk_coverage(after, right), spec.sure_threshold, options.sure_accuracy
+        ),
+        reporting.unknown_figure(known, others, spec.known_threshold, auroc),
+    )
+
+
+def _confidences(predictions: pd.DataFrame, spec: learning.ModelSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gives the probability of the prediction before and after temperature scaling, and whether it is right."""
+    after = predictions[[f"{learning.PROBABILITY}{label}" for label in spec.classes]].to_numpy()
+    before = reporting.tempered(after, 1 / spec.temperature)
+    return before.max(axis=1), after.max(axis=1), (predictions["label"] == predictions["predicted"]).to_numpy()
+
+
+def _sureness(confidence: np.ndarray, right: np.ndarray, threshold: float | None) -> dict[str, float | None]:
+    sure = confidence >= threshold if threshold is not None else np.zeros(len(confidence), bool)
+    return {"coverage": float(sure.mean()), "accuracy": float(right[sure].mean()) if sure.any() else None}
+
+
+def report_slices(
+    predictions: pd.DataFrame, image_table: pd.DataFrame, model: learning.Checkpoint
+) -> tuple[pd.DataFrame, reporting.Figure]:
+    """Measures the error by class, size and shape of the original, and near duplicates, on the validation part."""
+    validation = _of_model(predictions, model, "validation")
+    slices = reporting.slice_errors(validation, image_table, model.spec.display_names)
+    overall = float((validation["label"] != validation["predicted"]).mean())
+    return slices, reporting.slices_figure(slices, overall, reporting.worst_slices(slices, overall))
+
+
+def find_suspect_labels(
+    predictions: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages
+) -> tuple[pd.DataFrame, pd.DataFrame, reporting.Figure]:
+    """Ranks the validation images whose label is likely to be wrong.
+
+    Returns:
+        The table, lines for the curation file as a proposal, and a contact sheet.
+    """
+    suspects = reporting.suspect_labels(_of_model(predictions, model, "validation"))
+    shown = suspects.head(PICTURES_ON_SHEET)
+    sheet = reporting.suspects_sheet(_pictures(prepared_images, shown["image_id"]), shown, model.spec.display_names)
+    return suspects, reporting.curation_proposal(suspects), sheet
+
+
+def compare_neighbours(
+    predictions: pd.DataFrame,
+    stage_comparison: pd.DataFrame,
+    model: learning.Checkpoint,
+    prepared_images: images.PreparedImages,
+) -> tuple[pd.DataFrame, reporting.Figure, reporting.Figure]:
+    """Tests what each stage brought over the one before, on the same validation images.
+
+    Returns:
+        A row per pair of neighbours, the figure, and a contact sheet of images that stages fixed and broke.
+    """
+    seconds = (60 * stage_comparison.groupby("stage")["minutes"].sum()).to_dict()
+    neighbours = reporting.compare_neighbours(predictions, seconds)
+    rows = [
+        row
+        for pair in neighbours.itertuples()
+        for row in _fixed_and_broken(predictions, pair, model.spec.display_names, prepared_images)
+    ]
+    figure = reporting.stage_errors_figure(predictions, neighbours, reporting.stage_verdict(neighbours))
+    return neighbours, figure, reporting.fixed_and_broken_sheet(rows)
+
+
+def _fixed_and_broken(
+    predictions: pd.DataFrame, pair: Any, names: dict[str, str], prepared_images: images.PreparedImages
+) -> Iterable[tuple[str, list[images.Picture], list[str]]]:
+    tables = reporting.fixed_and_broken(predictions, pair.stage_before, pair.stage)
+    for what, count, table in zip(("Fixed", "Broken"), (pair.fixed, pair.broken), tables, strict=True):
+        captions = [
+            f"is {names[row.label]}\nbefore: {names[row.predicted_before]}\nnow: {names[row.predicted]}"
+            for row in table.itertuples()
+        ]
+        yield f"{what} by {pair.stage} ({count})", _pictures(prepared_images, table["image_id"]), captions
+
+
+def compare_stages(
+    splits: pd.DataFrame, *results: pd.DataFrame | learning.Checkpoint
+) -> tuple[pd.DataFrame, reporting.Figure]:
+    """Compares the error on the validation part after each phase of each stage.
+
+    Args:
+        splits: For the number of validation images.
+        *results: The histories of all phases in the order of training, then their checkpoints.
+
+    Returns:
+        The table (error with its interval, time spent), and its figure.
+    """
+    histories, checkpoints = results[: len(results) // 2], results[len(results) // 2 :]
+    count = int((splits["split"] == "validation").sum())
+    phases = pd.DataFrame(
+        [
+            {
+                "stage": checkpoint.spec.provenance["stage"],
+                "phase": checkpoint.spec.provenance["phase"],
+                "architecture": checkpoint.spec.architecture,
+                "image_size": checkpoint.spec.image_size,
+                "epochs": len(history),
+                "error_rate": history["error_rate"].iloc[-1],
+                "images": count,
+                "seconds": history["seconds"].sum(),
+            }
+            for history, checkpoint in zip(histories, checkpoints, strict=True)
+        ]
+    )
+    table = reporting.stage_comparison(phases)
+    return table, reporting.stage_comparison_figure(table)
+
+
+def write_model_card(
+    model: learning.Checkpoint,
+    image_table: pd.DataFrame,
+    rejected_images: pd.DataFrame,
+    splits: pd.DataFrame,
+    leakage: dict[str, Any],
+    metrics: dict[str, Any],
+    classification_report: pd.DataFrame,
+    stage_comparison: pd.DataFrame,
+    stage_steps: pd.DataFrame,
+    calibration: dict[str, Any],
+    slices: pd.DataFrame,
+    suspects: pd.DataFrame,
+    test_log: pd.DataFrame,
+    workspace: str,
+    *figures: Any,
+) -> tuple[str, str]:
+    """Writes what one should know of the model before one uses it.
+
+    The figures are those of ``CARD_FIGURES``, in that order.
+
+    Returns:
+        The model card as a page, and as Markdown.
+    """
+    sure = calibration["sure"]
+    validation = metrics["validation"][model.spec.provenance["stage"]]
+    facts = reporting.CardFacts(
+        spec=model.spec.model_dump(),
+        counts=pd.crosstab(splits["label"], splits["split"]).reset_index(),
+        rejected=rejected_images["reason"].value_counts().to_dict(),
+        source=_source(image_table),
+        fingerprint=_fingerprint(image_table),
+        stages=stage_comparison,
+        verdict=reporting.stage_verdict(stage_steps),
+        metrics=metrics,
+        classes_report=classification_report,
+        calibration={**calibration, "sure": {**sure, **sure["test"]}},
+        leakage=leakage,
+        honest="",
+        worst_slices=reporting.worst_slices(slices, validation["error_rate"]),
+        suspects=len(suspects),
+        test_log=test_log,
+        versions={library: version(library) for library in LIBRARIES},
+        limits=(),
+        model_path=f"data/06_models/{workspace}/model",
+    )
+    pictures = dict(zip(CARD_FIGURES.values(), figures, strict=True))
+    return reporting.model_card_html(facts, pictures), reporting.model_card_markdown(facts)
+
+
+def _source(image_table: pd.DataFrame) -> str:
+    return os.path.commonpath(image_table["source"].tolist())
+
+
+def _fingerprint(image_table: pd.DataFrame) -> str:
+    lines = sorted(image_table["file_hash"] + " " + image_table["label"])
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _of_model(predictions: pd.DataFrame, model: learning.Checkpoint, part: str) -> pd.DataFrame:
+    return reporting.of_stage(predictions, model.spec.provenance["stage"], part)
+
+
+def _pictures(prepared_images: images.PreparedImages, image_ids: Iterable[str]) -> list[images.Picture]:
+    return [images.open_thumbnail(prepared_images.path(image_id)) for image_id in image_ids]

@@ -1,0 +1,111 @@
+"""The reporting pipeline: from predictions to what people look at."""
+
+from kedro.pipeline import Node, Pipeline
+
+from guitar_kedro.pipelines.reporting import nodes
+from guitar_kedro.pipelines.training.plan import StagePlan
+
+
+def create_pipeline(stages: list[StagePlan]) -> Pipeline:
+    """Creates the pipeline of reports, which trains nothing and predicts nothing.
+
+    Args:
+        stages: In the order in which they were trained.
+    """
+    return Pipeline([*_result_nodes(), *_error_nodes(), *_stage_nodes(stages), _card_node()])
+
+
+def _result_nodes() -> list[Node]:
+    return [
+        Node(func=nodes.compute_metrics, inputs=["predictions", "model"], outputs="metrics", name="compute_metrics"),
+        Node(
+            func=nodes.report_classes,
+            inputs=["predictions", "model"],
+            outputs="classification_report",
+            name="report_classes",
+        ),
+        Node(
+            func=nodes.report_calibration,
+            inputs=["predictions", "other_predictions", "model", "params:calibration"],
+            outputs=["calibration", "reliability_diagram", "risk_coverage", "energies"],
+            name="report_calibration",
+        ),
+    ]
+
+
+def _error_nodes() -> list[Node]:
+    return [
+        Node(
+            func=nodes.plot_confusion_matrix,
+            inputs=["predictions", "model"],
+            outputs="confusion_matrix",
+            name="plot_confusion_matrix",
+        ),
+        Node(
+            func=nodes.list_most_confused,
+            inputs=["predictions", "model"],
+            outputs="most_confused",
+            name="list_most_confused",
+        ),
+        Node(
+            func=nodes.show_top_losses,
+            inputs=["predictions", "model", "prepared_images"],
+            outputs=["top_losses", "top_losses_sheet"],
+            name="show_top_losses",
+        ),
+        Node(
+            func=nodes.report_slices,
+            inputs=["predictions", "image_table", "model"],
+            outputs=["slices", "slices_plot"],
+            name="report_slices",
+        ),
+        Node(
+            func=nodes.find_suspect_labels,
+            inputs=["predictions", "model", "prepared_images"],
+            outputs=["suspect_labels", "curation_proposal", "suspects_sheet"],
+            name="find_suspect_labels",
+        ),
+    ]
+
+
+def _stage_nodes(stages: list[StagePlan]) -> list[Node]:
+    histories = [f"train.{stage.name}.{phase}_history" for stage in stages for phase in stage.phases]
+    checkpoints = [f"train.{stage.name}.{phase}_checkpoint" for stage in stages for phase in stage.phases]
+    return [
+        Node(
+            func=nodes.compare_stages,
+            inputs=["splits", *histories, *checkpoints],
+            outputs=["stage_comparison", "stage_comparison_plot"],
+            name="compare_stages",
+            namespace="train",  # what it compares is folded into that group in kedro-viz
+        ),
+        Node(
+            func=nodes.compare_neighbours,
+            inputs=["predictions", "stage_comparison", "model", "prepared_images"],
+            outputs=["stage_steps", "stage_steps_plot", "fixed_and_broken_sheet"],
+            name="compare_neighbours",
+        ),
+    ]
+
+
+def _card_node() -> Node:
+    tables = [
+        "image_table",
+        "rejected_images",
+        "splits",
+        "leakage",
+        "metrics",
+        "classification_report",
+        "stage_comparison",
+        "stage_steps",
+        "calibration",
+        "slices",
+        "suspect_labels",
+        "test_log",
+    ]
+    return Node(
+        func=nodes.write_model_card,
+        inputs=["model", *tables, "params:workspace", *nodes.CARD_FIGURES],
+        outputs=["model_card", "model_card_markdown"],
+        name="write_model_card",
+    )

@@ -1,0 +1,19 @@
+"""Parameters of calibration."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class CalibrationOptions(BaseModel):
+    """The parameters under ``calibration``: when the model says that it is not sure, or that it knows none of this.
+
+    Attributes:
+        sure_accuracy: An answer is sure above the lowest probability from which on so many of the validation images
+            were right.
+        known_share: So many of the validation images count as one of the classes; a picture with a higher energy than
+            all of them is "none of these".
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sure_accuracy: float = Field(gt=0, le=1)
+    known_share: float = Field(gt=0, le=1)

@@ -1,0 +1,422 @@
+"""Whether a network knows what it knows: calibration, abstention, and pictures of nothing it was taught.
+
+Probabilities are those of the softmax. The most probable class never changes with the temperature, so that error rates
+stay as they are; only the confidence, the largest probability of an image, does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from scipy.optimize import minimize_scalar
+from sklearn.metrics import roc_auc_score
+
+from guitar_kedro.reporting import style
+from guitar_kedro.reporting.statistics import wilson_interval
+
+_TEMPERATURES = (0.05, 20.0)
+_BEFORE, _AFTER = style.VERMILLION, style.BLUE
+_HISTOGRAM_BINS = 40
+
+
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Rescale probabilities by a temperature: the softmax of their logarithms divided by it.
+
+    Source: C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger (2017), "On calibration of modern neural networks", ICML.
+    Dividing logarithms of probabilities is the same as dividing logits, which differ from them by a constant per image.
+
+    Args:
+        probabilities: (images, classes), between 0 and 1. Zeros count as the smallest normal float64.
+        temperature: Above 1 makes less sure, below 1 more sure; 1 changes nothing.
+
+    Returns:
+        (images, classes) float64; rows sum to 1.
+
+    Raises:
+        ValueError: If the temperature is not above 0, or the probabilities are not a finite table.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, not {temperature}")
+    powers = np.exp(_relative_logarithms(probabilities) / temperature)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
+    """Find the temperature that minimises the mean negative log likelihood.
+
+    Source: Guo, Pleiss, Sun and Weinberger (2017), as in ``tempered``. The likelihood has a single optimum, because it
+    is convex in the inverse of the temperature. It lies at a bound where all images, or none, are right.
+
+    Args:
+        probabilities: (images, classes), between 0 and 1, of images that the network was not trained with.
+        targets: (images,) whole numbers, the column of what each image shows.
+
+    Returns:
+        Between 0.05 and 20; 1 where the images say nothing about it.
+
+    Raises:
+        ValueError: If there are no images, or the shapes or numbers do not fit each other.
+    """
+    logs = _relative_logarithms(probabilities)
+    targets = np.asarray(targets)
+    if targets.shape != logs.shape[:1] or not len(targets):
+        raise ValueError(f"one target per image is needed, not {targets.shape} for probabilities {logs.shape}")
+    if targets.dtype.kind not in "iu" or targets.min() < 0 or targets.max() >= logs.shape[1]:
+        raise ValueError(f"targets must be whole numbers from 0 to {logs.shape[1] - 1}")
+    mean_of_targets = logs[np.arange(len(logs)), targets].mean()
+
+    def loss(log_temperature: float) -> float:
+        scale = np.exp(-log_temperature)
+        return float(np.log(np.exp(logs * scale).sum(axis=1)).mean() - mean_of_targets * scale)
+
+    low, high = np.log(_TEMPERATURES)
+    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-4}).x
+    # The search never quite reaches its bounds, and wanders where the loss is flat: the first of the best wins.
+    best = min((0.0, low, high, found), key=loss)
+    return float(np.clip(np.exp(best), *_TEMPERATURES))
+
+
+def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
+    """Measure how far confidence lies from accuracy, averaged over bins of confidence by their number of images.
+
+    Source: M. P. Naeini, G. F. Cooper and M. Hauskrecht (2015), "Obtaining well calibrated probabilities using Bayesian
+    binning", AAAI; with the most probable class as in Guo et al. (2017). Bins are equally wide and hold their
+    upper end.
+
+    Args:
+        confidence: (images,) largest probability of each image, between 0 and 1.
+        right: (images,) whether the most probable class is the right one.
+        bins: How many.
+
+    Returns:
+        A share between 0 (perfectly calibrated) and 1.
+
+    Raises:
+        ValueError: If there are no images or bins, or the shapes or numbers are impossible.
+    """
+    table = _binned(confidence, right, bins)
+    return float((table["share"] * (table["right"] / table["images"] - table["confidence"]).abs()).sum())
+
+
+def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> pd.DataFrame:
+    """List what answering only from each confidence on would give.
+
+    Source: R. El-Yaniv and Y. Wiener (2010), "On the foundations of noise-free selective classification", JMLR 11,
+    1605-1641; Y. Geifman and R. El-Yaniv (2017), "Selective classification for deep neural networks", NeurIPS.
+
+    Args:
+        confidence: (images,) largest probability of each image.
+        right: (images,) whether the most probable class is the right one.
+
+    Returns:
+        A row per different confidence, most confident first: ``threshold``, answered are images that are at least as
+        sure; ``coverage``, the share of images answered; ``risk``, the share of these that is wrong.
+
+    Raises:
+        ValueError: If there are no images, or the shapes or numbers are impossible.
+    """
+    thresholds, answered, right_ones = _answered(confidence, right)
+    columns = {"coverage": answered / answered[-1], "risk": (answered - right_ones) / answered}
+    return pd.DataFrame({"threshold": thresholds, **columns})
+
+
+def sure_threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float | None:
+    """Find the lowest confidence from which on answers are as often right as they should be.
+
+    Source: Geifman and El-Yaniv (2017), as in ``risk_coverage``, without their bound: the accuracy is that of the given
+    images, and others may come out a little lower.
+
+    Args:
+        confidence: (images,) largest probability of each image.
+        right: (images,) whether the most probable class is the right one.
+        accuracy: Share of the answered images that should be right, between 0 and 1.
+
+    Returns:
+        A confidence that occurs among the images, or None where no threshold reaches the accuracy.
+
+    Raises:
+        ValueError: If there are no images, or the shapes or numbers are impossible.
+    """
+    if not 0 <= accuracy <= 1:
+        raise ValueError(f"accuracy must lie between 0 and 1, not {accuracy}")
+    thresholds, answered, right_ones = _answered(confidence, right)
+    enough = np.flatnonzero(right_ones / answered >= accuracy)
+    return float(thresholds[enough[-1]]) if len(enough) else None
+
+
+def known_threshold(energies: np.ndarray, kept: float = 0.95) -> float:
+    """Find the energy up to which pictures count as showing a known class.
+
+    Source: W. Liu, X. Wang, J. D. Owens and Y. Li (2020), "Energy-based out-of-distribution detection", NeurIPS. The
+    energy of a picture is -T logsumexp(logits / T), low for what the network knows.
+
+    Args:
+        energies: (images,) of images of known classes, without unit.
+        kept: Share of these images that must lie at or below the threshold, above 0 and at most 1.
+
+    Returns:
+        The smallest of the energies that does.
+
+    Raises:
+        ValueError: If there are no energies, some are not finite, or the share is impossible.
+    """
+    if not 0 < kept <= 1:
+        raise ValueError(f"kept must be above 0 and at most 1, not {kept}")
+    ordered = np.sort(_finite("energies", energies))
+    shares = np.arange(1, len(ordered) + 1) / len(ordered)
+    return float(ordered[np.searchsorted(shares, kept)])
+
+
+def auroc(known_energies: np.ndarray, other_energies: np.ndarray) -> float:
+    """Give the chance that a picture of something else has a higher energy than one of a known class.
+
+    Source: T. Fawcett (2006), "An introduction to ROC analysis", Pattern Recognition Letters 27 (8), 861-874: the area
+    under the receiver operating characteristic. Equal energies count half.
+
+    Args:
+        known_energies: (images,) of images of known classes, without unit.
+        other_energies: (others,) of all other images.
+
+    Returns:
+        1 where energies tell all apart, 0.5 where they tell nothing.
+
+    Raises:
+        ValueError: If one of the two is empty or not finite.
+    """
+    known, other = _finite("known energies", known_energies), _finite("other energies", other_energies)
+    return float(roc_auc_score(np.repeat([0, 1], [len(known), len(other)]), np.concatenate([known, other])))
+
+
+def reliability_figure(
+    parts: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], temperature: float, bins: int = 15
+) -> Figure:
+    """Draw accuracy against confidence before and after scaling, and how often each confidence occurs.
+
+    Args:
+        parts: By name, such as ``validation``: (images,) confidence before, confidence after, and whether the most
+            probable class is the right one.
+        temperature: By which the confidences were scaled.
+        bins: Equally wide ones between 0 and 1.
+
+    Raises:
+        ValueError: If there are no parts, one has no images, or the shapes or numbers are impossible.
+    """
+    if not parts:
+        raise ValueError("there must be at least one part to draw")
+    notes = [
+        f"Temperature {temperature:.3g}. Points on the diagonal are as often right as they claim; below it they are "
+        "too sure. Bars are Wilson 95 % intervals. ECE is the expected calibration error, before → after scaling."
+    ]
+    panel = 4.6
+    figure = style.new_figure(max(panel * len(parts) + 0.4, 6.0), 5.6, "Confidence and accuracy", notes)
+    rows = figure.subplots(2, len(parts), sharex=True, sharey="row", height_ratios=(4, 1), squeeze=False)
+    for (name, (before, after, right)), (above, below) in zip(parts.items(), rows.T, strict=True):
+        tables = _binned(before, right, bins), _binned(after, right, bins)
+        errors = [style.percent(expected_calibration_error(each, right, bins)) for each in (before, after)]
+        ending = f": ECE {errors[0]} → {errors[1]}"
+        room = panel - 0.9 - 1.1 * style.text_width(ending, style.TEXT_SIZE + 1)
+        title = style.shorten(name[:1].upper() + name[1:], room, style.TEXT_SIZE + 1) + ending
+        _draw_reliability(above, tables, title)
+        _draw_confidences(below, tables, bins, len(right))
+    rows[0, 0].set_ylabel("Share of images right")
+    rows[1, 0].set_ylabel("Images")
+    rows[1, 0].set_ylim(bottom=0)
+    figure.get_layout_engine().set(wspace=0.06)
+    figure.align_ylabels(rows[:, 0])
+    handles, labels = rows[0, 0].get_legend_handles_labels()
+    style.legend(figure, handles=handles, labels=labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+def risk_coverage_figure(curve: pd.DataFrame, threshold: float | None, accuracy: float) -> Figure:
+    """Draw the error among answered images against the share of images that is answered.
+
+    Args:
+        curve: From ``risk_coverage``.
+        threshold: From ``sure_threshold``, or from other images; only images at least as sure are answered.
+        accuracy: Share of answered images that should be right, between 0 and 1.
+
+    Raises:
+        ValueError: If the curve has no rows.
+    """
+    if curve.empty:
+        raise ValueError("the curve of risk and coverage has no rows")
+    answered = curve.iloc[:0] if threshold is None else curve[curve["threshold"] >= threshold]
+    notes, warnings = _selection_notes(answered, threshold, accuracy)
+    figure = style.new_figure(8.0, 4.2, "Error among the images that are answered", notes, warnings)
+    axes = figure.add_subplot()
+    coverage, risk = curve["coverage"], curve["risk"]
+    # A mistake among the very first leaps to 100 % and would flatten all that follows.
+    highest = max(risk[coverage >= 0.05].max(), *answered["risk"].tail(1), 1 - accuracy, 0.01)
+    top = min(1.15 * highest, 1.02)
+    look = {"marker": "o" if len(curve) < 30 else "", "markersize": 4, "clip_on": bool(risk.max() > top)}
+    axes.plot(coverage, risk, color=style.BLUE, linewidth=1.6, **look)
+    axes.axhline(1 - accuracy, color=style.MUTED, linewidth=1, linestyle="--", label="Error wanted at most")
+    if len(answered):
+        chosen = answered.iloc[-1]
+        look = {"color": style.VERMILLION, "markersize": 8, "linestyle": "", "clip_on": False, "zorder": 4}
+        axes.plot(chosen["coverage"], chosen["risk"], marker="o", label=f"From confidence {threshold:.4g} on", **look)
+    axes.set(xlim=(0, 1), ylim=(0, top), xlabel="Share of images answered, the surest first", ylabel="Share wrong")
+    _in_percent(axes)
+    style.clean(axes, "both")
+    style.legend(figure, loc="outside lower center", ncols=2)
+    return figure
+
+
+def unknown_figure(known: np.ndarray, other: np.ndarray | None, threshold: float, auroc: float | None) -> Figure:
+    """Draw the energies of images of known classes and of other pictures, and what the threshold does to both.
+
+    Args:
+        known: (images,) energies of images of known classes, without unit.
+        other: (others,) energies of other pictures, or None where there are none.
+        threshold: From ``known_threshold``; pictures above it are refused.
+        auroc: From the function of this name, or None where it is not known.
+
+    Raises:
+        ValueError: If energies are given but empty or not finite.
+    """
+    groups = [("Known classes", _finite("known energies", known), style.BLUE)]
+    if other is not None:
+        groups.append(("Other pictures", _finite("other energies", other), style.VERMILLION))
+    notes = _refusal_notes(*(energies for _, energies, _ in groups), threshold=threshold, auroc=auroc)
+    figure = style.new_figure(8.0, 4.0, "Known classes and other pictures", notes)
+    axes = figure.add_subplot()
+    edges = np.histogram_bin_edges(np.concatenate([[threshold], *(each for _, each, _ in groups)]), _HISTOGRAM_BINS)
+    for name, energies, colour in groups:
+        heights = np.histogram(energies, edges)[0] / len(energies)
+        label = f"{name} ({style.count(len(energies), 'image')})"
+        axes.stairs(heights, edges, fill=True, color=colour, alpha=0.3)
+        axes.stairs(heights, edges, color=colour, linewidth=1.4, label=label)
+    axes.axvline(threshold, color=style.INK, linewidth=1.2, linestyle="--", label=f"Threshold {_signed(threshold)}")
+    axes.set(xlim=(edges[0], edges[-1]), xlabel="Energy (low: known, high: unknown)", ylabel="Share of each group")
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_formatter(FuncFormatter(_tick))
+    style.clean(axes, "y")
+    style.legend(figure, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _relative_logarithms(probabilities: np.ndarray) -> np.ndarray:
+    values = np.asarray(probabilities, dtype=np.float64)
+    if values.ndim != 2 or not values.shape[1] or not np.isfinite(values).all():
+        raise ValueError(f"probabilities must be a finite table of images by classes, not of shape {values.shape}")
+    logs = np.log(np.maximum(values, np.finfo(np.float64).tiny))
+    # With 0 as the largest of each row no exponential of them overflows.
+    return logs - logs.max(axis=1, keepdims=True)
+
+
+def _finite(name: str, values: np.ndarray) -> np.ndarray:
+    checked = np.asarray(values, dtype=np.float64)
+    if checked.ndim != 1 or not len(checked) or not np.isfinite(checked).all():
+        raise ValueError(f"{name} must be at least one finite number in a row, not of shape {checked.shape}")
+    return checked
+
+
+def _checked(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    confidence, right = _finite("confidence", confidence), np.asarray(right, dtype=bool)
+    if confidence.shape != right.shape:
+        raise ValueError(f"confidence {confidence.shape} and right {right.shape} must have the same shape")
+    return confidence, right
+
+
+def _answered(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    confidence, right = _checked(confidence, right)
+    order = np.argsort(-confidence, kind="stable")
+    ordered = confidence[order]
+    # No threshold tells apart images that are equally sure: only the last of each counts.
+    last = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
+    return ordered[last], last + 1, right[order].cumsum()[last]
+
+
+def _binned(confidence: np.ndarray, right: np.ndarray, bins: int) -> pd.DataFrame:
+    if bins < 1:
+        raise ValueError(f"there must be at least one bin, not {bins}")
+    confidence, right = _checked(confidence, right)
+    # Softmax in single precision may end a little above 1.
+    if confidence.min() < 0 or confidence.max() > 1 + 1e-5:
+        raise ValueError("confidence must lie between 0 and 1")
+    places = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence)
+    table = pd.DataFrame({"bin": places, "confidence": confidence, "right": right})
+    table = table.groupby("bin").agg(
+        images=("right", "size"), right=("right", "sum"), confidence=("confidence", "mean")
+    )
+    return table.assign(share=table["images"] / len(confidence))
+
+
+def _draw_reliability(axes: Axes, tables: tuple[pd.DataFrame, pd.DataFrame], title: str) -> None:
+    axes.plot((0, 1), (0, 1), color=style.MUTED, linewidth=1, linestyle="--", label="Confidence is accuracy")
+    looks = (("Before scaling", _BEFORE, "s"), ("After scaling", _AFTER, "o"))
+    for table, (label, colour, marker) in zip(tables, looks, strict=True):
+        accuracy = table["right"] / table["images"]
+        ends = [wilson_interval(*counts) for counts in zip(table["right"], table["images"], strict=True)]
+        axes.vlines(table["confidence"], *zip(*ends, strict=True), color=colour, linewidth=1.2, alpha=0.45)
+        look = {"color": colour, "marker": marker, "markersize": 4.5, "linewidth": 1.4, "clip_on": False, "zorder": 3}
+        axes.plot(table["confidence"], accuracy, label=label, **look)
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    _in_percent(axes)
+    style.clean(axes, "both", title)
+
+
+def _draw_confidences(axes: Axes, tables: tuple[pd.DataFrame, pd.DataFrame], bins: int, images: int) -> None:
+    edges = np.linspace(0, 1, bins + 1)
+    for table, colour in zip(tables, (_BEFORE, _AFTER), strict=True):
+        shares = table["share"].reindex(range(bins), fill_value=0).to_numpy()
+        axes.stairs(shares, edges, fill=True, color=colour, alpha=0.18)
+        axes.stairs(shares, edges, color=colour, linewidth=1.2)
+    axes.set_xlabel(f"Confidence ({style.count(images, 'image')})")
+    _in_percent(axes)
+    axes.yaxis.set_major_locator(MaxNLocator(2))
+    style.clean(axes, "y")
+
+
+def _signed(value: float) -> str:
+    return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
+
+
+def _in_percent(axes: Axes) -> None:
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_formatter(FuncFormatter(_tick))
+    # Else both zeros meet in the corner.
+    axes.tick_params(pad=6)
+
+
+def _tick(value: float, _: int | None = None) -> str:
+    return f"{100 * value:.4g} %"
+
+
+def _selection_notes(answered: pd.DataFrame, threshold: float | None, accuracy: float) -> tuple[list[str], list[str]]:
+    wanted = f"{100 * accuracy:g} %"
+    if threshold is None:
+        return [], [f"No confidence threshold reaches the accuracy of {wanted} that was asked for."]
+    if answered.empty:
+        return [], [f"No image is as sure as the threshold of {threshold:.4g}: none is answered."]
+    coverage, reached = answered["coverage"].iloc[-1], 1 - answered["risk"].iloc[-1]
+    note = (
+        f"From confidence {threshold:.4g} on, {style.percent(coverage)} of the images are answered, "
+        f"{style.percent(reached)} of them right (wanted: {wanted})."
+    )
+    # A share and its complement do not add up to 1 in floating point to the last digit.
+    missed = reached < accuracy - 1e-9
+    return [note], ["The accuracy asked for is missed on these images."] if missed else []
+
+
+def _refusal_notes(
+    known: np.ndarray, other: np.ndarray | None = None, *, threshold: float, auroc: float | None
+) -> list[str]:
+    kept = style.percent(np.mean(known <= threshold))
+    note = f"Up to the threshold of {_signed(threshold)} lie {kept} of the known images"
+    if other is None:
+        return [f"{note}. No other pictures were given, so how many of them it refuses is not known."]
+    note += f"; {style.percent(np.mean(other > threshold))} of the other pictures are refused."
+    return (
+        [note]
+        if auroc is None
+        else [note, f"AUROC {auroc:.3f}: the chance that the energy of an other picture is the higher one."]
+    )

@@ -1,0 +1,117 @@
+"""Labels that look wrong, for a person to check."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
+
+from guitar_kedro.reporting import style
+from guitar_kedro.reporting.errors import (
+    class_places,
+    picture_grid,
+    probabilities,
+    probability_of,
+    refuse_mixed_stages,
+)
+
+
+def suspect_labels(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Find labels that are probably wrong, by confident learning.
+
+    How many labels of each class are wrong is estimated from the images that are at least as probable in another
+    class as its own images are on average; as many images of the class with the lowest probability of their label are
+    suspect. Source: C. Northcutt, L. Jiang and I. Chuang (2021), "Confident learning: estimating uncertainty in
+    dataset labels", Journal of Artificial Intelligence Research 70, 1373-1411; there "prune by class", as cleanlab
+    computes it. Of cleanlab's filters it missed the fewest of 5 % planted errors: a person who looks at the suspects
+    loses less by a false alarm than by an error that is never shown. The probabilities must come from a network that
+    did not train on the images: it may have learnt the wrong labels by heart.
+
+    A class that no given image is labelled with has no average to compare with: it makes nothing suspect by itself,
+    although an image that is suspect may look most like it. The only image of a class is never suspect, for the same
+    reason. With fewer than two labels nothing can be compared, and
+    nothing is suspect.
+
+    Args:
+        predictions: Of one stage, with ``image_id``, ``file``, ``label`` and a column ``probability_<class>`` per
+            class.
+
+    Returns:
+        ``image_id``, ``file``, ``label``, ``suggested`` (the most probable class), ``probability`` (of it) and
+        ``probability_of_label`` (shares between 0 and 1), the lowest probability of the label first.
+
+    Raises:
+        ValueError: If several stages are mixed, or a label has no column of probabilities.
+    """
+    refuse_mixed_stages(predictions)
+    of_class = probabilities(predictions)
+    places = _suspects(of_class, predictions["label"])
+    found, of_class = predictions.iloc[places].reset_index(drop=True), of_class.iloc[places]
+    suggested = of_class.columns[of_class.to_numpy().argmax(axis=1)] if len(found) else []
+    return found[["image_id", "file", "label"]].assign(
+        suggested=pd.Series(suggested, dtype="str"),
+        probability=of_class.max(axis=1).to_numpy(float),
+        probability_of_label=probability_of(of_class, found["label"]),
+    )
+
+
+def curation_proposal(suspects: pd.DataFrame) -> pd.DataFrame:
+    """Propose lines for the curation file; a person deletes those that are wrong.
+
+    Args:
+        suspects: From ``suspect_labels``.
+
+    Returns:
+        ``file``, ``action`` (relabel) and ``label`` (the suggested class), a row per file, in the
+        order of the suspects.
+    """
+    once = suspects.drop_duplicates("file")
+    return pd.DataFrame(
+        {"file": once["file"], "action": pd.Series("relabel", once.index, dtype="str"), "label": once["suggested"]}
+    ).reset_index(drop=True)
+
+
+def suspects_sheet(pictures: Sequence[Image.Image], suspects: pd.DataFrame, display_names: Mapping[str, str]) -> Figure:
+    """Show images whose labels look wrong, with the label and what they look like.
+
+    Args:
+        pictures: One per row of the suspects, in their order; any mode, any size.
+        suspects: From ``suspect_labels``, or its first rows.
+        display_names: Names to show, by label.
+
+    Raises:
+        ValueError: If there is not one picture per row.
+    """
+    captions = [
+        [
+            f"labelled {style.display_name(row.label, display_names)} {style.percent(row.probability_of_label, 0)}",
+            f"looks like {style.display_name(row.suggested, display_names)} {style.percent(row.probability, 0)}",
+            row.file,
+        ]
+        for row in suspects.itertuples()
+    ]
+    notes = ["Most likely errors first. The network may be the one that is wrong: look before you relabel."]
+    return picture_grid(pictures, captions, "Suspect labels", notes if captions else ["No label looks wrong."])
+
+
+def _suspects(of_class: pd.DataFrame, labels: pd.Series) -> np.ndarray:
+    if labels.nunique() < 2:
+        return np.empty(0, dtype=int)
+    # It takes a second to import, and no other report needs it.
+    from cleanlab.filter import find_label_issues
+
+    with warnings.catch_warnings():
+        # It warns of every class with one image or none; the reader of the report can do nothing about it.
+        warnings.filterwarnings("ignore", "May not flag all label issues")
+        found = find_label_issues(
+            class_places(of_class, labels),
+            of_class.to_numpy(),
+            filter_by="prune_by_class",
+            return_indices_ranked_by="self_confidence",
+            n_jobs=1,
+        )
+    return np.asarray(found, dtype=int)

@@ -1,0 +1,324 @@
+"""The model card says what is true of a run, safely, and needs nothing from outside."""
+
+import dataclasses
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from guitar_kedro.reporting.card import CardFacts, known_limits, model_card_html, model_card_markdown
+from guitar_kedro.reporting.predictions import classification_report, metrics, stage_comparison
+from guitar_kedro.reporting.style import percent
+
+# fmt: off
+_NUMBERS = [
+    "1.317", "87.1 %", "99.0 %", "82.3 %", "98.7 %", "-6.25", "95.1 %", "0.913", "77", "5.12 %", "2.13 %",
+    "6.34 %", "3.45 %", "", "", "18.3 %", "0.0 %", "321", "37", "29.7 %", "19 images", "2,200 images",
+    "1,760", "220", "1:01 h", "2:02 min", "42", "13", "", "", "1e-06, 0.0002", "2.9.1", "2.8.12", "1.7.3",
+    "0.485, 0.456, 0.406", "0.229, 0.224, 0.225", "192 by 192", "", "",
+]
+# fmt: on
+_VOID = {"meta", "img", "br", "hr", "link", "input"}
+_CARDS = [lambda facts: model_card_html(facts, {}), model_card_markdown]
+_HOSTILE = '<script src="http://evil">|*x*</script>'
+
+
+class _Page(HTMLParser):
+    """Reads a page strictly: what is opened is closed, in order."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.texts = [], [], [], []
+        self.feed(page)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, *pair) for pair in attrs]
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.texts.append(data)
+
+
+@pytest.fixture
+def facts(made_predictions, guitars):
+    labels = [label for label in guitars for _ in range(20)]
+    guesses = [*labels[20:40], *labels[20:]]
+    rows = [made_predictions(labels, guesses, "large", split) for split in ("validation", "test")]
+    predictions = pd.concat([made_predictions(labels, ["gibson_SG"] * len(labels), "small"), *rows])
+    phases = pd.DataFrame(
+        {
+            "stage": ["small", "large", "large"],
+            "phase": ["unfrozen", "frozen", "unfrozen"],
+            "architecture": ["resnet34", "resnet50", "resnet50"],
+            "image_size": [128, 192, 192],
+            "epochs": [3, 5, 6],
+            "error_rate": [0.5, 0.25, 20 / 220],
+            "images": 220,
+            "seconds": [61.0, 122.0, 3700.0],
+        }
+    )
+    spec = {
+        "architecture": "resnet50",
+        "classes": tuple(guitars),
+        "display_names": guitars,
+        "image_size": 192,
+        "resize_method": "squish",
+        "mean": (0.485, 0.456, 0.406),
+        "std": (0.229, 0.224, 0.225),
+        "temperature": 1.317,
+        "sure_threshold": 0.871,
+        "known_threshold": -6.25,
+        "provenance": {
+            "stage": "large",
+            "phase": "unfrozen",
+            "started_from": "large, frozen",
+            "epochs": 6,
+            "learning_rates": [1e-6, 2e-4],
+            "batch_size": 16,
+            "seed": 42,
+            "training_images": 1760,
+            "versions": {"torch": "2.9.1", "fastai": "2.8.12"},
+        },
+        "sha256": "c0ffee" * 10 + "abcd",
+    }
+    return CardFacts(
+        spec=spec,
+        counts=pd.DataFrame({"label": list(guitars), "train": 160, "validation": 20, "test": 20}),
+        rejected={"not an image": 3, "too small": 13},
+        source="Photos of data/01_raw/guitars.zip",
+        fingerprint="deadbeef" * 8,
+        stages=stage_comparison(phases),
+        verdict="The last stage halved the error.",
+        metrics=metrics(predictions, "large"),
+        classes_report=classification_report(rows[1], list(guitars)),
+        calibration={
+            "temperature": 1.317,
+            "validation": {"ece_before": 0.0512, "ece_after": 0.0213},
+            "test": {"ece_before": 0.0634, "ece_after": 0.0345},
+            "sure": {"accuracy_asked": 0.99, "threshold": 0.871, "coverage": 0.823, "accuracy": 0.987},
+            "unknown": {"threshold": -6.25, "kept": 0.951, "auroc": 0.913, "other_images": 77},
+        },
+        leakage={"random_split": 0.183, "this_split": 0.0, "images_with_relatives": 321},
+        honest="About 91 % may be expected of new photos.",
+        worst_slices=pd.DataFrame({"slice": ["brightness"], "value": ["dark"], "images": [37], "error_rate": [0.2973]}),
+        suspects=19,
+        test_log=pd.DataFrame(
+            {
+                "time": ["2026-11-24 10:00"],
+                "model_version": ["2026-11-24T09.00.00.000Z"],
+                "images": [220],
+                "errors": [20],
+                "accuracy": [10 / 11],
+            }
+        ),
+        versions={"torch": "2.9.1", "kedro": "1.7.3"},
+        limits=["Seen only by day."],
+        model_path="data/06_models/guitars/model",
+    )
+
+
+@pytest.fixture
+def bare(facts):
+    """Facts of a run in which everything optional is missing."""
+    return dataclasses.replace(
+        facts,
+        spec={**facts.spec, "sure_threshold": None, "known_threshold": None, "provenance": {}},
+        rejected={},
+        stages=facts.stages[:1],
+        verdict="",
+        honest="",
+        calibration={
+            "temperature": 1.0,
+            "validation": {"ece_before": 0.05, "ece_after": float("nan")},
+            "test": {},
+            "sure": {"accuracy_asked": 0.99, "threshold": None, "coverage": None, "accuracy": float("nan")},
+            "unknown": {"threshold": None, "kept": None, "auroc": None, "other_images": 0},
+        },
+        leakage={"random_split": 0.0, "this_split": 0.0, "images_with_relatives": 0},
+        worst_slices=facts.worst_slices[:0],
+        suspects=0,
+        test_log=facts.test_log[:0],
+        versions={},
+        limits=(),
+    )
+
+
+def _figures():
+    noise = Image.effect_noise((1800, 900), 90).convert("RGB")
+    return {"Confusion matrix": Image.new("RGBA", (300, 200)), "Top losses": noise}
+
+
+def _words(card):
+    return " ".join(" ".join(_Page(card).texts).split()) if card.startswith("<!DOCTYPE") else card.replace("\\", "")
+
+
+def _renamed(facts, name):
+    return dataclasses.replace(
+        facts,
+        spec={**facts.spec, "display_names": {**facts.spec["display_names"], "gibson_SG": name}},
+        source=name,
+        verdict=name,
+        limits=[name],
+        model_path=name,
+        rejected={name: 1},
+    )
+
+
+def test_the_page_needs_nothing_from_outside(facts):
+    page = _Page(model_card_html(facts, _figures()))
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    targets = [value for _, name, value in page.attributes if name in ("src", "href", "srcset", "style")]
+    assert targets and all(value.startswith(("data:image/", "#")) for value in targets)
+    assert page.tags.count("style") == 1
+    assert not re.search(r"url\(|@import", model_card_html(facts, {}))
+
+
+def test_pictures_are_embedded_small_and_described(facts):
+    page = model_card_html(facts, _figures())
+    images = [pair for pair in _Page(page).attributes if pair[0] == "img"]
+    assert all(value for _, name, value in images if name == "alt")
+    assert [int(value) for _, name, value in images if name == "width"] == [300, 1400]
+    assert "data:image/png" in page and "data:image/jpeg" in page
+    assert len(page) < 4_000_000
+
+
+@pytest.mark.parametrize("card", _CARDS)
+def test_every_number_appears(card, facts):
+    words = _words(card(facts))
+    numbers = [f"{row.recall * 100:.1f} %" for row in facts.classes_report.itertuples()]
+    numbers += [
+        percent(getattr(row, end), 2) for row in facts.stages.itertuples() for end in ("error_rate", "error_low")
+    ]
+    last = facts.metrics["test"]["large"]
+    numbers += [percent(last[name]) for name in ("accuracy", "accuracy_low", "accuracy_high")]
+    numbers += _NUMBERS
+    numbers += [facts.fingerprint, facts.spec["sha256"], facts.model_path, facts.source]
+    assert [number for number in numbers if number not in words] == []
+    for sentence in (facts.verdict, facts.honest, *facts.limits, *facts.spec["display_names"].values()):
+        assert sentence in words
+
+
+def test_both_cards_use_the_same_words(facts):
+    markdown = " ".join(_words(model_card_markdown(facts)).split())
+    page = model_card_html(facts, {})
+    for tag in ("p", "li", "h1", "h2", "td", "dd", "th"):
+        texts = re.findall(rf"<{tag}[^>]*>([^<]+)", page[page.index("<main>") : page.index("</main>")])
+        assert [text for text in texts if " ".join(unescape(text).split()) not in markdown] == []
+
+
+def test_hostile_names_stay_text_on_the_page(facts):
+    page = _Page(model_card_html(_renamed(facts, _HOSTILE), {_HOSTILE: Image.new("L", (9, 9))}))
+    assert "script" not in page.tags
+    assert _HOSTILE in " ".join(page.texts)
+
+
+def test_hostile_names_stay_text_in_markdown(facts):
+    card = model_card_markdown(_renamed(facts, "<b>a|*b*`\n# _c_ [d](e) $f$"), {"Top [x]": "top losses.png"})
+    assert r"\<b\>a\|\*b\*\` # \_c\_ \[d\](e) \$f\$" in card
+    assert not re.search(r"^# _c_", card, re.MULTILINE)
+    assert r"![Top \[x\]](<top%20losses.png>)" in card
+    widths = {len(re.findall(r"(?<!\\)\|", line)) for line in card.splitlines() if "SG" not in line and "d](e)" in line}
+    assert widths <= {0, 3, 5, 6}
+
+
+@pytest.mark.parametrize("start", ["# a", "1. a", "- a", "+ a", "=== a", "--- a"])
+def test_a_sentence_never_becomes_a_heading_or_a_list(facts, start):
+    card = model_card_markdown(dataclasses.replace(facts, verdict=start))
+    assert f"\n{start}\n" not in card
+    assert start in card.replace("\\", "")
+
+
+def test_every_table_of_the_markdown_has_rows_of_one_width(facts):
+    lines = [line for line in model_card_markdown(facts).splitlines() if not line.startswith("#")]
+    tables = re.findall(r"(?:^\|.*\n)+", "\n".join(lines) + "\n", re.MULTILINE)
+    assert len(tables) == 9
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+@pytest.mark.parametrize("card", _CARDS)
+def test_it_says_how_often_the_test_part_was_opened(card, facts):
+    assert "The test part was opened once" in _words(card(facts))
+    more = pd.concat([facts.test_log] * 3, ignore_index=True)
+    same = _words(card(dataclasses.replace(facts, test_log=more)))
+    assert "opened 3 times, each time for the same version" in same
+    other = more.assign(model_version=["a", "b", "b"])
+    words = _words(card(dataclasses.replace(facts, test_log=other)))
+    assert "opened 3 times, with 2 versions of the model" in words
+    assert "too good" in words
+
+
+@pytest.mark.parametrize("card", _CARDS)
+def test_what_is_missing_leaves_no_trace(card, bare):
+    text = card(bare)
+    words = _words(text)
+    assert not re.search(r"\b(None|nan|NaN|NA)\b", words)
+    assert "How often the test part" not in words and "What it gets wrong" not in words
+    assert "AUROC" not in words and "energy" not in words
+    assert "No probability was found from which 99.0 % of the answers are right" in words
+    assert "No file was left out." in words
+    assert not re.search(r"^## .*\n+(## |\Z)", text, re.MULTILINE)
+    assert not re.search(r"</h2>\s*</section>", text)
+
+
+@pytest.mark.parametrize("card", _CARDS)
+def test_without_test_images_it_says_so(card, bare):
+    facts = dataclasses.replace(bare, metrics={}, classes_report=bare.classes_report[:0])
+    assert "There are no results on test images." in _words(card(facts))
+
+
+def test_a_model_without_flaws_has_no_limits(bare):
+    assert known_limits(bare) == [
+        "No probability was found from which 99.0 % of the answers are right, so none counts as sure."
+    ]
+    assert known_limits(dataclasses.replace(bare, calibration={})) == []
+    assert "Known limits" not in model_card_html(dataclasses.replace(bare, calibration={}), {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"source": "Drawn by this project"}, "The images are drawn"),
+        ({"calibration": {"unknown": {"auroc": 0.6}}}, "AUROC 0.600"),
+        ({"suspects": 100}, "100 images are suspected of a wrong label (4.5 % of all)"),
+        ({"suspects": 1}, "1 image is suspected of a wrong label."),
+        ({"leakage": {"this_split": 0.25}}, "25.0 % of the validation images have a near duplicate"),
+        ({"leakage": {"images_with_relatives": 7}}, "7 images have near duplicates"),
+    ],
+)
+def test_limits_follow_from_the_numbers(bare, changes, sentence):
+    assert any(sentence in limit for limit in known_limits(dataclasses.replace(bare, **changes)))
+    assert not any(sentence in limit for limit in known_limits(bare))
+
+
+def test_classes_with_few_test_images_are_named(bare):
+    report = bare.classes_report.assign(support=[9, 10, *[20] * 11])
+    limits = known_limits(dataclasses.replace(bare, classes_report=report))
+    assert "Fewer than 10 test images: Fender Jaguar. Its numbers say little." in limits
+
+
+def test_versions_that_changed_since_training_are_shown_side_by_side(facts):
+    card = model_card_markdown(dataclasses.replace(facts, versions={"torch": "2.10.0"}))
+    assert "| torch | 2.9.1 | 2.10.0 |" in card
+
+
+def test_counts_may_have_the_labels_as_index(facts):
+    indexed = dataclasses.replace(facts, counts=facts.counts.set_index("label").rename_axis(None))
+    assert model_card_markdown(indexed) == model_card_markdown(facts)
+
+
+def test_entities_are_written_once(facts):
+    named = _renamed(facts, "Rock & Roll")
+    assert "Rock &amp; Roll" in model_card_html(named, {})
+    assert "&amp;amp;" not in model_card_html(named, {})
