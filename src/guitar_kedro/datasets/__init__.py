@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "PreparedImagesDataset",
         ],
         "pretrained": ["PretrainedWeightsDataset"],
-        "reports": ["DocumentDataset", "FigureDataset", "MetricsDataset", "PageDataset"],
-        "tables": ["CurationDataset", "LogDataset", "TableDataset"],
+        "reports": ["DocumentDataset", "FigureDataset", "MetricsDataset", "OptionalMetricsDataset", "PageDataset"],
+        "tables": ["CurationDataset", "LogDataset", "OptionalTableDataset", "TableDataset"],
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from kedro_datasets._typing import HTMLPreview
 from kedro_datasets.json import JSONDataset
@@ -24,6 +25,14 @@ class FigureDataset(AtomicSave, MatplotlibDataset):
 
 class MetricsDataset(AtomicSave, JSONDataset):
     """Numbers as a JSON file."""
+
+
+class OptionalMetricsDataset(MetricsDataset):
+    """Numbers that need not be there; until they were computed, they are empty."""
+
+    def load(self) -> dict[str, Any]:
+        """Loads the numbers, or none."""
+        return super().load() if self.exists() else {}
 
 
 class DocumentDataset(AtomicSave, TextDataset):

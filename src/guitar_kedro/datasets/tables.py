@@ -62,6 +62,14 @@ class TableDataset(AtomicSave, CSVDataset):
         return table
 
 
+class OptionalTableDataset(TableDataset):
+    """A table that need not be there; until it was made, it is empty."""
+
+    def load(self) -> pd.DataFrame:
+        """Loads the table, or an empty one."""
+        return super().load.__wrapped__(self) if self.exists() else pd.DataFrame()
+
+
 class LogDataset(TableDataset):
     """A CSV file to which each save adds its rows and the time; none is ever taken away."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -11,6 +10,8 @@ from typing import Any
 import lazy_loader as lazy
 
 from guitar_kedro import images, learning, reporting
+from guitar_kedro.files import sha256_of_lines
+from guitar_kedro.pipelines.audit.nodes import fingerprint
 from guitar_kedro.pipelines.training.options import CalibrationOptions
 
 np = lazy.load("numpy")
@@ -130,17 +131,33 @@ def report_slices(
 
 
 def find_suspect_labels(
-    predictions: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages
+    predictions: pd.DataFrame,
+    out_of_fold_predictions: pd.DataFrame,
+    splits: pd.DataFrame,
+    model: learning.Checkpoint,
+    prepared_images: images.PreparedImages,
 ) -> tuple[pd.DataFrame, pd.DataFrame, reporting.Figure]:
-    """Ranks the validation images whose label is likely to be wrong.
+    """Ranks the images whose label is likely to be wrong.
+
+    After an audit of these very images all but the test part are looked at, otherwise the validation part.
 
     Returns:
         The table, lines for the curation file as a proposal, and a contact sheet.
     """
-    suspects = reporting.suspect_labels(_of_model(predictions, model, "validation"))
+    held_out = _of_model(predictions, model, "validation")
+    if len(out_of_fold_predictions) and _same_labels(out_of_fold_predictions, splits[splits["split"] != "test"]):
+        held_out = out_of_fold_predictions
+    suspects = reporting.suspect_labels(held_out)
     shown = suspects.head(PICTURES_ON_SHEET)
     sheet = reporting.suspects_sheet(_pictures(prepared_images, shown["image_id"]), shown, model.spec.display_names)
     return suspects, reporting.curation_proposal(suspects), sheet
+
+
+def _same_labels(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    columns = ["image_id", "label"]
+    return set(one[columns].itertuples(index=False, name=None)) == set(
+        other[columns].itertuples(index=False, name=None)
+    )
 
 
 def compare_neighbours(
@@ -224,6 +241,7 @@ def write_model_card(
     slices: pd.DataFrame,
     suspects: pd.DataFrame,
     test_log: pd.DataFrame,
+    honest_accuracy: dict[str, Any],
     workspace: str,
     *figures: Any,
 ) -> tuple[str, str]:
@@ -248,7 +266,7 @@ def write_model_card(
         classes_report=classification_report,
         calibration={**calibration, "sure": {**sure, **sure["test"]}},
         leakage=leakage,
-        honest="",
+        honest=_honest(honest_accuracy, splits),
         worst_slices=reporting.worst_slices(slices, validation["error_rate"]),
         suspects=len(suspects),
         test_log=test_log,
@@ -264,9 +282,29 @@ def _source(image_table: pd.DataFrame) -> str:
     return os.path.commonpath(image_table["source"].tolist())
 
 
+def _honest(numbers: dict[str, Any], splits: pd.DataFrame) -> str:
+    if not numbers or numbers["splits"] != fingerprint(splits):
+        return ""
+    here, flattered = _rate_of(numbers["this_split"]), _rate_of(numbers["random_split"])
+    sentence = (
+        f"The first stage, {numbers['stage']}, is wrong on {here} of this validation part. Trained and measured on a "
+        f"plain random split of the same images it is wrong on {flattered}"
+    )
+    if not numbers["with_relatives"]["images"]:
+        return f"{sentence}; none of those has a near duplicate in training."
+    related, unrelated = _rate_of(numbers["with_relatives"]), _rate_of(numbers["without_relatives"])
+    return f"{sentence}: on {related} of those with a near duplicate in training, and on {unrelated} of the others."
+
+
+def _rate_of(part: dict[str, Any]) -> str:
+    if not part["images"]:
+        return "none"
+    low, high = reporting.percent(part["error_low"]), reporting.percent(part["error_high"])
+    return f"{reporting.percent(part['error_rate'])} ({part['images']:,} images; {low} to {high})"
+
+
 def _fingerprint(image_table: pd.DataFrame) -> str:
-    lines = sorted(image_table["file_hash"] + " " + image_table["label"])
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return sha256_of_lines(image_table["file_hash"] + " " + image_table["label"])
 
 
 def _of_model(predictions: pd.DataFrame, model: learning.Checkpoint, part: str) -> pd.DataFrame:

@@ -61,7 +61,7 @@ def _error_nodes() -> list[Node]:
         ),
         Node(
             func=nodes.find_suspect_labels,
-            inputs=["predictions", "model", "prepared_images"],
+            inputs=["predictions", "out_of_fold_predictions", "splits", "model", "prepared_images"],
             outputs=["suspect_labels", "curation_proposal", "suspects_sheet"],
             name="find_suspect_labels",
         ),
@@ -102,6 +102,7 @@ def _card_node() -> Node:
         "slices",
         "suspect_labels",
         "test_log",
+        "honest_accuracy",
     ]
     return Node(
         func=nodes.write_model_card,

@@ -1,0 +1,5 @@
+"""What takes more training to know: how a plain random split would have flattered, and which labels are wrong."""
+
+from guitar_kedro.pipelines.audit.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

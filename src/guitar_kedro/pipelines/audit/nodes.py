@@ -1,0 +1,186 @@
+"""Nodes of the audit: the first stage is trained again on other splits. The test part stays sealed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import lazy_loader as lazy
+from pydantic import BaseModel, ConfigDict, Field
+
+from guitar_kedro import images, learning, reporting
+from guitar_kedro.files import sha256_of_lines
+from guitar_kedro.learning.recipe import StageOptions, TrainingOptions
+from guitar_kedro.pipelines.training.nodes import BATCH_SIZE, with_paths
+
+np = lazy.load("numpy")
+pd = lazy.load("pandas")
+logger = logging.getLogger(__name__)
+
+RANDOM_SPLIT = "random split"
+
+
+class AuditOptions(BaseModel):
+    """The parameters under ``audit``.
+
+    Attributes:
+        folds: Into so many parts training and validation images are dealt; each is predicted by a network that was
+            trained on the others.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folds: int = Field(ge=2, le=20)
+
+
+def split_at_random(splits: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Deals training and validation images anew, one by one, as a plain random split does.
+
+    Returns:
+        ``splits`` with as many images in each part as before, and duplicates on both sides.
+    """
+    chosen = splits["split"] != "test"
+    dealt = splits.copy()
+    dealt.loc[chosen, "split"] = np.random.default_rng(seed).permutation(splits.loc[chosen, "split"].to_numpy())
+    return dealt
+
+
+def deal_folds(splits: pd.DataFrame, options: AuditOptions, seed: int) -> pd.DataFrame:
+    """Deals the duplicate groups of training and validation images to folds, class by class.
+
+    Returns:
+        ``splits`` without the test part, with the column ``fold`` (0 to folds - 1).
+    """
+    table = splits[splits["split"] != "test"].copy()
+    label_of_group = table.groupby("duplicate_group")["label"].min()
+    generator = np.random.default_rng(seed)
+    fold_of_group = {
+        group: place % options.folds
+        for _, groups in label_of_group.groupby(label_of_group)
+        for place, group in enumerate(generator.permutation(groups.index.to_numpy()).tolist())
+    }
+    return table.assign(fold=table["duplicate_group"].map(fold_of_group))
+
+
+def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.DataFrame]:
+    """Makes the node that trains the first stage on the random split."""
+
+    def predict_random_split(
+        random_splits: pd.DataFrame,
+        image_table: pd.DataFrame,
+        prepared_images: images.PreparedImages,
+        start: learning.PretrainedWeights,
+        stage: StageOptions,
+        training: TrainingOptions,
+        display_names: dict[str, str],
+        seed: int,
+        *learning_rates: dict[str, Any],
+    ) -> pd.DataFrame:
+        """Trains on the training part of a random split and predicts its validation part."""
+        table = _with_files(random_splits, image_table, prepared_images)
+        recipe = (stage, training, display_names, seed, learning_rates)
+        checkpoint = _train(f"{stage_name}, {RANDOM_SPLIT}", phases, start, table, recipe)
+        return _predict(checkpoint, table[table["split"] == "validation"], RANDOM_SPLIT)
+
+    return predict_random_split
+
+
+def fold_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.DataFrame]:
+    """Makes the node that trains the first stage once for each fold."""
+
+    def predict_out_of_fold(
+        folds: pd.DataFrame,
+        image_table: pd.DataFrame,
+        prepared_images: images.PreparedImages,
+        start: learning.PretrainedWeights,
+        stage: StageOptions,
+        training: TrainingOptions,
+        display_names: dict[str, str],
+        seed: int,
+        *learning_rates: dict[str, Any],
+    ) -> pd.DataFrame:
+        """Predicts every image of training and validation with a network that has not seen it.
+
+        Returns:
+            As ``predictions``, with ``out of fold`` as the stage.
+        """
+        table = _with_files(folds, image_table, prepared_images)
+        recipe = (stage, training, display_names, seed, learning_rates)
+        predictions = []
+        for fold in sorted(table["fold"].unique()):
+            title = f"{stage_name}, fold {fold + 1} of {table['fold'].nunique()}"
+            held_out = table["fold"] == fold
+            part = table.assign(split=np.where(held_out, "validation", "train"))
+            checkpoint = _train(title, phases, start, part, recipe)
+            predictions.append(_predict(checkpoint, part[held_out], title))
+        return pd.concat(predictions, ignore_index=True).assign(stage="out of fold")
+
+    return predict_out_of_fold
+
+
+def _with_files(
+    splits: pd.DataFrame, image_table: pd.DataFrame, prepared_images: images.PreparedImages
+) -> pd.DataFrame:
+    files = image_table[["image_id", "file"]]
+    return with_paths(splits.merge(files, on="image_id", validate="one_to_one"), prepared_images)
+
+
+def _train(
+    title: str, phases: tuple[str, ...], start: learning.PretrainedWeights, table: pd.DataFrame, recipe: tuple
+) -> learning.Checkpoint:
+    stage, training, display_names, seed, learning_rates = recipe
+    checkpoint = start
+    for phase, rate in zip(phases, learning_rates, strict=True):
+        what = learning.Phase(title, phase, stage, training, checkpoint, table, display_names, seed)
+        checkpoint, _, _ = learning.train_phase(what, tuple(rate["used"]))
+    return checkpoint
+
+
+def _predict(checkpoint: learning.Checkpoint, table: pd.DataFrame, title: str) -> pd.DataFrame:
+    wanted = table[["image_id", "file", "split", "label", "path"]].reset_index(drop=True)
+    wanted.insert(1, "stage", title)
+    return learning.predict(checkpoint, wanted, BATCH_SIZE, f"Predicting, {title}")
+
+
+def report_honest_accuracy(
+    predictions: pd.DataFrame, random_predictions: pd.DataFrame, random_splits: pd.DataFrame, splits: pd.DataFrame
+) -> dict[str, Any]:
+    """Says how much a plain random split flatters.
+
+    Args:
+        predictions: Of the stages; the first one is compared.
+        random_predictions: Of the validation part of the random split, by the same stage trained on its training part.
+        random_splits: To know which of them have near duplicates in training.
+        splits: The split of the stages, whose fingerprint goes with the numbers.
+
+    Returns:
+        For ``this_split``, ``random_split``, and of the latter ``with_relatives`` and ``without_relatives`` in
+        training: ``images``, ``errors``, ``error_rate`` and its Wilson interval.
+    """
+    stage = predictions["stage"].iloc[0]
+    groups = random_splits.set_index("image_id")["duplicate_group"]
+    in_training = set(random_splits.loc[random_splits["split"] == "train", "duplicate_group"])
+    related = random_predictions["image_id"].map(groups).isin(in_training)
+    parts = {
+        "this_split": reporting.of_stage(predictions, stage, "validation"),
+        "random_split": random_predictions,
+        "with_relatives": random_predictions[related],
+        "without_relatives": random_predictions[~related],
+    }
+    numbers: dict[str, Any] = {name: _errors(part) for name, part in parts.items()}
+    here, flattered = (numbers[name]["error_rate"] for name in ("this_split", "random_split"))
+    logger.info("Error of %s: %.2f %% here, %.2f %% on a random split", stage, 100 * here, 100 * flattered)
+    return {"stage": stage, "splits": fingerprint(splits), **numbers}
+
+
+def fingerprint(splits: pd.DataFrame) -> str:
+    """Gives a checksum of which image is what, and in which part."""
+    return sha256_of_lines(splits["image_id"] + " " + splits["label"] + " " + splits["split"])
+
+
+def _errors(part: pd.DataFrame) -> dict[str, Any]:
+    wrong = int((part["label"] != part["predicted"]).sum())
+    low, high = reporting.wilson_interval(wrong, len(part))
+    rate = wrong / len(part) if len(part) else None
+    return {"images": len(part), "errors": wrong, "error_rate": rate, "error_low": low, "error_high": high}
