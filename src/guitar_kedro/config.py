@@ -61,6 +61,19 @@ class StagesConfigLoader(OmegaConfigLoader):
         StagesConfigLoader.current = self
         pipelines.configure(REGISTRY)
 
+    def _read_raw_config(self, key: str) -> tuple[dict, dict, str, str, set]:
+        """Reads the files, and lets the parameters of the env replace those of base at once.
+
+        Kedro merges runtime parameters into base and into the env before the env's keys replace those of base; of
+        ``--params=audit.folds=2`` only ``folds`` would be left under ``audit``, where the env has no ``audit``.
+        """
+        base, env, base_path, env_path, files = super()._read_raw_config(key)
+        if key == "parameters":
+            replaced = {name for config in env.values() for name in config}
+            kept = {path: OmegaConf.masked_copy(config, set(config) - replaced) for path, config in base.items()}
+            base, env = {**kept, **env}, {}
+        return base, env, base_path, env_path, files
+
     def _known_parameters(self) -> set[str]:
         folders = [Path(self.conf_source) / env for env in (self.base_env, self.env or self.default_run_env) if env]
         texts = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.rglob("*.yml"))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 from PIL import Image
+from small_project import kedro_in
 
 from guitar_kedro import reporting
 from guitar_kedro.images.drawing import MODELS, OTHERS
@@ -220,3 +222,20 @@ def test_nothing_loads_pickles(finished_project: Path):
 def test_tables_open_as_csv(finished_project: Path):
     table = next((finished_project / "data/07_model_output/demo/predictions.csv").glob("*/predictions.csv"))
     assert "image_id" in pd.read_csv(table).columns
+
+
+def test_augmented_views_are_a_parameter_that_needs_no_training(finished_project: Path, tmp_path: Path):
+    project = tmp_path / "project"
+    shutil.copytree(finished_project, project)
+    run = kedro_in(project, "run", "--from-nodes=train.calibrate_model", "--params=calibration.augmented_views=2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "epoch  train_loss" not in run.stdout
+    specs = sorted((project / "data/06_models/demo/model").glob("*/model/spec.json"))
+    assert [json.loads(spec.read_text())["augmented_views"] for spec in specs] == [0, 2]
+    reports = project / "data/08_reporting/demo"
+    numbers = json.loads(sorted(reports.glob("augmented_views.json/*/*.json"))[-1].read_text())
+    metrics = json.loads(sorted(reports.glob("metrics.json/*/*.json"))[-1].read_text())
+    assert numbers["errors"] == metrics["validation"]["larger"]["errors"]
+    assert numbers["errors"] == numbers["errors_plain"] - numbers["fixed"] + numbers["broken"]
+    assert numbers["times_slower"] > 1
+    assert "2 augmented views" in sorted(reports.glob("model_card.md/*/*.md"))[-1].read_text()

@@ -109,6 +109,7 @@ def facts(made_predictions, guitars):
             "sure": {"accuracy_asked": 0.99, "threshold": 0.871, "coverage": 0.823, "accuracy": 0.987},
             "unknown": {"threshold": -6.25, "kept": 0.951, "auroc": 0.913, "other_images": 77},
         },
+        augmented_views={"views": 0},
         leakage={"random_split": 0.183, "this_split": 0.0, "images_with_relatives": 321},
         honest="About 91 % may be expected of new photos.",
         worst_slices=pd.DataFrame({"slice": ["brightness"], "value": ["dark"], "images": [37], "error_rate": [0.2973]}),
@@ -300,6 +301,19 @@ def test_a_model_without_flaws_has_no_limits(bare):
 def test_limits_follow_from_the_numbers(bare, changes, sentence):
     assert any(sentence in limit for limit in known_limits(dataclasses.replace(bare, **changes)))
     assert not any(sentence in limit for limit in known_limits(bare))
+
+
+@pytest.mark.parametrize("card", _CARDS)
+def test_what_augmented_views_bring_and_cost_is_told_where_there_are_any(card, facts):
+    views = {"views": 4, "images": 440, "errors": 20, "errors_plain": 26, "times_slower": 5.06}
+    gain = {"gain": 6 / 440, "gain_low": -0.001, "gain_high": 0.0273}
+    words = _words(card(dataclasses.replace(facts, augmented_views=views | gain)))
+    assert "the mean over 4 augmented views" in words and "20 errors instead of 26" in words
+    assert "by -1.36 percentage points (95 % interval -2.73 to +0.10: it may be chance)" in words
+    assert "takes 5.1 times as long" in words
+    words = _words(card(dataclasses.replace(facts, augmented_views=views | gain | {"gain_low": 0.001})))
+    assert "(95 % interval -2.73 to -0.10)" in words
+    assert "augmented view" not in _words(card(facts))
 
 
 def test_classes_with_few_test_images_are_named(bare):

@@ -1,9 +1,10 @@
 """The Wilson interval and the McNemar test against published values and against scipy."""
 
+import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from guitar_kedro.reporting.statistics import mcnemar_test, wilson_interval
+from guitar_kedro.reporting.statistics import mcnemar_test, paired_difference_interval, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,26 @@ def test_without_a_difference_there_is_nothing_to_explain() -> None:
 def test_negative_counts_are_refused(fixed: int, broken: int) -> None:
     with pytest.raises(ValueError, match="negative"):
         mcnemar_test(fixed, broken)
+
+
+@pytest.mark.parametrize(("chance_fixed", "chance_broken"), [(0.06, 0.02), (0.03, 0.03), (0.2, 0.1)])
+def test_nineteen_of_twenty_paired_intervals_hold_the_true_difference(
+    chance_fixed: float, chance_broken: float
+) -> None:
+    generator = np.random.default_rng(1)
+    rest = 1 - chance_fixed - chance_broken
+    draws = generator.multinomial(200, [chance_fixed, chance_broken, rest], size=2000)
+    intervals = [paired_difference_interval(int(fixed), int(broken), 200) for fixed, broken, _ in draws]
+    held = [low <= chance_fixed - chance_broken <= high for low, high in intervals]
+    assert 0.93 <= np.mean(held) <= 0.99
+
+
+def test_a_paired_interval_turns_its_sign_when_fixed_and_broken_change_places() -> None:
+    low, high = paired_difference_interval(13, 7, 440)
+    assert paired_difference_interval(7, 13, 440) == pytest.approx((-high, -low))
+    assert low < 6 / 440 < high
+
+
+def test_more_changes_than_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="images"):
+        paired_difference_interval(3, 3, 5)

@@ -32,6 +32,8 @@ class ModelSpec(BaseModel):
         temperature: By which logits are divided before they become probabilities.
         sure_threshold: An answer counts as sure from this probability on; ``None`` where no threshold was found.
         known_threshold: A picture with a higher energy counts as none of the classes; ``None`` where none was chosen.
+        augmented_views: So many augmented views of a picture are predicted beside the plain one.
+        augmentation: How they are made: ``AugmentationOptions``.
         provenance: Stage, phase, what it started from, seed, how long it trained, versions of the libraries.
         sha256: Of the file of weights.
     """
@@ -48,6 +50,8 @@ class ModelSpec(BaseModel):
     temperature: float = 1.0
     sure_threshold: float | None = None
     known_threshold: float | None = None
+    augmented_views: int = 0
+    augmentation: dict[str, float] = {}
     provenance: dict[str, Any] = {}
     sha256: str = ""
 

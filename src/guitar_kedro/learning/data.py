@@ -88,11 +88,17 @@ def data_loaders(table: pd.DataFrame, spec: ModelSpec, batch_size: int, options:
 
 
 def inference_loaders(spec: ModelSpec) -> DataLoaders:
-    """Makes loaders that hold one blank picture: ``learner.predict`` and ``test_dl`` take their transforms."""
+    """Makes loaders that hold one blank picture: ``learner.predict`` and ``test_dl`` take their transforms.
+
+    The augmentation of the spec's augmented views is among them; it acts where a loader's split index is 0.
+    """
     blank_picture = PILImage.create(np.zeros((8, 8, 3), np.uint8))
     blank = pd.DataFrame({"path": [blank_picture, blank_picture], "label": spec.classes[0], "is_valid": [False, True]})
     resize = TrainingSize(spec.image_size, spec.image_size, spec.resize_method)
-    return _block(spec, resize, [], ColSplitter("is_valid")).dataloaders(blank, bs=1, num_workers=0, path=".")
+    options = spec.augmentation
+    augmentations = _augmentations(AugmentationOptions(**options), spec.image_size) if options else []
+    block = _block(spec, resize, augmentations, ColSplitter("is_valid"))
+    return block.dataloaders(blank, bs=1, num_workers=0, path=".")
 
 
 def _block(spec: ModelSpec, resize: TrainingSize, augmentations: list, splitter: ColSplitter) -> DataBlock:

@@ -39,7 +39,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "stage_errors_figure",
             "stage_verdict",
         ],
-        "statistics": ["wilson_interval"],
+        "statistics": ["mcnemar_test", "paired_difference_interval", "wilson_interval"],
         "style": ["Figure", "display_name", "percent"],
         "suspects": ["curation_proposal", "suspect_labels", "suspects_sheet"],
         "summary": ["console_summary"],

@@ -79,6 +79,8 @@ class CardFacts:
             ``sure`` with ``accuracy_asked``, ``threshold``, ``coverage`` and ``accuracy``; ``unknown`` with
             ``threshold`` (energy), ``kept`` (share of pictures of the classes), ``auroc`` and ``other_images``.
             What is missing or ``None`` is not spoken of.
+        augmented_views: ``views`` (0 for none), ``images``, ``errors``, ``errors_plain``, ``gain``, ``gain_low`` and
+            ``gain_high`` (share of images, positive where errors became fewer), ``times_slower``.
         leakage: ``random_split`` and ``this_split`` (shares of validation images with a near duplicate in training)
             and ``images_with_relatives`` (images that have near duplicates).
         honest: A sentence or two about the accuracy that may honestly be claimed; may be empty.
@@ -101,6 +103,7 @@ class CardFacts:
     metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]
     classes_report: pd.DataFrame
     calibration: Mapping[str, Any]
+    augmented_views: Mapping[str, Any]
     leakage: Mapping[str, float]
     honest: str
     worst_slices: pd.DataFrame
@@ -316,7 +319,19 @@ def _results(facts: CardFacts) -> list[_Block]:
     ]
     head = _head("part", "stage", "images #", "errors #", "accuracy #", "95 % interval #", "mean loss #")
     blocks += _table("Every stage, on every part it was tried on", head, rows)
+    blocks += [_Block("text", _augmented_views(facts.augmented_views))] if facts.augmented_views.get("views") else []
     return blocks + _per_class(facts)
+
+
+def _augmented_views(views: Mapping[str, Any]) -> str:
+    change, low, high = (f"{-100 * views[name]:+.2f}" for name in ("gain", "gain_high", "gain_low"))
+    chance = ": it may be chance" if views["gain_low"] <= 0 <= views["gain_high"] else ""
+    return (
+        f"Each answer is the mean over {count(views['views'], 'augmented view')} and the picture as it is (test-time "
+        f"augmentation). On {count(views['images'], 'validation image')} this gives {count(views['errors'], 'error')} "
+        f"instead of {views['errors_plain']:,}: the error rate changes by {change} percentage points (95 % interval "
+        f"{low} to {high}{chance}), and an answer takes {views['times_slower']:.1f} times as long."
+    )
 
 
 def _per_class(facts: CardFacts) -> list[_Block]:

@@ -19,8 +19,8 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
     common = ["image_table", "splits", "prepared_images"]
     validation = [
         Node(
-            func=nodes.predict_validation,
-            inputs=["model" if stage is stages[-1] else stage.checkpoint, *common],
+            func=nodes.predict_validation if stage is stages[-1] else nodes.predict_validation_alike,
+            inputs=["model", *common] if stage is stages[-1] else [stage.checkpoint, "model", *common],
             outputs=f"evaluate.{stage.name}.validation_predictions",
             name="predict_validation",
             namespace=f"evaluate.{stage.name}",
@@ -48,7 +48,14 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
         name="record_test",
         namespace="evaluate",
     )
-    return [*validation, test, record, gather]
+    views = Node(
+        func=nodes.report_augmented_views,
+        inputs=["model", *common],
+        outputs="augmented_views",
+        name="report_augmented_views",
+        namespace="evaluate",
+    )
+    return [*validation, test, record, views, gather]
 
 
 def _other_node() -> Node:

@@ -102,6 +102,7 @@ def _card_node() -> Node:
         "slices",
         "suspect_labels",
         "test_log",
+        "augmented_views",
         "honest_accuracy",
     ]
     return Node(

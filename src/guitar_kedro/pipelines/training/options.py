@@ -11,9 +11,12 @@ class CalibrationOptions(BaseModel):
             were right.
         known_share: So many of the validation images count as one of the classes; a picture with a higher energy than
             all of them is "none of these".
+        augmented_views: So many augmented views of each picture are predicted beside the plain one (test-time
+            augmentation); it takes so many times longer.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sure_accuracy: float = Field(gt=0, le=1)
     known_share: float = Field(gt=0, le=1)
+    augmented_views: int = Field(ge=0, le=32)

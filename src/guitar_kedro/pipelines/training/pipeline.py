@@ -17,7 +17,7 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
     """
     calibrate = Node(
         func=nodes.calibrate_model,
-        inputs=[stages[-1].checkpoint, "splits", "prepared_images", "params:calibration"],
+        inputs=[stages[-1].checkpoint, "splits", "prepared_images", "params:calibration", "params:training"],
         outputs="model",
         name="calibrate_model",
         namespace="train",

@@ -1,0 +1,67 @@
+"""What a user may rely on about predictions, plain and with augmented views."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from guitar_kedro.learning import Checkpoint, Phase, predict, train_phase
+
+
+@pytest.fixture
+def checkpoint(phase: Phase) -> Checkpoint:
+    return train_phase(phase, (1e-3,))[0]
+
+
+def with_views(checkpoint: Checkpoint, **augmentation: float) -> Checkpoint:
+    options = {
+        "max_rotate": 20,
+        "min_zoom": 1,
+        "max_zoom": 1.2,
+        "max_lighting": 0.2,
+        "max_warp": 0,
+        "p_affine": 1,
+        "p_lighting": 1,
+    }
+    spec = {"augmented_views": 2, "augmentation": options | augmentation}
+    return Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=spec))
+
+
+def at_temperature(checkpoint: Checkpoint, temperature: float) -> Checkpoint:
+    return Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update={"temperature": temperature}))
+
+
+def probabilities(checkpoint: Checkpoint, table: pd.DataFrame) -> np.ndarray:
+    return predict(checkpoint, table, 8, "Predicting").filter(like="probability_").to_numpy()
+
+
+def test_pictures_without_labels_are_predicted_without_losses(checkpoint: Checkpoint, shapes: pd.DataFrame):
+    predictions = predict(checkpoint, shapes[["image_id", "path"]].head(3), 8, "Predicting")
+    assert list(predictions.columns) == ["image_id", "predicted", "energy", "probability_disc", "probability_square"]
+
+
+def test_a_temperature_changes_how_sure_the_answers_are_and_not_what_they_are(
+    checkpoint: Checkpoint, shapes: pd.DataFrame
+):
+    plain, warm = (predict(at_temperature(checkpoint, t), shapes.head(6), 8, "Predicting") for t in (1, 3))
+    assert warm["predicted"].tolist() == plain["predicted"].tolist()
+    assert (warm["energy"] == plain["energy"]).all()
+    highest = [table.filter(like="probability_").max(axis=1) for table in (plain, warm)]
+    assert (highest[1] < highest[0]).all()
+
+
+def test_augmented_views_are_the_same_for_the_same_seed_and_differ_from_the_plain_view(
+    checkpoint: Checkpoint, shapes: pd.DataFrame
+):
+    table = shapes.head(6)
+    views = probabilities(with_views(checkpoint), table)
+    assert np.array_equal(views, probabilities(with_views(checkpoint), table))
+    assert np.abs(views - probabilities(checkpoint, table)).max() > 1e-6
+    assert np.allclose(views.sum(axis=1), 1)
+
+
+def test_views_that_change_nothing_give_the_plain_probabilities(checkpoint: Checkpoint, shapes: pd.DataFrame):
+    table = shapes.head(6)
+    still = with_views(checkpoint, p_affine=0, p_lighting=0, max_zoom=1)
+    assert np.allclose(probabilities(still, table), probabilities(checkpoint, table), atol=1e-5)
