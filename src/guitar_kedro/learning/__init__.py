@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "learner": ["learner_for_inference"],
         "attention": ["class_activation_maps", "pictures_as_seen"],
         "prediction": ["PROBABILITY", "predict"],
+        "predictor": ["Answers", "Predictor"],
         "pretrained": ["PretrainedWeights"],
         "recipe": ["PhaseOptions", "StageOptions", "TrainingOptions"],
         "training": ["Phase", "find_learning_rate", "train_phase"],

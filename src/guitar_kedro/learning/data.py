@@ -13,11 +13,10 @@ from fastai.data.core import DataLoaders
 from fastai.data.transforms import ColReader, ColSplitter, IntToFloatTensor, Normalize
 from fastai.vision.augment import Resize, aug_transforms
 from fastai.vision.core import PILImage
-from PIL import Image, ImageOps
+from PIL import Image
 
-from guitar_kedro.errors import UserError
-from guitar_kedro.images.reading import Limits, UnreadableImage, read_image
 from guitar_kedro.learning.checkpoint import ModelSpec
+from guitar_kedro.learning.pictures import open_image, read_square
 from guitar_kedro.learning.recipe import AugmentationOptions, TrainingOptions
 
 FEW_IMAGES = 1000
@@ -41,29 +40,6 @@ class TrainingSize(Resize):
         self.size = self.sizes[split_idx == 0]
 
 
-def open_image(source: str | Path | bytes | np.ndarray | Image.Image) -> PILImage:
-    """Opens a picture as ingestion does: upright, RGB, transparent parts white.
-
-    Args:
-        source: A path, the bytes of a file, or a picture. ``learner.predict`` reads this hint.
-
-    Raises:
-        UserError: If it cannot be read as an image.
-    """
-    if isinstance(source, Image.Image):
-        return PILImage.create(ImageOps.exif_transpose(source).convert("RGB"))
-    if isinstance(source, np.ndarray):
-        return PILImage.create(source)
-    content = source if isinstance(source, bytes) else Path(source).read_bytes()
-    try:
-        picture = read_image(content, Limits())
-    except UnreadableImage as error:
-        raise UserError(
-            f"{'This image' if isinstance(source, bytes) else source} cannot be read: {error.detail}"
-        ) from None
-    return PILImage.create(picture)
-
-
 def data_loaders(table: pd.DataFrame, spec: ModelSpec, batch_size: int, options: TrainingOptions) -> DataLoaders:
     """Makes loaders for training and validation.
 
@@ -77,8 +53,18 @@ def data_loaders(table: pd.DataFrame, spec: ModelSpec, batch_size: int, options:
         fastai's DataLoaders; a batch is (float32 of batch x 3 x size x size, int64 of batch).
     """
     resize = TrainingSize(spec.image_size, round(spec.image_size * options.presize), spec.resize_method)
-    augmentations = _augmentations(options.augmentation, spec.image_size)
-    block = _block(spec, resize, augmentations, ColSplitter("is_valid"))
+    transforms = augmentations(options.augmentation, spec.image_size)
+    block = DataBlock(
+        blocks=(
+            TransformBlock(lambda path: PILImage.create(open_image(path)), batch_tfms=IntToFloatTensor),
+            CategoryBlock(vocab=list(spec.classes), sort=False),
+        ),
+        get_x=ColReader("path"),
+        get_y=ColReader("label"),
+        splitter=ColSplitter("is_valid"),
+        item_tfms=resize,
+        batch_tfms=[*transforms, Normalize.from_stats(spec.mean, spec.std)],
+    )
     training_images = int((~table["is_valid"]).sum())
     # fastai drops what does not fill a batch: a small dataset would have none
     size = min(batch_size, training_images)
@@ -88,34 +74,28 @@ def data_loaders(table: pd.DataFrame, spec: ModelSpec, batch_size: int, options:
 
 
 def inference_loaders(spec: ModelSpec) -> DataLoaders:
-    """Makes loaders that hold one blank picture: ``learner.predict`` and ``test_dl`` take their transforms.
+    """Makes loaders that hold one blank picture: ``learner.predict`` and ``test_dl`` take their transforms."""
 
-    The augmentation of the spec's augmented views is among them; it acts where a loader's split index is 0.
-    """
+    def read(source: str | Path | bytes | np.ndarray | Image.Image) -> PILImage:  # fastai reads the hint
+        return PILImage.create(read_square(source, spec.image_size, spec.resize_method))
+
     blank_picture = PILImage.create(np.zeros((8, 8, 3), np.uint8))
     blank = pd.DataFrame({"path": [blank_picture, blank_picture], "label": spec.classes[0], "is_valid": [False, True]})
-    resize = TrainingSize(spec.image_size, spec.image_size, spec.resize_method)
-    options = spec.augmentation
-    augmentations = _augmentations(AugmentationOptions(**options), spec.image_size) if options else []
-    block = _block(spec, resize, augmentations, ColSplitter("is_valid"))
-    return block.dataloaders(blank, bs=1, num_workers=0, path=".")
-
-
-def _block(spec: ModelSpec, resize: TrainingSize, augmentations: list, splitter: ColSplitter) -> DataBlock:
-    return DataBlock(
+    block = DataBlock(
         blocks=(
-            TransformBlock(type_tfms=open_image, batch_tfms=IntToFloatTensor),
+            TransformBlock(type_tfms=read, batch_tfms=IntToFloatTensor),
             CategoryBlock(vocab=list(spec.classes), sort=False),
         ),
         get_x=ColReader("path"),
         get_y=ColReader("label"),
-        splitter=splitter,
-        item_tfms=resize,
-        batch_tfms=[*augmentations, Normalize.from_stats(spec.mean, spec.std)],
+        splitter=ColSplitter("is_valid"),
+        batch_tfms=Normalize.from_stats(spec.mean, spec.std),
     )
+    return block.dataloaders(blank, bs=1, num_workers=0, path=".")
 
 
-def _augmentations(options: AugmentationOptions, size: int) -> list:
+def augmentations(options: AugmentationOptions, size: int, batch: bool = False) -> list:
+    """Makes fastai's transforms of a batch; with ``batch`` they do the same to each image of it."""
     transforms = aug_transforms(
         size=size,
         do_flip=False,
@@ -126,6 +106,7 @@ def _augmentations(options: AugmentationOptions, size: int) -> list:
         max_warp=options.max_warp,
         p_affine=options.p_affine,
         p_lighting=options.p_lighting,
+        batch=batch,
     )
     for transform in transforms:
         transform.split_idx = 0  # in training only: validation pictures have their size already
