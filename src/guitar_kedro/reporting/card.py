@@ -84,6 +84,7 @@ class CardFacts:
         leakage: ``random_split`` and ``this_split`` (shares of validation images with a near duplicate in training)
             and ``images_with_relatives`` (images that have near duplicates).
         honest: A sentence or two about the accuracy that may honestly be claimed; may be empty.
+        curation: A sentence on what the curation changed; may be empty.
         worst_slices: ``slice``, ``value``, ``images``, ``error_rate``, the worst first.
         suspects: How many images are suspected of a wrong label.
         test_log: One row per time the test part was opened: ``time``, ``model_version``, ``images``, ``errors``,
@@ -106,6 +107,7 @@ class CardFacts:
     augmented_views: Mapping[str, Any]
     leakage: Mapping[str, float]
     honest: str
+    curation: str
     worst_slices: pd.DataFrame
     suspects: int
     test_log: pd.DataFrame
@@ -311,7 +313,7 @@ def _use(facts: CardFacts) -> list[_Block]:
 
 
 def _results(facts: CardFacts) -> list[_Block]:
-    blocks = [_Block("text", facts.honest)] if facts.honest.strip() else []
+    blocks = [_Block("text", sentences) for sentences in (facts.honest, facts.curation) if sentences.strip()]
     rows = [
         (split, stage, f"{n['images']:,}", f"{n['errors']:,}", percent(n["accuracy"]), _interval(n), f"{n['loss']:.3g}")
         for split, stages in facts.metrics.items()

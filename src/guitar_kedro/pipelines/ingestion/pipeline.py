@@ -18,7 +18,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 func=nodes.build_image_table,
                 inputs=["prepared_images", "curation", "params:ingestion"],
-                outputs=["image_table", "rejected_images"],
+                outputs=["image_table", "rejected_images", "applied_curation"],
                 name="build_image_table",
             ),
             Node(

@@ -38,7 +38,7 @@ def _error_nodes() -> list[Node]:
         Node(
             func=nodes.plot_confusion_matrix,
             inputs=["predictions", "model"],
-            outputs="confusion_matrix",
+            outputs=["confusion_matrix", "confusion_explorer"],
             name="plot_confusion_matrix",
         ),
         Node(
@@ -64,6 +64,12 @@ def _error_nodes() -> list[Node]:
             inputs=["predictions", "out_of_fold_predictions", "splits", "model", "prepared_images"],
             outputs=["suspect_labels", "curation_proposal", "suspects_sheet"],
             name="find_suspect_labels",
+        ),
+        Node(
+            func=nodes.report_curation,
+            inputs=["predictions", "predictions_before_curation", "applied_curation", "model"],
+            outputs="curation_effect",
+            name="report_curation",
         ),
     ]
 
@@ -104,10 +110,11 @@ def _card_node() -> Node:
         "test_log",
         "augmented_views",
         "honest_accuracy",
+        "curation_effect",
     ]
     return Node(
         func=nodes.write_model_card,
-        inputs=["model", *tables, "params:workspace", *nodes.CARD_FIGURES],
+        inputs=["model", *tables, "params:published_accuracy", "params:workspace", *nodes.CARD_FIGURES],
         outputs=["model_card", "model_card_markdown"],
         name="write_model_card",
     )
