@@ -465,6 +465,8 @@ def _data(facts: CardFacts) -> list[_Block]:
 
 def _split_sentence(facts: CardFacts) -> str:
     leakage = facts.leakage
+    if not leakage["images_with_relatives"]:
+        return "No image has a near duplicate, so that any random split would do."
     return (
         f"{count(int(leakage['images_with_relatives']), 'image')} had near duplicates. Under a plain random split, "
         f"{percent(leakage['random_split'])} of the validation images would have had one in training; here it is "
@@ -525,7 +527,7 @@ def _versions(facts: CardFacts) -> list[_Block]:
 
 
 def _drawn(facts: CardFacts) -> str:
-    if not re.search(r"\bdrawn\b", facts.source, re.IGNORECASE):
+    if not re.search(r"(?<![a-z])drawn(?![a-z])", facts.source, re.IGNORECASE):
         return ""
     return "The images are drawn, not photographed: nothing here says how it does on photos."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import lazy_loader as lazy
@@ -300,7 +301,9 @@ def write_model_card(
 
 
 def _source(image_table: pd.DataFrame) -> str:
-    return os.path.commonpath(image_table["source"].tolist())
+    common = Path(os.path.commonpath(image_table["source"].tolist()))
+    # a card is for others: where the project lies on this computer is nothing to them
+    return str(common.relative_to(Path.cwd()) if common.is_relative_to(Path.cwd()) else common)
 
 
 def _honest(numbers: dict[str, Any], splits: pd.DataFrame) -> str:
