@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,5 +49,5 @@ class PageDataset(DocumentDataset):
     """A page that needs nothing but itself."""
 
     def preview(self) -> HTMLPreview:
-        """The page, for kedro-viz."""
-        return HTMLPreview(self.load())
+        """The page, for kedro-viz, which shows each line break as one."""
+        return HTMLPreview(re.sub(r">\n+", ">", self.load()))

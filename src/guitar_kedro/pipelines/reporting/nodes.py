@@ -26,9 +26,17 @@ CARD_FIGURES = {  # what the model card shows, and as what
     "risk_coverage": "Risk and coverage",
     "energies": "Energy of known and unknown pictures",
     "stage_steps_plot": "What each stage brought",
+    "fixed_and_broken_sheet": "Images that stages fixed and broke",
     "top_losses_sheet": "Top losses",
     "attention_of_errors": "Where it looks when it is wrong",
     "attention_by_class": "Where it looks for each class",
+    "slices_plot": "Errors by class, size, shape and near duplicates",
+    "suspects_sheet": "Suspect labels",
+    "class_contact_sheet": "Contact sheet of the classes",
+    "class_balance": "Class balance",
+    "split_balance": "Balance of the parts",
+    "resolutions": "Resolutions of the originals",
+    "duplicates_sheet": "Contact sheet of near duplicates",
 }
 
 
