@@ -20,8 +20,9 @@ from PIL import Image
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import Checkpoint, ModelSpec, Phase, PretrainedWeights, StageOptions, train_phase
 from guitar_kedro.learning.architectures import architecture, body_state
-from guitar_kedro.learning.data import inference_loaders, open_image
+from guitar_kedro.learning.data import inference_loaders
 from guitar_kedro.learning.learner import build_learner, learner_for_inference
+from guitar_kedro.learning.pictures import open_image
 
 
 def spec(name: str) -> ModelSpec:

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "PhotosDataset",
             "PreparedImagesDataset",
         ],
+        "pixels": ["PixelsDataset"],
         "pretrained": ["PretrainedWeightsDataset"],
         "reports": [
             "DocumentDataset",

@@ -13,6 +13,7 @@ from PIL import Image
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.checkpoint import Checkpoint
 from guitar_kedro.learning.learner import learner_for_inference, quiet
+from guitar_kedro.learning.pictures import read_square
 from guitar_kedro.progress import track
 
 _MAPS_AT_ONCE = 16
@@ -73,12 +74,8 @@ def pictures_as_seen(checkpoint: Checkpoint, table: pd.DataFrame) -> list[Image.
     Returns:
         RGB pictures of the network's input size.
     """
-    if table.empty:
-        return []
-    loader = learner_for_inference(checkpoint).dls.test_dl(table, num_workers=0)
-    loader.before_iter()  # fastai tells the transforms here that this is not training
-    items = (loader.do_item(number)[0] for number in range(len(table)))
-    return [Image.fromarray(item.permute(1, 2, 0).numpy()) for item in items]
+    spec = checkpoint.spec
+    return [read_square(path, spec.image_size, spec.resize_method) for path in table["path"]]
 
 
 def _maps_of_image(model: torch.nn.Sequential, image: torch.Tensor, targets: Sequence[int]) -> np.ndarray:

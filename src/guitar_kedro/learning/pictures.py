@@ -1,0 +1,72 @@
+"""Pictures as networks take them: read safely, upright, RGB, and made square in one way everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.images.reading import Limits, UnreadableImage, read_image
+
+Source = str | Path | bytes | np.ndarray | Image.Image
+
+
+def open_image(source: Source, longest_side: int | None = None) -> Image.Image:
+    """Opens a picture as ingestion does: upright, RGB, transparent parts white.
+
+    Args:
+        source: A path, the bytes of a file, or a picture.
+        longest_side: Pixels that are enough along the longer side; JPEGs are then decoded faster. ``None`` wants all.
+
+    Raises:
+        UserError: If it cannot be read as an image; its cause is an ``UnreadableImage`` with the reason.
+    """
+    if isinstance(source, Image.Image):
+        return ImageOps.exif_transpose(source).convert("RGB")
+    if isinstance(source, np.ndarray):
+        return Image.fromarray(source).convert("RGB")
+    content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    try:
+        return read_image(content, Limits(), longest_side)
+    except UnreadableImage as error:
+        name = "This image" if isinstance(source, bytes) else source
+        raise UserError(f"{name} cannot be read: {error.detail}") from error
+
+
+def read_square(source: Source, size: int, method: str) -> Image.Image:
+    """Opens a picture and makes it square, as validation and every prediction see it.
+
+    Large JPEGs are decoded at a half, a quarter or an eighth where that leaves twice the size along the longer side.
+
+    Args:
+        source: A path, the bytes of a file, or a picture.
+        size: Side of the square, in pixels.
+        method: See ``square``.
+
+    Raises:
+        UserError: If it cannot be read as an image.
+    """
+    return square(open_image(source, longest_side=2 * size), size, method)
+
+
+def square(picture: Image.Image, size: int, method: str) -> Image.Image:
+    """Makes a picture square, as fastai's ``Resize`` does in validation.
+
+    Args:
+        picture: RGB.
+        size: Side of the square, in pixels.
+        method: ``squish`` distorts it, ``crop`` keeps its middle, ``pad`` mirrors its borders.
+    """
+    width, height = picture.size
+    if method == "crop":
+        side = min(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+        picture = picture.crop((left, top, left + side, top + side))
+    elif method == "pad":
+        side = max(width, height)
+        before = (side - height) // 2, (side - width) // 2
+        margins = [(start, side - length - start) for start, length in zip(before, (height, width), strict=True)]
+        picture = Image.fromarray(np.pad(np.asarray(picture), [*margins, (0, 0)], "reflect"))
+    return picture.resize((size, size), Image.Resampling.BILINEAR)

@@ -1,0 +1,108 @@
+"""What a checkpoint answers to pictures: the one way from pixels to probabilities."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from fastai.torch_core import default_device, no_random
+from torch.fx.experimental.optimization import fuse
+
+from guitar_kedro.learning.augmentation import Augment, Normalise
+from guitar_kedro.learning.checkpoint import Checkpoint
+from guitar_kedro.learning.device import set_precision
+from guitar_kedro.learning.learner import learner_for_inference
+from guitar_kedro.learning.memory import keep_freed_memory
+from guitar_kedro.learning.pictures import read_square
+from guitar_kedro.learning.recipe import AugmentationOptions
+
+PLAIN_SHARE = 0.25  # of the plain view among augmented ones, as in fastai's Learner.tta
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network says to n pictures.
+
+    Attributes:
+        probabilities: float64 of n x classes, at the checkpoint's temperature.
+        energies: float64 of n: negative log of the sum of the exponentials of the logits, high where no class fits (Liu
+            et al. 2020, "Energy-based out-of-distribution detection", NeurIPS).
+    """
+
+    probabilities: torch.Tensor
+    energies: torch.Tensor
+
+
+class Predictor:
+    """A network that is ready to answer. An answer does not depend on which pictures are asked for together.
+
+    Attributes:
+        spec: What the network is.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Builds the network, in float32 and evaluation mode."""
+        keep_freed_memory()
+        self.spec = checkpoint.spec
+        self._device = default_device()
+        self._model = _without_batchnorm(learner_for_inference(checkpoint).model.cpu())
+        set_precision(self._model, torch.float32, self._device)
+        self._model.to(self._device, memory_format=torch.channels_last)
+        self._normalise = Normalise(self.spec.mean, self.spec.std)
+
+    def read(self, source: bytes | Path | str) -> torch.Tensor:
+        """Reads a picture.
+
+        Args:
+            source: A file's path or content.
+
+        Returns:
+            uint8 of 3 x size x size, as validation sees it.
+
+        Raises:
+            UserError: If it cannot be read as an image; its cause is an ``UnreadableImage`` with the reason.
+        """
+        picture = read_square(source, self.spec.image_size, self.spec.resize_method)
+        return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+
+    def answer(self, pixels: torch.Tensor) -> Answers:
+        """Asks the network.
+
+        Args:
+            pixels: uint8 of n x 3 x size x size, from ``read``. With augmented views, the same for all pictures,
+                answers are mixed as in fastai's ``Learner.tta``: a quarter is the plain view's, three quarters
+                are the mean of the others.
+        """
+        with torch.inference_mode():
+            pixels = pixels.to(self._device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+            plain = self._logits(self._normalise(pixels))
+            logs, energies = torch.log_softmax(plain, dim=1), -torch.logsumexp(plain, dim=1)
+            if self.spec.augmented_views:
+                views = torch.stack([self._logits(view) for view in self._augmented(pixels)])
+                logs = torch.lerp(torch.softmax(views, dim=2).mean(dim=0), logs.exp(), PLAIN_SHARE).log()
+                energies = torch.lerp(-torch.logsumexp(views, dim=2).mean(dim=0), energies, PLAIN_SHARE)
+            # the temperature acts on the mean of the views, as it was fitted
+            return Answers(torch.softmax(logs / self.spec.temperature, dim=1), energies)
+
+    def _augmented(self, pixels: torch.Tensor) -> Iterator[torch.Tensor]:
+        options = AugmentationOptions(**self.spec.augmentation)
+        augment = Augment(options, self.spec.image_size, self.spec.mean, self.spec.std, same_for_all=True)
+        for view in range(self.spec.augmented_views):
+            with no_random(self.spec.provenance["seed"] + view):
+                yield augment(pixels)
+
+    def _logits(self, images: torch.Tensor) -> torch.Tensor:
+        # in double precision, unlikely classes keep a probability above 0, from which a temperature can be taken back
+        return self._model(images).cpu().double()
+
+
+def _without_batchnorm(model: torch.nn.Module) -> torch.nn.Module:
+    """Lets convolutions do the work of the BatchNorm layers that follow them; the answers stay the same."""
+    try:
+        return fuse(copy.deepcopy(model))
+    except Exception:  # whatever code of a network that cannot be traced raises: it answers as well, but slower
+        return model
