@@ -2,6 +2,8 @@
 
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.hooks import RunReport
+from guitar_kedro.runs.runner import ResumingSession
 
 CONFIG_LOADER_CLASS = StagesConfigLoader
+SESSION_CLASS = ResumingSession
 HOOKS = (RunReport(),)

@@ -81,10 +81,10 @@ def test_a_save_that_dies_leaves_the_version_before_as_the_latest(tmp_path: Path
         (CheckpointDataset, Checkpoint({"weight": torch.ones(3)}, SPEC)),
     ],
 )
-def test_nothing_but_the_artifact_is_left_behind(tmp_path: Path, dataset: type, data: object):
+def test_nothing_but_the_artifact_and_its_checksums_is_left_behind(tmp_path: Path, dataset: type, data: object):
     place = tmp_path / "artifact"
     dataset(filepath=str(place), version=Version(None, "1")).save(data)
-    assert [path.name for path in (place / "1").iterdir()] == ["artifact"]
+    assert {path.name for path in (place / "1").iterdir()} == {"SHA256SUMS", "artifact"}
 
 
 def test_a_version_is_never_overwritten(tmp_path: Path):
