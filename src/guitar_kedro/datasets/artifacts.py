@@ -75,9 +75,8 @@ class Artifact:
             return
         path = Path(self._get_load_path())
         if not path.exists():
-            raise UserError(
-                f"{self._filepath} has no version {path.parent.name}; it has {', '.join(self._version_names()) or 'none'}."
-            )
+            versions = ", ".join(self._version_names()) or "none"
+            raise UserError(f"{self._filepath} has no version {path.parent.name}; it has {versions}.")
         found = _checksums(path)
         saved = _read_sums(path.with_name(SUMS_FILE))
         if found != saved:

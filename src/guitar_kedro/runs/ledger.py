@@ -6,16 +6,15 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from kedro.io import DataCatalog, DatasetError
-from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.runs.code import PACKAGE, code_fingerprint
+from guitar_kedro.runs.units import in_memory
 
 LEDGER = "ledger"
 
@@ -188,41 +187,3 @@ def _named_files(value: Any) -> list[tuple[str, str]]:
             state = Path(value).stat()
             return [(value, f"{state.st_size} {state.st_mtime_ns}")]
     return []
-
-
-def in_memory(catalog: DataCatalog, name: str) -> bool:
-    """Tells whether a dataset is gone when the run ends."""
-    return bool(catalog.get(name, fallback_to_runtime_pattern=True)._EPHEMERAL)
-
-
-def units(pipeline: Pipeline, catalog: DataCatalog) -> list[list[Node]]:
-    """Groups the nodes that hand each other data only in memory: these run together, or none of them.
-
-    So the test part is never predicted without a line in the log of its openings.
-
-    Returns:
-        The groups in an order in which they can run; most have one node.
-
-    Raises:
-        UserError: If a group would have to run both before and after another one.
-    """
-    members = {node: [node] for node in pipeline.nodes}
-    for name in sorted(pipeline.all_outputs()):
-        if in_memory(catalog, name):
-            together = [node for node in pipeline.nodes if name in (*node.inputs, *node.outputs)]
-            joined = [node for first in together for node in members[first]]
-            members |= dict.fromkeys(joined, list(dict.fromkeys(joined)))
-    order = {node: place for place, node in enumerate(pipeline.nodes)}
-    unit_of = {node: min(order[member] for member in joined) for node, joined in members.items()}
-    before: dict[int, set[int]] = {unit: set() for unit in unit_of.values()}
-    for node, earlier in pipeline.node_dependencies.items():
-        before[unit_of[node]] |= {unit_of[parent] for parent in earlier} - {unit_of[node]}
-    try:
-        ordered = list(TopologicalSorter(before).static_order())
-    except CycleError as error:
-        names = [pipeline.nodes[place].name for place in error.args[1][:2]]
-        raise UserError(
-            f"{names[0]} and {names[1]} wait for each other, for one of them hands on data in memory: give that data "
-            "an entry in catalog.yml."
-        ) from None
-    return [[node for node in pipeline.nodes if unit_of[node] == unit] for unit in ordered]

@@ -16,7 +16,8 @@ from pluggy import PluginManager
 
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.errors import UserError
-from guitar_kedro.runs.ledger import Fingerprint, Ledger, in_memory, units
+from guitar_kedro.runs.ledger import Fingerprint, Ledger
+from guitar_kedro.runs.units import in_memory, units
 
 logger = logging.getLogger(__name__)
 
