@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,7 @@ def _value_changes(path: str, now: Any, then: Any) -> list[str]:
 
 
 class Ledger:
-    """The ledger of a workspace: of each node when it ran last, its fingerprint, and the checksums of its results.
+    """The ledger of a workspace: for each node its last run, the fingerprint it had then, and the results' checksums.
 
     It is a dataset of the catalog, written anew after each node. A process that dies in between leaves a node that
     runs again, never one that is taken for finished.
@@ -89,14 +88,13 @@ class Ledger:
             ) from None
 
     def version(self, node: Node) -> str | None:
-        """The run that made a node's results, or ``None``."""
+        """The run that made a node's results last, or ``None``."""
         entry = self._entries.get(node.name)
         return entry["version"] if entry else None
 
-    def finished(self, node: Node) -> str | None:
-        """When a node's results were made, as ISO 8601 in UTC, or ``None``."""
-        entry = self._entries.get(node.name)
-        return entry["finished"] if entry else None
+    def results(self, node: Node) -> list[str]:
+        """The datasets that a node leaves behind when the run ends."""
+        return [name for name in node.outputs if not in_memory(self._catalog, name)]
 
     def fingerprint(self, node: Node) -> Fingerprint:
         """Takes the fingerprint of a node as it would run now.
@@ -120,7 +118,7 @@ class Ledger:
         Raises:
             UserError: If a result is not as it was saved.
         """
-        results = [name for name in node.outputs if not in_memory(self._catalog, name)]
+        results = self.results(node)
         if not results:
             return []
         unknown = [name for name in (*node.inputs, *results) if self._keeps_no_checksum(name)]
@@ -153,9 +151,8 @@ class Ledger:
         self.note_memory(node, fingerprint)
         self._entries[node.name] = {
             "version": version,
-            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "fingerprint": {**asdict(fingerprint), "inputs": inputs},
-            "outputs": {name: self.checksum(name) for name in node.outputs if not in_memory(self._catalog, name)},
+            "outputs": {name: self.checksum(name) for name in self.results(node)},
         }
         self._dataset.save(self._entries)
 
