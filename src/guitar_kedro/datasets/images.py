@@ -46,8 +46,8 @@ class _SourceDataset(AbstractDataset[None, list[RawImage]]):
         if not local.exists():  # an address: what it sent is kept, and not asked for again
             return sha256_of_lines([source])
         files = [path for path in local.rglob("*") if path.is_file()] if local.is_dir() else [local]
-        found = ((path, path.stat()) for path in files)
-        return sha256_of_lines(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}" for path, state in found)
+        found = ((path.relative_to(local), path.stat()) for path in files)
+        return sha256_of_lines(f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in found)
 
     def _source(self) -> str | None:
         """Path or address of the pictures, if it is known and not yet to be made."""
