@@ -14,9 +14,6 @@ from filelock import FileLock, Timeout
 
 from guitar_kedro.errors import UserError
 
-# a killed run's data loading processes, which hold its lock with it, notice within five seconds that it is gone
-_SECONDS = 7
-
 
 class WorkspaceLock:
     """A lock that the operating system holds for a process, and lets go with it however it ends."""
@@ -28,7 +25,8 @@ class WorkspaceLock:
             folder: Of the workspace's reports.
         """
         self._folder = folder
-        self._lock = FileLock(folder / ".lock")
+        # where the file system has no such locks, a file that a dead run leaves behind would be none
+        self._lock = FileLock(folder / ".lock", timeout=0, fallback_to_soft=False)
         self._holder = folder / ".lock.json"
 
     def acquire(self) -> None:
@@ -39,7 +37,7 @@ class WorkspaceLock:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._lock.acquire(timeout=_SECONDS)
+            self._lock.acquire()
         except Timeout:
             raise UserError(
                 f"Workspace {self._folder.name} is in use{self._by_whom()}: run this again when that has ended."
