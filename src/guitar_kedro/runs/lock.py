@@ -25,8 +25,9 @@ class WorkspaceLock:
             folder: Of the workspace's reports.
         """
         self._folder = folder
-        # where the file system has no such locks, a file that a dead run leaves behind would be none
-        self._lock = FileLock(folder / ".lock", timeout=0, fallback_to_soft=False)
+        # a process that the holder has just forked may keep the lock for a moment; and where the file system has no
+        # such locks, a file that a dead run leaves behind would be a bad one
+        self._lock = FileLock(folder / ".lock", timeout=1, fallback_to_soft=False)
         self._holder = folder / ".lock.json"
 
     def acquire(self) -> None:
