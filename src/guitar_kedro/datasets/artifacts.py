@@ -46,8 +46,8 @@ class Artifact:
             DatasetError: If it cannot be written, or if this version is there already.
         """
         target = Path(self._get_save_path())
-        target.parent.mkdir(parents=True, exist_ok=True)
         self._sweep()
+        target.parent.mkdir(parents=True, exist_ok=True)
         beside = target.with_name(f"{_beginning(target)}{os.getpid()}{target.suffix}")
         self._beside = PurePosixPath(beside)
         try:
@@ -117,6 +117,9 @@ class Artifact:
             pid = left.name.removeprefix(_beginning(path)).removesuffix(path.suffix)
             if pid.isdecimal() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
                 _remove(left)
+        for version in path.glob("*") if self._version else ():
+            if version.is_dir() and not any(version.iterdir()):
+                version.rmdir()
 
     def _get_save_path(self) -> PurePosixPath:
         return self._beside or super()._get_save_path()

@@ -299,8 +299,11 @@ class PreparedImagesDataset(AbstractDataset[Iterable[tuple[FileRecord, bytes | N
         return PreparedImages(self._folder, _read_records(self._index))
 
     def fingerprint(self) -> str | None:
-        """Gives the checksum of the index, in which each picture stands with its own, or ``None`` without an index."""
-        return sha256_of_file(self._index) if self._index.exists() else None
+        """Gives the checksum of the index, in which each picture stands with its own; ``None`` if one is missing."""
+        if not self._index.exists():
+            return None
+        there = {path.stem for path in self._folder.glob("*.jpg")} | {""}
+        return sha256_of_file(self._index) if there.issuperset(_read_records(self._index)["prepared"]) else None
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """The first rows of the index, for kedro-viz."""
