@@ -342,7 +342,8 @@ class EarlierImagesDataset(PreparedImagesDataset):
 
 def _read_records(path: Path) -> pd.DataFrame:
     dtypes = {name: "int64" if name in ("width", "height") else "str" for name in RECORD_COLUMNS}
-    return pd.read_csv(io.StringIO(_whole_lines(path)), dtype=dtypes, keep_default_na=False)
+    lines = _whole_lines(path) or ",".join(RECORD_COLUMNS)  # a disk that was full may not have taken the first one
+    return pd.read_csv(io.StringIO(lines), dtype=dtypes, keep_default_na=False)
 
 
 def _whole_lines(path: Path) -> str:
