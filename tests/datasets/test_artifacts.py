@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from guitar_kedro.datasets import (
     CheckpointDataset,
     DocumentDataset,
+    EarlierImagesDataset,
     FigureDataset,
     LearnerDataset,
     LogDataset,
@@ -32,6 +33,7 @@ from guitar_kedro.datasets import (
     TableDataset,
 )
 from guitar_kedro.errors import user_error_behind
+from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, ModelSpec
 
 SPEC = ModelSpec(
@@ -218,6 +220,17 @@ def test_without_room_for_it_nothing_is_taken_for_good(tmp_path: Path, dataset: 
     assert str(place) in told
     assert [path.name for path in place.iterdir()] == ["1"]
     full.save(data)
+
+
+def test_ingestion_goes_on_after_a_disk_without_room_for_its_first_line(tmp_path: Path):
+    record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared="abc")
+    dataset = PreparedImagesDataset(str(tmp_path))
+    with room_for(0), pytest.raises(DatasetError) as caught:
+        dataset.save([(record, b"jpeg")])
+    assert f"{tmp_path} cannot be written" in sentence(caught.value)
+    assert EarlierImagesDataset(str(tmp_path)).load() == {}
+    dataset.save([(record, b"jpeg")])
+    assert dataset.load().records["file"].tolist() == ["cat/a.jpg"]
 
 
 @pytest.mark.parametrize(
