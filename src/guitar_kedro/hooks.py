@@ -20,6 +20,7 @@ from guitar_kedro.errors import UserError, user_error_behind
 from guitar_kedro.runs.ledger import LEDGER
 from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.record import NodeMeter, environment
+from guitar_kedro.runs.units import is_versioned
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +161,7 @@ class RunRecorder:
 
 def _versions(catalog: DataCatalog, names: set[str]) -> dict[str, str]:
     datasets = {name: catalog[name] for name in sorted(names)}
-    versioned = {name: dataset for name, dataset in datasets.items() if getattr(dataset, "_version", None)}
+    versioned = {name: dataset for name, dataset in datasets.items() if is_versioned(dataset)}
     return {name: dataset.resolve_load_version() for name, dataset in versioned.items() if dataset.exists()}
 
 

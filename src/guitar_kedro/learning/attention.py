@@ -18,6 +18,10 @@ from guitar_kedro.progress import track
 _MAPS_AT_ONCE = 16
 
 
+class NoFeatureMaps(UserError):
+    """The body of a network does not end in feature maps, so that there is nothing to lay over a picture."""
+
+
 def class_activation_maps(
     checkpoint: Checkpoint, table: pd.DataFrame, classes: Sequence[Sequence[str]], title: str
 ) -> list[np.ndarray]:
@@ -38,7 +42,7 @@ def class_activation_maps(
         the logit, not scaled map by map: the maps of an image can be compared.
 
     Raises:
-        UserError: If the body of the network does not end in feature maps.
+        NoFeatureMaps: If the body of the network does not end in feature maps.
         ValueError: If a label is no class of the checkpoint, or ``classes`` is not as long as the table.
     """
     targets = [[checkpoint.spec.classes.index(label) for label in labels] for labels in classes]
@@ -98,7 +102,7 @@ def _refuse_without_feature_maps(body: torch.nn.Module, checkpoint: Checkpoint, 
         shape = body(torch.zeros(1, 3, size, size, device=device)).shape
     # Square pictures give square maps; some transformers (Swin, for one) keep their channels last.
     if len(shape) != 4 or shape[2] != shape[3]:
-        raise UserError(
+        raise NoFeatureMaps(
             f"architecture: {checkpoint.spec.architecture} has no class activation maps, because its body does not "
             "end in feature maps (channels x height x width); they exist for convolutional networks, "
             "for example resnet34."

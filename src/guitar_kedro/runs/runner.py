@@ -17,7 +17,7 @@ from pluggy import PluginManager
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.errors import UserError
 from guitar_kedro.runs.ledger import Fingerprint, Ledger
-from guitar_kedro.runs.units import in_memory, units
+from guitar_kedro.runs.units import in_memory, is_versioned, units
 
 logger = logging.getLogger(__name__)
 
@@ -96,16 +96,12 @@ class ResumingRunner(SequentialRunner):
 
     def _takes_part(self, node: Node, catalog: DataCatalog) -> bool:
         """Leaves out a node whose result is named by ``--load-versions``."""
-        pinned = {name: version for name in node.outputs if (version := _pinned_version(catalog[name]))}
+        versions = {name: catalog[name]._version.load for name in node.outputs if is_versioned(catalog[name])}
+        pinned = {name: version for name, version in versions.items() if version}
         if not pinned or node.name in self._always:
             return True
         logger.info("%s: %s is loaded from version %s, skipped", node.name, *next(iter(pinned.items())))
         return False
-
-
-def _pinned_version(dataset: Any) -> str | None:
-    version = getattr(dataset, "_version", None)
-    return version.load if version else None
 
 
 def _examine(nodes: list[Node], ledger: Ledger, asked_for: bool) -> tuple[dict[Node, Fingerprint], bool]:

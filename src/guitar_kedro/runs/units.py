@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
 
-from kedro.io import DataCatalog
+from kedro.io import AbstractDataset, AbstractVersionedDataset, DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -14,6 +14,11 @@ from guitar_kedro.errors import UserError
 def in_memory(catalog: DataCatalog, name: str) -> bool:
     """Tells whether a dataset is gone when the run ends."""
     return bool(catalog.get(name, fallback_to_runtime_pattern=True)._EPHEMERAL)
+
+
+def is_versioned(dataset: AbstractDataset) -> bool:
+    """Tells whether a dataset keeps its earlier versions."""
+    return isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
 
 
 def units(pipeline: Pipeline, catalog: DataCatalog) -> list[list[Node]]:
