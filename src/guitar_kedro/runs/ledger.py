@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from kedro.io import DataCatalog, DatasetError
+from kedro.io.core import is_parameter
 from kedro.pipeline.node import Node
 
 from guitar_kedro.errors import UserError
@@ -102,7 +103,7 @@ class Ledger:
         Raises:
             UserError: If an input is not as it was saved.
         """
-        values = {name: self._value(name) for name in node.inputs if name.startswith("params:")}
+        values = {name: self._value(name) for name in node.inputs if is_parameter(name)}
         return Fingerprint(
             inputs={name: self.checksum(name) for name in node.inputs if name not in values},
             parameters=values,
@@ -164,12 +165,11 @@ class Ledger:
         return self._checksums[name]
 
     def _keeps_no_checksum(self, name: str) -> bool:
-        is_parameter = name.startswith("params:")
-        return not (is_parameter or name in self._checksums or hasattr(self._catalog[name], "fingerprint"))
+        return not (is_parameter(name) or name in self._checksums or hasattr(self._catalog[name], "fingerprint"))
 
     def _value(self, name: str) -> Any:
         value: Any = self._parameters
-        for part in name.removeprefix("params:").split("."):
+        for part in name.removeprefix("params:").split(".") if name != "parameters" else ():
             value = value.get(part) if isinstance(value, dict) else None
         return json.loads(json.dumps(value, default=str))  # as it comes back from the ledger
 
@@ -180,7 +180,7 @@ def _named_files(value: Any) -> list[tuple[str, str]]:
             return [found for part in value.values() for found in _named_files(part)]
         case list():
             return [found for part in value for found in _named_files(part)]
-        case str() if value and Path(value).is_file():
-            state = Path(value).stat()
+        case str() if os.path.isfile(value):  # Path.is_file raises for a text that is too long for a name
+            state = os.stat(value)
             return [(value, f"{state.st_size} {state.st_mtime_ns}")]
     return []

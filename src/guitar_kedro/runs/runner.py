@@ -16,7 +16,7 @@ from pluggy import PluginManager
 
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.errors import UserError
-from guitar_kedro.runs.ledger import Fingerprint, Ledger
+from guitar_kedro.runs.ledger import Ledger
 from guitar_kedro.runs.units import in_memory, is_versioned, units
 
 logger = logging.getLogger(__name__)
@@ -80,18 +80,17 @@ class ResumingRunner(SequentialRunner):
         for unit in units(pipeline, catalog):
             nodes = [node for node in unit if self._takes_part(node, catalog)]
             asked_for = not resume or any(node.name in self._always or returned & set(node.outputs) for node in nodes)
-            fingerprints, stale = _examine(nodes, ledger, asked_for)
-            if not stale:
+            if not (asked_for or _are_stale(nodes, ledger)):
                 _say_skipped(nodes, ledger)
                 continue
             for node in nodes:
+                fingerprint = ledger.fingerprint(node)
                 Task(node, catalog, self._is_async, hook_manager=hook_manager, run_id=run_id).execute()
-                ledger.note_run(node, fingerprints[node], run_id)
+                ledger.note_run(node, fingerprint, run_id)
                 logger.info("Completed %s", node.name)
             # what one unit holds in memory is of no use to another one
-            for name in (
-                {name for node in nodes for name in (*node.inputs, *node.outputs)} - pipeline.inputs() - returned
-            ):
+            used = {name for node in nodes for name in (*node.inputs, *node.outputs)}
+            for name in used - pipeline.inputs() - returned:
                 catalog.release(name)
 
     def _takes_part(self, node: Node, catalog: DataCatalog) -> bool:
@@ -104,17 +103,17 @@ class ResumingRunner(SequentialRunner):
         return False
 
 
-def _examine(nodes: list[Node], ledger: Ledger, asked_for: bool) -> tuple[dict[Node, Fingerprint], bool]:
-    """Takes the fingerprints of nodes that run together, and tells whether they must run."""
-    fingerprints, stale = {}, asked_for
+def _are_stale(nodes: list[Node], ledger: Ledger) -> bool:
+    """Tells whether nodes that run together must run, and says why those do that ran before."""
+    stale = False
     for node in nodes:
-        fingerprints[node] = ledger.fingerprint(node)
-        ledger.note_memory(node, fingerprints[node])
-        reasons = [] if asked_for else ledger.reasons(node, fingerprints[node])
+        fingerprint = ledger.fingerprint(node)
+        ledger.note_memory(node, fingerprint)
+        reasons = ledger.reasons(node, fingerprint)
         stale = stale or bool(reasons)
         if reasons and ledger.version(node):
             logger.info("%s runs again: %s", node.name, "; ".join(reasons))
-    return fingerprints, stale
+    return stale
 
 
 def _say_skipped(nodes: list[Node], ledger: Ledger) -> None:
