@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import socket
 import sys
 from datetime import datetime
@@ -43,7 +42,7 @@ class WorkspaceLock:
             raise UserError(
                 f"Workspace {self._folder.name} is in use{self._by_whom()}: run this again when that has ended."
             ) from None
-        command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
         since = datetime.now().isoformat(sep=" ", timespec="minutes")
         holder = {"process": os.getpid(), "host": socket.gethostname(), "since": since, "command": command}
         self._holder.write_text(json.dumps(holder), encoding="utf-8")
