@@ -214,7 +214,7 @@ def test_a_folder_without_the_right_to_write_ends_the_run_in_one_line(project: P
 )
 def test_a_checkpoint_of_another_kind_than_configured_is_refused(used_project: Path, parameter: str, sentence: str):
     told = one_line(
-        kedro_in(used_project, "run", "--nodes=compute_metrics", f"--params=stages.larger.{parameter}", COLUMNS="600")
+        kedro_in(used_project, "run", "--nodes=report.compute_metrics", f"--params=stages.larger.{parameter}", COLUMNS="600")
     )
     assert sentence in told
     assert str(latest(used_project, f"{MODELS}/model")) in told
@@ -225,7 +225,7 @@ def test_a_checkpoint_of_other_classes_than_the_split_is_refused(used_project: P
     splits = used_project / "data/05_model_input/demo/splits.csv"
     table = pd.read_csv(splits)
     table[table["label"] != "gibson_SG"].to_csv(splits, index=False)
-    told = one_line(kedro_in(used_project, "run", "--nodes=find_suspect_labels", COLUMNS="900"))
+    told = one_line(kedro_in(used_project, "run", "--nodes=report.find_suspect_labels", COLUMNS="900"))
     assert "has classes fender_jaguar" in told
     assert "but splits has fender_jaguar" in told
     assert "name a version with these classes with --load-versions" in told

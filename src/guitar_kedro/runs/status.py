@@ -94,7 +94,8 @@ def status_report(
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("stage", "phase", "state", "version", "error"):
         table.add_column(name, no_wrap=name != "stage", overflow="fold", justify="right" if name == "error" else "left")
-    rows = list(_rows(stages, statuses, catalog))
+    makers = {name: node.name for node in pipelines["__default__"].nodes for name in node.outputs}
+    rows = list(_rows(stages, makers, statuses, catalog))
     for stage, phase, node, error in rows:
         status = statuses[node]
         state = Text(status.state, STYLES[status.state])
@@ -105,20 +106,20 @@ def status_report(
 
 
 def _rows(
-    stages: list[StagePlan], statuses: Mapping[str, NodeStatus], catalog: DataCatalog
+    stages: list[StagePlan], makers: Mapping[str, str], statuses: Mapping[str, NodeStatus], catalog: DataCatalog
 ) -> Iterator[tuple[str, str, str, float | None]]:
     for stage in stages:
         for phase in stage.phases:
-            node = f"train.{stage.name}.train_{phase}"
+            node = makers[f"train.{stage.name}.{phase}_checkpoint"]
             history = f"train.{stage.name}.{phase}_history"
             error = (
                 catalog.load(history)["error_rate"].iloc[-1] if _is_there(statuses[node], catalog, history) else None
             )
             yield stage.name if phase == stage.phases[0] else "", phase, node, error
     error = None
-    if _is_there(statuses["compute_metrics"], catalog, "metrics"):
+    if _is_there(statuses[makers["metrics"]], catalog, "metrics"):
         error = 1 - catalog.load("metrics")["test"][stages[-1].name]["accuracy"]
-    yield "model", "test part", "train.calibrate_model", error
+    yield "model", "test part", makers["model"], error
 
 
 def _is_there(status: NodeStatus, catalog: DataCatalog, name: str) -> bool:
