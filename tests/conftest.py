@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,10 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run.returncode == 0, run.stdout + run.stderr
     (folder / "console.txt").write_text(run.stdout + run.stderr)
     return folder
+
+
+@pytest.fixture
+def used_project(finished_project: Path, tmp_path: Path) -> Path:
+    """A clone in which ``kedro run`` has ended, for a test of its own."""
+    shutil.copytree(finished_project, tmp_path / "used")
+    return tmp_path / "used"

@@ -22,9 +22,11 @@ from guitar_kedro.datasets import (
     OtherPhotosDataset,
     PhotosDataset,
     PredictionsBeforeCurationDataset,
+    PreparedImagesDataset,
     TableDataset,
 )
 from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, ModelSpec
 
 SPEC = ModelSpec(
@@ -82,10 +84,10 @@ def test_a_save_that_dies_leaves_the_version_before_as_the_latest(tmp_path: Path
         (CheckpointDataset, Checkpoint({"weight": torch.ones(3)}, SPEC)),
     ],
 )
-def test_nothing_but_the_artifact_is_left_behind(tmp_path: Path, dataset: type, data: object):
+def test_nothing_but_the_artifact_and_its_checksums_is_left_behind(tmp_path: Path, dataset: type, data: object):
     place = tmp_path / "artifact"
     dataset(filepath=str(place), version=Version(None, "1")).save(data)
-    assert [path.name for path in (place / "1").iterdir()] == ["artifact"]
+    assert {path.name for path in (place / "1").iterdir()} == {"SHA256SUMS", "artifact"}
 
 
 def test_a_version_is_never_overwritten(tmp_path: Path):
@@ -255,3 +257,35 @@ def test_the_last_predictions_before_the_curation_changed_are_found(tmp_path: Pa
     assert runs.before_curation() == ["2026-01-04"]
     runs.run("2026-01-06")
     assert runs.before_curation() == ["2026-01-04"]
+
+
+def test_raw_images_are_known_by_name_size_and_time_wherever_they_lie(tmp_path: Path):
+    from PIL import Image
+
+    photos = tmp_path / "photos"
+    for label in ("cat", "dog"):
+        (photos / label).mkdir(parents=True)
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(photos / label / "a.png")
+    before = PhotosDataset(str(tmp_path / "pets"), str(photos)).fingerprint()
+    assert before is not None
+    photos.rename(tmp_path / "moved")
+    moved = PhotosDataset(str(tmp_path / "pets"), str(tmp_path / "moved"))
+    assert moved.fingerprint() == before
+    (tmp_path / "moved" / "cat" / "b.png").write_bytes(b"one more")
+    assert moved.fingerprint() != before
+
+
+def test_asking_whether_images_changed_draws_and_fetches_none(tmp_path: Path):
+    assert DrawnImagesDataset(str(tmp_path / "drawn"), images_per_class=1, size=48, seed=1).fingerprint() is None
+    assert PhotosDataset(str(tmp_path / "pets")).fingerprint() is None
+    assert PhotosDataset(str(tmp_path / "pets"), "https://127.0.0.1:9/photos.zip").fingerprint() is not None
+    assert not list(tmp_path.iterdir())
+
+
+def test_prepared_images_of_which_one_was_removed_count_as_missing(tmp_path: Path):
+    dataset = PreparedImagesDataset(str(tmp_path))
+    record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared="abc")
+    dataset.save([(record, b"jpeg"), (FileRecord("cat/b.jpg", "cat", "cat/b.jpg", reason="broken"), None)])
+    assert dataset.fingerprint() is not None
+    (tmp_path / "abc.jpg").unlink()
+    assert dataset.fingerprint() is None

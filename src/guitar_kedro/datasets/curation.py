@@ -88,6 +88,10 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
         """
         raise UserError(f"{self._predictions} is saved as predictions only.")
 
+    def fingerprint(self) -> str:
+        """Gives the version that would be loaded; versions do not change."""
+        return self._version() or ""
+
     def preview(self, nrows: int = 5) -> TablePreview:
         """The first rows, for kedro-viz."""
         return TablePreview(self.load().head(nrows).to_dict(orient="split"))

@@ -13,23 +13,28 @@ from kedro_datasets.plotly import JSONDataset as PlotlyDataset
 from kedro_datasets.text import TextDataset
 from PIL import Image
 
-from guitar_kedro.datasets.atomic import AtomicSave
+from guitar_kedro.datasets.artifacts import Artifact
 
 
-class FigureDataset(AtomicSave, MatplotlibDataset):
+class FigureDataset(Artifact, MatplotlibDataset):
     """A matplotlib figure as a PNG file, which loads as a picture."""
 
     def load(self) -> Image.Image:
-        """Loads what was drawn."""
+        """Loads what was drawn.
+
+        Raises:
+            UserError: If it is not as it was saved.
+        """
+        self.check()
         with Image.open(Path(self._get_load_path())) as picture:
             return picture.convert("RGB")
 
 
-class ExplorerDataset(AtomicSave, PlotlyDataset):
+class ExplorerDataset(Artifact, PlotlyDataset):
     """A plotly figure, whose points tell more when one points at them."""
 
 
-class MetricsDataset(AtomicSave, JSONDataset):
+class MetricsDataset(Artifact, JSONDataset):
     """Numbers as a JSON file."""
 
 
@@ -38,10 +43,10 @@ class OptionalMetricsDataset(MetricsDataset):
 
     def load(self) -> dict[str, Any]:
         """Loads the numbers, or none."""
-        return super().load() if self.exists() else {}
+        return super().load.__wrapped__(self) if self.exists() else {}
 
 
-class DocumentDataset(AtomicSave, TextDataset):
+class DocumentDataset(Artifact, TextDataset):
     """Text, as Markdown."""
 
 

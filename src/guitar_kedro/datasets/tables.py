@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from kedro_datasets.pandas import CSVDataset
 
-from guitar_kedro.datasets.atomic import AtomicSave
+from guitar_kedro.datasets.artifacts import Artifact
 
 _TEXT = (
     "image_id",
@@ -39,7 +39,7 @@ _TEXT = (
 )
 
 
-class TableDataset(AtomicSave, CSVDataset):
+class TableDataset(Artifact, CSVDataset):
     """A CSV file in which text stays text.
 
     A class may be called ``007``, ``NA`` or ``None``: text columns are read as they are written.
@@ -51,8 +51,12 @@ class TableDataset(AtomicSave, CSVDataset):
     }
 
     def load(self) -> pd.DataFrame:
-        """Loads the table; a number that is missing is NaN, while missing text is empty."""
-        table = super().load.__wrapped__(self)
+        """Loads the table; a number that is missing is NaN, while missing text is empty.
+
+        Raises:
+            UserError: If it is not as it was saved.
+        """
+        table = super().load()
         for column in table.columns.difference(list(_TEXT)):
             missing = table[column] == ""
             numbers = pd.to_numeric(table[column].mask(missing), errors="coerce")
