@@ -31,7 +31,9 @@ def lines(quick: bool) -> Iterator[Line]:
 
 
 def ingest(photos: str) -> float:
-    """Ingests as the project's nodes do, into a folder of its own, and gives the seconds."""
+    """Ingests as the project's nodes do, into a folder of its own, and gives the seconds without those of imports."""
+    import torch  # noqa: F401
+
     from guitar_kedro.datasets import EarlierImagesDataset, PreparedImagesDataset
     from guitar_kedro.images.sources import images_in_folder
     from guitar_kedro.pipelines.ingestion import nodes
@@ -56,7 +58,7 @@ def ingest(photos: str) -> float:
 
 
 def verify_and_resize(photos: str) -> float:
-    """Prepares as fastai's users do, into a folder of its own, and gives the seconds."""
+    """Prepares as fastai's users do, into a folder of its own, and gives the seconds without those of imports."""
     from fastai.vision.all import get_image_files
     from fastai.vision.utils import resize_images, verify_images
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from PIL import Image
 
 from guitar_kedro.images.drawing import MODELS, draw_guitar
 
-DISTINCT = 22  # the others are copies; to draw takes longer than what is measured
+GUITARS = 22  # others differ in their grain only: to draw takes longer than what is measured
 GRAIN = 5  # standard deviation of a grey level of 255; makes 0.25 bytes a pixel at quality 90, like a camera's JPEGs
 
 
@@ -28,22 +28,23 @@ def draw_photos(folder: Path, count: int, width: int, height: int) -> Path:
     Returns:
         The folder.
     """
-    photos = Parallel(n_jobs=-1)(delayed(_photo)(number, width, height) for number in range(min(count, DISTINCT)))
-    for number in range(count):
-        path = folder / MODELS[number % len(MODELS)] / f"{number}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(photos[number % len(photos)])
+    for model in MODELS:
+        (folder / model).mkdir(parents=True, exist_ok=True)
+    Parallel(n_jobs=-1)(delayed(_draw_photo)(folder, number, (width, height)) for number in range(count))
     return folder
 
 
-def _photo(number: int, width: int, height: int) -> bytes:
+def _draw_photo(folder: Path, number: int, size: tuple[int, int]) -> None:
+    guitar = _guitar(number % GUITARS).resize(size, Image.Resampling.BICUBIC)
+    grain = np.random.default_rng(number).normal(0, GRAIN, (size[1], size[0], 1)).astype(np.float32)
+    photo = Image.fromarray((np.asarray(guitar) + grain).clip(0, 255).astype(np.uint8))
+    photo.save(folder / MODELS[number % len(MODELS)] / f"{number}.jpg", quality=90)
+
+
+@lru_cache(GUITARS)
+def _guitar(number: int) -> Image.Image:
     guitar = draw_guitar(MODELS[number % len(MODELS)], 600, number)
-    upright = guitar.height > guitar.width
-    picture = guitar.rotate(90 * upright, expand=True).resize((width, height), Image.Resampling.BICUBIC)
-    grain = np.random.default_rng(number).normal(0, GRAIN, (height, width, 1)).astype(np.float32)
-    content = io.BytesIO()
-    Image.fromarray((np.asarray(picture) + grain).clip(0, 255).astype(np.uint8)).save(content, "JPEG", quality=90)
-    return content.getvalue()
+    return guitar.rotate(90 if guitar.height > guitar.width else 0, expand=True)
 
 
 def draw_small(folder: Path, count: int) -> Path:

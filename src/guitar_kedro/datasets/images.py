@@ -6,8 +6,8 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -272,25 +272,15 @@ class PreparedImagesDataset(AbstractDataset[Iterable[tuple[FileRecord, bytes | N
     def save(self, data: Iterable[tuple[FileRecord, bytes | None]]) -> None:
         """Writes pictures as they come, then the index."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        records = []
         if self._journal.exists():
             self._journal.write_text(_whole_lines(self._journal), encoding="utf-8")
-        with self._journal.open("a", newline="", encoding="utf-8") as journal:
-            lines = csv.DictWriter(journal, RECORD_COLUMNS)
-            if journal.tell() == 0:
-                lines.writeheader()
+        beside = self._index.with_suffix(".part")
+        with _record_writer(self._journal, "a") as to_journal, _record_writer(beside, "w") as to_index:
             for record, jpeg in data:
                 if jpeg is not None:
-                    _write_beside(self._folder / f"{record.prepared}.jpg", jpeg)
-                lines.writerow(asdict(record))
-                records.append(record)
-        beside = self._index.with_suffix(".part")
-        with beside.open("w", newline="", encoding="utf-8") as index:
-            lines = csv.DictWriter(index, RECORD_COLUMNS)
-            lines.writeheader()
-            lines.writerows(asdict(record) for record in records)
-            index.flush()
-            os.fsync(index.fileno())
+                    _write_once(self._folder / f"{record.prepared}.jpg", jpeg)
+                to_journal(record)
+                to_index(record)
         os.replace(beside, self._index)
         self._journal.unlink()
 
@@ -351,7 +341,22 @@ def _whole_lines(path: Path) -> str:
     return text[: text.rfind("\n") + 1]  # a process that died may have left half a line
 
 
-def _write_beside(path: Path, content: bytes) -> None:
+@contextmanager
+def _record_writer(path: Path, mode: str) -> Iterator[Callable[[FileRecord], None]]:
+    """Opens a table of records; what was written is on disk when it closes."""
+    with path.open(mode, newline="", encoding="utf-8") as file:
+        lines = csv.DictWriter(file, RECORD_COLUMNS)
+        if file.tell() == 0:
+            lines.writeheader()
+        yield lambda record: lines.writerow(vars(record))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """Writes a file that is named by its content, and so need not be written again where it is there already."""
+    if path.exists():
+        return
     beside = path.with_suffix(".part")
     beside.write_bytes(content)
     os.replace(beside, path)

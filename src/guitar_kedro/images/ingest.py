@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, fields
 from joblib import Parallel, delayed
 
 from guitar_kedro.images.preparing import prepare
-from guitar_kedro.images.reading import Limits, UnreadableImage
+from guitar_kedro.images.reading import Limits, UnreadableImage, pillow_strict_and_quiet
 from guitar_kedro.images.sources import RawImage
+from guitar_kedro.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -85,14 +86,17 @@ def prepare_files(
         earlier run has written it.
     """
     jobs = (delayed(prepare_file)(raw, earlier.get(raw.file), options) for raw in raw_images)
-    # a generator: what has been prepared goes to disk while the rest is still to come, whatever their number
-    yield from Parallel(n_jobs=-1, return_as="generator")(jobs)
+    # a generator: what has been prepared goes to disk while the rest is still to come, whatever their number; threads:
+    # decoding, shrinking and hashing are C code that lets others run, and processes would take seconds to start
+    with pillow_strict_and_quiet():  # once, not anew for each picture
+        yield from Parallel(n_jobs=-1, prefer="threads", batch_size=1, return_as="generator")(jobs)
 
 
 def prepare_file(
     raw: RawImage, earlier: FileRecord | None, options: PreparationOptions
 ) -> tuple[FileRecord, bytes | None]:
     """Prepares one picture; what is wrong with it becomes part of its record."""
+    keep_freed_memory()
     known = {"file": raw.file, "label": raw.label, "source": str(raw.path), "options": options.key}
     try:
         content = raw.read(options.limits.max_bytes)

@@ -26,7 +26,7 @@ from PIL import (
 
 from guitar_kedro.images.probing import Limits, Probe, UnreadableImage, probe
 
-__all__ = ["Limits", "Reading", "UnreadableImage", "read", "read_image"]
+__all__ = ["Limits", "Reading", "UnreadableImage", "pillow_strict_and_quiet", "read", "read_image"]
 
 # Pillow's classes by name, not Image.open: this way nothing depends on which plugins are loaded, and the JPEG inside an
 # MPO is read without parsing the index of the other pictures.
@@ -129,7 +129,7 @@ def read(content: bytes, limits: Limits, longest_side: int | None = None) -> Rea
     found = probe(content, limits.max_frames)
     _check_frames(found, limits)
     _check_pixels(found.pixels, found, limits)
-    with _pillow_strict_and_quiet():
+    with pillow_strict_and_quiet():
         try:
             return _decode(content, found, limits, longest_side)
         except UnreadableImage:
@@ -334,7 +334,7 @@ _state = {"inside": 0, "restore": None}
 
 
 @contextmanager
-def _pillow_strict_and_quiet() -> Iterator[None]:
+def pillow_strict_and_quiet() -> Iterator[None]:
     """Keep Pillow from printing and from taking truncated files, whatever the rest of the program has set.
 
     What is changed belongs to the whole process, so the first thread in changes it and the last one out restores it.

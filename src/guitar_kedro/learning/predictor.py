@@ -16,9 +16,9 @@ from guitar_kedro.learning.augmentation import Augment, Normalise
 from guitar_kedro.learning.checkpoint import Checkpoint
 from guitar_kedro.learning.device import set_precision
 from guitar_kedro.learning.learner import learner_for_inference
-from guitar_kedro.learning.memory import keep_freed_memory
 from guitar_kedro.learning.pictures import read_square
 from guitar_kedro.learning.recipe import AugmentationOptions
+from guitar_kedro.memory import keep_freed_memory
 
 PLAIN_SHARE = 0.25  # of the plain view among augmented ones, as in fastai's Learner.tta
 

@@ -23,10 +23,10 @@ from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.data import data_loaders
 from guitar_kedro.learning.device import choose_device, choose_precision, set_precision
 from guitar_kedro.learning.learner import build_learner, quiet, state_on_cpu
-from guitar_kedro.learning.memory import keep_freed_memory
 from guitar_kedro.learning.pixels import Pixels
 from guitar_kedro.learning.pretrained import PretrainedWeights
 from guitar_kedro.learning.recipe import PhaseOptions, StageOptions, TrainingOptions
+from guitar_kedro.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
 
