@@ -10,6 +10,7 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 
 from guitar_kedro.errors import user_error_behind
+from guitar_kedro.serving.command import serve
 
 
 @click.group(name="guitar-kedro")
@@ -41,3 +42,4 @@ def _run(**options: Any) -> Any:
 run = copy.copy(kedro_run)
 run.callback = _run
 cli.add_command(run)
+cli.add_command(serve)

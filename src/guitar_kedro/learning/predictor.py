@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from fastai.vision.core import TensorImage
 from fasttransform.transform import compose_tfms
 from torch.fx.experimental.optimization import fuse
 
+from guitar_kedro.learning.attention import coarse_maps
 from guitar_kedro.learning.checkpoint import Checkpoint
 from guitar_kedro.learning.data import augmentations
 from guitar_kedro.learning.learner import learner_for_inference
@@ -50,7 +51,8 @@ class Predictor:
         keep_freed_memory()
         self.spec = checkpoint.spec
         self._device = default_device()
-        self._model = _without_batchnorm(learner_for_inference(checkpoint).model.cpu())
+        body, head = learner_for_inference(checkpoint).model.cpu()
+        self._model = torch.nn.Sequential(_without_batchnorm(body), head)
         self._model.to(self._device, memory_format=torch.channels_last)
         self._mean, self._std = (
             torch.tensor(stat, device=self._device)[:, None, None] for stat in (self.spec.mean, self.spec.std)
@@ -90,6 +92,22 @@ class Predictor:
             # the temperature acts on the mean of the views, as it was fitted
             return Answers(torch.softmax(logs / self.spec.temperature, dim=1), energies)
 
+    def maps(self, pixels: torch.Tensor, targets: Sequence[int]) -> np.ndarray:
+        """Asks where in a picture the network sees classes.
+
+        Args:
+            pixels: uint8 of 3 x size x size, from ``read``.
+            targets: Numbers of the classes.
+
+        Returns:
+            float32 of targets x rows x columns, as ``coarse_maps`` gives them, of the plain view.
+
+        Raises:
+            UserError: If the body of the network does not end in feature maps.
+        """
+        images = pixels[None].to(self._device) / 255
+        return coarse_maps(self._model, self.spec, self._normalised(images), targets).float().cpu().numpy()
+
     def _augmented(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
         options = AugmentationOptions(**self.spec.augmentation)
         transforms = augmentations(options, self.spec.image_size, batch=True)
@@ -98,9 +116,11 @@ class Predictor:
                 yield compose_tfms(TensorImage(images.clone()), transforms, split_idx=0).as_subclass(torch.Tensor)
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
-        images = ((images - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
         # in double precision, unlikely classes keep a probability above 0, from which a temperature can be taken back
-        return self._model(images).cpu().double()
+        return self._model(self._normalised(images)).cpu().double()
+
+    def _normalised(self, images: torch.Tensor) -> torch.Tensor:
+        return ((images - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
 
 
 def _without_batchnorm(model: torch.nn.Module) -> torch.nn.Module:
