@@ -35,6 +35,12 @@ def service(start: Start) -> Running:
     return start()
 
 
+@pytest.fixture(scope="session")
+def fetching_service(start: Start) -> Running:
+    """A service that fetches pictures from public addresses."""
+    return start(params="serving.fetch_urls=true")
+
+
 @pytest.fixture
 def client(service: Running) -> Iterator[httpx.Client]:
     with service.client() as client:

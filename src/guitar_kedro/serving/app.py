@@ -36,7 +36,10 @@ _BODY = {
                     },
                 }
             },
-            "image/*": {"schema": {"type": "string", "format": "binary"}},
+            **{
+                kind: {"schema": {"type": "string", "format": "binary"}}
+                for kind in ("application/octet-stream", "image/jpeg", "image/png", "image/webp")
+            },
         },
     }
 }

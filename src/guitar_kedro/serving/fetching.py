@@ -14,7 +14,7 @@ from guitar_kedro.serving.intake import Refusal
 
 _PORTS = {"http": 80, "https": 443}
 _MAX_URL = 2000
-_SECONDS = 10.0
+_SECONDS = 5.0
 _GLOBAL_IPV6 = ipaddress.ip_network("2000::/3")
 # Addresses in which others are embedded, or that lead elsewhere by their nature: RFC 6890 and its registry of special
 # addresses. Python's is_global does not know all of them, and not in all its versions.
@@ -81,7 +81,7 @@ async def fetch(url: str, max_bytes: int, resolve: Resolve = resolve) -> bytes:
             addresses = await resolve(wanted.raw_host.decode("ascii"), port)
             if not addresses or not all(map(is_public, addresses)):
                 raise _refused("it does not lead to the public internet")
-            return await _get(wanted, addresses[0], max_bytes)
+            return await get_from(addresses[0], wanted, max_bytes)
     except TimeoutError:
         raise _failed("it took too long") from None
     except (OSError, UnicodeError):
@@ -102,7 +102,18 @@ def _parse(url: str) -> httpx.URL:
     return wanted
 
 
-async def _get(wanted: httpx.URL, address: str, max_bytes: int) -> bytes:
+async def get_from(address: str, wanted: httpx.URL, max_bytes: int) -> bytes:
+    """Gets a file from one address of its host, which has been checked.
+
+    Args:
+        address: The IP address to connect to.
+        wanted: Names the host, for the certificate and the ``Host`` header, and the file.
+        max_bytes: What is more than this is not read.
+
+    Raises:
+        Refusal: 502 where its server answers anything but 200, 413 for too large a file.
+        httpx.HTTPError: If the connection fails.
+    """
     host = wanted.raw_host.decode("ascii")
     async with (
         httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=_SECONDS) as client,
