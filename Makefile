@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 NEEDED_GB := 9
 
-.PHONY: run test lint format bench lock clean
+.PHONY: run test lint format bench bench-full lock clean
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED)
@@ -22,8 +22,12 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# PART=ingestion measures that part alone
 bench: $(INSTALLED)
-	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+	$(BIN)/python tests/benchmarks $(PART)
+
+bench-full: $(INSTALLED)
+	$(BIN)/python tests/benchmarks --full $(PART)
 
 # pins names and versions of all that is installed, without addresses; Python 3.10 has no wheels of many of them
 lock: $(INSTALLED)

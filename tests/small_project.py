@@ -31,7 +31,8 @@ training:
   resize_method: squish
   presize: 1.15
   finder_iterations: 20
-  workers: 0
+  device: auto # or cpu, cuda, mps
+  precision: auto # bfloat16 where the device has it natively; float32 is the reference
   augmentation:
     max_rotate: 10.0
     min_zoom: 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,15 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
 
-from guitar_kedro.learning import Phase, PretrainedWeights, StageOptions, TrainingOptions
+from guitar_kedro.learning import (
+    Decoding,
+    Phase,
+    Pixels,
+    PretrainedWeights,
+    StageOptions,
+    TrainingOptions,
+    pixel_sizes,
+)
 
 AUGMENTATION = {
     "max_rotate": 10,
@@ -21,7 +30,7 @@ AUGMENTATION = {
     "p_lighting": 0.75,
 }
 TRAINING = TrainingOptions(
-    resize_method="squish", presize=1.25, finder_iterations=20, workers=0, augmentation=AUGMENTATION
+    resize_method="squish", presize=1.25, finder_iterations=20, precision="float32", augmentation=AUGMENTATION
 )
 
 
@@ -44,6 +53,28 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["image_id", "path", "label", "split"])
 
 
+Decode = Callable[..., Pixels]
+
+
+@pytest.fixture(scope="session")
+def decode(shapes: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Decode:
+    """Decodes the shapes, or other pictures, for a size and for options of training."""
+
+    def decode(image_size: int, table: pd.DataFrame = shapes, **options: object) -> Pixels:
+        training = TRAINING.model_copy(update=options)
+        decoding = Decoding(table.rename(columns={"split": "part"}), pixel_sizes(image_size, training))
+        folder = tmp_path_factory.mktemp("pixels")
+        Pixels.save(decoding, folder)
+        return Pixels(folder)
+
+    return decode
+
+
+@pytest.fixture(scope="session")
+def pixels(decode: Decode) -> Pixels:
+    return decode(32)
+
+
 @pytest.fixture
 def stage() -> StageOptions:
     return StageOptions(
@@ -57,5 +88,5 @@ def stage() -> StageOptions:
 
 
 @pytest.fixture
-def phase(shapes: pd.DataFrame, stage: StageOptions, tmp_path: Path) -> Phase:
-    return Phase("small", "unfrozen", stage, TRAINING, PretrainedWeights(tmp_path), shapes, {"disc": "Disc"}, 1)
+def phase(shapes: pd.DataFrame, pixels: Pixels, stage: StageOptions, tmp_path: Path) -> Phase:
+    return Phase("small", "unfrozen", stage, TRAINING, PretrainedWeights(tmp_path), shapes, pixels, {"disc": "Disc"}, 1)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
-from fastai.vision.augment import Resize
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning import Phase, StageOptions, find_learning_rate, train_phase
-from guitar_kedro.learning.data import TrainingSize, data_loaders
-from guitar_kedro.learning.training import _spec
+from guitar_kedro.learning import Phase, Pixels, StageOptions, find_learning_rate, train_phase
+from guitar_kedro.learning.device import choose_precision, set_precision
 
 
 def changed(phase: Phase, **options: object) -> Phase:
@@ -50,9 +49,10 @@ def test_a_frozen_phase_leaves_the_body_as_it_was(phase: Phase):
     assert any(not torch.equal(start.weights[name], after.weights[name]) for name in head)
 
 
-def test_a_stage_goes_on_with_the_network_of_another_at_another_size(phase: Phase):
+def test_a_stage_goes_on_with_the_network_of_another_at_another_size(phase: Phase, decode: Callable[..., Pixels]):
     start, _, _ = train_phase(phase, (1e-3,))
-    larger = changed(dataclasses.replace(phase, start=start, stage_name="larger"), image_size=48)
+    larger = dataclasses.replace(phase, start=start, stage_name="larger", pixels=decode(48))
+    larger = changed(larger, image_size=48)
     after, _, pictures = train_phase(larger, (1e-9,))
     assert after.spec.image_size == 48
     assert after.spec.provenance["started_from"] == "small, unfrozen"
@@ -99,21 +99,48 @@ def test_a_stage_cannot_go_on_with_another_architecture(phase: Phase):
         train_phase(changed(dataclasses.replace(phase, start=start), architecture="resnet18"), (1e-3,))
 
 
-def test_training_pictures_are_loaded_larger_and_validation_ones_are_not(phase: Phase):
-    table = phase.table.assign(is_valid=phase.table["split"] == "validation")
-    loaders = data_loaders(table, _spec(phase, {}), 8, phase.training)
-    resize = next(item for item in loaders.train.after_item.fs if isinstance(item, Resize))
-    assert isinstance(resize, TrainingSize)
-    for loader, size in ((loaders.train, 40), (loaders.valid, 32)):
-        loader.before_iter()  # fastai tells the transforms here whether this is training
-        picture, _ = loader.do_item(0)
-        assert tuple(picture.shape[-2:]) == (size, size)
-        assert loader.one_batch()[0].shape[-2:] == (32, 32)
+def test_pictures_decoded_for_another_size_are_refused(phase: Phase, decode: Callable[..., Pixels]):
+    with pytest.raises(UserError, match="decoded for other parameters"):
+        train_phase(dataclasses.replace(phase, pixels=decode(48)), (1e-3,))
 
 
-def test_validation_pictures_are_not_changed_at_random(phase: Phase):
-    table = phase.table.assign(is_valid=phase.table["split"] == "validation")
-    loaders = data_loaders(table, _spec(phase, {}), 8, phase.training)
-    first, again = loaders.valid.one_batch()[0], loaders.valid.one_batch()[0]
-    assert torch.equal(first, again)
-    assert not torch.equal(loaders.train.one_batch()[0], loaders.train.one_batch()[0])
+def test_bfloat16_is_reproducible_too_and_keeps_float32_weights(phase: Phase):
+    bfloat16 = phase.training.model_copy(update={"precision": "bfloat16", "device": "cpu"})
+    reference, _, _ = train_phase(phase, (1e-4,))
+    first, second = (train_phase(dataclasses.replace(phase, training=bfloat16), (1e-4,))[0] for _ in range(2))
+    assert all(torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
+    assert any(not torch.equal(first.weights[name], reference.weights[name]) for name in first.weights)
+    assert all(tensor.dtype == reference.weights[name].dtype for name, tensor in first.weights.items())
+
+
+def test_bfloat16_computes_nearly_what_float32_does():
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten(), torch.nn.LazyLinear(4))
+    images = torch.randn(8, 3, 16, 16)
+    reference = network(images)
+    set_precision(network, torch.bfloat16, torch.device("cpu"))
+    assert network(images).dtype == torch.float32
+    assert not torch.equal(network(images), reference)
+    assert torch.allclose(network(images), reference, atol=0.02)
+
+
+def test_device_and_precision_are_in_the_log(phase: Phase, caplog: pytest.LogCaptureFixture):
+    training = phase.training.model_copy(update={"device": "cpu"})
+    with caplog.at_level("INFO"):
+        train_phase(dataclasses.replace(phase, training=training), (1e-3,))
+    assert "small, unfrozen: on cpu in float32" in caplog.text
+
+
+def test_a_device_that_is_not_there_is_named(phase: Phase):
+    missing = next(name for name in ("cuda", "mps") if not getattr(torch, name).is_available())
+    training = phase.training.model_copy(update={"device": missing})
+    with pytest.raises(UserError, match=f"training.device is {missing}, but this machine has none"):
+        train_phase(dataclasses.replace(phase, training=training), (1e-3,))
+
+
+def test_precision_is_chosen_by_what_the_device_has():
+    assert choose_precision("auto", torch.device("mps")) == torch.float32
+    assert choose_precision("float32", torch.device("cpu")) == torch.float32
+    assert choose_precision("bfloat16", torch.device("cpu")) == torch.bfloat16
+    with pytest.raises(UserError, match="bfloat16, which is not for mps"):
+        choose_precision("bfloat16", torch.device("mps"))

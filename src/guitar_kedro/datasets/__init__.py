@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "PhotosDataset",
             "PreparedImagesDataset",
         ],
+        "pixels": ["PixelsDataset"],
         "pretrained": ["PretrainedWeightsDataset"],
         "reports": ["DocumentDataset", "FigureDataset", "MetricsDataset", "OptionalMetricsDataset", "PageDataset"],
         "tables": ["CurationDataset", "LogDataset", "OptionalTableDataset", "TableDataset"],

@@ -119,8 +119,8 @@ def _too_complex(what: str, cap: int) -> UnreadableImage:
 
 
 def _walk_jpeg(content: bytes, _: int) -> Probe:
-    """Walk the markers up to the first scan, then count scans up to the end of the first picture."""
-    position, process, exif_segments, padding = 2, 0, 0, 0
+    """Walk the markers up to the first scan, then count scans up to the end of the first picture if it has several."""
+    position, process, components, exif_segments, padding = 2, 0, b"", 0, 0
     for _segment in range(MAX_SEGMENTS):
         marker_at = _next_jpeg_marker(content, position)
         padding += marker_at - position
@@ -130,12 +130,14 @@ def _walk_jpeg(content: bytes, _: int) -> Probe:
             return Probe("JPEG", jpeg_process=process)
         marker, position = content[marker_at + 1], marker_at + 2
         if marker == 0xDA:
-            _check_scans(content, marker_at)
+            # libjpeg reads no second scan of a sequential frame whose first one has all components
+            if process not in (0xC0, 0xC1) or content[position + 2 : position + 3] != components:
+                _check_scans(content, marker_at)
             return Probe("JPEG", jpeg_process=process)
         if marker in _BARE_JPEG_MARKERS:
             continue
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            process = marker
+            process, components = marker, content[position + 7 : position + 8]
         exif_segments += marker == 0xE1 and content[position + 2 : position + 6] == b"Exif"
         if exif_segments > MAX_EXIF_SEGMENTS:
             raise _too_complex("EXIF segments", MAX_EXIF_SEGMENTS)

@@ -8,6 +8,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "checkpoint": ["Checkpoint", "ModelSpec"],
         "learner": ["learner_for_inference"],
         "attention": ["class_activation_maps", "pictures_as_seen"],
+        "data": ["pixel_sizes"],
+        "pixels": ["Decoding", "Pixels"],
         "prediction": ["PROBABILITY", "predict"],
         "predictor": ["Answers", "Predictor"],
         "pretrained": ["PretrainedWeights"],

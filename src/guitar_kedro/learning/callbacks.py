@@ -8,6 +8,7 @@ import time
 import pandas as pd
 import torch
 from fastai.callback.core import Callback
+from fastai.callback.schedule import LRFinder, ParamScheduler
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.progress import live_bar
@@ -77,19 +78,19 @@ class EpochTable(Callback):
 class FiniteLoss(Callback):
     """Ends training as soon as the loss is no number any more; fastai would end it silently."""
 
-    order = -10
+    order = 60  # after the Recorder: it has brought the loss here from the device, so that nobody waits for it again
 
     def __init__(self, title: str) -> None:
         """Takes what is trained, for the message."""
         self.title = title
 
-    def after_loss(self) -> None:
+    def after_batch(self) -> None:
         """Looks at the loss of a training step.
 
         Raises:
             UserError: If it is infinite or not a number.
         """
-        if self.training and not torch.isfinite(self.loss):
+        if self.training and not torch.isfinite(self.smooth_loss):
             rate = float(self.opt.hypers[-1]["lr"])
             raise UserError(
                 f"{self.title}: the loss became {self.loss.item()} in epoch {self.epoch + 1}, step {self.iter + 1}, "
@@ -98,18 +99,30 @@ class FiniteLoss(Callback):
             )
 
 
+class RateFinder(LRFinder):
+    """fastai's learning-rate finder for a Learner that nobody uses afterwards: no weights are kept and restored."""
+
+    def before_fit(self) -> None:
+        """Begins."""
+        ParamScheduler.before_fit(self)
+        self.best_loss = float("inf")
+
+    def after_fit(self) -> None:
+        """Ends."""
+
+
 class StepLosses(Callback):
     """Keeps the loss of each training step, which the Recorder keeps smoothed only.
 
     Attributes:
-        losses: One number per step.
+        losses: A number per step, on the device.
     """
 
     def __init__(self) -> None:
         """Begins with none."""
-        self.losses: list[float] = []
+        self.losses: list[torch.Tensor] = []
 
     def after_loss(self) -> None:
         """Keeps the loss."""
         if self.training:
-            self.losses.append(self.loss.item())
+            self.losses.append(self.loss.detach())

@@ -1,76 +1,153 @@
-"""Data loaders from a table of images."""
+"""Data loaders: of decoded pictures for training, of one blank picture for prediction."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
+import torch
 from fastai.data.block import CategoryBlock, DataBlock, TransformBlock
 from fastai.data.core import DataLoaders
+from fastai.data.load import DataLoader
 from fastai.data.transforms import ColReader, ColSplitter, IntToFloatTensor, Normalize
-from fastai.vision.augment import Resize, aug_transforms
+from fastai.torch_core import to_device
 from fastai.vision.core import PILImage
+from fastcore.basics import chunked
 from PIL import Image
 
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning.augmentation import Augment, Normalise
 from guitar_kedro.learning.checkpoint import ModelSpec
-from guitar_kedro.learning.pictures import open_image, read_square
-from guitar_kedro.learning.recipe import AugmentationOptions, TrainingOptions
+from guitar_kedro.learning.pictures import read_square
+from guitar_kedro.learning.pixels import TRAIN, VALIDATION, Pixels, PixelSizes
+from guitar_kedro.learning.recipe import TrainingOptions
 
-FEW_IMAGES = 1000
 
+@dataclass(frozen=True)
+class DecodedPart:
+    """The training or the validation part.
 
-class TrainingSize(Resize):
-    """fastai's ``Resize``, which makes pictures larger in training.
-
-    What is rotated and zoomed afterwards, when it is made as small as the network wants it, keeps its detail
-    (fastai calls this presizing). In validation and prediction pictures get the network's size at once.
+    Attributes:
+        pixels: Where its pictures are.
+        positions: Their numbers in there.
+        targets: int64, the number of each one's class.
+        vocab: The classes.
+        side: Of the squares that are read, in pixels.
+        split_idx: 0 for training, 1 for validation, as fastai counts.
     """
 
-    def __init__(self, size: int, training_size: int, method: str) -> None:
-        """Takes both sizes, in pixels, and fastai's name of the method."""
-        super().__init__(size, method=method)
-        self.sizes = {True: (training_size, training_size), False: (size, size)}
+    pixels: Pixels
+    positions: np.ndarray
+    targets: torch.Tensor
+    vocab: tuple[str, ...]
+    side: int
+    split_idx: int
 
-    def before_call(self, b: Any, split_idx: int | None) -> None:
-        """Chooses the size: split 0 is training."""
-        super().before_call(b, split_idx)
-        self.size = self.sizes[split_idx == 0]
+    def __len__(self) -> int:
+        """How many pictures."""
+        return len(self.positions)
+
+    def read(self, file: BinaryIO, rows: list[int], places: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Reads a batch: uint8 of n x 3 x side x side in channels_last, and targets."""
+        pixels = torch.from_numpy(self.pixels.read(file, self.positions[rows], places, self.side))
+        return pixels.permute(0, 3, 1, 2), self.targets[rows]
 
 
-def data_loaders(table: pd.DataFrame, spec: ModelSpec, batch_size: int, options: TrainingOptions) -> DataLoaders:
+class DecodedLoader(DataLoader):
+    """fastai's DataLoader for decoded pictures: it reads whole batches, each while the network works on the one before.
+
+    The rest is fastai's: order, what is dropped, and where random numbers come from.
+    """
+
+    def create_batches(self, samps: Iterable[int]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Reads batches of the rows, and puts them on the device without waiting for it."""
+        batches = chunked(samps, self.bs, self.drop_last)
+        with self.dataset.pixels.open() as file, ThreadPoolExecutor(1) as reader:
+            ahead = [reader.submit(self._read, file, rows, self._places(rows)) for rows in islice(batches, 1)]
+            while ahead:
+                batch = ahead.pop().result()
+                ahead = [reader.submit(self._read, file, rows, self._places(rows)) for rows in islice(batches, 1)]
+                yield to_device(batch, self.device, non_blocking=True)
+
+    def _read(self, file: BinaryIO, rows: list[int], places: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        batch = self.dataset.read(file, rows, places)
+        return tuple(each.pin_memory() for each in batch) if self.device.type == "cuda" else batch
+
+    def _places(self, rows: list[int]) -> np.ndarray:
+        """Chooses where squares are cut or padded: at random in training, in the middle in validation."""
+        if self.dataset.split_idx:
+            return np.full((len(rows), 2), 0.5)
+        return np.array([(self.rng.random(), self.rng.random()) for _ in rows])
+
+
+def pixel_sizes(image_size: int, options: TrainingOptions) -> PixelSizes:
+    """Says in which sizes pictures are decoded for a stage.
+
+    Args:
+        image_size: Of the stage, in pixels.
+        options: Give presizing, which makes training pictures larger, and the method of resizing.
+    """
+    return PixelSizes(round(image_size * options.presize), image_size, options.resize_method)
+
+
+def data_loaders(
+    table: pd.DataFrame,
+    pixels: Pixels,
+    spec: ModelSpec,
+    batch_size: int,
+    options: TrainingOptions,
+    device: torch.device,
+) -> DataLoaders:
     """Makes loaders for training and validation.
 
     Args:
-        table: A row per image: ``path``, ``label``, ``is_valid``.
+        table: A row per image: ``image_id``, ``label``, ``split`` (train or validation; others are left out).
+        pixels: The decoded pictures.
         spec: Gives classes, size and normalisation.
         batch_size: Images in a step.
-        options: Gives augmentation, presizing and workers.
+        options: Gives augmentation and presizing.
+        device: Where batches are augmented.
 
     Returns:
-        fastai's DataLoaders; a batch is (float32 of batch x 3 x size x size, int64 of batch).
+        fastai's DataLoaders; a batch is (float32 of batch x 3 x size x size, int64 of batch), in channels_last.
+
+    Raises:
+        UserError: If the pictures were decoded for other options.
     """
-    resize = TrainingSize(spec.image_size, round(spec.image_size * options.presize), spec.resize_method)
-    transforms = augmentations(options.augmentation, spec.image_size)
-    block = DataBlock(
-        blocks=(
-            TransformBlock(lambda path: PILImage.create(open_image(path)), batch_tfms=IntToFloatTensor),
-            CategoryBlock(vocab=list(spec.classes), sort=False),
-        ),
-        get_x=ColReader("path"),
-        get_y=ColReader("label"),
-        splitter=ColSplitter("is_valid"),
-        item_tfms=resize,
-        batch_tfms=[*transforms, Normalize.from_stats(spec.mean, spec.std)],
-    )
-    training_images = int((~table["is_valid"]).sum())
+    sizes = pixel_sizes(spec.image_size, options)
+    if pixels.sizes != sizes:
+        raise UserError(
+            f"The pictures were decoded for other parameters ({pixels.sizes}) than these ({sizes}); decode them again "
+            "(kedro run --pipeline=training)."
+        )
+    training, validation = (_part(table, name, pixels, spec) for name in (TRAIN, VALIDATION))
+    augment = Augment(options.augmentation, spec.image_size, spec.mean, spec.std)
+    normalise = Normalise(spec.mean, spec.std)
     # fastai drops what does not fill a batch: a small dataset would have none
-    size = min(batch_size, training_images)
-    return block.dataloaders(
-        table, bs=size, val_bs=2 * batch_size, num_workers=_workers(options.workers, len(table)), path="."
+    size = min(batch_size, len(training))
+    return DataLoaders(
+        DecodedLoader(training, size, shuffle=True, drop_last=True, indexed=True, after_batch=_on_images(augment)),
+        DecodedLoader(validation, 2 * size, indexed=True, after_batch=_on_images(normalise)),
+        device=device,
     )
+
+
+def _part(table: pd.DataFrame, name: str, pixels: Pixels, spec: ModelSpec) -> DecodedPart:
+    rows = table[table["split"] == name]
+    targets = torch.tensor([spec.classes.index(label) for label in rows["label"]], dtype=torch.int64)
+    side = pixels.sizes.training if name == TRAIN else pixels.sizes.validation
+    positions = pixels.positions(rows["image_id"].tolist(), name)
+    return DecodedPart(pixels, positions, targets, spec.classes, side, (TRAIN, VALIDATION).index(name))
+
+
+def _on_images(transform: Augment | Normalise) -> Callable[[tuple], tuple]:
+    return lambda batch: (transform(batch[0]), batch[1])
 
 
 def inference_loaders(spec: ModelSpec) -> DataLoaders:
@@ -92,29 +169,3 @@ def inference_loaders(spec: ModelSpec) -> DataLoaders:
         batch_tfms=Normalize.from_stats(spec.mean, spec.std),
     )
     return block.dataloaders(blank, bs=1, num_workers=0, path=".")
-
-
-def augmentations(options: AugmentationOptions, size: int, batch: bool = False) -> list:
-    """Makes fastai's transforms of a batch; with ``batch`` they do the same to each image of it."""
-    transforms = aug_transforms(
-        size=size,
-        do_flip=False,
-        max_rotate=options.max_rotate,
-        min_zoom=options.min_zoom,
-        max_zoom=options.max_zoom,
-        max_lighting=options.max_lighting,
-        max_warp=options.max_warp,
-        p_affine=options.p_affine,
-        p_lighting=options.p_lighting,
-        batch=batch,
-    )
-    for transform in transforms:
-        transform.split_idx = 0  # in training only: validation pictures have their size already
-    return transforms
-
-
-def _workers(workers: int | str, images: int) -> int:
-    if workers != "auto":
-        return workers
-    # processes start anew in each epoch, which for few images takes longer than loading them
-    return 0 if images < FEW_IMAGES else min(os.cpu_count() or 1, 8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import partial
 from typing import Any
 
@@ -50,10 +49,15 @@ def build_learner(dls: DataLoaders, spec: ModelSpec) -> Learner:
         UserError: If the architecture is unknown or cannot be cut into body and head.
     """
     network = architecture(spec.architecture)
-    scratch = tempfile.gettempdir()  # the learning-rate finder keeps the weights there while it tries rates
     try:
         return vision_learner(
-            dls, network, pretrained=False, normalize=False, opt_func=ADAM, metrics=error_rate, path=scratch
+            dls,
+            network,
+            pretrained=False,
+            normalize=False,
+            loss_func=CrossEntropyLossFlat(),
+            opt_func=ADAM,
+            metrics=error_rate,
         )
     except (StopIteration, TypeError, RuntimeError) as error:
         raise UserError(

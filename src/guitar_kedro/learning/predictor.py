@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from fastai.torch_core import default_device, no_random
-from fastai.vision.core import TensorImage
-from fasttransform.transform import compose_tfms
 from torch.fx.experimental.optimization import fuse
 
 from guitar_kedro.learning.attention import coarse_maps
+from guitar_kedro.learning.augmentation import Augment, Normalise
 from guitar_kedro.learning.checkpoint import Checkpoint
-from guitar_kedro.learning.data import augmentations
+from guitar_kedro.learning.device import set_precision
 from guitar_kedro.learning.learner import learner_for_inference
 from guitar_kedro.learning.memory import keep_freed_memory
 from guitar_kedro.learning.pictures import read_square
@@ -53,10 +52,9 @@ class Predictor:
         self._device = default_device()
         body, head = learner_for_inference(checkpoint).model.cpu()
         self._model = torch.nn.Sequential(_without_batchnorm(body), head)
+        set_precision(self._model, torch.float32, self._device)
         self._model.to(self._device, memory_format=torch.channels_last)
-        self._mean, self._std = (
-            torch.tensor(stat, device=self._device)[:, None, None] for stat in (self.spec.mean, self.spec.std)
-        )
+        self._normalise = Normalise(self.spec.mean, self.spec.std)
 
     def read(self, source: bytes | Path | str) -> torch.Tensor:
         """Reads a picture.
@@ -82,11 +80,11 @@ class Predictor:
                 are the mean of the others.
         """
         with torch.inference_mode():
-            images = pixels.to(self._device, non_blocking=True) / 255
-            plain = self._logits(images)
+            pixels = pixels.to(self._device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+            plain = self._logits(self._normalise(pixels))
             logs, energies = torch.log_softmax(plain, dim=1), -torch.logsumexp(plain, dim=1)
             if self.spec.augmented_views:
-                views = torch.stack([self._logits(view) for view in self._augmented(images)])
+                views = torch.stack([self._logits(view) for view in self._augmented(pixels)])
                 logs = torch.lerp(torch.softmax(views, dim=2).mean(dim=0), logs.exp(), PLAIN_SHARE).log()
                 energies = torch.lerp(-torch.logsumexp(views, dim=2).mean(dim=0), energies, PLAIN_SHARE)
             # the temperature acts on the mean of the views, as it was fitted
@@ -105,22 +103,19 @@ class Predictor:
         Raises:
             UserError: If the body of the network does not end in feature maps.
         """
-        images = pixels[None].to(self._device) / 255
-        return coarse_maps(self._model, self.spec, self._normalised(images), targets).float().cpu().numpy()
+        image = self._normalise(pixels[None].to(self._device))
+        return coarse_maps(self._model, self.spec, image, targets).float().cpu().numpy()
 
-    def _augmented(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
+    def _augmented(self, pixels: torch.Tensor) -> Iterator[torch.Tensor]:
         options = AugmentationOptions(**self.spec.augmentation)
-        transforms = augmentations(options, self.spec.image_size, batch=True)
+        augment = Augment(options, self.spec.image_size, self.spec.mean, self.spec.std, same_for_all=True)
         for view in range(self.spec.augmented_views):
             with no_random(self.spec.provenance["seed"] + view):
-                yield compose_tfms(TensorImage(images.clone()), transforms, split_idx=0).as_subclass(torch.Tensor)
+                yield augment(pixels)
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
         # in double precision, unlikely classes keep a probability above 0, from which a temperature can be taken back
-        return self._model(self._normalised(images)).cpu().double()
-
-    def _normalised(self, images: torch.Tensor) -> torch.Tensor:
-        return ((images - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+        return self._model(images).cpu().double()
 
 
 def _without_batchnorm(model: torch.nn.Module) -> torch.nn.Module:

@@ -85,12 +85,14 @@ class TrainingOptions(_Options):
         presize: Pictures are loaded at this multiple of the image size, so that rotating and zooming lose no detail.
         augmentation: Random changes in training.
         finder_iterations: Steps of the learning-rate finder.
-        workers: Processes that load pictures; ``auto`` takes one per core, at most 8, and none for
-            fewer than 1,000 images.
+        device: Where networks are trained: ``cpu``, ``cuda``, ``mps``; ``auto`` takes a GPU where there is one.
+        precision: ``float32`` is the reference; ``bfloat16`` is faster where the device computes with it natively, and
+            there ``auto`` takes it.
     """
 
     resize_method: Literal["squish", "crop", "pad"]
-    presize: float = Field(ge=1, le=4)
+    presize: float = Field(ge=1, le=2)
     augmentation: AugmentationOptions
     finder_iterations: int = Field(ge=20, le=1000)
-    workers: int | Literal["auto"]
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"

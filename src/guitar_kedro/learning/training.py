@@ -11,17 +11,20 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import torch
-from fastai.callback import schedule  # noqa: F401 - adds fit_one_cycle and lr_find to Learner
+from fastai.callback.schedule import valley  # and adds fit_one_cycle to Learner
 from fastai.learner import Learner
 from fastai.torch_core import set_seed
 from fastai.vision.core import PILImage
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.architectures import IMAGENET_MEAN, IMAGENET_STD, body_state
-from guitar_kedro.learning.callbacks import EpochTable, FiniteLoss, StepLosses
+from guitar_kedro.learning.callbacks import EpochTable, FiniteLoss, RateFinder, StepLosses
 from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.data import data_loaders
+from guitar_kedro.learning.device import choose_device, choose_precision, set_precision
 from guitar_kedro.learning.learner import build_learner, quiet, state_on_cpu
+from guitar_kedro.learning.memory import keep_freed_memory
+from guitar_kedro.learning.pixels import Pixels
 from guitar_kedro.learning.pretrained import PretrainedWeights
 from guitar_kedro.learning.recipe import PhaseOptions, StageOptions, TrainingOptions
 
@@ -41,7 +44,8 @@ class Phase:
         stage: Its options.
         training: What all stages share.
         start: Where the network comes from: an earlier phase or stage, or pretrained weights.
-        table: A row per image: ``image_id``, ``path``, ``label``, ``split``.
+        table: A row per image: ``image_id``, ``label``, ``split``.
+        pixels: The pictures of the training and the validation part, decoded.
         display_names: What people call the classes.
         seed: Decides weights, order and augmentation.
     """
@@ -52,6 +56,7 @@ class Phase:
     training: TrainingOptions
     start: Checkpoint | PretrainedWeights
     table: pd.DataFrame
+    pixels: Pixels
     display_names: dict[str, str]
     seed: int
 
@@ -79,17 +84,22 @@ def find_learning_rate(phase: Phase) -> tuple[pd.DataFrame, dict[str, Any]]:
     learner = _prepared_learner(phase)
     iterations = phase.training.finder_iterations
     steps = StepLosses()
-    learner.add_cb(steps)
     logger.info("%s: looking for a learning rate in %d steps", phase.title, iterations)
-    try:
-        suggested = float(learner.lr_find(num_it=iterations, show_plot=False).valley)
-    except (ValueError, IndexError, RuntimeError) as error:
-        raise UserError(f"{phase.title}: the loss is not finite from the first step on; check the weights.") from error
-    smoothed = [float(loss) for loss in learner.recorder.losses]
+    epochs = iterations // len(learner.dls.train) + 1
+    learner.fit(epochs, cbs=[steps, RateFinder(num_it=iterations)])
     curve = pd.DataFrame(
-        {"learning_rate": learner.recorder.lrs, "loss": steps.losses[: len(smoothed)], "smoothed_loss": smoothed}
+        {
+            "learning_rate": learner.recorder.lrs,
+            "loss": torch.stack(steps.losses).tolist(),
+            "smoothed_loss": torch.stack(learner.recorder.losses).tolist(),
+        }
     )
-    curve = curve[np.isfinite(curve).all(axis=1)].reset_index(drop=True)
+    curve = curve[np.minimum.accumulate(np.isfinite(curve).all(axis=1))]
+    # fastai's lr_find leaves out the beginning, where the smoothed loss settles, and the end, where it explodes
+    looked_at = curve.iloc[iterations // 10 : -5]
+    if len(looked_at) < 3:
+        raise UserError(f"{phase.title}: the loss is not finite from the first step on; check the weights.")
+    suggested, _ = valley(looked_at["learning_rate"].tolist(), looked_at["smoothed_loss"].tolist(), iterations)
     used = _rates(phase.options.learning_rate, suggested)
     return curve, {"suggested": suggested, "used": list(used)}
 
@@ -129,13 +139,18 @@ def _rates(configured: float | tuple[float, float] | str, suggested: float) -> t
 
 def _prepared_learner(phase: Phase) -> Learner:
     _check_classes(phase)
+    keep_freed_memory()
     # each phase has random numbers of its own, whatever ran before it
     set_seed(phase.seed ^ zlib.crc32(phase.title.encode()), reproducible=True)
     spec = _spec(phase, {})
-    rows = phase.table[phase.table["split"] != "test"]
-    rows = rows.assign(is_valid=rows["split"] == "validation")
-    learner = quiet(build_learner(data_loaders(rows, spec, phase.stage.batch_size, phase.training), spec))
+    device = choose_device(phase.training.device)
+    precision = choose_precision(phase.training.precision, device)
+    loaders = data_loaders(phase.table, phase.pixels, spec, phase.stage.batch_size, phase.training, device)
+    learner = quiet(build_learner(loaders, spec))
     _load_start(learner, phase)
+    learner.model.to(device, memory_format=torch.channels_last)
+    set_precision(learner.model, precision, device)
+    logger.info("%s: on %s in %s", phase.title, device, str(precision).removeprefix("torch."))
     if phase.name == "frozen":
         learner.freeze()
     else:

@@ -63,6 +63,15 @@ def deal_folds(splits: pd.DataFrame, options: AuditOptions, seed: int) -> pd.Dat
     return table.assign(fold=table["duplicate_group"].map(fold_of_group))
 
 
+def decode_images(
+    splits: pd.DataFrame, prepared_images: images.PreparedImages, stage: StageOptions, training: TrainingOptions
+) -> learning.Decoding:
+    """Says which pictures are decoded: all but the test part, each for training and for validation."""
+    table = with_paths(splits.loc[splits["split"] != "test", ["image_id"]], prepared_images)
+    both = pd.concat([table.assign(part=part) for part in ("train", "validation")], ignore_index=True)
+    return learning.Decoding(both, learning.pixel_sizes(stage.image_size, training))
+
+
 def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.DataFrame]:
     """Makes the node that trains the first stage on the random split."""
 
@@ -70,6 +79,7 @@ def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[.
         random_splits: pd.DataFrame,
         image_table: pd.DataFrame,
         prepared_images: images.PreparedImages,
+        pixels: learning.Pixels,
         start: learning.PretrainedWeights,
         stage: StageOptions,
         training: TrainingOptions,
@@ -79,7 +89,7 @@ def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[.
     ) -> pd.DataFrame:
         """Trains on the training part of a random split and predicts its validation part."""
         table = _with_files(random_splits, image_table, prepared_images)
-        recipe = (stage, training, display_names, seed, learning_rates)
+        recipe = (stage, training, pixels, display_names, seed, learning_rates)
         checkpoint = _train(f"{stage_name}, {RANDOM_SPLIT}", phases, start, table, recipe)
         return _predict(checkpoint, table[table["split"] == "validation"], RANDOM_SPLIT)
 
@@ -93,6 +103,7 @@ def fold_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.D
         folds: pd.DataFrame,
         image_table: pd.DataFrame,
         prepared_images: images.PreparedImages,
+        pixels: learning.Pixels,
         start: learning.PretrainedWeights,
         stage: StageOptions,
         training: TrainingOptions,
@@ -106,7 +117,7 @@ def fold_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.D
             As ``predictions``, with ``out of fold`` as the stage.
         """
         table = _with_files(folds, image_table, prepared_images)
-        recipe = (stage, training, display_names, seed, learning_rates)
+        recipe = (stage, training, pixels, display_names, seed, learning_rates)
         predictions = []
         for fold in sorted(table["fold"].unique()):
             title = f"{stage_name}, fold {fold + 1} of {table['fold'].nunique()}"
@@ -129,10 +140,10 @@ def _with_files(
 def _train(
     title: str, phases: tuple[str, ...], start: learning.PretrainedWeights, table: pd.DataFrame, recipe: tuple
 ) -> learning.Checkpoint:
-    stage, training, display_names, seed, learning_rates = recipe
+    stage, training, pixels, display_names, seed, learning_rates = recipe
     checkpoint = start
     for phase, rate in zip(phases, learning_rates, strict=True):
-        what = learning.Phase(title, phase, stage, training, checkpoint, table, display_names, seed)
+        what = learning.Phase(title, phase, stage, training, checkpoint, table, pixels, display_names, seed)
         checkpoint, _, _ = learning.train_phase(what, tuple(rate["used"]))
     return checkpoint
 

@@ -15,6 +15,7 @@ def create_pipeline(first: StagePlan) -> Pipeline:
     training = [
         "image_table",
         "prepared_images",
+        "audit_pixels",
         first.start,
         f"params:stages.{first.name}",
         "params:training",
@@ -29,6 +30,13 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 inputs=["splits", "params:seed"],
                 outputs="random_splits",
                 name="split_at_random",
+                namespace="audit",
+            ),
+            Node(
+                func=nodes.decode_images,
+                inputs=["splits", "prepared_images", f"params:stages.{first.name}", "params:training"],
+                outputs="audit_pixels",
+                name="decode_images",
                 namespace="audit",
             ),
             Node(

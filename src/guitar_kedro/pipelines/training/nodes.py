@@ -19,12 +19,24 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE = 64
 
 
+def decode_images(
+    splits: pd.DataFrame, prepared_images: images.PreparedImages, stage: StageOptions, training: TrainingOptions
+) -> learning.Decoding:
+    """Says which pictures are decoded for the stages of a size: those of the training and the validation part.
+
+    Returns:
+        What the dataset decodes when it saves, picture by picture, unless it has them already.
+    """
+    table = with_paths(splits[splits["split"] != "test"], prepared_images).rename(columns={"split": "part"})
+    return learning.Decoding(table[["image_id", "path", "part"]], learning.pixel_sizes(stage.image_size, training))
+
+
 def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
     """Makes the node that looks for a learning rate before a phase of a stage."""
 
     def find_learning_rate(
         splits: pd.DataFrame,
-        prepared_images: images.PreparedImages,
+        pixels: learning.Pixels,
         start: learning.Checkpoint | learning.PretrainedWeights,
         stage: StageOptions,
         training: TrainingOptions,
@@ -36,8 +48,7 @@ def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
         Returns:
             The curve (learning rate, loss), the suggested and the used rate, and the figure of both.
         """
-        table = with_paths(splits, prepared_images)
-        what = learning.Phase(stage_name, phase, stage, training, start, table, display_names, seed)
+        what = learning.Phase(stage_name, phase, stage, training, start, splits, pixels, display_names, seed)
         curve, rate = learning.find_learning_rate(what)
         figure = reporting.learning_rate_curve(curve, rate["suggested"], tuple(rate["used"]), f"{stage_name}, {phase}")
         return curve, rate, figure
@@ -50,7 +61,7 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
 
     def train(
         splits: pd.DataFrame,
-        prepared_images: images.PreparedImages,
+        pixels: learning.Pixels,
         start: learning.Checkpoint | learning.PretrainedWeights,
         stage: StageOptions,
         training: TrainingOptions,
@@ -63,8 +74,7 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
         Returns:
             The checkpoint, the history (a row per epoch) and its figure, and a sheet of an augmented training batch.
         """
-        table = with_paths(splits, prepared_images)
-        what = learning.Phase(stage_name, phase, stage, training, start, table, display_names, seed)
+        what = learning.Phase(stage_name, phase, stage, training, start, splits, pixels, display_names, seed)
         checkpoint, history, batch = learning.train_phase(what, tuple(learning_rate["used"]))
         names = [checkpoint.spec.display_names[label] for _, label in batch]
         title = f"{stage_name}, {phase}"

@@ -5,7 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from guitar_kedro.pipelines.training import nodes
 from guitar_kedro.pipelines.training.plan import StagePlan
 
-SHARED_INPUTS = {"splits", "prepared_images"}
+SHARED_INPUTS = {"splits"}
 SHARED_PARAMETERS = {"params:training", "params:display_names", "params:seed"}
 
 
@@ -22,7 +22,23 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
         name="calibrate_model",
         namespace="train",
     )
-    return sum((_stage_pipeline(stage) for stage in stages), Pipeline([calibrate, _report_node(stages)]))
+    shared = Pipeline([*_decode_nodes(stages), calibrate, _report_node(stages)])
+    return sum((_stage_pipeline(stage) for stage in stages), shared)
+
+
+def _decode_nodes(stages: list[StagePlan]) -> list[Node]:
+    """One node for each size: of the stages that share it, the first gives the parameters."""
+    first_of_size = {stage.pixels: stage for stage in reversed(stages)}
+    return [
+        Node(
+            func=nodes.decode_images,
+            inputs=["splits", "prepared_images", f"params:stages.{stage.name}", "params:training"],
+            outputs=pixels,
+            name=f"decode_{pixels}",
+            namespace="train",
+        )
+        for pixels, stage in first_of_size.items()
+    ]
 
 
 def _report_node(stages: list[StagePlan]) -> Node:
@@ -45,7 +61,7 @@ def _stage_pipeline(stage: StagePlan) -> Pipeline:
     return Pipeline(
         phases,
         namespace=f"train.{stage.name}",
-        inputs={"start": stage.start, **{name: name for name in SHARED_INPUTS}},
+        inputs={"start": stage.start, "pixels": stage.pixels, **{name: name for name in SHARED_INPUTS}},
         parameters={"params:stage": f"params:stages.{stage.name}", **{name: name for name in SHARED_PARAMETERS}},
     )
 
@@ -53,7 +69,7 @@ def _stage_pipeline(stage: StagePlan) -> Pipeline:
 def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
     common = [
         "splits",
-        "prepared_images",
+        "pixels",
         start,
         "params:stage",
         "params:training",

@@ -18,11 +18,18 @@ class StagePlan:
         name: Of the stage.
         start: The dataset it starts from.
         phases: Those of ``PHASES`` with epochs to train.
+        image_size: Of its input, in pixels; stages of one size share the decoded pictures.
     """
 
     name: str
     start: str
     phases: tuple[str, ...]
+    image_size: Any
+
+    @property
+    def pixels(self) -> str:
+        """The dataset with its decoded pictures."""
+        return f"pixels_{self.image_size}px"
 
     @property
     def checkpoint(self) -> str:
@@ -45,7 +52,9 @@ def plan_stages(stages: Any) -> list[StagePlan]:
     for name, options in stages.items():
         if not isinstance(options, dict):
             raise UserError(f"stages.{name} must hold the options of a stage, not {options!r}.")
-        plans[name] = StagePlan(name, _start(name, options.get("start_from"), plans), _phases(name, options))
+        plans[name] = StagePlan(
+            name, _start(name, options.get("start_from"), plans), _phases(name, options), options.get("image_size")
+        )
     return list(plans.values())
 
 

@@ -1,0 +1,186 @@
+"""Decoded pictures on disk: what a stage trains on is decoded and resized once, and not in each epoch."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.files import sha256_of_lines
+from guitar_kedro.learning.pictures import open_image, read_square
+from guitar_kedro.progress import track
+
+TRAIN, VALIDATION = "train", "validation"
+INDEX_FILE = "index.json"
+_AHEAD = 64  # pictures that are decoded before they are written
+
+
+@dataclass(frozen=True)
+class PixelSizes:
+    """How pictures become squares.
+
+    Attributes:
+        training: Side in training, in pixels.
+        validation: Side in validation, in pixels.
+        method: squish, crop, or pad.
+    """
+
+    training: int
+    validation: int
+    method: str
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Pictures that are to be decoded.
+
+    Attributes:
+        table: A row per picture: ``image_id``, ``path``, ``part`` (train or validation: they differ in size).
+        sizes: How.
+    """
+
+    table: pd.DataFrame
+    sizes: PixelSizes
+
+    @property
+    def key(self) -> str:
+        """Equal for equal results: image ids are content hashes."""
+        lines = self.table["image_id"] + " " + self.table["part"]
+        return sha256_of_lines([str(self.sizes), *lines])[:20]
+
+    def decode(self) -> Iterator[np.ndarray]:
+        """Decodes in threads, a few pictures ahead.
+
+        Yields:
+            uint8 of height x width x 3 for each row. Validation pictures are squares; of training pictures, those to be
+            cropped or padded are not, because training chooses the place anew each time it sees them.
+
+        Raises:
+            UserError: If a picture cannot be read.
+        """
+        jobs = zip(self.table["path"], self.table["part"], strict=True)
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            ahead = deque(threads.submit(self._decode_one, *job) for job in islice(jobs, _AHEAD))
+            for _ in track(
+                range(len(self.table)), len(self.table), f"Decoding pictures for {self.sizes.validation} px"
+            ):
+                yield ahead.popleft().result()
+                ahead.extend(threads.submit(self._decode_one, *job) for job in islice(jobs, 1))
+
+    def _decode_one(self, path: str, part: str) -> np.ndarray:
+        if part == VALIDATION:
+            return np.asarray(read_square(path, self.sizes.validation, self.sizes.method))
+        side = self.sizes.training
+        picture = open_image(path, longest_side=2 * side)
+        width, height = picture.size
+        if self.sizes.method == "squish":
+            width = height = side
+        else:
+            scale = side / (min if self.sizes.method == "crop" else max)(width, height)
+            width, height = (max(1, round(length * scale)) for length in (width, height))
+        return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+
+
+class Pixels:
+    """Decoded pictures in a folder: their bytes one after the other in a file, and an index.
+
+    They are read, not mapped: mapped pages would count as the process's memory.
+
+    Attributes:
+        sizes: How they were made square.
+        key: That of the ``Decoding`` they came from.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Reads the index; pictures stay on disk."""
+        index = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
+        self.sizes, self.key = PixelSizes(**index["sizes"]), index["key"]
+        self._file = folder / f"{self.key}.bin"
+        self._shapes = np.array(index["shapes"], np.int64).reshape(-1, 2)
+        self._offsets = np.concatenate([[0], np.cumsum(3 * self._shapes.prod(axis=1))])
+        self._position = {(image, part): row for row, (image, part) in enumerate(index["pictures"])}
+
+    @staticmethod
+    def save(decoding: Decoding, folder: Path) -> None:
+        """Decodes into a folder, beside what is there; that goes when all is written."""
+        folder.mkdir(parents=True, exist_ok=True)
+        data, index, beside = folder / f"{decoding.key}.bin", folder / INDEX_FILE, folder / "part"
+        shapes = []
+        with beside.open("wb") as file:
+            for pixels in decoding.decode():
+                shapes.append(pixels.shape[:2])
+                file.write(np.ascontiguousarray(pixels))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, data)
+        pictures = decoding.table[["image_id", "part"]].to_numpy().tolist()
+        content = {"key": decoding.key, "sizes": vars(decoding.sizes), "pictures": pictures, "shapes": shapes}
+        beside.write_text(json.dumps(content), encoding="utf-8")
+        os.replace(beside, index)
+        for other in folder.glob("*.bin"):
+            if other != data:
+                other.unlink()
+
+    def positions(self, image_ids: Sequence[str], part: str) -> np.ndarray:
+        """Finds pictures.
+
+        Raises:
+            UserError: If one was not decoded for that part.
+        """
+        if missing := [image for image in image_ids if (image, part) not in self._position]:
+            raise UserError(
+                f"{self._file.parent}: image {missing[0]} was not decoded for {part}; decode the pictures again "
+                "(kedro run --pipeline=training)."
+            )
+        return np.array([self._position[image, part] for image in image_ids], np.int64)
+
+    def open(self) -> BinaryIO:
+        """Opens the file of pixels, for ``read``."""
+        return self._file.open("rb", buffering=0)
+
+    def read(self, file: BinaryIO, positions: np.ndarray, places: np.ndarray, side: int) -> np.ndarray:
+        """Reads a batch.
+
+        Args:
+            file: As ``open`` gives it.
+            positions: n numbers of pictures.
+            places: Float of n x 2 between 0 and 1: where, across and down, a square is cut or padded.
+            side: Of the squares, in pixels.
+
+        Returns:
+            uint8 of n x side x side x 3.
+        """
+        batch = np.empty((len(positions), side, side, 3), np.uint8)
+        for square, position, place in zip(batch, positions, places, strict=True):
+            file.seek(self._offsets[position])
+            height, width = self._shapes[position]
+            if height == width == side:
+                file.readinto(square)
+            else:
+                pixels = np.empty((height, width, 3), np.uint8)
+                file.readinto(pixels)
+                square[:] = _placed(pixels, place, side)
+        return batch
+
+
+def _placed(pixels: np.ndarray, place: np.ndarray, side: int) -> np.ndarray:
+    """Cuts what is too long and mirrors what is too short, as fastai's ``Resize`` does."""
+    margins = []
+    for axis, share in ((0, place[1]), (1, place[0])):
+        extra = pixels.shape[axis] - side
+        start = int(share * max(extra, 0))
+        pixels = pixels.take(range(start, start + min(side, pixels.shape[axis])), axis)
+        before = int(share * max(-extra, 0))
+        margins.append((before, max(-extra, 0) - before))
+    return np.pad(pixels, [*margins, (0, 0)], "reflect")

@@ -1,0 +1,22 @@
+"""``python tests/benchmarks [--full] [PART ...]``: all benchmarks, or those named."""
+
+import argparse
+
+import harness
+
+
+def main() -> None:
+    """Reads the arguments and runs."""
+    parts = sorted(path.stem.removeprefix("bench_") for path in harness.FOLDER.glob("bench_*.py"))
+    parser = argparse.ArgumentParser(
+        "benchmarks", description="Compares the project with what one would use otherwise."
+    )
+    parser.add_argument("--full", action="store_true", help="more pairs, on as many images as the targets name")
+    parser.add_argument("part", nargs="*", help=f"{', '.join(parts)}; all of them if none is named")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.part) - set(parts):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; choose from {', '.join(parts)}")
+    harness.run(chosen.part or parts, quick=not chosen.full)
+
+
+main()

@@ -1,0 +1,108 @@
+"""What a user may rely on about decoded pictures."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from fastai.vision.augment import Resize
+from fastai.vision.core import PILImage
+from PIL import Image
+
+from guitar_kedro.datasets.pixels import PixelsDataset
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning import Decoding, Phase, Pixels, Predictor, pixel_sizes, train_phase
+from guitar_kedro.learning.data import data_loaders
+from guitar_kedro.learning.pixels import PixelSizes
+from guitar_kedro.learning.training import _spec
+
+CPU = torch.device("cpu")
+
+
+def picture(folder: Path, width: int, height: int) -> Path:
+    path = folder / f"{width}x{height}.png"
+    Image.effect_mandelbrot((width, height), (-3, -2.5, 2, 2.5), 100).convert("RGB").save(path)
+    return path
+
+
+@pytest.mark.parametrize("method", ["squish", "crop", "pad"])
+@pytest.mark.parametrize("sides", [(60, 37), (50, 99), (40, 40), (33, 170)])
+def test_training_squares_are_those_of_fastai_at_the_same_place(method: str, sides: tuple[int, int], tmp_path: Path):
+    path = picture(tmp_path, *sides)
+    table = pd.DataFrame({"image_id": ["a"], "path": [str(path)], "part": ["train"]})
+    Pixels.save(Decoding(table, PixelSizes(45, 40, method)), tmp_path / "pixels")
+    pixels = Pixels(tmp_path / "pixels")
+    resize = Resize(45, method=method)
+    with pixels.open() as file:
+        for seed in range(5):
+            random.seed(seed)
+            theirs = np.asarray(resize(PILImage.create(path), split_idx=0), int)
+            random.seed(seed)
+            place = np.array([[random.random(), random.random()]])
+            (ours,) = pixels.read(file, pixels.positions(["a"], "train"), place, 45)
+            # a place in the original is a place between two pixels of the smaller picture
+            shifted = [np.roll(ours, step, axis).astype(int) for axis in (0, 1) for step in (-1, 0, 1)]
+            closest = min(np.abs(each - theirs).mean() for each in shifted)
+            assert closest < (1e-9 if method == "squish" else 8)
+
+
+def test_validation_squares_are_those_that_a_prediction_sees(phase: Phase, decode: Callable[..., Pixels]):
+    checkpoint, _, _ = train_phase(phase, (1e-3,))
+    loaders = data_loaders(phase.table, phase.pixels, checkpoint.spec, 8, phase.training, CPU)
+    images, targets = loaders.valid.one_batch()
+    rows = phase.table[phase.table["split"] == "validation"]
+    predictor = Predictor(checkpoint)
+    read = torch.stack([predictor.read(path) for path in rows["path"]])
+    assert torch.equal(predictor._normalise(read).cpu(), images)
+    assert [checkpoint.spec.classes[target] for target in targets] == rows["label"].tolist()
+
+
+def test_a_training_epoch_sees_each_picture_once_in_a_new_order_and_augmented(phase: Phase):
+    loaders = data_loaders(phase.table, phase.pixels, _spec(phase, {}), 8, phase.training, CPU)
+    epochs = [list(loaders.train) for _ in range(2)]
+    for batches in epochs:
+        assert [tuple(images.shape) for images, _ in batches] == [(8, 3, 32, 32)] * 4
+        labels = torch.cat([targets for _, targets in batches])
+        assert labels.sum() == 16  # of 32
+    assert not torch.equal(epochs[0][0][0], epochs[1][0][0])
+    assert torch.equal(loaders.valid.one_batch()[0], loaders.valid.one_batch()[0])
+
+
+def test_the_last_batch_of_validation_is_not_dropped(phase: Phase):
+    loaders = data_loaders(phase.table, phase.pixels, _spec(phase, {}), 5, phase.training, CPU)
+    assert [len(targets) for _, targets in loaders.valid] == [10, 6]
+
+
+def test_an_iteration_that_is_given_up_leaves_no_thread_behind(phase: Phase):
+    loaders = data_loaders(phase.table, phase.pixels, _spec(phase, {}), 8, phase.training, CPU)
+    iterator = iter(loaders.train)
+    next(iterator)
+    del iterator
+    assert len(list(loaders.train)) == 4
+
+
+def test_pictures_are_decoded_again_only_when_they_or_the_sizes_change(phase: Phase, tmp_path: Path):
+    dataset = PixelsDataset(str(tmp_path / "pixels"))
+    table = phase.table.rename(columns={"split": "part"})
+
+    def file_after(table: pd.DataFrame, image_size: int) -> tuple[str, int]:
+        dataset.save(Decoding(table, pixel_sizes(image_size, phase.training)))
+        (file,) = (tmp_path / "pixels").glob("*.bin")
+        return file.name, file.stat().st_mtime_ns
+
+    first = file_after(table, 32)
+    assert file_after(table, 32) == first
+    assert file_after(table.iloc[::-1], 32) == first
+    assert file_after(table, 48)[0] != first[0]
+    assert file_after(table.iloc[1:], 32)[0] != first[0]
+
+
+def test_a_picture_that_was_not_decoded_is_named(phase: Phase):
+    table = phase.table.assign(split="train")
+    with pytest.raises(UserError, match=r"image 0 was not decoded for train"):
+        data_loaders(table, phase.pixels, _spec(phase, {}), 8, phase.training, CPU)
