@@ -49,11 +49,12 @@ def _serve(
         catalog = context._get_catalog(load_versions={"model": model_version} if model_version else None)
         version = _version(catalog)
         from guitar_kedro.datasets import DrawnImagesDataset
-        from guitar_kedro.serving.server import listen
+        from guitar_kedro.serving.server import listen, share_cores
 
         options = _options(catalog.load("params:serving"))
         sock = listen(host, port)
         logger.info("Loading the model of %s", version)
+        share_cores()
         from guitar_kedro.serving.start import start  # torch and fastai take seconds
 
         start(

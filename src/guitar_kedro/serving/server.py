@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -119,6 +120,15 @@ class Server(uvicorn.Server):
 
     def _end(self) -> None:
         self.should_exit = True
+
+
+def share_cores() -> None:
+    """Lets the threads of a network sleep while they wait for each other; call it before torch is imported.
+
+    By default they spin (OpenMP). Whoever decodes pictures meanwhile, or any other work on a busy machine, then
+    makes them wait for long: an answer took ten times as long where all cores had something else to do.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def listen(host: str, port: int) -> socket.socket:
