@@ -145,11 +145,26 @@ def map_box(width: int, height: int, resize_method: str) -> Box:
     return Box((width - side) / 2, (height - side) / 2, side, side)
 
 
+def place_in_words(values: np.ndarray) -> str:
+    """Says where the weight of a map (rows x columns, 0 or more) lies."""
+    total = float(values.sum())
+    if total <= 0:
+        return "nothing in the picture speaks for it"
+    rows, columns = values.shape
+    down = float((values.sum(1) * (np.arange(rows) + 0.5)).sum() / total / rows)
+    right = float((values.sum(0) * (np.arange(columns) + 0.5)).sum() / total / columns)
+    high = ("upper", "", "lower")[int(np.searchsorted(_EDGES, down))]
+    side = ("left", "", "right")[int(np.searchsorted(_EDGES, right))]
+    if not high and not side:
+        return "mostly in the middle"
+    return f"mostly at the {high} {side or 'edge'}" if high else f"mostly at the {side}"
+
+
 def _row(index: int, seen: Seen, spec: ModelSpec) -> Row:
     label = spec.classes[index]
     row = Row(spec.display_names.get(label, label), seen.answer.probabilities[index])
     values = seen.maps.get(index)
-    return row if values is None else replace(row, map=_overlay(values), place=_place(values))
+    return row if values is None else replace(row, map=_overlay(values), place=place_in_words(values))
 
 
 def _overlay(values: np.ndarray) -> str:
@@ -167,19 +182,6 @@ def _glow(level: int) -> tuple[int, ...]:
     place = level / (_LEVELS - 1) * (len(_SCALE) - 1)
     low = min(int(place), len(_SCALE) - 2)
     return tuple(round(a + (b - a) * (place - low)) for a, b in zip(_SCALE[low], _SCALE[low + 1], strict=True))
-
-
-def _place(values: np.ndarray) -> str:
-    """Says in words where the weight of a map lies."""
-    total = float(values.sum())
-    if total <= 0:
-        return "nothing in the picture speaks for it"
-    rows, columns = values.shape
-    down = float((values.sum(1) * (np.arange(rows) + 0.5)).sum() / total / rows)
-    right = float((values.sum(0) * (np.arange(columns) + 0.5)).sum() / total / columns)
-    high = ("upper", "", "lower")[int(np.searchsorted(_EDGES, down))]
-    side = ("left", "", "right")[int(np.searchsorted(_EDGES, right))]
-    return f"mostly at the {high} {side}".replace("  ", " ").rstrip() if high or side else "mostly in the middle"
 
 
 def _words(found: Prediction, rows: list[Row], spec: ModelSpec) -> tuple[str, str]:

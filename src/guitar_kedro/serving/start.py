@@ -52,6 +52,7 @@ def start(
     here = address(sock)
     app = create_app(service, Pages(about, here, options.max_bytes))
     server = Server(app, options.shutdown_seconds, service.begin_to_end)
+    sock.listen()  # from here on nobody is turned away
     logger.info("Serving at %s (Ctrl-C ends it)", here)
     server.run([sock])
     service.stop()
