@@ -19,7 +19,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-START_SECONDS = 90
+START_SECONDS = 240
 
 
 @dataclass
