@@ -21,6 +21,7 @@ from guitar_kedro.datasets import (
     MetricsDataset,
     OtherPhotosDataset,
     PhotosDataset,
+    PredictionsBeforeCurationDataset,
     TableDataset,
 )
 from guitar_kedro.errors import UserError, user_error_behind
@@ -222,3 +223,35 @@ def test_a_number_that_is_missing_comes_back_as_missing_and_a_text_as_empty(tmp_
     assert dataset.load()["label"].tolist() == ["", "b"]
     assert dataset.load()["seconds"].isna().tolist() == [True, False]
     assert dataset.load()["seconds"].sum() == 1.5
+
+
+class Runs:
+    """What runs at different times saved as predictions and applied_curation."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = {name: str(folder / f"{name}.csv") for name in ("predictions", "applied_curation")}
+
+    def run(self, version: str, decision: str | None = None, *, evaluates: bool = True) -> None:
+        columns = {"file": [decision], "action": ["drop"], "label": [""]} if decision else {"file": []}
+        tables = {"applied_curation": columns, **({"predictions": {"file": [version]}} if evaluates else {})}
+        for name, table in tables.items():
+            TableDataset(filepath=self.paths[name], version=Version(None, version)).save(pd.DataFrame(table))
+
+    def before_curation(self) -> list[str]:
+        dataset = PredictionsBeforeCurationDataset(self.paths["predictions"], self.paths["applied_curation"])
+        return dataset.load().get("file", pd.Series(dtype=str)).tolist()
+
+
+def test_the_last_predictions_before_the_curation_changed_are_found(tmp_path: Path):
+    runs = Runs(tmp_path)
+    assert runs.before_curation() == []
+    runs.run("2026-01-01")
+    runs.run("2026-01-02")
+    assert runs.before_curation() == []
+    runs.run("2026-01-03", "a.jpg")
+    runs.run("2026-01-04", "a.jpg")
+    assert runs.before_curation() == ["2026-01-02"]
+    runs.run("2026-01-05", "b.jpg", evaluates=False)
+    assert runs.before_curation() == ["2026-01-04"]
+    runs.run("2026-01-06")
+    assert runs.before_curation() == ["2026-01-04"]

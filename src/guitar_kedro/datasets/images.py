@@ -85,7 +85,7 @@ class DrawnImagesDataset(_DrawnDataset):
             UserError: If one of the numbers is not a positive integer.
         """
         _check_positive(images_per_class=images_per_class, image_pixels=size)
-        folder = Path(filepath) / f"{images_per_class}_per_class_{size}px_seed{seed}"
+        folder = Path(filepath) / f"drawn_{images_per_class}_per_class_{size}px_seed{seed}"
         super().__init__(folder, images_per_class, size, seed, metadata)
 
     def load(self) -> list[RawImage]:
@@ -115,7 +115,7 @@ class DrawnOthersDataset(_DrawnDataset):
             UserError: If one of the numbers is not a positive integer.
         """
         _check_positive(images_per_kind=images_per_kind, image_pixels=size)
-        folder = Path(filepath) / f"others_{images_per_kind}_per_kind_{size}px_seed{seed}"
+        folder = Path(filepath) / f"drawn_others_{images_per_kind}_per_kind_{size}px_seed{seed}"
         super().__init__(folder, images_per_kind, size, seed, metadata)
 
     def load(self) -> list[RawImage]:

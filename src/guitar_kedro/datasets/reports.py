@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from kedro_datasets._typing import HTMLPreview
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset
+from kedro_datasets.plotly import JSONDataset as PlotlyDataset
 from kedro_datasets.text import TextDataset
 from PIL import Image
 
@@ -21,6 +23,10 @@ class FigureDataset(AtomicSave, MatplotlibDataset):
         """Loads what was drawn."""
         with Image.open(Path(self._get_load_path())) as picture:
             return picture.convert("RGB")
+
+
+class ExplorerDataset(AtomicSave, PlotlyDataset):
+    """A plotly figure, whose points tell more when one points at them."""
 
 
 class MetricsDataset(AtomicSave, JSONDataset):
@@ -43,5 +49,5 @@ class PageDataset(DocumentDataset):
     """A page that needs nothing but itself."""
 
     def preview(self) -> HTMLPreview:
-        """The page, for kedro-viz."""
-        return HTMLPreview(self.load())
+        """The page, for kedro-viz, which shows each line break as one."""
+        return HTMLPreview(re.sub(r">\n+", ">", self.load()))

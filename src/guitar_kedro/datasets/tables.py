@@ -10,7 +10,6 @@ import pandas as pd
 from kedro_datasets.pandas import CSVDataset
 
 from guitar_kedro.datasets.atomic import AtomicSave
-from guitar_kedro.errors import UserError
 
 _TEXT = (
     "image_id",
@@ -83,47 +82,3 @@ class LogDataset(TableDataset):
         earlier = [super().load.__wrapped__(self)] if path.exists() else []
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         super().save.__wrapped__(self, pd.concat([*earlier, data.assign(time=now)], ignore_index=True))
-
-
-class CurationDataset(TableDataset):
-    """What a person decided about single images: columns ``file``, ``action`` (keep, drop, relabel), ``label``.
-
-    The file is optional; without it there is nothing to apply, and the table is empty.
-    """
-
-    COLUMNS = ("file", "action", "label")
-    ACTIONS = ("keep", "drop", "relabel")
-
-    def load(self) -> pd.DataFrame:
-        """Loads the decisions.
-
-        Returns:
-            A row per decision.
-
-        Raises:
-            UserError: If a column is missing, an action is none of the three, a file stands twice, or a relabel has no
-                label.
-        """
-        path = Path(self._get_load_path())
-        if not path.exists():
-            return pd.DataFrame(columns=list(self.COLUMNS), dtype="str")
-        table = super().load.__wrapped__(self)
-        if missing := [column for column in self.COLUMNS[:2] if column not in table]:
-            raise UserError(f"{path}: the column {missing[0]} is missing; the file needs {','.join(self.COLUMNS)}.")
-        table = table.reindex(columns=list(self.COLUMNS), fill_value="")
-        for number, row in enumerate(table.itertuples(), start=2):
-            if row.action not in self.ACTIONS:
-                raise UserError(f"{path}, line {number}: the action {row.action!r} is none of keep, drop, relabel.")
-            if row.action == "relabel" and not row.label:
-                raise UserError(f"{path}, line {number}: a relabel needs the new label in the column label.")
-        if (twice := table["file"].duplicated()).any():
-            raise UserError(f"{path}: {table['file'][twice].iloc[0]} stands in it twice; leave one line for each file.")
-        return table
-
-    def save(self, data: Any) -> None:
-        """Refuses: a person writes this file.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(f"{self._filepath} is written by hand: the project only reads it.")

@@ -16,6 +16,10 @@ from guitar_kedro.learning.pictures import read_square
 from guitar_kedro.progress import track
 
 
+class NoFeatureMaps(UserError):
+    """The body of a network does not end in feature maps, so that there is nothing to lay over a picture."""
+
+
 def class_activation_maps(
     checkpoint: Checkpoint, table: pd.DataFrame, classes: Sequence[Sequence[str]], title: str
 ) -> list[np.ndarray]:
@@ -36,7 +40,7 @@ def class_activation_maps(
         the logit, not scaled map by map: the maps of an image can be compared.
 
     Raises:
-        UserError: If the body of the network does not end in feature maps.
+        NoFeatureMaps: If the body of the network does not end in feature maps.
         ValueError: If a label is no class of the checkpoint, or ``classes`` is not as long as the table.
     """
     targets = [[checkpoint.spec.classes.index(label) for label in labels] for labels in classes]
@@ -85,7 +89,7 @@ def coarse_maps(
         Float32 of (targets, rows, columns), 0 or more, as in ``class_activation_maps``.
 
     Raises:
-        UserError: If the body of the network does not end in feature maps.
+        NoFeatureMaps: If the body of the network does not end in feature maps.
     """
     with torch.no_grad():
         features = model[0](image)
@@ -111,7 +115,7 @@ def _maps_of_image(
 def _refuse_without_feature_maps(features: torch.Tensor, spec: ModelSpec) -> None:
     # Square pictures give square maps; some transformers (Swin, for one) keep their channels last.
     if features.ndim != 4 or features.shape[2] != features.shape[3]:
-        raise UserError(
+        raise NoFeatureMaps(
             f"architecture: {spec.architecture} has no class activation maps, because its body does not "
             "end in feature maps (channels x height x width); they exist for convolutional networks, "
             "for example resnet34."

@@ -101,7 +101,7 @@ class Predictor:
             float32 of targets x rows x columns, as ``coarse_maps`` gives them, of the plain view.
 
         Raises:
-            UserError: If the body of the network does not end in feature maps.
+            NoFeatureMaps: If the body of the network does not end in feature maps.
         """
         image = self._normalise(pixels[None].to(self._device))
         return coarse_maps(self._model, self.spec, image, targets).float().cpu().numpy()

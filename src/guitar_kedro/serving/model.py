@@ -85,7 +85,7 @@ class ModelThread:
     def look(self, pixels: torch.Tensor, targets: Sequence[int]) -> Future[np.ndarray]:
         """Asks where the network sees classes: float32 of (targets, rows, columns), 0 or more.
 
-        Some networks have no such maps; then the answer is an ``UserError``.
+        The answer of a network that has no such maps is a ``NoFeatureMaps``.
         """
         return self._ask(_Job(pixels, targets))
 

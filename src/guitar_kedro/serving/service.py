@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from guitar_kedro.errors import UserError
 from guitar_kedro.images.probing import UnreadableImage
+from guitar_kedro.learning.attention import NoFeatureMaps
 from guitar_kedro.learning.verdict import verdict
 from guitar_kedro.serving.intake import Intake, busy
 from guitar_kedro.serving.model import Answer, ModelThread
@@ -111,6 +111,6 @@ class Service:
             return {}
         try:
             maps = await asyncio.wrap_future(self.model.look(pixels, classes))
-        except UserError:  # this kind of network has none
+        except NoFeatureMaps:
             return {}
         return dict(zip(classes, maps, strict=True))
