@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,12 +17,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from small_project import Kedro
 
 LAYERS = ["raw", "prepared", "models", "predictions", "reports"]
 STAGES_OF_THE_ARTICLE = ("resnet34_224px", "resnet50_224px", "resnet50_448px")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HERE = "127.0.0.1"
 # kedro-viz asks for the typeface of its page there, and does without it; nothing of the project goes to it
 TYPEFACE = "fonts.googleapis.com"
@@ -117,20 +115,6 @@ class Visit:
         self.page.goto(f"{self.url}?pid=__default__&sn={name}")
         expect(self.page.locator(".pipeline-metadata__title")).to_have_text(name)
         return self.page.locator(".pipeline-metadata")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The browser of this computer, without a window."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.fail("This test looks at kedro-viz in a browser, and there is none; install it: apt install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

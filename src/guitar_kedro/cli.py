@@ -12,6 +12,7 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 
 from guitar_kedro.errors import user_error_behind
+from guitar_kedro.serving.command import serve
 
 _OPTIONS = {option.name: option for option in kedro_run.params}
 _WHERE = [_OPTIONS["env"], _OPTIONS["params"]]
@@ -52,6 +53,7 @@ def _run(**options: Any) -> Any:
 run = copy.copy(kedro_run)
 run.callback = _run
 cli.add_command(run)
+cli.add_command(serve)
 
 
 @cli.command(params=[*_WHERE])

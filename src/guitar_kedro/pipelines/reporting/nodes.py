@@ -19,7 +19,7 @@ np = lazy.load("numpy")
 pd = lazy.load("pandas")
 
 PICTURES_ON_SHEET = 24
-LIBRARIES = ("kedro", "fastai", "torch", "torchvision", "numpy", "pandas", "pillow", "captum", "cleanlab")
+LIBRARIES = ("kedro", "fastai", "torch", "torchvision", "numpy", "pandas", "pillow", "cleanlab")
 CARD_FIGURES = {  # what the model card shows, and as what
     "confusion_matrix": "Confusion matrix",
     "reliability_diagram": "Reliability diagram",
