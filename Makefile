@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 NEEDED_GB := 9
 
-.PHONY: run test lint format bench bench-full lock clean
+.PHONY: run test torture lint format bench bench-full lock clean
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED)
@@ -13,6 +13,12 @@ run: $(INSTALLED)
 
 test: lint
 	$(BIN)/python -m pytest
+
+# the tests that kill processes, many times more: make torture KILLS=100 SEED=1
+torture: export KILLS ?= 100
+torture: export SEED ?= 1
+torture: $(INSTALLED)
+	$(BIN)/python -m pytest -k killed
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

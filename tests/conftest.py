@@ -1,11 +1,16 @@
-"""Clones of the project for tests: fresh ones, and one in which a run has ended."""
+"""Clones of the project for tests: fresh ones, and one in which a run has ended; and a browser."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from small_project import Kedro, kedro_in, make_project
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture
@@ -28,3 +33,24 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run.returncode == 0, run.stdout + run.stderr
     (folder / "console.txt").write_text(run.stdout + run.stderr)
     return folder
+
+
+@pytest.fixture
+def used_project(finished_project: Path, tmp_path: Path) -> Path:
+    """A clone in which ``kedro run`` has ended, for a test of its own."""
+    shutil.copytree(finished_project, tmp_path / "used")
+    return tmp_path / "used"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The browser of this computer, without a window."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.fail("This test looks at a page in a browser, and there is none; install it: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()

@@ -125,4 +125,11 @@ def test_the_model_notebook_predicts_a_picture_with_the_live_learner(run_noteboo
 
 
 def test_the_model_notebook_interprets_the_learner_with_fastai(run_notebook: Run) -> None:
-    assert pictures(run_notebook("look_at_the_model")["interpret"]) == 1
+    outputs = run_notebook("look_at_the_model")
+    assert pictures(outputs["interpret"]) == 1
+    assert pictures(outputs["interpret-confused"]) == 1
+    assert "gibson_SG" in words(outputs["interpret-confused"])
+
+
+def test_the_model_notebook_shows_where_the_network_looks(run_notebook: Run) -> None:
+    assert pictures(run_notebook("look_at_the_model")["look"]) == 1

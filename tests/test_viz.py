@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,11 +17,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from small_project import Kedro
 
 LAYERS = ["raw", "prepared", "models", "predictions", "reports"]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+STAGES_OF_THE_ARTICLE = ("resnet34_224px", "resnet50_224px", "resnet50_448px")
 HERE = "127.0.0.1"
 # kedro-viz asks for the typeface of its page there, and does without it; nothing of the project goes to it
 TYPEFACE = "fonts.googleapis.com"
@@ -80,7 +79,7 @@ class Visit:
     """A page of kedro-viz, and what happened around it."""
 
     def __init__(self, page: Page, url: str) -> None:
-        self.page = page
+        self.page, self.url = page, url
         self.errors: list[str] = []
         self.hosts: set[str] = set()
         page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
@@ -111,26 +110,11 @@ class Visit:
         row = self.page.locator("[role=treeitem]", has=self.page.locator(f'button[title="{group}"]')).last
         row.locator(".MuiTreeItem-iconContainer").first.click()
 
-    def click(self, name: str) -> Locator:
-        """Looks for a dataset in the search field and clicks it: gives the panel that opens."""
-        self.page.get_by_placeholder("Search").fill(name)
-        self.page.locator(f'.pipeline-nodelist-section button[title="{name}"]').click()
+    def look_at(self, name: str) -> Locator:
+        """Opens kedro-viz's link to a dataset: gives the panel that shows it."""
+        self.page.goto(f"{self.url}?pid=__default__&sn={name}")
         expect(self.page.locator(".pipeline-metadata__title")).to_have_text(name)
         return self.page.locator(".pipeline-metadata")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The browser of this computer, without a window."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.fail("This test looks at kedro-viz in a browser, and there is none; install it: apt install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -146,7 +130,8 @@ def visit(browser: Browser, viz_url: str) -> Iterator[Visit]:
 
 
 def test_the_dag_shows_stages_as_groups(visit: Visit) -> None:
-    assert visit.nodes("modularPipeline") == {"train", "evaluate"}
+    assert visit.nodes("modularPipeline") == {"train", "evaluate", "report"}
+    assert visit.nodes("task") == {"prepare_images", "build_image_table", "split_images"}
     assert "find_frozen_learning_rate" not in visit.nodes("task")
     visit.unfold("train")
     expect(visit.group("train.small")).to_be_attached()
@@ -160,43 +145,76 @@ def test_the_dag_shows_its_layers_from_raw_pictures_to_reports(visit: Visit) -> 
     expect(names).to_have_text(LAYERS)
 
 
-@pytest.mark.parametrize(
-    "figure",
-    [
-        "confusion_matrix",
-        "class_contact_sheet",
-        "top_losses_sheet",
-        "attention_by_class",
-        "reliability_diagram",
-        "stage_steps_plot",
-    ],
-)
-def test_a_figure_is_previewed_as_a_picture(visit: Visit, figure: str) -> None:
-    picture = visit.click(figure).locator("img.pipeline-metadata__plot-image")
-    expect(picture).to_be_visible()
-    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+FIGURES = [
+    "class_contact_sheet",
+    "class_balance",
+    "split_balance",
+    "training_sheet",
+    "confusion_matrix",
+    "top_losses_sheet",
+    "attention_by_class",
+    "attention_of_errors",
+    "reliability_diagram",
+    "risk_coverage",
+    "energies",
+    "stage_steps_plot",
+    "fixed_and_broken_sheet",
+    "suspects_sheet",
+    "slices_plot",
+]
+TABLES = {
+    "image_table": "perceptual_hash",
+    "splits": "duplicate_group",
+    "predictions": "probability_gibson_SG",
+    "top_losses": "predicted_name",
+    "suspect_labels": "probability_of_label",
+    "curation_proposal": "relabel",
+    "stage_steps": "p_value",
+    "slices": "aspect ratio",
+    "test_log": "accuracy",
+}
+NUMBERS = {
+    "metrics": "accuracy_low",
+    "calibration": "ece_after",
+    "curation_effect": "decisions",
+    "augmented_views": "views",
+    "leakage": "random_split",
+}
 
 
-@pytest.mark.parametrize("table", ["image_table", "splits"])
-def test_a_table_is_previewed_by_its_first_rows(visit: Visit, table: str) -> None:
-    preview = visit.click(table).locator("table")
-    expect(preview).to_contain_text("image_id")
-    expect(preview).to_contain_text("fender_jaguar")
+def test_every_figure_is_previewed_as_a_picture(visit: Visit) -> None:
+    for figure in FIGURES:
+        picture = visit.look_at(figure).locator("img.pipeline-metadata__plot-image")
+        expect(picture).to_be_visible()
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100, figure
 
 
-def test_metrics_are_previewed_as_numbers(visit: Visit) -> None:
-    preview = visit.click("metrics").locator(".pipeline-metadata__preview-json")
-    expect(preview).to_contain_text("accuracy")
+def test_every_table_is_previewed_by_its_first_rows(visit: Visit) -> None:
+    for table, word in TABLES.items():
+        expect(visit.look_at(table).locator("table")).to_contain_text(word)
+
+
+def test_all_numbers_are_previewed(visit: Visit) -> None:
+    for numbers, word in NUMBERS.items():
+        expect(visit.look_at(numbers).locator(".pipeline-metadata__preview-json")).to_contain_text(word)
+
+
+def test_the_confusion_matrix_can_be_pointed_at(visit: Visit) -> None:
+    expect(visit.look_at("confusion_explorer").locator(".js-plotly-plot")).to_be_visible()
+
+
+def test_the_model_card_is_previewed_as_a_page(visit: Visit) -> None:
+    expect(visit.look_at("model_card").locator("h1")).to_contain_text("11 classes")
 
 
 def test_a_checkpoint_is_previewed_by_its_spec(visit: Visit) -> None:
-    preview = visit.click("train.small.unfrozen_checkpoint").locator(".pipeline-metadata__preview-json")
+    preview = visit.look_at("train.small.unfrozen_checkpoint").locator(".pipeline-metadata__preview-json")
     expect(preview).to_contain_text("architecture")
     expect(preview).to_contain_text("squeezenet1_1")
 
 
 def test_looking_at_the_project_tells_nobody_about_it(visit: Visit, viz_url: str) -> None:
-    visit.click("model")
+    visit.look_at("model")
     assert visit.hosts <= {HERE, TYPEFACE}
     assert "heap" not in visit.page.content()
 
@@ -211,6 +229,6 @@ def test_the_whole_recipe_of_the_article_is_drawn_with_a_layer_for_every_dataset
     ]
     assert len(training) == 12
     groups = {node["name"] for node in drawn["nodes"] if node["type"] == "modularPipeline"}
-    stages = ["resnet34_224px", "resnet50_224px", "resnet50_448px"]
-    assert groups == {"train", "evaluate", *(f"{group}.{stage}" for group in ("train", "evaluate") for stage in stages)}
+    stages = {f"{group}.{stage}" for group in ("train", "evaluate") for stage in STAGES_OF_THE_ARTICLE}
+    assert groups == {"train", "evaluate", "report", "report.data", *stages}
     assert [node["name"] for node in drawn["nodes"] if node["type"] == "data" and not node["layer"]] == []

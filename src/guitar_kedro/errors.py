@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 
 
@@ -29,8 +31,27 @@ def user_error_behind(error: BaseException) -> UserError | None:
     for link in chain:
         if isinstance(link, UserError):
             return link
-        if sentence := _sentence_for_kedro(link, error):
+        if sentence := _sentence_for_disk(link, error) or _sentence_for_kedro(link, error):
             return UserError(sentence)
+    return None
+
+
+def _sentence_for_disk(link: BaseException, error: BaseException) -> str | None:
+    # safetensors tells the number in its message only
+    told = re.search(r"\(os error (\d+)\)", str(link))
+    number = link.errno if isinstance(link, OSError) else int(told.group(1)) if told else None
+    path = getattr(link, "filename", None) or _dataset_path(str(error)) or "a file"
+    match number:
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return (
+                f"{path} cannot be written, for there is no room for it ({os.strerror(number)}): make room and run the "
+                "same command again. What was finished is kept."
+            )
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return (
+                f"{path} may not be read or written ({os.strerror(number)}): give yourself the right to it, or move "
+                "the project to where you have it. What was finished is kept."
+            )
     return None
 
 
@@ -45,7 +66,8 @@ def _sentence_for_kedro(link: BaseException, error: BaseException) -> str | None
         case ParameterValidationError():
             sentence = _one_line_of_pydantic(str(link))
         case VersionNotFoundError() | FileNotFoundError() if isinstance(error, DatasetError):
-            sentence = f"{_dataset_path(str(error))} is not there yet: run `kedro run --pipeline=train` first."
+            missing = _dataset_path(str(error)) or "What this needs"
+            sentence = f"{missing} is not there yet: run `kedro run --pipeline=train` first."
         case DataValidationError():
             sentence = words
         case ValueError() if named := re.match(r"Failed to find the pipeline named '(.*?)'", words):
@@ -55,9 +77,9 @@ def _sentence_for_kedro(link: BaseException, error: BaseException) -> str | None
     return sentence
 
 
-def _dataset_path(message: str) -> str:
-    path = re.search(r"filepath=(?:PurePosixPath\(')?([^,')]+)", message)
-    return path.group(1) if path else "What this needs"
+def _dataset_path(message: str) -> str | None:
+    path = re.search(r"(?:filepath|folder)=(?:\w*Path\(')?([^,')]+)", message)
+    return path.group(1) if path else None
 
 
 def _one_line_of_pydantic(message: str) -> str:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
+from kedro.io.core import DatasetError
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from guitar_kedro.config import StagesConfigLoader
+from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.runs.ledger import LEDGER
+from guitar_kedro.runs.lock import WorkspaceLock
+from guitar_kedro.runs.record import NodeMeter, environment
+from guitar_kedro.runs.units import is_versioned
+
+logger = logging.getLogger(__name__)
 
 REPORTS = (
     "metrics",
@@ -21,6 +35,134 @@ REPORTS = (
     "training_sheet",
     "model",
 )
+DATA = ("image_table", "splits")  # what a run record knows the data by
+
+
+class OneRunAtATime:
+    """Lets one run at a time into a workspace."""
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, catalog: DataCatalog) -> None:
+        """Takes the lock of the workspace.
+
+        Raises:
+            UserError: If another run has it.
+        """
+        self._lock = WorkspaceLock(Path(catalog[LEDGER]._filepath).parent)
+        self._lock.acquire()
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self) -> None:
+        """Lets others run."""
+        self._lock.release()
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self) -> None:
+        """Lets others run."""
+        self._lock.release()
+
+
+class CheckpointGuard:
+    """Refuses checkpoints of another architecture, size or class list than the run asks for."""
+
+    @hook_impl
+    def before_node_run(self, catalog: DataCatalog, inputs: dict[str, Any]) -> None:
+        """Compares the checkpoints that a node loaded with the parameters of their stages, and with the split.
+
+        Raises:
+            UserError: If they differ; it names the file, what differs, and both values.
+        """
+        from guitar_kedro.learning.checkpoint import Checkpoint
+
+        for name, data in inputs.items():
+            if isinstance(data, Checkpoint):
+                labels = sorted(set(inputs["splits"]["label"])) if "splits" in inputs else None
+                stages = StagesConfigLoader.current["parameters"]["stages"]
+                _refuse_other(catalog[name]._get_load_path(), data.spec, stages, labels)
+
+
+def _refuse_other(path: Path, spec: Any, stages: dict[str, Any], labels: list[str] | None) -> None:
+    stage = spec.provenance.get("stage")
+    for field in ("architecture", "image_size") if stage in stages else ():
+        found, wanted = getattr(spec, field), stages[stage].get(field)
+        if found != wanted:
+            raise UserError(
+                f"{path} has {field} {found}, but stages.{stage}.{field} is {wanted}: train it again with `kedro run "
+                f"--pipeline=train`, or ask for what it is with --params=stages.{stage}.{field}={found}."
+            )
+    if labels is not None and sorted(spec.classes) != labels:
+        raise UserError(
+            f"{path} has classes {', '.join(spec.classes)}, but splits has {', '.join(labels)}: train it again with "
+            "`kedro run --pipeline=train`, or name a version with these classes with --load-versions."
+        )
+
+
+class RunRecorder:
+    """Keeps a record of each run: what it did, with what, and which versions belong to it."""
+
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        """Begins to measure."""
+        self._began, self._meter = time.time(), NodeMeter()
+        self._touched: set[str] = set()
+
+    @hook_impl
+    def before_dataset_loaded(self, dataset_name: str, node: Node) -> None:
+        """Notes that a node begins."""
+        self._meter.begin(node.name)
+        self._touched.add(dataset_name)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        """Notes how far a node is."""
+        self._meter.end(node.name)
+        self._touched.add(dataset_name)
+
+    @hook_impl
+    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Saves the record of a run that ended well: with what it skipped, all of the pipeline belongs to it."""
+        self._save(run_params, pipeline, catalog, pipeline.datasets(), "finished")
+
+    @hook_impl
+    def on_pipeline_error(
+        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
+        """Saves the record of a run that failed; on a full disk there may be no room for it."""
+        sentence = str(user_error_behind(error) or error)
+        try:
+            self._save(run_params, pipeline, catalog, self._touched, f"failed: {sentence}")
+        except (DatasetError, OSError) as unsaved:
+            logger.warning("There is no record of this run: %s", user_error_behind(unsaved) or unsaved)
+
+    def _save(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog, datasets: set[str], ending: str
+    ) -> None:
+        self._meter.stop()
+        versions = _versions(catalog, datasets)
+        version = run_params["run_id"]
+        record = {
+            "version": version,
+            "exit": ending,
+            "began": datetime.fromtimestamp(self._began, timezone.utc).isoformat(timespec="seconds"),
+            "seconds": round(time.time() - self._began, 3),
+            "env": run_params["env"],
+            "pipelines": run_params["pipeline_names"] or ["__default__"],
+            "parameters": StagesConfigLoader.current["parameters"],
+            "runtime_params": run_params["runtime_params"],
+            "data": {name: catalog[name].fingerprint() for name in DATA},
+            **environment(),
+            "nodes": self._meter.nodes,
+            "skipped": [node.name for node in pipeline.nodes if node.name not in self._meter.nodes],
+            "saved": {name: saved for name, saved in versions.items() if saved == version},
+            "loaded": {name: loaded for name, loaded in versions.items() if loaded != version},
+        }
+        catalog["run_record"].save(record)
+
+
+def _versions(catalog: DataCatalog, names: set[str]) -> dict[str, str]:
+    datasets = {name: catalog[name] for name in sorted(names)}
+    versioned = {name: dataset for name, dataset in datasets.items() if is_versioned(dataset)}
+    return {name: dataset.resolve_load_version() for name, dataset in versioned.items() if dataset.exists()}
 
 
 class RunReport:

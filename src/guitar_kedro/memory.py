@@ -7,7 +7,7 @@ import functools
 import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
-_GIBIBYTE = 2**30
+_MEBIBYTE = 2**20
 
 
 @functools.cache
@@ -23,5 +23,6 @@ def keep_freed_memory() -> None:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt:
-        mallopt(_M_MMAP_THRESHOLD, _GIBIBYTE)
-        mallopt(_M_TRIM_THRESHOLD, _GIBIBYTE)
+        # older glibc takes no more than 32 MiB
+        _ = mallopt(_M_MMAP_THRESHOLD, 1024 * _MEBIBYTE) or mallopt(_M_MMAP_THRESHOLD, 32 * _MEBIBYTE)
+        mallopt(_M_TRIM_THRESHOLD, 1024 * _MEBIBYTE)

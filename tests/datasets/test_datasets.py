@@ -21,9 +21,12 @@ from guitar_kedro.datasets import (
     MetricsDataset,
     OtherPhotosDataset,
     PhotosDataset,
+    PredictionsBeforeCurationDataset,
+    PreparedImagesDataset,
     TableDataset,
 )
 from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, ModelSpec
 
 SPEC = ModelSpec(
@@ -81,10 +84,10 @@ def test_a_save_that_dies_leaves_the_version_before_as_the_latest(tmp_path: Path
         (CheckpointDataset, Checkpoint({"weight": torch.ones(3)}, SPEC)),
     ],
 )
-def test_nothing_but_the_artifact_is_left_behind(tmp_path: Path, dataset: type, data: object):
+def test_nothing_but_the_artifact_and_its_checksums_is_left_behind(tmp_path: Path, dataset: type, data: object):
     place = tmp_path / "artifact"
     dataset(filepath=str(place), version=Version(None, "1")).save(data)
-    assert [path.name for path in (place / "1").iterdir()] == ["artifact"]
+    assert {path.name for path in (place / "1").iterdir()} == {"SHA256SUMS", "artifact"}
 
 
 def test_a_version_is_never_overwritten(tmp_path: Path):
@@ -222,3 +225,67 @@ def test_a_number_that_is_missing_comes_back_as_missing_and_a_text_as_empty(tmp_
     assert dataset.load()["label"].tolist() == ["", "b"]
     assert dataset.load()["seconds"].isna().tolist() == [True, False]
     assert dataset.load()["seconds"].sum() == 1.5
+
+
+class Runs:
+    """What runs at different times saved as predictions and applied_curation."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = {name: str(folder / f"{name}.csv") for name in ("predictions", "applied_curation")}
+
+    def run(self, version: str, decision: str | None = None, *, evaluates: bool = True) -> None:
+        columns = {"file": [decision], "action": ["drop"], "label": [""]} if decision else {"file": []}
+        tables = {"applied_curation": columns, **({"predictions": {"file": [version]}} if evaluates else {})}
+        for name, table in tables.items():
+            TableDataset(filepath=self.paths[name], version=Version(None, version)).save(pd.DataFrame(table))
+
+    def before_curation(self) -> list[str]:
+        dataset = PredictionsBeforeCurationDataset(self.paths["predictions"], self.paths["applied_curation"])
+        return dataset.load().get("file", pd.Series(dtype=str)).tolist()
+
+
+def test_the_last_predictions_before_the_curation_changed_are_found(tmp_path: Path):
+    runs = Runs(tmp_path)
+    assert runs.before_curation() == []
+    runs.run("2026-01-01")
+    runs.run("2026-01-02")
+    assert runs.before_curation() == []
+    runs.run("2026-01-03", "a.jpg")
+    runs.run("2026-01-04", "a.jpg")
+    assert runs.before_curation() == ["2026-01-02"]
+    runs.run("2026-01-05", "b.jpg", evaluates=False)
+    assert runs.before_curation() == ["2026-01-04"]
+    runs.run("2026-01-06")
+    assert runs.before_curation() == ["2026-01-04"]
+
+
+def test_raw_images_are_known_by_name_size_and_time_wherever_they_lie(tmp_path: Path):
+    from PIL import Image
+
+    photos = tmp_path / "photos"
+    for label in ("cat", "dog"):
+        (photos / label).mkdir(parents=True)
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(photos / label / "a.png")
+    before = PhotosDataset(str(tmp_path / "pets"), str(photos)).fingerprint()
+    assert before is not None
+    photos.rename(tmp_path / "moved")
+    moved = PhotosDataset(str(tmp_path / "pets"), str(tmp_path / "moved"))
+    assert moved.fingerprint() == before
+    (tmp_path / "moved" / "cat" / "b.png").write_bytes(b"one more")
+    assert moved.fingerprint() != before
+
+
+def test_asking_whether_images_changed_draws_and_fetches_none(tmp_path: Path):
+    assert DrawnImagesDataset(str(tmp_path / "drawn"), images_per_class=1, size=48, seed=1).fingerprint() is None
+    assert PhotosDataset(str(tmp_path / "pets")).fingerprint() is None
+    assert PhotosDataset(str(tmp_path / "pets"), "https://127.0.0.1:9/photos.zip").fingerprint() is not None
+    assert not list(tmp_path.iterdir())
+
+
+def test_prepared_images_of_which_one_was_removed_count_as_missing(tmp_path: Path):
+    dataset = PreparedImagesDataset(str(tmp_path))
+    record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared="abc")
+    dataset.save([(record, b"jpeg"), (FileRecord("cat/b.jpg", "cat", "cat/b.jpg", reason="broken"), None)])
+    assert dataset.fingerprint() is not None
+    (tmp_path / "abc.jpg").unlink()
+    assert dataset.fingerprint() is None

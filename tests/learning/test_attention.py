@@ -17,6 +17,7 @@ from guitar_kedro.learning.attention import class_activation_maps, pictures_as_s
 from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.data import inference_loaders
 from guitar_kedro.learning.learner import build_learner, learner_for_inference, state_on_cpu
+from guitar_kedro.learning.predictor import Predictor
 
 CLASSES = ("disc", "ring", "square")
 
@@ -160,3 +161,13 @@ def test_pictures_are_what_the_network_gets(method: str, tmp_path: Path):
     batch = learner_for_inference(model).dls.test_dl(table, bs=2, num_workers=0).one_batch()[0].cpu()
     assert [picture.size for picture in pictures] == [(64, 64)] * 2
     assert np.allclose(np.asarray(pictures[1]) / 255, (batch[1] * 0.25 + 0.5).permute(1, 2, 0), atol=1e-5)
+
+
+def test_the_predictor_sees_a_class_where_reports_see_it(table: pd.DataFrame):
+    model = checkpoint("resnet18")
+    predictor = Predictor(model)
+    coarse = predictor.maps(predictor.read(table["path"].iloc[0]), [2, 0])
+    (wanted,) = class_activation_maps(model, table[:1], [["square", "disc"]], "Looking")
+    assert coarse.shape == (2, 2, 2)
+    fine = torch.nn.functional.interpolate(torch.from_numpy(coarse)[:, None], (64, 64), mode="bilinear")[:, 0]
+    assert np.allclose(fine, wanted, atol=1e-3 * wanted.max())

@@ -102,6 +102,21 @@ def test_pictures_are_decoded_again_only_when_they_or_the_sizes_change(phase: Ph
     assert file_after(table.iloc[1:], 32)[0] != first[0]
 
 
+def test_pictures_whose_file_is_gone_or_cut_short_are_decoded_again(phase: Phase, tmp_path: Path):
+    dataset = PixelsDataset(str(tmp_path / "pixels"))
+    assert dataset.fingerprint() is None
+    decoding = Decoding(phase.table.rename(columns={"split": "part"}), pixel_sizes(32, phase.training))
+    dataset.save(decoding)
+    (file,) = (tmp_path / "pixels").glob("*.bin")
+    whole = file.read_bytes()
+    assert dataset.fingerprint() == decoding.key
+    for harm in (lambda: file.write_bytes(whole[:-1]), file.unlink):
+        harm()
+        assert dataset.fingerprint() is None
+        dataset.save(decoding)
+        assert file.read_bytes() == whole
+
+
 def test_a_picture_that_was_not_decoded_is_named(phase: Phase):
     table = phase.table.assign(split="train")
     with pytest.raises(UserError, match=r"image 0 was not decoded for train"):

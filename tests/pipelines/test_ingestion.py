@@ -41,7 +41,7 @@ def photos(tmp_path: Path) -> Path:
 def ingest(photos: Path, store: Path, curation: pd.DataFrame = NO_CURATION) -> tuple[pd.DataFrame, pd.DataFrame]:
     earlier, prepared = EarlierImagesDataset(str(store)), PreparedImagesDataset(str(store))
     prepared.save(nodes.prepare_images(images_in_folder(photos), earlier.load(), OPTIONS))
-    return nodes.build_image_table(prepared.load(), curation, OPTIONS)
+    return nodes.build_image_table(prepared.load(), curation, OPTIONS)[:2]
 
 
 def decide(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -149,3 +149,11 @@ def test_prepared_pictures_are_jpegs_of_at_most_the_longest_side(photos: Path, t
     assert (row["width"], row["height"]) == (300, 100)
     with Image.open(PreparedImages(tmp_path / "store", table).path(row["image_id"])) as picture:
         assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", (64, 21))
+
+
+def test_only_the_decisions_about_these_images_count_as_applied(photos: Path, tmp_path: Path):
+    prepared = PreparedImagesDataset(str(tmp_path / "store"))
+    prepared.save(nodes.prepare_images(images_in_folder(photos), {}, OPTIONS))
+    decisions = decide(("dog/1.png", "drop", ""), ("bird/1.png", "drop", ""), ("cat/2.png", "keep", ""))
+    _, _, applied = nodes.build_image_table(prepared.load(), decisions, OPTIONS)
+    assert applied["file"].tolist() == ["cat/2.png", "dog/1.png"]

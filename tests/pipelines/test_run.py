@@ -239,3 +239,25 @@ def test_augmented_views_are_a_parameter_that_needs_no_training(finished_project
     assert numbers["errors"] == numbers["errors_plain"] - numbers["fixed"] + numbers["broken"]
     assert numbers["times_slower"] > 1
     assert "2 augmented views" in sorted(reports.glob("model_card.md/*/*.md"))[-1].read_text()
+
+
+def test_the_proposal_becomes_the_curation_and_the_next_report_says_what_it_changed(
+    finished_project: Path, tmp_path: Path
+):
+    project = tmp_path / "project"
+    shutil.copytree(finished_project, project)
+    reports = project / "data/08_reporting/demo"
+    proposal = next(reports.glob("curation_proposal.csv/*/*.csv"))
+    splits = pd.read_csv(project / "data/05_model_input/demo/splits.csv")
+    lines = ["file,action,label", *proposal.read_text().splitlines()[1:4]]
+    assert len(lines) > 1
+    (project / "data/01_raw/curation.csv").write_text("\n".join(lines) + "\n")
+    run = kedro_in(project, "run")
+    assert run.returncode == 0, run.stdout + run.stderr
+    after = pd.read_csv(project / "data/05_model_input/demo/splits.csv")
+    shared = splits.merge(after, on="image_id")
+    assert (shared["split_x"] == shared["split_y"]).mean() > 0.9
+    effect = json.loads(sorted(reports.glob("curation_effect.json/*/*.json"))[-1].read_text())
+    assert effect["decisions"] == {"relabel": len(lines) - 1}
+    assert effect["both"]["images"] > 0
+    assert "Since the curation changed" in sorted(reports.glob("model_card.md/*/*.md"))[-1].read_text()

@@ -43,6 +43,14 @@ def test_the_seed_decides_the_split():
     assert not split_images(table, OPTIONS, 1).equals(split_images(table, OPTIONS, 2))
 
 
+def test_images_that_go_or_change_their_class_leave_nearly_all_others_in_their_part():
+    table = images({"a": 200, "b": 200}, 2)
+    before = split_images(table, OPTIONS, 1).set_index("image_id")["split"]
+    changed = table.assign(label=table["label"].mask(table["duplicate_group"].isin([3, 30]), "b")).iloc[6:]
+    after = split_images(changed, OPTIONS, 1).set_index("image_id")["split"]
+    assert (after != before[after.index]).sum() <= 12
+
+
 def test_a_class_with_too_few_images_is_named_with_its_count():
     with pytest.raises(UserError, match=r"Class rare has only 2 images"):
         split_images(images({"common": 50, "rare": 2}), OPTIONS, 1)

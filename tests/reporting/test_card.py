@@ -112,6 +112,7 @@ def facts(made_predictions, guitars):
         augmented_views={"views": 0},
         leakage={"random_split": 0.183, "this_split": 0.0, "images_with_relatives": 321},
         honest="About 91 % may be expected of new photos.",
+        curation="Since the curation changed, less is wrong.",
         worst_slices=pd.DataFrame({"slice": ["brightness"], "value": ["dark"], "images": [37], "error_rate": [0.2973]}),
         suspects=19,
         test_log=pd.DataFrame(
@@ -139,6 +140,7 @@ def bare(facts):
         stages=facts.stages[:1],
         verdict="",
         honest="",
+        curation="",
         calibration={
             "temperature": 1.0,
             "validation": {"ece_before": 0.05, "ece_after": float("nan")},
@@ -206,7 +208,7 @@ def test_every_number_appears(card, facts):
     numbers += _NUMBERS
     numbers += [facts.fingerprint, facts.spec["sha256"], facts.model_path, facts.source]
     assert [number for number in numbers if number not in words] == []
-    for sentence in (facts.verdict, facts.honest, *facts.limits, *facts.spec["display_names"].values()):
+    for sentence in (facts.verdict, facts.honest, facts.curation, *facts.limits, *facts.spec["display_names"].values()):
         assert sentence in words
 
 

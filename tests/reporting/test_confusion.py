@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from guitar_kedro.reporting.predictions import confusion_matrix_figure
+from guitar_kedro.reporting.confusion import confusion_explorer, confusion_matrix_figure
 
 
 def _cells(figure):
@@ -86,3 +86,23 @@ def test_a_hundred_thousand_predictions_take_a_second(random_predictions, names_
     start = time.perf_counter()
     confusion_matrix_figure(predictions, list(names_of(11)), names_of(11), "Many")
     assert time.perf_counter() - start < 5
+
+
+def test_pointing_at_a_cell_tells_its_classes_its_share_and_some_files(made_predictions):
+    predictions = made_predictions(["cat", "cat", "cat", "dog"], ["cat", "dog", "cat", "dog"])
+    figure = confusion_explorer(predictions, ["cat", "dog"], {"cat": "Big Cat", "dog": "Dog"}, "Validation")
+    words = figure.data[0].hovertext
+    assert words[0][1] == "Big Cat taken for Dog: 1 (33.3 % of the row)<br>00001.jpg"
+    assert words[0][0].startswith("Big Cat, rightly seen as such: 2 (66.7 %")
+    right, wrong = (np.array(each.z, float) for each in figure.data)
+    assert np.array_equal(np.isfinite(right), [[True, False], [False, True]])
+    assert np.array_equal(np.isfinite(wrong), [[False, True], [False, False]])
+
+
+def test_a_matrix_to_point_at_is_made_for_a_hundred_classes_and_for_none(names_of, random_predictions):
+    began = time.perf_counter()
+    names = names_of(100)
+    figure = confusion_explorer(random_predictions(100, 1000), list(names), names, "Many")
+    assert time.perf_counter() - began < 5
+    assert figure.data[0].hovertext[0][0].count("<br>") == 8
+    assert confusion_explorer(random_predictions(2, 0), list(names_of(2)), names_of(2), "None").data[0].z is not None

@@ -15,7 +15,8 @@ def test_a_display_name_falls_back_to_the_label():
 
 
 @pytest.mark.parametrize(
-    ("share", "written"), [(0, "0.0 %"), (1, "100.0 %"), (0.9999, "99.9 %"), (1e-5, "0.1 %"), (0.0494, "4.9 %")]
+    ("share", "written"),
+    [(0, "0.0 %"), (1, "100.0 %"), (0.9999, ">99.9 %"), (1e-5, "<0.1 %"), (0.0494, "4.9 %")],
 )
 def test_only_everything_is_a_hundred_percent(share, written):
     assert style.percent(share) == written

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from guitar_kedro.datasets.tables import CurationDataset
+from guitar_kedro.datasets.curation import CurationDataset
 from guitar_kedro.reporting.suspects import curation_proposal, suspect_labels, suspects_sheet
 
 

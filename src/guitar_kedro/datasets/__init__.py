@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "checkpoints": ["CheckpointDataset", "LearnerDataset"],
+        "curation": ["CurationDataset", "PredictionsBeforeCurationDataset"],
         "images": [
             "DrawnImagesDataset",
             "DrawnOthersDataset",
@@ -16,7 +17,14 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "pixels": ["PixelsDataset"],
         "pretrained": ["PretrainedWeightsDataset"],
-        "reports": ["DocumentDataset", "FigureDataset", "MetricsDataset", "OptionalMetricsDataset", "PageDataset"],
-        "tables": ["CurationDataset", "LogDataset", "OptionalTableDataset", "TableDataset"],
+        "reports": [
+            "DocumentDataset",
+            "ExplorerDataset",
+            "FigureDataset",
+            "MetricsDataset",
+            "OptionalMetricsDataset",
+            "PageDataset",
+        ],
+        "tables": ["LogDataset", "OptionalTableDataset", "TableDataset"],
     },
 )

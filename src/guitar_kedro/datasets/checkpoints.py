@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import JSONPreview
 
-from guitar_kedro.datasets.atomic import AtomicSave
+from guitar_kedro.datasets.artifacts import Artifact
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.checkpoint import Checkpoint
 
@@ -40,11 +40,11 @@ class _CheckpointFolder(AbstractVersionedDataset):
         return {"filepath": self._filepath, "version": self._version}
 
 
-class CheckpointDataset(AtomicSave, _CheckpointFolder):
+class CheckpointDataset(Artifact, _CheckpointFolder):
     """A network's weights and spec, in a folder that is written whole or not at all."""
 
 
-class LearnerDataset(_CheckpointFolder):
+class LearnerDataset(CheckpointDataset):
     """A checkpoint that loads as a fastai Learner, ready to predict."""
 
     def load(self) -> Learner:

@@ -18,6 +18,7 @@ from kedro_datasets._typing import TablePreview
 from PIL.Image import Image
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.files import sha256_of_file, sha256_of_lines
 from guitar_kedro.images.drawing import MODELS, OTHERS, draw_guitar, draw_other
 from guitar_kedro.images.ingest import RECORD_COLUMNS, FileRecord
 from guitar_kedro.images.sources import RawImage, find_images, images_in_folder
@@ -32,6 +33,25 @@ class _SourceDataset(AbstractDataset[None, list[RawImage]]):
 
     def save(self, data: None) -> None:
         raise UserError("Raw images are only read: put new ones where they come from.")
+
+    def fingerprint(self) -> str | None:
+        """Gives a checksum of what is there by name, size and time of each file, or ``None`` if nothing is there.
+
+        Contents are not read, so that nobody waits for millions of pictures; no picture is drawn or fetched.
+        """
+        source = self._source()
+        if source is None:
+            return None
+        local = Path(source).expanduser()
+        if not local.exists():  # an address: what it sent is kept, and not asked for again
+            return sha256_of_lines([source])
+        files = [path for path in local.rglob("*") if path.is_file()] if local.is_dir() else [local]
+        found = ((path.relative_to(local), path.stat()) for path in files)
+        return sha256_of_lines(f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in found)
+
+    def _source(self) -> str | None:
+        """Path or address of the pictures, if it is known and not yet to be made."""
+        raise NotImplementedError
 
     def _describe(self) -> dict[str, Any]:
         return {key.strip("_"): value for key, value in vars(self).items() if key != "metadata"}
@@ -59,6 +79,9 @@ class _DrawnDataset(_SourceDataset):
                 pass
         return images_in_folder(self._folder)
 
+    def _source(self) -> str | None:
+        return str(self._folder) if self._folder.is_dir() else None
+
     def _exists(self) -> bool:
         return True
 
@@ -85,7 +108,7 @@ class DrawnImagesDataset(_DrawnDataset):
             UserError: If one of the numbers is not a positive integer.
         """
         _check_positive(images_per_class=images_per_class, image_pixels=size)
-        folder = Path(filepath) / f"{images_per_class}_per_class_{size}px_seed{seed}"
+        folder = Path(filepath) / f"drawn_{images_per_class}_per_class_{size}px_seed{seed}"
         super().__init__(folder, images_per_class, size, seed, metadata)
 
     def load(self) -> list[RawImage]:
@@ -115,7 +138,7 @@ class DrawnOthersDataset(_DrawnDataset):
             UserError: If one of the numbers is not a positive integer.
         """
         _check_positive(images_per_kind=images_per_kind, image_pixels=size)
-        folder = Path(filepath) / f"others_{images_per_kind}_per_kind_{size}px_seed{seed}"
+        folder = Path(filepath) / f"drawn_others_{images_per_kind}_per_kind_{size}px_seed{seed}"
         super().__init__(folder, images_per_kind, size, seed, metadata)
 
     def load(self) -> list[RawImage]:
@@ -169,23 +192,29 @@ class PhotosDataset(_SourceDataset):
         Raises:
             UserError: If nothing was named, or what was named cannot be used.
         """
-        noted = self._folder / "source.json"
-        images = self._images
+        images = self._source()
         if images is None:
-            if not noted.exists():
-                raise UserError(
-                    f"Workspace {self._folder.name} has no images yet: name them with --params=images=PATH_OR_URL "
-                    "(class folders, an archive of them, or its URL)."
-                )
-            images = json.loads(noted.read_text())["images"]
+            raise UserError(
+                f"Workspace {self._folder.name} has no images yet: name them with --params=images=PATH_OR_URL "
+                "(class folders, an archive of them, or its URL)."
+            )
         found = find_images(images, self._folder, self._sha256)
         self._folder.mkdir(parents=True, exist_ok=True)
         local = Path(images)
-        noted.write_text(json.dumps({"images": str(local.resolve()) if local.exists() else images}))
+        self._noted.write_text(json.dumps({"images": str(local.resolve()) if local.exists() else images}))
         return found
 
+    @property
+    def _noted(self) -> Path:
+        return self._folder / "source.json"
+
+    def _source(self) -> str | None:
+        if self._images is None and self._noted.exists():
+            return json.loads(self._noted.read_text())["images"]
+        return self._images
+
     def _exists(self) -> bool:
-        return self._images is not None or (self._folder / "source.json").exists()
+        return self._source() is not None
 
 
 class OtherPhotosDataset(_SourceDataset):
@@ -214,6 +243,9 @@ class OtherPhotosDataset(_SourceDataset):
         if self._images is None:
             return []
         return find_images(self._images, self._folder, need_classes=False)
+
+    def _source(self) -> str | None:
+        return self._images
 
     def _exists(self) -> bool:
         return True
@@ -256,6 +288,13 @@ class PreparedImagesDataset(AbstractDataset[Iterable[tuple[FileRecord, bytes | N
         """Loads the index; the pictures stay on disk."""
         return PreparedImages(self._folder, _read_records(self._index))
 
+    def fingerprint(self) -> str | None:
+        """Gives the checksum of the index, in which each picture stands with its own; ``None`` if one is missing."""
+        if not self._index.exists():
+            return None
+        there = {path.stem for path in self._folder.glob("*.jpg")} | {""}
+        return sha256_of_file(self._index) if there.issuperset(_read_records(self._index)["prepared"]) else None
+
     def preview(self, nrows: int = 5) -> TablePreview:
         """The first rows of the index, for kedro-viz."""
         return TablePreview(_read_records(self._index).head(nrows).to_dict(orient="split"))
@@ -278,6 +317,10 @@ class EarlierImagesDataset(PreparedImagesDataset):
         there = {path.stem for path in self._folder.glob("*.jpg")}
         return {file: record for file, record in records.items() if record.reason or record.prepared in there}
 
+    def fingerprint(self) -> str:
+        """Always the same: what was prepared earlier saves time, and does not decide what comes out."""
+        return ""
+
     def save(self, data: Any) -> None:
         """Refuses: this looks at what ``PreparedImagesDataset`` saved.
 
@@ -289,7 +332,8 @@ class EarlierImagesDataset(PreparedImagesDataset):
 
 def _read_records(path: Path) -> pd.DataFrame:
     dtypes = {name: "int64" if name in ("width", "height") else "str" for name in RECORD_COLUMNS}
-    return pd.read_csv(io.StringIO(_whole_lines(path)), dtype=dtypes, keep_default_na=False)
+    lines = _whole_lines(path) or ",".join(RECORD_COLUMNS)  # a disk that was full may not have taken the first one
+    return pd.read_csv(io.StringIO(lines), dtype=dtypes, keep_default_na=False)
 
 
 def _whole_lines(path: Path) -> str:

@@ -28,7 +28,7 @@ class PixelsDataset(AbstractDataset[Decoding, Pixels]):
 
     def save(self, data: Decoding) -> None:
         """Decodes the pictures, unless they are there."""
-        if self._exists() and self.load().key == data.key:
+        if self.fingerprint() == data.key:
             logger.info("%d pictures are decoded already", len(data.table))
         else:
             Pixels.save(data, self._folder)
@@ -36,6 +36,13 @@ class PixelsDataset(AbstractDataset[Decoding, Pixels]):
     def load(self) -> Pixels:
         """Loads the index; the pictures stay on disk."""
         return Pixels(self._folder)
+
+    def fingerprint(self) -> str | None:
+        """Says from which pictures they were decoded, and how; ``None`` if they are not there whole."""
+        if not self._exists():
+            return None
+        pixels = self.load()
+        return pixels.key if pixels.is_whole() else None
 
     def _exists(self) -> bool:
         return (self._folder / INDEX_FILE).exists()

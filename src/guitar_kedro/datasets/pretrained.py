@@ -33,6 +33,10 @@ class PretrainedWeightsDataset(AbstractDataset):
 
         return PretrainedWeights(self._folder, self._url)
 
+    def fingerprint(self) -> str:
+        """Gives what decides the weights beside the stage's own options: the address of torchvision's."""
+        return self._url or ""
+
     def save(self, data: Any) -> None:
         """Refuses.
 

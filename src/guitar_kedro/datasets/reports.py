@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from kedro_datasets._typing import HTMLPreview
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset
+from kedro_datasets.plotly import JSONDataset as PlotlyDataset
 from kedro_datasets.text import TextDataset
 from PIL import Image
 
-from guitar_kedro.datasets.atomic import AtomicSave
+from guitar_kedro.datasets.artifacts import Artifact
 
 
-class FigureDataset(AtomicSave, MatplotlibDataset):
+class FigureDataset(Artifact, MatplotlibDataset):
     """A matplotlib figure as a PNG file, which loads as a picture."""
 
     def load(self) -> Image.Image:
-        """Loads what was drawn."""
+        """Loads what was drawn.
+
+        Raises:
+            UserError: If it is not as it was saved.
+        """
+        self.check()
         with Image.open(Path(self._get_load_path())) as picture:
             return picture.convert("RGB")
 
 
-class MetricsDataset(AtomicSave, JSONDataset):
+class ExplorerDataset(Artifact, PlotlyDataset):
+    """A plotly figure, whose points tell more when one points at them."""
+
+
+class MetricsDataset(Artifact, JSONDataset):
     """Numbers as a JSON file."""
 
 
@@ -32,10 +43,10 @@ class OptionalMetricsDataset(MetricsDataset):
 
     def load(self) -> dict[str, Any]:
         """Loads the numbers, or none."""
-        return super().load() if self.exists() else {}
+        return super().load.__wrapped__(self) if self.exists() else {}
 
 
-class DocumentDataset(AtomicSave, TextDataset):
+class DocumentDataset(Artifact, TextDataset):
     """Text, as Markdown."""
 
 
@@ -43,5 +54,5 @@ class PageDataset(DocumentDataset):
     """A page that needs nothing but itself."""
 
     def preview(self) -> HTMLPreview:
-        """The page, for kedro-viz."""
-        return HTMLPreview(self.load())
+        """The page, for kedro-viz, which shows each line break as one."""
+        return HTMLPreview(re.sub(r">\n+", ">", self.load()))

@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 from kedro_datasets.pandas import CSVDataset
 
-from guitar_kedro.datasets.atomic import AtomicSave
-from guitar_kedro.errors import UserError
+from guitar_kedro.datasets.artifacts import Artifact
 
 _TEXT = (
     "image_id",
@@ -40,7 +39,7 @@ _TEXT = (
 )
 
 
-class TableDataset(AtomicSave, CSVDataset):
+class TableDataset(Artifact, CSVDataset):
     """A CSV file in which text stays text.
 
     A class may be called ``007``, ``NA`` or ``None``: text columns are read as they are written.
@@ -52,8 +51,12 @@ class TableDataset(AtomicSave, CSVDataset):
     }
 
     def load(self) -> pd.DataFrame:
-        """Loads the table; a number that is missing is NaN, while missing text is empty."""
-        table = super().load.__wrapped__(self)
+        """Loads the table; a number that is missing is NaN, while missing text is empty.
+
+        Raises:
+            UserError: If it is not as it was saved.
+        """
+        table = super().load()
         for column in table.columns.difference(list(_TEXT)):
             missing = table[column] == ""
             numbers = pd.to_numeric(table[column].mask(missing), errors="coerce")
@@ -83,47 +86,3 @@ class LogDataset(TableDataset):
         earlier = [super().load.__wrapped__(self)] if path.exists() else []
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         super().save.__wrapped__(self, pd.concat([*earlier, data.assign(time=now)], ignore_index=True))
-
-
-class CurationDataset(TableDataset):
-    """What a person decided about single images: columns ``file``, ``action`` (keep, drop, relabel), ``label``.
-
-    The file is optional; without it there is nothing to apply, and the table is empty.
-    """
-
-    COLUMNS = ("file", "action", "label")
-    ACTIONS = ("keep", "drop", "relabel")
-
-    def load(self) -> pd.DataFrame:
-        """Loads the decisions.
-
-        Returns:
-            A row per decision.
-
-        Raises:
-            UserError: If a column is missing, an action is none of the three, a file stands twice, or a relabel has no
-                label.
-        """
-        path = Path(self._get_load_path())
-        if not path.exists():
-            return pd.DataFrame(columns=list(self.COLUMNS), dtype="str")
-        table = super().load.__wrapped__(self)
-        if missing := [column for column in self.COLUMNS[:2] if column not in table]:
-            raise UserError(f"{path}: the column {missing[0]} is missing; the file needs {','.join(self.COLUMNS)}.")
-        table = table.reindex(columns=list(self.COLUMNS), fill_value="")
-        for number, row in enumerate(table.itertuples(), start=2):
-            if row.action not in self.ACTIONS:
-                raise UserError(f"{path}, line {number}: the action {row.action!r} is none of keep, drop, relabel.")
-            if row.action == "relabel" and not row.label:
-                raise UserError(f"{path}, line {number}: a relabel needs the new label in the column label.")
-        if (twice := table["file"].duplicated()).any():
-            raise UserError(f"{path}: {table['file'][twice].iloc[0]} stands in it twice; leave one line for each file.")
-        return table
-
-    def save(self, data: Any) -> None:
-        """Refuses: a person writes this file.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(f"{self._filepath} is written by hand: the project only reads it.")

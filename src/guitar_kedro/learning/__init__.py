@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "checkpoint": ["Checkpoint", "ModelSpec"],
         "learner": ["learner_for_inference"],
-        "attention": ["class_activation_maps", "pictures_as_seen"],
+        "attention": ["NoFeatureMaps", "class_activation_maps", "pictures_as_seen"],
         "data": ["pixel_sizes"],
         "pixels": ["Decoding", "Pixels"],
         "prediction": ["PROBABILITY", "predict"],

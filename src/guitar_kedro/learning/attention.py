@@ -7,16 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
-from captum.attr import LayerAttribution, LayerGradCam
 from PIL import Image
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning.checkpoint import Checkpoint
+from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.learner import learner_for_inference, quiet
 from guitar_kedro.learning.pictures import read_square
 from guitar_kedro.progress import track
 
-_MAPS_AT_ONCE = 16
+
+class NoFeatureMaps(UserError):
+    """The body of a network does not end in feature maps, so that there is nothing to lay over a picture."""
 
 
 def class_activation_maps(
@@ -39,7 +40,7 @@ def class_activation_maps(
         the logit, not scaled map by map: the maps of an image can be compared.
 
     Raises:
-        UserError: If the body of the network does not end in feature maps.
+        NoFeatureMaps: If the body of the network does not end in feature maps.
         ValueError: If a label is no class of the checkpoint, or ``classes`` is not as long as the table.
     """
     targets = [[checkpoint.spec.classes.index(label) for label in labels] for labels in classes]
@@ -52,10 +53,9 @@ def class_activation_maps(
     model = learner.model.requires_grad_(False)
     device = next(model.parameters()).device
     loader = learner.dls.test_dl(table, bs=1, num_workers=0)
-    _refuse_without_feature_maps(model[0], checkpoint, device)
     batches = track(loader, len(targets), title)
     return [
-        _maps_of_image(model, image.as_subclass(torch.Tensor).to(device), labels)
+        _maps_of_image(model, checkpoint.spec, image.as_subclass(torch.Tensor).to(device), labels)
         for (image,), labels in zip(batches, targets, strict=True)
     ]
 
@@ -74,29 +74,49 @@ def pictures_as_seen(checkpoint: Checkpoint, table: pd.DataFrame) -> list[Image.
     return [read_square(path, spec.image_size, spec.resize_method) for path in table["path"]]
 
 
-def _maps_of_image(model: torch.nn.Sequential, image: torch.Tensor, targets: Sequence[int]) -> np.ndarray:
-    """Explains one image, of shape (1, 3, size, size)."""
-    size = tuple(image.shape[-2:])
-    gradcam = LayerGradCam(model, model[0])
-    maps = [np.zeros((0, *size), np.float32)]
-    for some in torch.tensor(targets, dtype=torch.int64, device=image.device).split(_MAPS_AT_ONCE):
-        if not len(some):
-            continue
-        copies = image.expand(len(some), -1, -1, -1)
-        coarse = gradcam.attribute(copies, target=some, relu_attributions=True)
-        fine = LayerAttribution.interpolate(coarse, size, "bilinear")
-        maps.append(fine[:, 0].detach().float().cpu().numpy())
-    return np.concatenate(maps)
+def coarse_maps(
+    model: torch.nn.Sequential, spec: ModelSpec, image: torch.Tensor, targets: Sequence[int]
+) -> torch.Tensor:
+    """Explains one image, at the resolution of the feature maps; the body of the network runs once for all classes.
+
+    Args:
+        model: Body and head.
+        spec: What the network is.
+        image: As it enters the network, of shape (1, 3, size, size).
+        targets: Numbers of the classes to explain.
+
+    Returns:
+        Float32 of (targets, rows, columns), 0 or more, as in ``class_activation_maps``.
+
+    Raises:
+        NoFeatureMaps: If the body of the network does not end in feature maps.
+    """
+    with torch.no_grad():
+        features = model[0](image)
+    _refuse_without_feature_maps(features, spec)
+    with torch.enable_grad():
+        features.requires_grad_()
+        logits = model[1](features.clone())[0]  # layers of the head may overwrite what they get
+        gradients = [torch.autograd.grad(logits[target], features, retain_graph=True)[0] for target in targets]
+    maps = [(gradient.mean((2, 3), keepdim=True) * features).sum(1) for gradient in gradients]
+    return torch.cat([torch.zeros_like(features[:0, 0]), *maps]).detach().relu()
 
 
-def _refuse_without_feature_maps(body: torch.nn.Module, checkpoint: Checkpoint, device: torch.device) -> None:
-    size = checkpoint.spec.image_size
-    with torch.inference_mode():
-        shape = body(torch.zeros(1, 3, size, size, device=device)).shape
+def _maps_of_image(
+    model: torch.nn.Sequential, spec: ModelSpec, image: torch.Tensor, targets: Sequence[int]
+) -> np.ndarray:
+    coarse = coarse_maps(model, spec, image, targets)
+    if not len(coarse):
+        return np.zeros((0, *image.shape[-2:]), np.float32)
+    fine = torch.nn.functional.interpolate(coarse[:, None], image.shape[-2:], mode="bilinear")
+    return fine[:, 0].float().cpu().numpy()
+
+
+def _refuse_without_feature_maps(features: torch.Tensor, spec: ModelSpec) -> None:
     # Square pictures give square maps; some transformers (Swin, for one) keep their channels last.
-    if len(shape) != 4 or shape[2] != shape[3]:
-        raise UserError(
-            f"architecture: {checkpoint.spec.architecture} has no class activation maps, because its body does not "
+    if features.ndim != 4 or features.shape[2] != features.shape[3]:
+        raise NoFeatureMaps(
+            f"architecture: {spec.architecture} has no class activation maps, because its body does not "
             "end in feature maps (channels x height x width); they exist for convolutional networks, "
             "for example resnet34."
         )

@@ -132,6 +132,10 @@ class Pixels:
             if other != data:
                 other.unlink()
 
+    def is_whole(self) -> bool:
+        """Whether the file of pixels has the length that the index promises."""
+        return self._file.exists() and self._file.stat().st_size == self._offsets[-1]
+
     def positions(self, image_ids: Sequence[str], part: str) -> np.ndarray:
         """Finds pictures.
 

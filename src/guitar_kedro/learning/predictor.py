@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 from fastai.torch_core import default_device, no_random
 from torch.fx.experimental.optimization import fuse
 
+from guitar_kedro.learning.attention import coarse_maps
 from guitar_kedro.learning.augmentation import Augment, Normalise
 from guitar_kedro.learning.checkpoint import Checkpoint
 from guitar_kedro.learning.device import set_precision
@@ -49,7 +50,8 @@ class Predictor:
         keep_freed_memory()
         self.spec = checkpoint.spec
         self._device = default_device()
-        self._model = _without_batchnorm(learner_for_inference(checkpoint).model.cpu())
+        body, head = learner_for_inference(checkpoint).model.cpu()
+        self._model = torch.nn.Sequential(_without_batchnorm(body), head)
         set_precision(self._model, torch.float32, self._device)
         self._model.to(self._device, memory_format=torch.channels_last)
         self._normalise = Normalise(self.spec.mean, self.spec.std)
@@ -87,6 +89,22 @@ class Predictor:
                 energies = torch.lerp(-torch.logsumexp(views, dim=2).mean(dim=0), energies, PLAIN_SHARE)
             # the temperature acts on the mean of the views, as it was fitted
             return Answers(torch.softmax(logs / self.spec.temperature, dim=1), energies)
+
+    def maps(self, pixels: torch.Tensor, targets: Sequence[int]) -> np.ndarray:
+        """Asks where in a picture the network sees classes.
+
+        Args:
+            pixels: uint8 of 3 x size x size, from ``read``.
+            targets: Numbers of the classes.
+
+        Returns:
+            float32 of targets x rows x columns, as ``coarse_maps`` gives them, of the plain view.
+
+        Raises:
+            NoFeatureMaps: If the body of the network does not end in feature maps.
+        """
+        image = self._normalise(pixels[None].to(self._device))
+        return coarse_maps(self._model, self.spec, image, targets).float().cpu().numpy()
 
     def _augmented(self, pixels: torch.Tensor) -> Iterator[torch.Tensor]:
         options = AugmentationOptions(**self.spec.augmentation)

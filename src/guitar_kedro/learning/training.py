@@ -81,7 +81,7 @@ def find_learning_rate(phase: Phase) -> tuple[pd.DataFrame, dict[str, Any]]:
     Raises:
         UserError: If the loss is not finite from the start.
     """
-    learner = _prepared_learner(phase)
+    learner = prepared_learner(phase)
     iterations = phase.training.finder_iterations
     steps = StepLosses()
     logger.info("%s: looking for a learning rate in %d steps", phase.title, iterations)
@@ -118,7 +118,7 @@ def train_phase(phase: Phase, rates: tuple[float, ...]) -> tuple[Checkpoint, pd.
     Raises:
         UserError: If the loss becomes infinite or not a number, or if the phase cannot be set up.
     """
-    learner = _prepared_learner(phase)
+    learner = prepared_learner(phase)
     table = EpochTable(phase.title)
     learner.add_cbs([table, FiniteLoss(phase.title)])
     highest = rates[0] if len(set(rates)) == 1 else slice(rates[0], rates[-1])
@@ -137,7 +137,12 @@ def _rates(configured: float | tuple[float, float] | str, suggested: float) -> t
     return configured if isinstance(configured, tuple) else (configured,)
 
 
-def _prepared_learner(phase: Phase) -> Learner:
+def prepared_learner(phase: Phase) -> Learner:
+    """Builds the Learner of a phase, ready to fit: seeded, with its weights, on its device, in its precision.
+
+    Raises:
+        UserError: If the phase cannot be set up.
+    """
     _check_classes(phase)
     keep_freed_memory()
     # each phase has random numbers of its own, whatever ran before it

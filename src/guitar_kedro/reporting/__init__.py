@@ -5,7 +5,7 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
-        "attention": ["attention_by_class", "attention_of_errors"],
+        "attention": ["attention_by_class", "attention_missing", "attention_of_errors"],
         "calibration": [
             "auroc",
             "expected_calibration_error",
@@ -28,8 +28,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "card": ["CardFacts", "model_card_html", "model_card_markdown"],
         "comparison": ["stage_comparison_figure"],
+        "curation": ["curation_effect", "curation_sentence"],
         "errors": ["top_losses", "top_losses_sheet"],
-        "confusion": ["confusion_matrix_figure"],
+        "confusion": ["confusion_explorer", "confusion_matrix_figure"],
         "predictions": ["classification_report", "metrics", "most_confused", "of_stage", "stage_comparison"],
         "slices": ["slice_errors", "slices_figure", "worst_slices"],
         "stages": [

@@ -89,6 +89,15 @@ def attention_of_errors(
     return sheets.picture_sheet(rows, "Where the network saw the wrong class", notes)
 
 
+def attention_missing(why: str) -> Figure:
+    """Make the sheet of a network that has no maps.
+
+    Args:
+        why: Sentence.
+    """
+    return sheets.picture_sheet([], "Where the network looks", [why])
+
+
 def _row_of_classes(
     picture: Image.Image, maps: np.ndarray, names: Sequence[str], actual: str, shares: np.ndarray
 ) -> sheets.Row:

@@ -84,6 +84,7 @@ class CardFacts:
         leakage: ``random_split`` and ``this_split`` (shares of validation images with a near duplicate in training)
             and ``images_with_relatives`` (images that have near duplicates).
         honest: A sentence or two about the accuracy that may honestly be claimed; may be empty.
+        curation: A sentence on what the curation changed; may be empty.
         worst_slices: ``slice``, ``value``, ``images``, ``error_rate``, the worst first.
         suspects: How many images are suspected of a wrong label.
         test_log: One row per time the test part was opened: ``time``, ``model_version``, ``images``, ``errors``,
@@ -106,6 +107,7 @@ class CardFacts:
     augmented_views: Mapping[str, Any]
     leakage: Mapping[str, float]
     honest: str
+    curation: str
     worst_slices: pd.DataFrame
     suspects: int
     test_log: pd.DataFrame
@@ -311,7 +313,7 @@ def _use(facts: CardFacts) -> list[_Block]:
 
 
 def _results(facts: CardFacts) -> list[_Block]:
-    blocks = [_Block("text", facts.honest)] if facts.honest.strip() else []
+    blocks = [_Block("text", sentences) for sentences in (facts.honest, facts.curation) if sentences.strip()]
     rows = [
         (split, stage, f"{n['images']:,}", f"{n['errors']:,}", percent(n["accuracy"]), _interval(n), f"{n['loss']:.3g}")
         for split, stages in facts.metrics.items()
@@ -463,6 +465,8 @@ def _data(facts: CardFacts) -> list[_Block]:
 
 def _split_sentence(facts: CardFacts) -> str:
     leakage = facts.leakage
+    if not leakage["images_with_relatives"]:
+        return "No image has a near duplicate, so that any random split would do."
     return (
         f"{count(int(leakage['images_with_relatives']), 'image')} had near duplicates. Under a plain random split, "
         f"{percent(leakage['random_split'])} of the validation images would have had one in training; here it is "
@@ -523,7 +527,7 @@ def _versions(facts: CardFacts) -> list[_Block]:
 
 
 def _drawn(facts: CardFacts) -> str:
-    if not re.search(r"\bdrawn\b", facts.source, re.IGNORECASE):
+    if not re.search(r"(?<![a-z])drawn(?![a-z])", facts.source, re.IGNORECASE):
         return ""
     return "The images are drawn, not photographed: nothing here says how it does on photos."
 

@@ -1,4 +1,4 @@
-"""The confusion matrix as a figure that can be read from two classes to a hundred."""
+"""The confusion matrix as a figure that can be read from two classes to a hundred, and as one to point at."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as plotly
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 from guitar_kedro.reporting import style
 
 _NAME_WIDTH = 2.2  # inches that a line of a class name may take
+_FILES_OF_CELL = 8
 _SLANT = 40  # degrees
 _MOST_SLANTED = 15  # classes; above it names stand upright, because slanted ones need more room than a cell
 
@@ -65,6 +67,62 @@ def confusion_matrix_figure(
     axes.set_xlabel("Predicted", **style.text(style.TEXT_SIZE + 1, style.INK, "bold"))
     axes.set_ylabel("Actual", **style.text(style.TEXT_SIZE + 1, style.INK, "bold"))
     return figure
+
+
+def confusion_explorer(
+    predictions: pd.DataFrame, classes: Sequence[str], display_names: Mapping[str, str], title: str
+) -> plotly.Figure:
+    """Make the confusion matrix to point at: each cell tells its classes, count, share of the row, and some files.
+
+    Args:
+        predictions: Of one stage and split; ``file``, ``label`` and ``predicted`` are read.
+        classes: All labels, in the order of rows and columns.
+        display_names: Names to show, by label.
+        title: Which stage and split this is.
+
+    Raises:
+        ValueError: If a label is not among the classes.
+    """
+    counts = _count(predictions, classes)
+    names = [style.display_name(label, display_names) for label in classes]
+    files = predictions.groupby(["label", "predicted"])["file"].agg(lambda files: "<br>".join(files[:_FILES_OF_CELL]))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    right = np.eye(len(classes), dtype=bool)
+    words = [
+        [
+            _tell(counts[row, column], shares[row, column], names[row], names[column], files.get((actual, predicted)))
+            for column, predicted in enumerate(classes)
+        ]
+        for row, actual in enumerate(classes)
+    ]
+    figure = plotly.Figure()
+    for mask, colour in ((right, style.BLUE), (~right, style.VERMILLION)):
+        figure.add_heatmap(
+            x=names,
+            y=names,
+            z=np.where(mask & (counts > 0), shares, np.nan),
+            zmin=-0.15,  # a single mistake among many must still be seen
+            zmax=1,
+            colorscale=[(0, style.PAPER), (1, colour)],
+            showscale=False,
+            hovertext=words,
+            hoverinfo="text",
+            xgap=1,
+            ygap=1,
+        )
+    figure.update_layout(
+        title=title,
+        xaxis={"title": "Predicted", "automargin": True},
+        yaxis={"title": "Actual", "autorange": "reversed", "automargin": True},
+        template="plotly_white",
+        font={"color": style.INK},
+    )
+    return figure
+
+
+def _tell(count: int, share: float, actual: str, predicted: str, files: str | None) -> str:
+    what = f"{actual}, rightly seen as such" if actual == predicted else f"{actual} taken for {predicted}"
+    return f"{what}: {count:,} ({style.percent(share)} of the row)<br>{files or ''}"
 
 
 def _count(predictions: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:

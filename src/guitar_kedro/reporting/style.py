@@ -63,10 +63,12 @@ def percent(share: float, digits: int = 1) -> str:
         digits: How many after the point.
     """
     step = 10.0**-digits
-    value = 100 * share
-    if 0 < value < 100:
-        value = min(max(value, step), 100 - step)
-    return f"{value:.{digits}f} %"
+    written = f"{100 * share:.{digits}f} %"
+    if share > 0 and float(written[:-2]) == 0:
+        return f"<{step:.{digits}f} %"
+    if share < 1 and float(written[:-2]) == 100:
+        return f">{100 - step:.{digits}f} %"
+    return written
 
 
 def clock(minutes: float) -> str:

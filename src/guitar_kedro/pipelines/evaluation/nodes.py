@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
@@ -11,6 +12,7 @@ from guitar_kedro import images, learning, reporting
 from guitar_kedro.pipelines.training.nodes import with_paths
 
 pd = lazy.load("pandas")
+logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 64
 PICTURES_WITH_MAPS = 12
@@ -143,12 +145,17 @@ def draw_attention(
     """Draws where the model looks: for a picture of each class, and for the wrong answers with the highest losses.
 
     Returns:
-        A sheet with a map for each class, and one with the map of the wrong class beside that of the right one.
+        A sheet with a map for each class, and one with the map of the wrong class beside that of the right one; for a
+        network that has no such maps, two sheets that say so.
     """
     validation = reporting.of_stage(predictions, model.spec.provenance["stage"], "validation")
-    return _attention_by_class(validation, model, prepared_images), _attention_of_errors(
-        validation, model, prepared_images
-    )
+    try:
+        return _attention_by_class(validation, model, prepared_images), _attention_of_errors(
+            validation, model, prepared_images
+        )
+    except learning.NoFeatureMaps as error:
+        logger.warning("%s", error)
+        return reporting.attention_missing(str(error)), reporting.attention_missing(str(error))
 
 
 def _attention_by_class(

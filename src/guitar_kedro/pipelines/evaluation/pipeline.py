@@ -74,4 +74,5 @@ def _attention_node() -> Node:
         inputs=["predictions", "model", "prepared_images"],
         outputs=["attention_by_class", "attention_of_errors"],
         name="draw_attention",
+        namespace="evaluate",
     )

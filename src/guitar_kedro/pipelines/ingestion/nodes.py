@@ -47,12 +47,13 @@ def prepare_images(
 
 def build_image_table(
     prepared_images: images.PreparedImages, curation: pd.DataFrame, options: IngestionOptions
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Groups duplicates, applies the curation, and decides which files make the dataset.
 
     Returns:
         ``image_table``: a row for each image of the dataset; ``duplicate_group`` is shared by near duplicates.
-        ``rejected_images``: a row for each other file, with ``reason`` and ``detail``.
+        ``rejected_images``: a row for each other file, with ``reason`` and ``detail``. ``applied_curation``: the
+        decisions that are about these images.
 
     Raises:
         UserError: If no image is left, or those that are left have only one class.
@@ -75,7 +76,8 @@ def build_image_table(
     refused = pd.concat([records[records["reason"] != ""], curated[~kept]])
     rejected = refused.sort_values("file")[["file", "label", "reason", "detail"]].reset_index(drop=True)
     _check_and_report(image_table, rejected, len(records))
-    return image_table, rejected
+    applied = curation[curation["file"].isin(readable["file"])].sort_values("file").reset_index(drop=True)
+    return image_table, rejected, applied
 
 
 def _image_ids(prepared: pd.Series) -> pd.Series:

@@ -18,7 +18,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 func=nodes.build_image_table,
                 inputs=["prepared_images", "curation", "params:ingestion"],
-                outputs=["image_table", "rejected_images"],
+                outputs=["image_table", "rejected_images", "applied_curation"],
                 name="build_image_table",
             ),
             Node(
@@ -26,24 +26,28 @@ def create_pipeline() -> Pipeline:
                 inputs=["image_table", "params:display_names"],
                 outputs="class_balance",
                 name="plot_class_balance",
+                namespace="report.data",
             ),
             Node(
                 func=nodes.plot_resolutions,
                 inputs=["image_table", "params:stages"],
                 outputs="resolutions",
                 name="plot_resolutions",
+                namespace="report.data",
             ),
             Node(
                 func=nodes.show_classes,
                 inputs=["image_table", "prepared_images", "params:display_names"],
                 outputs="class_contact_sheet",
                 name="show_classes",
+                namespace="report.data",
             ),
             Node(
                 func=nodes.show_duplicates,
                 inputs=["image_table", "rejected_images", "prepared_images"],
                 outputs=["duplicates", "duplicates_sheet"],
                 name="show_duplicates",
+                namespace="report.data",
             ),
         ]
     )

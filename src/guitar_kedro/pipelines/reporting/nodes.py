@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import lazy_loader as lazy
@@ -18,16 +19,24 @@ np = lazy.load("numpy")
 pd = lazy.load("pandas")
 
 PICTURES_ON_SHEET = 24
-LIBRARIES = ("kedro", "fastai", "torch", "torchvision", "numpy", "pandas", "pillow", "captum", "cleanlab")
+LIBRARIES = ("kedro", "fastai", "torch", "torchvision", "numpy", "pandas", "pillow", "cleanlab")
 CARD_FIGURES = {  # what the model card shows, and as what
     "confusion_matrix": "Confusion matrix",
     "reliability_diagram": "Reliability diagram",
     "risk_coverage": "Risk and coverage",
     "energies": "Energy of known and unknown pictures",
     "stage_steps_plot": "What each stage brought",
+    "fixed_and_broken_sheet": "Images that stages fixed and broke",
     "top_losses_sheet": "Top losses",
     "attention_of_errors": "Where it looks when it is wrong",
     "attention_by_class": "Where it looks for each class",
+    "slices_plot": "Errors by class, size, shape and near duplicates",
+    "suspects_sheet": "Suspect labels",
+    "class_contact_sheet": "Contact sheet of the classes",
+    "class_balance": "Class balance",
+    "split_balance": "Balance of the parts",
+    "resolutions": "Resolutions of the originals",
+    "duplicates_sheet": "Contact sheet of near duplicates",
 }
 
 
@@ -41,14 +50,16 @@ def report_classes(predictions: pd.DataFrame, model: learning.Checkpoint) -> pd.
     return reporting.classification_report(_of_model(predictions, model, "test"), list(model.spec.classes))
 
 
-def plot_confusion_matrix(predictions: pd.DataFrame, model: learning.Checkpoint) -> reporting.Figure:
-    """Draws which classes the model takes for which, on the validation part."""
-    return reporting.confusion_matrix_figure(
+def plot_confusion_matrix(predictions: pd.DataFrame, model: learning.Checkpoint) -> tuple[reporting.Figure, Any]:
+    """Draws which classes the model takes for which, on the validation part: to read, and to point at."""
+    spec = model.spec
+    what = (
         _of_model(predictions, model, "validation"),
-        list(model.spec.classes),
-        model.spec.display_names,
-        f"Validation part, {model.spec.provenance['stage']}",
+        list(spec.classes),
+        spec.display_names,
+        f"Validation part, {spec.provenance['stage']}",
     )
+    return reporting.confusion_matrix_figure(*what), reporting.confusion_explorer(*what)
 
 
 def list_most_confused(predictions: pd.DataFrame, model: learning.Checkpoint) -> pd.DataFrame:
@@ -160,6 +171,20 @@ def _same_labels(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     )
 
 
+def report_curation(
+    predictions: pd.DataFrame,
+    predictions_before_curation: pd.DataFrame,
+    applied_curation: pd.DataFrame,
+    model: learning.Checkpoint,
+) -> dict[str, Any]:
+    """Says what the changes of the curation file did to the accuracy."""
+    before = predictions_before_curation
+    if len(before):
+        last_stage = before.loc[before["split"] == "test", "stage"].iloc[0]  # the test part is seen by the model only
+        before = reporting.of_stage(before, last_stage, "validation")
+    return reporting.curation_effect(before, _of_model(predictions, model, "validation"), applied_curation)
+
+
 def compare_neighbours(
     predictions: pd.DataFrame,
     stage_comparison: pd.DataFrame,
@@ -243,6 +268,8 @@ def write_model_card(
     test_log: pd.DataFrame,
     augmented_views: dict[str, Any],
     honest_accuracy: dict[str, Any],
+    curation_effect: dict[str, Any],
+    published_accuracy: str | None,
     workspace: str,
     *figures: Any,
 ) -> tuple[str, str]:
@@ -268,7 +295,8 @@ def write_model_card(
         calibration={**calibration, "sure": {**sure, **sure["test"]}},
         augmented_views=augmented_views,
         leakage=leakage,
-        honest=_honest(honest_accuracy, splits),
+        honest=" ".join(filter(None, (_honest(honest_accuracy, splits), published_accuracy))),
+        curation=reporting.curation_sentence(curation_effect),
         worst_slices=reporting.worst_slices(slices, validation["error_rate"]),
         suspects=len(suspects),
         test_log=test_log,
@@ -281,7 +309,9 @@ def write_model_card(
 
 
 def _source(image_table: pd.DataFrame) -> str:
-    return os.path.commonpath(image_table["source"].tolist())
+    common = Path(os.path.commonpath(image_table["source"].tolist()))
+    # a card is for others: where the project lies on this computer is nothing to them
+    return str(common.relative_to(Path.cwd()) if common.is_relative_to(Path.cwd()) else common)
 
 
 def _honest(numbers: dict[str, Any], splits: pd.DataFrame) -> str:

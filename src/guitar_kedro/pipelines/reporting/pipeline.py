@@ -9,6 +9,8 @@ from guitar_kedro.pipelines.training.plan import StagePlan
 def create_pipeline(stages: list[StagePlan]) -> Pipeline:
     """Creates the pipeline of reports, which trains nothing and predicts nothing.
 
+    Kedro-viz folds all of it into the group ``report``, with the figures that the model card uses up.
+
     Args:
         stages: In the order in which they were trained.
     """
@@ -17,18 +19,26 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
 
 def _result_nodes() -> list[Node]:
     return [
-        Node(func=nodes.compute_metrics, inputs=["predictions", "model"], outputs="metrics", name="compute_metrics"),
+        Node(
+            func=nodes.compute_metrics,
+            inputs=["predictions", "model"],
+            outputs="metrics",
+            name="compute_metrics",
+            namespace="report",
+        ),
         Node(
             func=nodes.report_classes,
             inputs=["predictions", "model"],
             outputs="classification_report",
             name="report_classes",
+            namespace="report",
         ),
         Node(
             func=nodes.report_calibration,
             inputs=["predictions", "other_predictions", "model", "params:calibration"],
             outputs=["calibration", "reliability_diagram", "risk_coverage", "energies"],
             name="report_calibration",
+            namespace="report",
         ),
     ]
 
@@ -38,32 +48,44 @@ def _error_nodes() -> list[Node]:
         Node(
             func=nodes.plot_confusion_matrix,
             inputs=["predictions", "model"],
-            outputs="confusion_matrix",
+            outputs=["confusion_matrix", "confusion_explorer"],
             name="plot_confusion_matrix",
+            namespace="report",
         ),
         Node(
             func=nodes.list_most_confused,
             inputs=["predictions", "model"],
             outputs="most_confused",
             name="list_most_confused",
+            namespace="report",
         ),
         Node(
             func=nodes.show_top_losses,
             inputs=["predictions", "model", "prepared_images"],
             outputs=["top_losses", "top_losses_sheet"],
             name="show_top_losses",
+            namespace="report",
         ),
         Node(
             func=nodes.report_slices,
             inputs=["predictions", "image_table", "model"],
             outputs=["slices", "slices_plot"],
             name="report_slices",
+            namespace="report",
         ),
         Node(
             func=nodes.find_suspect_labels,
             inputs=["predictions", "out_of_fold_predictions", "splits", "model", "prepared_images"],
             outputs=["suspect_labels", "curation_proposal", "suspects_sheet"],
             name="find_suspect_labels",
+            namespace="report",
+        ),
+        Node(
+            func=nodes.report_curation,
+            inputs=["predictions", "predictions_before_curation", "applied_curation", "model"],
+            outputs="curation_effect",
+            name="report_curation",
+            namespace="report",
         ),
     ]
 
@@ -84,6 +106,7 @@ def _stage_nodes(stages: list[StagePlan]) -> list[Node]:
             inputs=["predictions", "stage_comparison", "model", "prepared_images"],
             outputs=["stage_steps", "stage_steps_plot", "fixed_and_broken_sheet"],
             name="compare_neighbours",
+            namespace="report",
         ),
     ]
 
@@ -104,10 +127,12 @@ def _card_node() -> Node:
         "test_log",
         "augmented_views",
         "honest_accuracy",
+        "curation_effect",
     ]
     return Node(
         func=nodes.write_model_card,
-        inputs=["model", *tables, "params:workspace", *nodes.CARD_FIGURES],
+        inputs=["model", *tables, "params:published_accuracy", "params:workspace", *nodes.CARD_FIGURES],
         outputs=["model_card", "model_card_markdown"],
         name="write_model_card",
+        namespace="report",
     )

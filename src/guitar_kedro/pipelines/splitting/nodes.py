@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from hashlib import sha256
 
 import lazy_loader as lazy
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -40,6 +41,9 @@ class SplittingOptions(BaseModel):
 def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int) -> pd.DataFrame:
     """Splits every class by the same shares, moving groups of duplicates as a whole.
 
+    The order in which groups are dealt follows from the seed and from each group's own images: where a few images come,
+    go or are relabelled, nearly all others stay in their part, and results before and after can be compared.
+
     Args:
         image_table: Needs ``image_id``, ``label``, ``duplicate_group``.
         options: The shares.
@@ -54,7 +58,8 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
     # a group that a person left under two labels counts for the label that comes first
     label_of_group = image_table.groupby("duplicate_group")["label"].min()
     sizes = image_table["duplicate_group"].value_counts()
-    generator = np.random.default_rng(seed)
+    first_image = image_table.groupby("duplicate_group")["image_id"].min()
+    place = {group: sha256(f"{seed} {image_id}".encode()).digest() for group, image_id in first_image.items()}
     part_of_group: dict[int, str] = {}
     for label, groups in label_of_group.groupby(label_of_group):
         if len(groups) < len(PARTS):
@@ -63,7 +68,7 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
                 f"a class needs at least {len(PARTS)} different ones for training, validation and test. Add images or "
                 "leave the class out."
             )
-        part_of_group |= _deal(generator.permutation(groups.index.to_numpy()), sizes, options)
+        part_of_group |= _deal(sorted(groups.index, key=place.get), sizes, options)
     splits = image_table[["image_id", "label", "duplicate_group"]].copy()
     splits.insert(2, "split", splits["duplicate_group"].map(part_of_group))
     counts = splits["split"].value_counts()
@@ -71,14 +76,14 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
     return splits
 
 
-def _deal(groups: np.ndarray, sizes: pd.Series, options: SplittingOptions) -> dict[int, str]:
+def _deal(groups: list[int], sizes: pd.Series, options: SplittingOptions) -> dict[int, str]:
     """Gives each part its first group, then deals on until test and validation have their share of the images."""
-    size_of_group = dict(zip(groups.tolist(), sizes[groups].tolist(), strict=True))
+    size_of_group = dict(zip(groups, sizes[groups].tolist(), strict=True))
     total = sum(size_of_group.values())
     wanted = {"test": options.test * total, "validation": options.validation * total}
-    parts = dict(zip(groups[:3].tolist(), ("train", "validation", "test"), strict=True))
+    parts = dict(zip(groups[:3], PARTS, strict=True))
     filled = {part: size_of_group[group] for group, part in parts.items()}
-    for group in groups[3:].tolist():
+    for group in groups[3:]:
         # a group goes where it brings the part closer to its share, else to training
         size = size_of_group[group]
         part = next((name for name, share in wanted.items() if filled[name] + size / 2 <= share), "train")

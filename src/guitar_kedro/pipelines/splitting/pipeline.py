@@ -20,12 +20,14 @@ def create_pipeline() -> Pipeline:
                 inputs=["splits", "params:display_names"],
                 outputs="split_balance",
                 name="plot_split_balance",
+                namespace="report.data",
             ),
             Node(
                 func=nodes.report_leakage,
                 inputs=["splits", "params:splitting"],
                 outputs="leakage",
                 name="report_leakage",
+                namespace="report.data",
             ),
         ]
     )

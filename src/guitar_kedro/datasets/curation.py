@@ -1,0 +1,122 @@
+"""What a person decided about single images, and what the model was like before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.io import AbstractDataset, Version
+from kedro_datasets._typing import TablePreview
+
+from guitar_kedro.datasets.tables import TableDataset
+from guitar_kedro.errors import UserError
+
+
+class CurationDataset(TableDataset):
+    """What a person decided about single images: columns ``file``, ``action`` (keep, drop, relabel), ``label``.
+
+    The file is optional; without it there is nothing to apply, and the table is empty.
+    """
+
+    COLUMNS = ("file", "action", "label")
+    ACTIONS = ("keep", "drop", "relabel")
+
+    def load(self) -> pd.DataFrame:
+        """Loads the decisions.
+
+        Returns:
+            A row per decision.
+
+        Raises:
+            UserError: If a column is missing, an action is none of the three, a file stands twice, or a relabel has no
+                label.
+        """
+        path = Path(self._get_load_path())
+        if not path.exists():
+            return pd.DataFrame(columns=list(self.COLUMNS), dtype="str")
+        table = super().load.__wrapped__(self)
+        if missing := [column for column in self.COLUMNS[:2] if column not in table]:
+            raise UserError(f"{path}: the column {missing[0]} is missing; the file needs {','.join(self.COLUMNS)}.")
+        table = table.reindex(columns=list(self.COLUMNS), fill_value="")
+        for number, row in enumerate(table.itertuples(), start=2):
+            if row.action not in self.ACTIONS:
+                raise UserError(f"{path}, line {number}: the action {row.action!r} is none of keep, drop, relabel.")
+            if row.action == "relabel" and not row.label:
+                raise UserError(f"{path}, line {number}: a relabel needs the new label in the column label.")
+        if (twice := table["file"].duplicated()).any():
+            raise UserError(f"{path}: {table['file'][twice].iloc[0]} stands in it twice; leave one line for each file.")
+        return table
+
+    def save(self, data: Any) -> None:
+        """Refuses: a person writes this file.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(f"{self._filepath} is written by hand: the project only reads it.")
+
+
+class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
+    """The predictions of the last run before the curation became what it is now; they are only read.
+
+    All that a run saves has one version, its time. So a version of ``predictions`` was made under the latest
+    ``applied_curation`` that is not later.
+    """
+
+    def __init__(self, filepath: str, applied_curation: str, metadata: dict[str, Any] | None = None) -> None:
+        """Takes note of two versioned tables.
+
+        Args:
+            filepath: ``predictions``.
+            applied_curation: The decisions that each run applied.
+            metadata: For Kedro's plugins.
+        """
+        self._predictions, self._curation = Path(filepath), Path(applied_curation)
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame:
+        """Loads the table; an empty one where the curation has not changed since the first run."""
+        version = self._version()
+        return _load(self._predictions, version) if version else pd.DataFrame()
+
+    def save(self, data: None) -> None:
+        """Refuses.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(f"{self._predictions} is saved as predictions only.")
+
+    def fingerprint(self) -> str:
+        """Gives the version that would be loaded; versions do not change."""
+        return self._version() or ""
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """The first rows, for kedro-viz."""
+        return TablePreview(self.load().head(nrows).to_dict(orient="split"))
+
+    def _version(self) -> str | None:
+        applied = _versions(self._curation)
+        if not applied:
+            return None
+        now = _load(self._curation, applied[-1])
+        other = [version for version in applied if not _load(self._curation, version).equals(now)]
+        if not other:
+            return None
+        changed = next(version for version in applied if version > other[-1])
+        return max((version for version in _versions(self._predictions) if version < changed), default=None)
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._predictions, "applied_curation": self._curation}
+
+
+def _versions(path: Path) -> list[str]:
+    return sorted(table.parent.name for table in path.glob(f"*/{path.name}"))
+
+
+def _load(path: Path, version: str) -> pd.DataFrame:
+    return TableDataset(filepath=str(path), version=Version(version, None)).load()

@@ -1,0 +1,82 @@
+"""What a person's decisions about single images did to the accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from guitar_kedro.reporting.statistics import mcnemar_test, wilson_interval
+from guitar_kedro.reporting.style import count, percent
+
+_ACTIONS = {"drop": "dropped", "relabel": "relabelled", "keep": "kept as they are"}
+
+
+def curation_effect(before: pd.DataFrame, now: pd.DataFrame, decisions: pd.DataFrame) -> dict[str, Any]:
+    """Compare the model before the curation changed with the one after it.
+
+    Errors become fewer for two reasons: the labels they are counted by are mended, and the network has learnt from
+    mended labels. On the images that both models were measured on, the two are told apart.
+
+    Args:
+        before: Predictions of the earlier model on its validation part, with the labels of then; may be empty.
+        now: Those of the present model, with the labels of now.
+        decisions: ``action`` (drop, relabel, keep) of each decision that acts now.
+
+    Returns:
+        ``decisions`` (how many of each action); where there is an earlier model: ``before`` and ``now``, each with
+        ``images``, ``errors``, ``error_rate``, ``error_low`` and ``error_high`` (Wilson 95 % interval), and ``both``,
+        of the images that both were measured on: ``images``, ``errors_before`` (by the labels of then),
+        ``errors_before_relabelled`` (by those of now), ``errors``, ``fixed``, ``broken`` (images that became right or
+        wrong, by the labels of now) and ``p_value`` (exact McNemar test).
+    """
+    numbers: dict[str, Any] = {"decisions": decisions["action"].value_counts().to_dict()}
+    if before.empty:
+        return numbers
+    both = before[["file", "label", "predicted"]].merge(
+        now[["file", "label", "predicted"]], on="file", suffixes=("_before", ""), validate="one_to_one"
+    )
+    right_before, right = (both["label"] == both[name] for name in ("predicted_before", "predicted"))
+    fixed, broken = int((right & ~right_before).sum()), int((right_before & ~right).sum())
+    of_both = {
+        "images": len(both),
+        "errors_before": int((both["label_before"] != both["predicted_before"]).sum()),
+        "errors_before_relabelled": int((~right_before).sum()),
+        "errors": int((~right).sum()),
+        "fixed": fixed,
+        "broken": broken,
+        "p_value": mcnemar_test(fixed, broken),
+    }
+    return numbers | {"before": _errors(before), "now": _errors(now), "both": of_both}
+
+
+def curation_sentence(effect: Mapping[str, Any]) -> str:
+    """Say what the curation changed; empty where there is nothing to compare.
+
+    Args:
+        effect: From ``curation_effect``.
+    """
+    if "before" not in effect:
+        return ""
+    before, now, both = effect["before"], effect["now"], effect["both"]
+    counts = effect["decisions"]
+    decisions = [f"{counts[action]:,} {done}" for action, done in _ACTIONS.items() if action in counts]
+    return (
+        f"Since the curation changed ({', '.join(decisions) or 'nothing is curated any more'}), the error on the "
+        f"validation part went from {_rate(before)} to {_rate(now)}. On the {count(both['images'], 'image')} that both "
+        f"models were measured on, the earlier one made {count(both['errors_before'], 'error')} by the labels of then "
+        f"and {both['errors_before_relabelled']:,} by those of now; the present one makes {both['errors']:,} "
+        f"({both['fixed']:,} fixed, {both['broken']:,} broken; McNemar p = {both['p_value']:.2g})."
+    )
+
+
+def _errors(predictions: pd.DataFrame) -> dict[str, Any]:
+    wrong, total = int((predictions["label"] != predictions["predicted"]).sum()), len(predictions)
+    low, high = wilson_interval(wrong, total)
+    return {"images": total, "errors": wrong, "error_rate": wrong / total, "error_low": low, "error_high": high}
+
+
+def _rate(part: Mapping[str, Any]) -> str:
+    interval = f"{percent(part['error_low'])} to {percent(part['error_high'])}"
+    return f"{percent(part['error_rate'])} ({part['errors']:,} of {count(part['images'], 'image')}; {interval})"

@@ -1,0 +1,186 @@
+"""What each node's results were made from, so that the next run does not make them again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kedro.io import DataCatalog, DatasetError
+from kedro.io.core import is_parameter
+from kedro.pipeline.node import Node
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.runs.code import PACKAGE, code_fingerprint
+from guitar_kedro.runs.units import in_memory
+
+LEDGER = "ledger"
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What the results of a node depend on.
+
+    Attributes:
+        inputs: Checksum of each dataset that it loads; ``None`` where there is nothing to load.
+        parameters: Value of each parameter.
+        files: Size and time of each file that a parameter names.
+        code: Checksum of each module that has a part in it.
+    """
+
+    inputs: dict[str, str | None]
+    parameters: dict[str, Any]
+    files: dict[str, str]
+    code: dict[str, str]
+
+    def digest(self) -> str:
+        """One checksum of all of it."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def changes_since(self, earlier: dict[str, dict[str, Any]]) -> list[str]:
+        """Says what differs from an earlier fingerprint, in a few words each."""
+        words = [f"{name} changed" for name in _differing(self.inputs, earlier["inputs"])]
+        for name in _differing(self.parameters, earlier["parameters"]):
+            path = name.removeprefix("params:")
+            words += _value_changes(path, self.parameters.get(name), earlier["parameters"].get(name))
+        words += [f"the file {name} changed" for name in _differing(self.files, earlier["files"])]
+        modules = _differing(self.code, earlier["code"])
+        return words + [f"code in {name.removeprefix(f'{PACKAGE}.').replace('.', '/')}.py changed" for name in modules]
+
+
+def _differing(now: dict[str, Any], then: dict[str, Any]) -> list[str]:
+    return [name for name in {**now, **then} if name not in now or name not in then or now[name] != then[name]]
+
+
+def _value_changes(path: str, now: Any, then: Any) -> list[str]:
+    if isinstance(now, dict) and isinstance(then, dict):
+        names = _differing(now, then)
+        return [words for name in names for words in _value_changes(f"{path}.{name}", now.get(name), then.get(name))]
+    return [f"{path} is {json.dumps(now)}, was {json.dumps(then)}"]
+
+
+class Ledger:
+    """The ledger of a workspace: for each node its last run, the fingerprint it had then, and the results' checksums.
+
+    It is a dataset of the catalog, written anew after each node. A process that dies in between leaves a node that
+    runs again, never one that is taken for finished.
+    """
+
+    def __init__(self, catalog: DataCatalog, parameters: dict[str, Any]) -> None:
+        """Opens the ledger.
+
+        Args:
+            catalog: Of the run.
+            parameters: Of the run, as they stand in the configuration.
+
+        Raises:
+            UserError: If it cannot be read.
+        """
+        self._catalog, self._parameters = catalog, parameters
+        self._checksums: dict[str, str | None] = {}
+        self._dataset = catalog[LEDGER]
+        try:
+            self._entries: dict[str, dict[str, Any]] = self._dataset.load() if self._dataset.exists() else {}
+        except DatasetError:
+            raise UserError(
+                f"{self._dataset._filepath} cannot be read: remove it, and the next run makes everything anew."
+            ) from None
+
+    def version(self, node: Node) -> str | None:
+        """The run that made a node's results last, or ``None``."""
+        entry = self._entries.get(node.name)
+        return entry["version"] if entry else None
+
+    def results(self, node: Node) -> list[str]:
+        """The datasets that a node leaves behind when the run ends."""
+        return [name for name in node.outputs if not in_memory(self._catalog, name)]
+
+    def fingerprint(self, node: Node) -> Fingerprint:
+        """Takes the fingerprint of a node as it would run now.
+
+        Raises:
+            UserError: If an input is not as it was saved.
+        """
+        values = {name: self._value(name) for name in node.inputs if is_parameter(name)}
+        return Fingerprint(
+            inputs={name: self.checksum(name) for name in node.inputs if name not in values},
+            parameters=values,
+            files={path: state for value in values.values() for path, state in _named_files(value)},
+            code=code_fingerprint(node.func),
+        )
+
+    def reasons(self, node: Node, fingerprint: Fingerprint) -> list[str]:
+        """Says why a node must run, in a few words each; nothing if its results are there and valid.
+
+        What a node leaves only in memory is no result: whoever needs it says so.
+
+        Raises:
+            UserError: If a result is not as it was saved.
+        """
+        results = self.results(node)
+        if not results:
+            return []
+        unknown = [name for name in (*node.inputs, *results) if self._keeps_no_checksum(name)]
+        if unknown:
+            return [f"{unknown[0]} keeps no checksum"]
+        if (entry := self._entries.get(node.name)) is None:
+            return ["never run"]
+        reasons = fingerprint.changes_since(entry["fingerprint"])
+        for name in results:
+            found = self.checksum(name)
+            if found is None:
+                reasons.append(f"{name} is missing")
+            elif found != entry["outputs"].get(name):
+                reasons.append(f"{name} is not the one that was made then")
+        return reasons
+
+    def note_memory(self, node: Node, fingerprint: Fingerprint) -> None:
+        """Notes what a node leaves only in memory by what it is made from."""
+        for name in node.outputs:
+            if in_memory(self._catalog, name):
+                self._checksums[name] = fingerprint.digest()
+
+    def note_run(self, node: Node, fingerprint: Fingerprint, version: str) -> None:
+        """Notes that a node ran, and what it saved."""
+        for name in (*node.inputs, *node.outputs):
+            # a drawn or downloaded input was made as it was asked for
+            if name in node.outputs or fingerprint.inputs.get(name, "") is None:
+                self._checksums.pop(name, None)
+        inputs = {name: known or self.checksum(name) for name, known in fingerprint.inputs.items()}
+        self.note_memory(node, fingerprint)
+        self._entries[node.name] = {
+            "version": version,
+            "fingerprint": {**asdict(fingerprint), "inputs": inputs},
+            "outputs": {name: self.checksum(name) for name in self.results(node)},
+        }
+        self._dataset.save(self._entries)
+
+    def checksum(self, name: str) -> str | None:
+        """The checksum of a dataset as it would be loaded now; ``None`` where there is nothing, or no checksum."""
+        if name not in self._checksums:
+            take = getattr(self._catalog[name], "fingerprint", None)
+            self._checksums[name] = take() if take else None
+        return self._checksums[name]
+
+    def _keeps_no_checksum(self, name: str) -> bool:
+        return not (is_parameter(name) or name in self._checksums or hasattr(self._catalog[name], "fingerprint"))
+
+    def _value(self, name: str) -> Any:
+        value: Any = self._parameters
+        for part in name.removeprefix("params:").split(".") if name != "parameters" else ():
+            value = value.get(part) if isinstance(value, dict) else None
+        return json.loads(json.dumps(value, default=str))  # as it comes back from the ledger
+
+
+def _named_files(value: Any) -> list[tuple[str, str]]:
+    match value:
+        case dict():
+            return [found for part in value.values() for found in _named_files(part)]
+        case list():
+            return [found for part in value for found in _named_files(part)]
+        case str() if os.path.isfile(value):  # Path.is_file raises for a text that is too long for a name
+            state = os.stat(value)
+            return [(value, f"{state.st_size} {state.st_mtime_ns}")]
+    return []

@@ -1,0 +1,96 @@
+"""Removes what nobody needs any more: old versions, and what dead runs left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from kedro.io import DataCatalog
+from rich.filesize import decimal
+
+from guitar_kedro.datasets.artifacts import SUMS_FILE, Artifact
+from guitar_kedro.runs.ledger import LEDGER
+from guitar_kedro.runs.lock import WorkspaceLock
+
+RUN_RECORD = "run_record"
+
+
+def prune_workspace(catalog: DataCatalog, names: Iterable[str], keep: int, dry_run: bool) -> Iterator[str]:
+    """Removes the versions that no kept run record names, and unfinished writes.
+
+    The latest version of each dataset stays in any case.
+
+    Args:
+        catalog: Of the workspace.
+        names: Datasets to look at; those that run records name are looked at as well.
+        keep: So many of the latest run records are kept.
+        dry_run: Whether to remove nothing.
+
+    Yields:
+        A line for each version or leftover, and a last one that says how many bytes all of it has.
+
+    Raises:
+        UserError: If a run is going on in the workspace.
+    """
+    lock = WorkspaceLock(Path(catalog[LEDGER]._filepath).parent)
+    lock.acquire()
+    try:
+        condemned, freed = _condemned(catalog, set(names), keep), 0
+        for path in condemned:
+            size = sum(file.lstat().st_size for file in (path, *path.rglob("*")) if not file.is_dir())
+            freed += size
+            if not dry_run:
+                _remove(path)
+            yield f"{'would remove' if dry_run else 'removed'} {os.path.relpath(path)} ({decimal(size)})"
+        yield f"{len(condemned)} in all, {decimal(freed)}{'; nothing was removed' if dry_run else ''}"
+    finally:
+        lock.release()
+
+
+def _condemned(catalog: DataCatalog, names: set[str], keep: int) -> list[Path]:
+    """Lists what goes: run records first, so that none is left that names what is gone."""
+    records = catalog[RUN_RECORD]
+    versions = records.list_versions(full_path=False) if records.exists() else []
+    kept = {_folder(records) / version for version in versions[:keep]}
+    for version in versions:
+        record = catalog.load(RUN_RECORD, version=version)
+        belonging = {**record["saved"], **record["loaded"]}
+        names |= set(belonging)
+        if _folder(records) / version in kept:
+            kept |= {_folder(catalog.get(name)) / version for name, version in belonging.items()}
+    datasets = [records, *(catalog.get(name) for name in sorted(names))]
+    found = [path for dataset in datasets if isinstance(dataset, Artifact) for path in _unneeded(dataset, kept)]
+    return list(dict.fromkeys(found))  # model and learner are one folder
+
+
+def _folder(dataset: Artifact) -> Path:
+    return Path(dataset._filepath)
+
+
+def _unneeded(dataset: Artifact, kept: set[Path]) -> Iterator[Path]:
+    folder = _folder(dataset)
+    if not dataset._version:
+        yield from sorted(folder.parent.glob(f".{folder.stem}.*-*{folder.suffix}"))
+        return
+    versions = sorted(path for path in folder.glob("*") if path.is_dir())
+    whole = [path for path in versions if (path / folder.name).exists()]
+    for path in versions:
+        if path in whole:
+            unneeded = path != whole[-1] and path not in kept
+        else:  # a write that did not end; what else a person put there is theirs
+            unneeded = all(left.name == SUMS_FILE or left.name.startswith(".") for left in path.iterdir())
+        if unneeded:
+            yield path
+
+
+def _remove(path: Path) -> None:
+    """Removes a version; a process that dies meanwhile leaves a leftover, and no version that lacks a part."""
+    artifact = path / path.parent.name
+    if artifact.exists():
+        os.replace(artifact, path / f".{artifact.name}.pruned")
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

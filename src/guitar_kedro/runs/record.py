@@ -1,0 +1,108 @@
+"""What a run did, and with what: the parts of its record."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from guitar_kedro import __version__
+
+_SECONDS_BETWEEN_SAMPLES = 0.5
+_PROJECT = Path(__file__).parents[3]
+
+
+class NodeMeter:
+    """Measures how long each node takes, and how much memory at most, with all processes that it starts."""
+
+    def __init__(self) -> None:
+        """Begins to measure."""
+        self.nodes: dict[str, dict[str, float]] = {}
+        self._began: dict[str, float] = {}
+        self._running: set[str] = set()
+        self._ended = threading.Event()
+        threading.Thread(target=self._sample_until_the_end, daemon=True).start()
+
+    def begin(self, node: str) -> None:
+        """Notes that a node loads its first input; later calls change nothing."""
+        if node not in self._began:
+            self._began[node] = time.perf_counter()
+            self.nodes[node] = {"seconds": 0.0, "peak_memory": 0}
+            self._running.add(node)
+            self._sample()
+
+    def end(self, node: str) -> None:
+        """Notes that a node saved an output: it ends with the last one."""
+        self._sample()
+        self._running.discard(node)
+        self.nodes[node]["seconds"] = round(time.perf_counter() - self._began[node], 3)
+
+    def stop(self) -> None:
+        """Ends measuring."""
+        self._ended.set()
+
+    def _sample_until_the_end(self) -> None:
+        while not self._ended.wait(_SECONDS_BETWEEN_SAMPLES):
+            self._sample()
+
+    def _sample(self) -> None:
+        used = _memory_in_use()
+        for node in list(self._running):
+            self.nodes[node]["peak_memory"] = max(self.nodes[node]["peak_memory"], used)
+
+
+def _memory_in_use() -> int:
+    """Resident memory of this process and those that it started, in bytes."""
+    used = 0
+    this = psutil.Process()
+    for process in (this, *this.children(recursive=True)):
+        try:
+            used += process.memory_info().rss
+        except psutil.Error:  # it has ended meanwhile
+            continue
+    return used
+
+
+def environment() -> dict[str, Any]:
+    """Describes what a run runs with.
+
+    Returns:
+        ``code`` (version of this package, git commit, and whether files differ from it; ``None`` outside a git
+        repository), ``python``, ``platform``, ``device`` (``None`` if the run did not use torch), ``packages``.
+    """
+    return {
+        "code": {"version": __version__, "commit": _git("rev-parse", "HEAD"), "modified": _is_modified()},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": _device(),
+        "packages": dict(sorted((found.name, found.version) for found in distributions() if found.name)),
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        run = subprocess.run(["git", *arguments], cwd=_PROJECT, capture_output=True, text=True, check=False)
+    except OSError:  # there is no git
+        return None
+    return run.stdout.strip() if run.returncode == 0 else None
+
+
+def _is_modified() -> bool | None:
+    changes = _git("status", "--porcelain", "--", "src", "conf", "pyproject.toml")
+    return None if changes is None else bool(changes)
+
+
+def _device() -> str | None:
+    if "torch" not in sys.modules:
+        return None
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores"

@@ -1,0 +1,122 @@
+"""Runs what must run: nodes whose results are there and valid are skipped."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from kedro.framework.session import KedroSession
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro.runner import SequentialRunner
+from kedro.runner.task import Task
+from pluggy import PluginManager
+
+from guitar_kedro.config import StagesConfigLoader
+from guitar_kedro.errors import UserError
+from guitar_kedro.runs.ledger import Ledger
+from guitar_kedro.runs.units import in_memory, is_versioned, units
+
+logger = logging.getLogger(__name__)
+
+
+class ResumingSession(KedroSession):
+    """A session that goes on where earlier runs ended, in the command line and in notebooks alike."""
+
+    def run(
+        self,
+        *args: Any,
+        runner: Any = None,
+        node_names: Iterable[str] | None = None,
+        from_nodes: Iterable[str] | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Runs a pipeline as ``KedroSession.run``, skipping what is finished and still valid.
+
+        Args:
+            *args: As of ``KedroSession.run``.
+            runner: Another runner than Kedro's sequential one, which this replaces, skips nothing.
+            node_names: Run in any case.
+            from_nodes: Likewise.
+            **options: As of ``KedroSession.run``.
+
+        Returns:
+            The datasets that the pipeline ends in.
+        """
+        if runner is None or type(runner) is SequentialRunner:
+            named = frozenset([*(node_names or ()), *(from_nodes or ())])
+            runner = ResumingRunner(named, is_async=runner is not None and runner._is_async)
+        return super().run(*args, runner=runner, node_names=node_names, from_nodes=from_nodes, **options)
+
+
+class ResumingRunner(SequentialRunner):
+    """Kedro's sequential runner, which skips the nodes that the ledger of the workspace knows as done."""
+
+    def __init__(self, always: frozenset[str] = frozenset(), is_async: bool = False) -> None:
+        """Makes the runner.
+
+        Args:
+            always: Names of nodes that run in any case.
+            is_async: Whether the datasets of a node are loaded and saved in threads.
+        """
+        super().__init__(is_async)
+        self._always = always
+
+    def _run(
+        self,
+        pipeline: Pipeline,
+        catalog: DataCatalog,
+        hook_manager: PluginManager | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        parameters = StagesConfigLoader.current["parameters"]
+        resume = parameters["resume"]
+        if not isinstance(resume, bool):
+            raise UserError(f"resume is {resume!r}; it can be true, or false, which makes everything anew.")
+        ledger = Ledger(catalog, parameters)
+        returned = {name for name in pipeline.outputs() if in_memory(catalog, name)}
+        for unit in units(pipeline, catalog):
+            nodes = [node for node in unit if self._takes_part(node, catalog)]
+            asked_for = not resume or any(node.name in self._always or returned & set(node.outputs) for node in nodes)
+            if not (asked_for or _are_stale(nodes, ledger)):
+                _say_skipped(nodes, ledger)
+                continue
+            for node in nodes:
+                fingerprint = ledger.fingerprint(node)
+                Task(node, catalog, self._is_async, hook_manager=hook_manager, run_id=run_id).execute()
+                ledger.note_run(node, fingerprint, run_id)
+                logger.info("Completed %s", node.name)
+            # what one unit holds in memory is of no use to another one
+            used = {name for node in nodes for name in (*node.inputs, *node.outputs)}
+            for name in used - pipeline.inputs() - returned:
+                catalog.release(name)
+
+    def _takes_part(self, node: Node, catalog: DataCatalog) -> bool:
+        """Leaves out a node whose result is named by ``--load-versions``."""
+        versions = {name: catalog[name]._version.load for name in node.outputs if is_versioned(catalog[name])}
+        pinned = {name: version for name, version in versions.items() if version}
+        if not pinned or node.name in self._always:
+            return True
+        logger.info("%s: %s is loaded from version %s, skipped", node.name, *next(iter(pinned.items())))
+        return False
+
+
+def _are_stale(nodes: list[Node], ledger: Ledger) -> bool:
+    """Tells whether nodes that run together must run, and says why those do that ran before."""
+    stale = False
+    for node in nodes:
+        fingerprint = ledger.fingerprint(node)
+        ledger.note_memory(node, fingerprint)
+        reasons = ledger.reasons(node, fingerprint)
+        stale = stale or bool(reasons)
+        if reasons and ledger.version(node):
+            logger.info("%s runs again: %s", node.name, "; ".join(reasons))
+    return stale
+
+
+def _say_skipped(nodes: list[Node], ledger: Ledger) -> None:
+    versions = [version for node in nodes if (version := ledger.version(node))]
+    for node in nodes:
+        logger.info("%s: unchanged since %s, skipped", node.name, ledger.version(node) or max(versions, default=""))

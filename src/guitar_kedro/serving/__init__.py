@@ -1,0 +1,1 @@
+"""The service and its page: a model behind HTTP. Kedro is known to ``command`` alone."""

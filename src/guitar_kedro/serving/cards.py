@@ -1,0 +1,228 @@
+"""Answers as people see them: a card for each picture, with words, bars and maps."""
+
+from __future__ import annotations
+
+import base64
+import io
+import secrets
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from guitar_kedro.images.probing import Limits, UnreadableImage
+from guitar_kedro.images.reading import read_image
+from guitar_kedro.learning.checkpoint import ModelSpec
+from guitar_kedro.learning.verdict import Verdict
+from guitar_kedro.serving.answers import Prediction, prediction
+from guitar_kedro.serving.service import Seen
+
+MAX_ROWS = 30  # classes that a card shows
+OPEN_ROWS = 5  # of which so many are seen at once
+_PICTURE_SIDE = 900  # px
+_MAP_SIDE = 48  # px; the browser makes it larger
+_LEVELS = 48
+_SCALE = ((8, 12, 36, 165), (70, 20, 110, 105), (200, 60, 90, 90), (255, 150, 30, 115), (255, 235, 120, 140))  # RGBA
+_EDGES = (1 / 3, 2 / 3)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A class on a card.
+
+    Attributes:
+        name: What people call it.
+        probability: Of the class.
+        map: A PNG as a data URI: glowing where the network looked, dark elsewhere; empty where it has no maps.
+        place: In words, where it looked.
+    """
+
+    name: str
+    probability: float
+    map: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where the network's square lies over the picture, in its pixels."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is told of one picture.
+
+    Attributes:
+        key: Its name in the page, of its own.
+        file: What its sender calls it.
+        picture: A JPEG as a data URI.
+        width: Of the picture, in its pixels.
+        height: Of the picture, in its pixels.
+        box: Where maps lie.
+        verdict: How far the answer may be trusted.
+        headline: The answer.
+        remark: What else there is to say.
+        rows: The likeliest classes, in their order.
+        others: How many classes are not among them.
+    """
+
+    key: str
+    file: str
+    picture: str
+    width: int
+    height: int
+    box: Box
+    verdict: Verdict
+    headline: str
+    remark: str
+    rows: list[Row]
+    others: int
+
+
+@dataclass(frozen=True)
+class ErrorCard:
+    """What is told of a picture that has no answer.
+
+    Attributes:
+        file: What its sender calls it.
+        headline: What was wrong.
+        remark: What to do.
+    """
+
+    file: str
+    headline: str
+    remark: str
+
+
+def card(seen: Seen, spec: ModelSpec) -> Card:
+    """Makes the card of a picture that was answered; this decodes the picture again."""
+    picture = read_image(seen.upload.content, Limits(), longest_side=_PICTURE_SIDE)
+    picture.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE))
+    found = prediction(seen.upload.name, seen.answer, spec)
+    rows = [_row(index, seen, spec) for index in seen.answer.likeliest(MAX_ROWS)]
+    headline, remark = _words(found, rows, spec)
+    return Card(
+        key=secrets.token_hex(4),
+        file=seen.upload.name,
+        picture=_jpeg(picture),
+        width=picture.width,
+        height=picture.height,
+        box=map_box(picture.width, picture.height, spec.resize_method),
+        verdict=found.verdict,
+        headline=headline,
+        remark=remark,
+        rows=rows,
+        others=len(spec.classes) - len(rows),
+    )
+
+
+def error_card(file: str, error: UnreadableImage) -> ErrorCard:
+    """Makes the card of a picture that could not be read."""
+    headline, remark = _KIND_WORDS.get(error.reason, ("This picture cannot be read", "Please try another one."))
+    if "HEIC" in error.detail:
+        headline, remark = _HEIC
+    elif error.reason in _SHOW_DETAIL:
+        remark = f"{error.detail} {remark}"
+    return ErrorCard(file, headline, remark)
+
+
+def map_box(width: int, height: int, resize_method: str) -> Box:
+    """Finds the part of a picture that became the network's square.
+
+    Args:
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
+        resize_method: Squish (all of it), crop (the largest square in the middle) or pad (a square around all of it).
+    """
+    if resize_method == "squish":
+        return Box(0, 0, width, height)
+    side = min(width, height) if resize_method == "crop" else max(width, height)
+    return Box((width - side) / 2, (height - side) / 2, side, side)
+
+
+def place_in_words(values: np.ndarray) -> str:
+    """Says where the weight of a map (rows x columns, 0 or more) lies."""
+    total = float(values.sum())
+    if total <= 0:
+        return "nothing in the picture speaks for it"
+    rows, columns = values.shape
+    down = float((values.sum(1) * (np.arange(rows) + 0.5)).sum() / total / rows)
+    right = float((values.sum(0) * (np.arange(columns) + 0.5)).sum() / total / columns)
+    high = ("upper", "", "lower")[int(np.searchsorted(_EDGES, down))]
+    side = ("left", "", "right")[int(np.searchsorted(_EDGES, right))]
+    if not high and not side:
+        return "mostly in the middle"
+    return f"mostly at the {high} {side or 'edge'}" if high else f"mostly at the {side}"
+
+
+def _row(index: int, seen: Seen, spec: ModelSpec) -> Row:
+    label = spec.classes[index]
+    row = Row(spec.display_names.get(label, label), seen.answer.probabilities[index])
+    values = seen.maps.get(index)
+    return row if values is None else replace(row, map=_overlay(values), place=place_in_words(values))
+
+
+def _overlay(values: np.ndarray) -> str:
+    """Draws a map that lies over the picture: dark where the network did not look, glowing where it did."""
+    levels = Image.fromarray((255 * values / max(float(values.max()), 1e-12)).astype(np.uint8))
+    levels = levels.resize((_MAP_SIDE, _MAP_SIDE), Image.Resampling.BICUBIC).point(lambda level: level * _LEVELS // 256)
+    levels.putpalette(_GLOW, "RGBA")
+    buffer = io.BytesIO()
+    levels.save(buffer, "PNG", optimize=True)
+    return _data_uri("image/png", buffer)
+
+
+def _glow(level: int) -> tuple[int, ...]:
+    """Mixes the colour of a level from the nearest two of the scale."""
+    place = level / (_LEVELS - 1) * (len(_SCALE) - 1)
+    low = min(int(place), len(_SCALE) - 2)
+    return tuple(round(a + (b - a) * (place - low)) for a, b in zip(_SCALE[low], _SCALE[low + 1], strict=True))
+
+
+def _words(found: Prediction, rows: list[Row], spec: ModelSpec) -> tuple[str, str]:
+    if found.verdict == Verdict.SURE:
+        return found.display_name, ""
+    if found.verdict == Verdict.NOT_SURE:
+        return f"Perhaps {found.display_name}", f"It could also be {rows[1].name}." if len(rows) > 1 else ""
+    return "Something else", f"It looks unlike the pictures of the {len(spec.classes)} classes that the model knows."
+
+
+def _jpeg(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=85)
+    return _data_uri("image/jpeg", buffer)
+
+
+def _data_uri(kind: str, buffer: io.BytesIO) -> str:
+    return f"data:{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+_GLOW = [channel for level in range(_LEVELS) for channel in _glow(level)]
+_HEIC = (
+    "This is a HEIC picture, as iPhones keep them",
+    "Its format is not read here. Share it as a JPEG, take a screenshot of it, or set Settings, Camera, Formats to "
+    "Most Compatible.",
+)
+_ANOTHER_FORMAT = "Please send a JPEG, PNG, WebP, GIF, BMP or TIFF."
+_SHOW_DETAIL = ("format_not_allowed", "too_many_pixels", "too_many_bytes", "too_many_frames")
+_KIND_WORDS = {
+    "not_an_image": (
+        "This is not a picture",
+        f"Whatever the file is called, its content is something else. {_ANOTHER_FORMAT}",
+    ),
+    "format_not_allowed": ("This kind of file is not read here", ""),
+    "kind_not_supported": ("This kind of picture is not read here", "Save it anew as a JPEG or PNG, and try again."),
+    "empty_file": ("This file is empty", "Was it copied completely? Please try again or choose another one."),
+    "truncated": ("This picture ends too early", "It was probably not copied completely; please try it once more."),
+    "damaged": ("This picture is damaged", "If you can see it elsewhere, take a screenshot of it and send that."),
+    "too_complex": ("This picture is damaged", "If you can see it elsewhere, take a screenshot of it and send that."),
+    "too_many_pixels": ("This picture is too large", "Make it smaller, or take a screenshot of it."),
+    "too_many_bytes": ("This picture is too large", "Make it smaller, or take a screenshot of it."),
+    "too_many_frames": ("This picture moves for too long", "Take a screenshot of one moment of it."),
+    "out_of_memory": ("This picture is too large just now", "Make it smaller, or try again in a while."),
+}

@@ -1,0 +1,91 @@
+"""``kedro serve``: the page and the service over a model of the chosen environment."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.session import KedroSession
+from kedro.io import DataCatalog
+from pydantic import ValidationError
+
+from guitar_kedro.errors import UserError, user_error_behind
+
+# what visitors may try who have no picture at hand; the last two are none of the classes
+EXAMPLES = ("fender_stratocaster", "gibson_les_paul", "gibson_Flying_V", "fender_jaguar", "gibson_ES", "cat", "banjo")
+if TYPE_CHECKING:
+    from guitar_kedro.serving.options import ServingOptions
+
+logger = logging.getLogger(__name__)
+
+
+@click.command(short_help="Serve the model: a web page and a REST service.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address; 0.0.0.0 is for all networks.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 chooses a free one.")
+@click.option("--model-version", default=None, help="Version of `model`; the latest one if not given.")
+def serve(host: str, port: int, model_version: str | None, **config: Any) -> None:
+    """Serve the model: a web page, and a REST service described at /openapi.json."""
+    try:
+        _serve(host, port, model_version, **config)
+    except Exception as error:
+        mistake = user_error_behind(error)
+        if mistake is None:
+            raise
+        raise click.ClickException(str(mistake)) from None
+
+
+serve.params += [option for option in kedro_run.params if option.name in {"env", "conf_source", "params"}]
+
+
+def _serve(
+    host: str, port: int, model_version: str | None, env: str | None, conf_source: str | None, params: dict[str, Any]
+) -> None:
+    with KedroSession.create(env=env, conf_source=conf_source, runtime_params=params) as session:
+        context = session.load_context()
+        context._pipelines_to_validate = []  # no pipeline runs, so that parameters of training are not looked at
+        catalog = context._get_catalog(load_versions={"model": model_version} if model_version else None)
+        version = _version(catalog)
+        from guitar_kedro.datasets import DrawnImagesDataset
+        from guitar_kedro.serving.server import listen, share_cores
+
+        options = _options(catalog.load("params:serving"))
+        sock = listen(host, port)
+        logger.info("Loading the model of %s", version)
+        share_cores()
+        from guitar_kedro.serving.start import start  # torch and fastai take seconds
+
+        start(
+            sock,
+            checkpoint=catalog.load("model"),
+            version=version,
+            title=catalog.load("params:workspace"),
+            options=options,
+            test_log=catalog.load("test_log") if catalog.exists("test_log") else None,
+            model_cards=[Path(path) for path in catalog["model_card"].list_versions()],
+            examples=EXAMPLES if isinstance(catalog["raw_images"], DrawnImagesDataset) else (),
+        )
+
+
+def _version(catalog: DataCatalog) -> str:
+    dataset = catalog["model"]
+    versions = dataset.list_versions(full_path=False)
+    if not versions:
+        raise UserError(f"{dataset._filepath}: there is no model yet; run `kedro run` first.")
+    wanted = dataset.resolve_load_version()
+    if wanted not in versions:
+        raise UserError(f"--model-version={wanted}: there is no such version; choose one of {', '.join(versions)}.")
+    return wanted
+
+
+def _options(given: dict[str, Any]) -> ServingOptions:
+    from guitar_kedro.serving.options import ServingOptions
+
+    try:
+        return ServingOptions(**given)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = ".".join(("serving", *map(str, wrong["loc"])))
+        raise UserError(f"The parameters cannot be used: {name}: {wrong['msg']} (it is {wrong['input']}).") from None

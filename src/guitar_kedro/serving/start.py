@@ -1,0 +1,75 @@
+"""Puts model, service and page together, and serves until a signal ends it."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from guitar_kedro.learning.checkpoint import Checkpoint
+from guitar_kedro.learning.predictor import Predictor
+from guitar_kedro.reporting.statistics import wilson_interval
+from guitar_kedro.serving.app import create_app
+from guitar_kedro.serving.options import ServingOptions
+from guitar_kedro.serving.pages import About, Accuracy, Pages
+from guitar_kedro.serving.server import Server, address
+from guitar_kedro.serving.service import Service
+
+if TYPE_CHECKING:
+    from guitar_kedro.learning.checkpoint import ModelSpec
+
+logger = logging.getLogger(__name__)
+
+
+def start(
+    sock: socket.socket,
+    checkpoint: Checkpoint,
+    version: str,
+    title: str,
+    options: ServingOptions,
+    test_log: pd.DataFrame | None,
+    model_cards: list[Path],
+    examples: tuple[str, ...],
+) -> None:
+    """Serves a model.
+
+    Args:
+        sock: Bound to the address.
+        checkpoint: The model.
+        version: Its version.
+        title: What the page calls it.
+        options: The limits.
+        test_log: Results on the sealed test part, a row per evaluation.
+        model_cards: Pages, the latest first; the first that is about this model is shown.
+        examples: Names of things that the project can draw for visitors.
+    """
+    spec = checkpoint.spec
+    service = Service(Predictor(checkpoint), version, options)
+    about = About(title, version, spec, _accuracy(test_log, spec), _model_card(model_cards, spec), examples)
+    here = address(sock)
+    app = create_app(service, Pages(about, here, options.max_bytes))
+    server = Server(app, options.shutdown_seconds, service.begin_to_end)
+    sock.listen()  # from here on nobody is turned away
+    logger.info("Serving at %s (Ctrl-C ends it)", here)
+    server.run([sock])
+    service.stop()
+    logger.info("Ended; what was accepted is answered")
+
+
+def _accuracy(test_log: pd.DataFrame | None, spec: ModelSpec) -> Accuracy | None:
+    if test_log is None:
+        return None
+    rows = test_log[[spec.sha256.startswith(version) for version in test_log["model_version"]]]
+    if rows.empty:
+        return None
+    images, errors = int(rows["images"].iloc[-1]), int(rows["errors"].iloc[-1])
+    low, high = wilson_interval(images - errors, images)
+    return Accuracy(1 - errors / images, low, high, images)
+
+
+def _model_card(pages: list[Path], spec: ModelSpec) -> str | None:
+    texts = (page.read_text(encoding="utf-8") for page in pages)
+    return next((text for text in texts if spec.sha256 in text), None)

@@ -1,0 +1,161 @@
+"""How fast networks are trained, against plain fastai from the original photos."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import Fresh, Line
+from photos import draw_photos
+from plain import best_workers, photo_files, plain_learner, training_seconds
+
+if TYPE_CHECKING:
+    from guitar_kedro.learning import Phase
+
+CONF = Path(__file__).parents[2] / "conf" / "guitars" / "parameters_training.yml"
+EPOCHS = (  # network, px, batch, phase, target
+    ("resnet34", 224, 64, "unfrozen", 2.5),
+    ("resnet34", 224, 64, "frozen", 3.0),
+    ("resnet50", 448, 16, "unfrozen", 2.3),
+)
+STEPS = 12
+
+
+def lines(quick: bool) -> Iterator[Line]:
+    """Yields a line for each kind of epoch, one for a whole stage, and one for the loop around the network."""
+    with tempfile.TemporaryDirectory() as folder:
+        for network, size, batch, phase, target in EPOCHS:
+            count = 4 * batch if quick else -(-900 // batch) * batch
+            photos = draw_photos(Path(folder) / f"{count}", count + 22, 1200, 900)
+            what = {"photos": str(photos), "network": network, "size": size, "batch": batch, "phase": phase}
+            yield Line(
+                what=f"epoch of {count} photos of 1200x900, {network}, {size} px, batch {batch}, {phase}",
+                against="plain fastai, best of 0 and 2 workers",
+                ours=Fresh(epoch, what),
+                theirs=best_workers(plain_epoch, what),
+                at_least=target,
+                allocator_alike=True,
+            )
+        count = 256 if quick else 1000
+        what = {"photos": str(draw_photos(Path(folder) / "stage", count, 1200, 900))}
+        yield Line(
+            what=f"whole stage on {count} photos: decoding, finders, 1 + 1 epochs, checkpoints, validation",
+            against="the same with plain fastai, best of 0 and 2 workers",
+            ours=Fresh(stage, what),
+            theirs=best_workers(plain_stage, what),
+            at_least=2.5,
+            allocator_alike=True,
+        )
+        for name in ("frozen", "unfrozen"):
+            what = {"photos": str(draw_photos(Path(folder) / "loop", 64 * STEPS + 22, 1200, 900)), "phase": name}
+            yield Line(
+                what=f"step of the training loop, resnet34, 224 px, batch 64, {name}",
+                against="the network alone, on a batch that is there",
+                ours=Fresh(loop_step, what),
+                theirs=Fresh(network_step, what),
+                at_least=0.92,
+            )
+
+
+def epoch(photos: str, network: str, size: int, batch: int, phase: str) -> float:
+    """Trains an epoch on decoded photos, and gives the seconds."""
+    from guitar_kedro.learning.training import prepared_learner
+
+    return training_seconds(prepared_learner(_phase(photos, network, size, batch, phase, validation=22)))
+
+
+def plain_epoch(photos: str, network: str, size: int, batch: int, phase: str, workers: int) -> float:
+    """Does it with plain fastai."""
+    learner = plain_learner(photos, network, size, batch, 22, workers)
+    (learner.freeze if phase == "frozen" else learner.unfreeze)()
+    return training_seconds(learner)
+
+
+def stage(photos: str) -> None:
+    """Trains a stage of ResNet-34 from the original photos."""
+    import dataclasses
+
+    from guitar_kedro.learning import find_learning_rate, train_phase
+
+    with tempfile.TemporaryDirectory() as folder:
+        phase = _phase(photos, "resnet34", 224, 64, "frozen", validation=len(photo_files(photos)) // 5, again=True)
+        for name, rates in (("frozen", (1e-2,)), ("unfrozen", (1e-5, 2e-3))):
+            phase = dataclasses.replace(phase, name=name)
+            find_learning_rate(phase)
+            checkpoint, _, _ = train_phase(phase, rates)
+            checkpoint.save(Path(folder) / name)
+            phase = dataclasses.replace(phase, start=checkpoint)
+
+
+def plain_stage(photos: str, workers: int) -> None:
+    """Does it with plain fastai."""
+    learner = plain_learner(photos, "resnet34", 224, 64, len(photo_files(photos)) // 5, workers)
+    for name, rate in (("frozen", 1e-2), ("unfrozen", slice(1e-5, 2e-3))):
+        (learner.freeze if name == "frozen" else learner.unfreeze)()
+        learner.lr_find(show_plot=False)
+        learner.fit_one_cycle(1, rate)
+        learner.save(name)
+
+
+def loop_step(photos: str, phase: str) -> float:
+    """Gives the seconds of a step in the middle of an epoch."""
+    from fastai.callback.core import Callback
+
+    from guitar_kedro.learning.training import prepared_learner
+
+    learner = prepared_learner(_phase(photos, "resnet34", 224, 64, phase, validation=22))
+    ends: list[float] = []
+    learner.fit_one_cycle(1, 1e-4, cbs=Callback(after_step=lambda: ends.append(time.perf_counter())))
+    return _median_step(ends)
+
+
+def network_step(photos: str, phase: str) -> float:
+    """Gives the seconds of the same step without loop and loader."""
+    from guitar_kedro.learning.training import prepared_learner
+
+    learner = prepared_learner(_phase(photos, "resnet34", 224, 64, phase, validation=22))
+    learner.create_opt()
+    learner.model.train()
+    images, targets = learner.dls.one_batch()
+    ends = []
+    for _ in range(STEPS):
+        learner.loss_func(learner.model(images), targets).backward()
+        learner.opt.step()
+        learner.opt.zero_grad()
+        ends.append(time.perf_counter())
+    return _median_step(ends)
+
+
+def _median_step(ends: list[float]) -> float:
+    return statistics.median(end - start for start, end in pairwise(ends[1:]))
+
+
+def _phase(photos: str, network: str, size: int, batch: int, name: str, validation: int, again: bool = False) -> Phase:
+    """Makes a phase; the photos are decoded before the clock starts, unless they are to be decoded ``again``."""
+    import pandas as pd
+    import yaml
+
+    from guitar_kedro.datasets import PixelsDataset
+    from guitar_kedro.learning import Decoding, Phase, PretrainedWeights, StageOptions, TrainingOptions, pixel_sizes
+
+    files = photo_files(photos)
+    parts = ["train"] * (len(files) - validation) + ["validation"] * validation
+    table = pd.DataFrame(
+        {"image_id": [file.stem for file in files], "path": files, "label": [file.parent.name for file in files]}
+    )
+    table["split"] = parts
+    training = TrainingOptions(**yaml.safe_load(CONF.read_text())["training"])
+    options = partial(dict, epochs=1, learning_rate=1e-3)
+    stage = StageOptions(
+        architecture=network, image_size=size, batch_size=batch, weights="none", frozen=options(), unfrozen=options()
+    )
+    folder = Path(tempfile.mkdtemp(dir=photos) if again else Path(photos) / f"pixels_{size}px")
+    dataset = PixelsDataset(str(folder))
+    dataset.save(Decoding(table.rename(columns={"split": "part"}), pixel_sizes(size, training)))
+    return Phase("stage", name, stage, training, PretrainedWeights(folder), table, dataset.load(), {}, 1)

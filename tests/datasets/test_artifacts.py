@@ -1,0 +1,244 @@
+"""What a user may rely on about artifacts on disk, whatever happens while they are written and after."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import random
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from kedro.io import AbstractDataset, DatasetError, Version
+from matplotlib.figure import Figure
+
+from guitar_kedro.datasets import (
+    CheckpointDataset,
+    DocumentDataset,
+    EarlierImagesDataset,
+    FigureDataset,
+    LearnerDataset,
+    LogDataset,
+    MetricsDataset,
+    PreparedImagesDataset,
+    TableDataset,
+)
+from guitar_kedro.errors import user_error_behind
+from guitar_kedro.images import FileRecord
+from guitar_kedro.learning import Checkpoint, ModelSpec
+
+SPEC = ModelSpec(
+    architecture="resnet18",
+    classes=("a", "b"),
+    display_names={"a": "A", "b": "B"},
+    image_size=32,
+    resize_method="squish",
+    mean=(0.5, 0.5, 0.5),
+    std=(0.2, 0.2, 0.2),
+)
+ARTIFACTS: list[tuple[type[AbstractDataset], object, str]] = [
+    (TableDataset, pd.DataFrame({"label": ["a", "b"], "loss": [0.1, 0.2]}), ""),
+    (MetricsDataset, {"accuracy": 1.0}, ""),
+    (DocumentDataset, "# A model", ""),
+    (FigureDataset, Figure(), ""),
+    (CheckpointDataset, Checkpoint({"weight": torch.ones(300)}, SPEC), "weights.safetensors"),
+    (CheckpointDataset, Checkpoint({"weight": torch.ones(300)}, SPEC), "spec.json"),
+]
+
+
+def sentence(error: BaseException) -> str:
+    found = user_error_behind(error)
+    assert found is not None, error
+    return str(found)
+
+
+def cut_off(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def flip_a_bit(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize("damage", [cut_off, flip_a_bit])
+@pytest.mark.parametrize(("dataset", "data", "part"), ARTIFACTS)
+def test_a_damaged_file_is_named_with_the_version_before_it(
+    tmp_path: Path, dataset: type, data: object, part: str, damage: Callable[[bytes], bytes]
+):
+    place = tmp_path / "artifact"
+    for version in ("1", "2", "3"):
+        dataset(filepath=str(place), version=Version(None, version)).save(data)
+    damaged = place / "3" / "artifact" / part
+    damaged.write_bytes(damage(damaged.read_bytes()))
+    with pytest.raises(DatasetError) as caught:
+        dataset(filepath=str(place), version=Version(None, None)).load()
+    told = sentence(caught.value)
+    assert f"{damaged} is not as it was saved" in told
+    assert "The version before it is 2: go back with --load-versions=<dataset>:2" in told
+    dataset(filepath=str(place), version=Version("2", None)).load()
+
+
+def test_a_damaged_file_without_a_version_before_it_is_named_with_a_way_out(tmp_path: Path):
+    dataset = MetricsDataset(filepath=str(tmp_path / "metrics.json"), version=Version(None, "1"))
+    dataset.save({"accuracy": 1.0})
+    (tmp_path / "metrics.json" / "1" / "metrics.json").write_text("{}")
+    with pytest.raises(DatasetError) as caught:
+        dataset.load()
+    assert f"remove {tmp_path / 'metrics.json' / '1'} to have it made again" in sentence(caught.value)
+
+
+@pytest.mark.parametrize("change", [lambda model: (model / "spec.json").unlink(), lambda model: (model / "x").touch()])
+def test_a_checkpoint_that_lacks_a_file_or_has_one_more_is_refused(tmp_path: Path, change: Callable[[Path], None]):
+    CheckpointDataset(str(tmp_path / "model"), Version(None, "1")).save(Checkpoint({"weight": torch.ones(3)}, SPEC))
+    change(tmp_path / "model" / "1" / "model")
+    for dataset in (CheckpointDataset, LearnerDataset):
+        with pytest.raises(DatasetError) as caught:
+            dataset(str(tmp_path / "model"), Version(None, None)).load()
+        assert "is not as it was saved" in sentence(caught.value)
+
+
+def test_the_checksums_are_those_that_sha256sum_reads(tmp_path: Path):
+    MetricsDataset(filepath=str(tmp_path / "metrics.json"), version=Version(None, "1")).save({"accuracy": 1.0})
+    digest = hashlib.sha256((tmp_path / "metrics.json/1/metrics.json").read_bytes()).hexdigest()
+    assert (tmp_path / "metrics.json/1/SHA256SUMS").read_text() == f"{digest}  metrics.json\n"
+
+
+def test_a_version_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path):
+    for version in ("1", "2"):
+        MetricsDataset(filepath=str(tmp_path / "metrics.json"), version=Version(None, version)).save({})
+    with pytest.raises(DatasetError) as caught:
+        MetricsDataset(filepath=str(tmp_path / "metrics.json"), version=Version("7", None)).load()
+    assert "has no version 7; it has 2, 1." in sentence(caught.value)
+
+
+# make torture kills many times more, at other moments
+KILLS, SEED = int(os.environ.get("KILLS", "4")), int(os.environ.get("SEED", "0"))
+SAVES_FOREVER = """
+import itertools, sys
+from kedro.io import Version
+from guitar_kedro.datasets import {dataset}
+data = {data}
+print("ready", flush=True)
+for number in itertools.count(int(sys.argv[2])):
+    {dataset}(filepath=sys.argv[1], version=Version(None, f"{{number:06d}}")).save(data)
+"""
+CHECKPOINT = (
+    "__import__('guitar_kedro.learning').learning.Checkpoint("
+    "{'weight': __import__('torch').ones(2_000_000)}, "
+    "__import__('guitar_kedro.learning').learning.ModelSpec("
+    "architecture='resnet18', classes=('a',), display_names={}, image_size=32, resize_method='squish',"
+    "mean=(0, 0, 0), std=(1, 1, 1)))"
+)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "data"), [(DocumentDataset, "'word ' * 2_000_000"), (CheckpointDataset, CHECKPOINT)]
+)
+def test_a_process_killed_while_it_saves_leaves_the_latest_version_readable(tmp_path: Path, dataset: type, data: str):
+    place = tmp_path / "artifact"
+    moments = random.Random(SEED)
+    for number in range(KILLS):
+        code = SAVES_FOREVER.format(dataset=dataset.__name__, data=data)
+        saving = subprocess.Popen([sys.executable, "-c", code, str(place), str(number * 1000)], stdout=subprocess.PIPE)
+        assert saving.stdout is not None
+        assert saving.stdout.readline() == b"ready\n"
+        while not list(place.glob(f"{number:03d}*/artifact")):
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.1))
+        saving.kill()
+        saving.wait()
+        dataset(filepath=str(place), version=Version(None, None)).load()
+    killed = dataset(filepath=str(place), version=Version(None, None)).load()
+    dataset(filepath=str(place), version=Version(None, "999999")).save(killed)
+    for version in place.iterdir():
+        assert {path.name for path in version.iterdir()} == {"SHA256SUMS", "artifact"}
+
+
+def unfinished(place: Path, version: str, pid: int) -> Path:
+    """What a process leaves behind that is killed while it saves metrics.json."""
+    left = place / version / f".metrics.{socket.gethostname()}-{pid}.json"
+    left.parent.mkdir(parents=True)
+    left.write_text("{")
+    (left.parent / "SHA256SUMS").write_text("")
+    return left
+
+
+def test_what_dead_processes_left_is_swept_and_what_living_ones_write_is_not(tmp_path: Path):
+    place = tmp_path / "metrics.json"
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
+        dead = subprocess.Popen([sys.executable, "-c", ""])
+        dead.wait()
+        left = unfinished(place, "1", dead.pid)
+        written = unfinished(place, "2", living.pid)
+        MetricsDataset(filepath=str(place), version=Version(None, "3")).save({})
+        assert not left.parent.exists()
+        assert written.exists()
+        living.kill()
+
+
+def test_a_log_is_swept_without_losing_a_row(tmp_path: Path):
+    log = LogDataset(filepath=str(tmp_path / "log.csv"))
+    log.save(pd.DataFrame({"errors": [3]}))
+    (tmp_path / f".log.{socket.gethostname()}-{os.getpid()}.csv").write_text("err")
+    log.save(pd.DataFrame({"errors": [2]}))
+    assert log.load()["errors"].tolist() == [3, 2]
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
+
+
+@contextlib.contextmanager
+def room_for(most_bytes: int) -> Iterator[None]:
+    """Lets no file of this process become larger: writing on fails in the system, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize("most_bytes", [0, 10, 50])
+@pytest.mark.parametrize(("dataset", "data"), [(dataset, data) for dataset, data, _ in ARTIFACTS[:5]])
+def test_without_room_for_it_nothing_is_taken_for_good(tmp_path: Path, dataset: type, data: object, most_bytes: int):
+    place = tmp_path / "artifact"
+    dataset(filepath=str(place), version=Version(None, "1")).save(data)
+    full = dataset(filepath=str(place), version=Version(None, "2"))
+    with room_for(most_bytes), pytest.raises(Exception) as caught:
+        full.save("# " + "word " * 50 if dataset is DocumentDataset else data)
+    told = sentence(caught.value)
+    assert "there is no room for it" in told
+    assert str(place) in told
+    assert [path.name for path in place.iterdir()] == ["1"]
+    full.save(data)
+
+
+def test_ingestion_goes_on_after_a_disk_without_room_for_its_first_line(tmp_path: Path):
+    record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared="abc")
+    dataset = PreparedImagesDataset(str(tmp_path))
+    with room_for(0), pytest.raises(DatasetError) as caught:
+        dataset.save([(record, b"jpeg")])
+    assert f"{tmp_path} cannot be written" in sentence(caught.value)
+    assert EarlierImagesDataset(str(tmp_path)).load() == {}
+    dataset.save([(record, b"jpeg")])
+    assert dataset.load().records["file"].tolist() == ["cat/a.jpg"]
+
+
+@pytest.mark.parametrize(
+    "dataset", [MetricsDataset(filepath="/sys/metrics.json"), PreparedImagesDataset(filepath="/sys/prepared")]
+)
+def test_a_folder_without_the_right_to_write_is_named(dataset: AbstractDataset):
+    with pytest.raises(Exception) as caught:
+        dataset.save({})
+    told = sentence(caught.value)
+    assert "may not be read or written" in told
+    assert "/sys/" in told

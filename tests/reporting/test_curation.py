@@ -1,0 +1,65 @@
+"""What curation changed is told apart: better labels, and a better network."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from guitar_kedro.reporting.curation import curation_effect, curation_sentence
+from guitar_kedro.reporting.statistics import mcnemar_test, wilson_interval
+
+DECISIONS = pd.DataFrame({"file": ["b", "x", "y"], "action": ["relabel", "drop", "drop"], "label": ["cat", "", ""]})
+
+
+def predictions(**rows: tuple[str, str]) -> pd.DataFrame:
+    return pd.DataFrame([(file, *row) for file, row in rows.items()], columns=["file", "label", "predicted"])
+
+
+BEFORE = predictions(
+    a=("cat", "cat"), b=("dog", "cat"), c=("dog", "cat"), d=("cat", "dog"), e=("dog", "dog"), x=("cat", "dog")
+)
+NOW = predictions(
+    a=("cat", "cat"), b=("cat", "cat"), c=("dog", "dog"), d=("cat", "dog"), e=("dog", "cat"), new=("cat", "cat")
+)
+
+
+def test_labels_that_were_mended_are_told_from_what_the_network_learnt():
+    effect = curation_effect(BEFORE, NOW, DECISIONS)
+    assert effect["decisions"] == {"drop": 2, "relabel": 1}
+    assert (effect["before"]["images"], effect["before"]["errors"]) == (6, 4)
+    assert (effect["now"]["images"], effect["now"]["errors"]) == (6, 2)
+    assert effect["both"] == {
+        "images": 5,
+        "errors_before": 3,
+        "errors_before_relabelled": 2,
+        "errors": 2,
+        "fixed": 1,
+        "broken": 1,
+        "p_value": mcnemar_test(1, 1),
+    }
+    assert (effect["now"]["error_low"], effect["now"]["error_high"]) == wilson_interval(2, 6)
+
+
+def test_the_sentence_says_all_of_it():
+    words = curation_sentence(curation_effect(BEFORE, NOW, DECISIONS))
+    assert "(2 dropped, 1 relabelled)" in words
+    assert "from 66.7 % (4 of 6 images; " in words and "to 33.3 % (2 of 6 images; " in words
+    assert "On the 5 images that both" in words
+    assert "3 errors by the labels of then and 2 by those of now; the present one makes 2 (1 fixed, 1 broken" in words
+
+
+def test_a_curation_that_was_taken_back_is_told_as_well():
+    assert "nothing is curated any more" in curation_sentence(curation_effect(BEFORE, NOW, DECISIONS[:0]))
+
+
+def test_without_an_earlier_model_there_is_nothing_to_say():
+    effect = curation_effect(pd.DataFrame(), NOW, DECISIONS)
+    assert effect == {"decisions": {"drop": 2, "relabel": 1}}
+    assert curation_sentence(effect) == ""
+
+
+def test_parts_that_share_no_image_are_compared_by_their_rates_alone():
+    effect = curation_effect(BEFORE, NOW.assign(file=NOW["file"] + "2"), DECISIONS)
+    assert effect["both"]["images"] == 0
+    assert effect["both"]["p_value"] == pytest.approx(1)
+    assert "0 images" in curation_sentence(effect)

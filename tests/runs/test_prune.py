@@ -1,0 +1,99 @@
+"""What `kedro prune` removes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, Version
+
+from guitar_kedro.datasets import LearnerDataset, MetricsDataset, TableDataset
+from guitar_kedro.runs.prune import prune_workspace
+
+
+class Workspace:
+    """A folder in which runs save metrics, and a record of which versions belong to each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def catalog(self, version: str | None = None) -> DataCatalog:
+        saved = Version(None, version)
+        return DataCatalog(
+            {
+                "ledger": MetricsDataset(filepath=str(self.folder / "ledger.json")),
+                "metrics": MetricsDataset(filepath=str(self.folder / "metrics.json"), version=saved),
+                "learner": LearnerDataset(str(self.folder / "metrics.json"), saved),  # another view of the same files
+                "run_record": MetricsDataset(filepath=str(self.folder / "run_record.json"), version=saved),
+                "table": TableDataset(filepath=str(self.folder / "table.csv")),
+            }
+        )
+
+    def run(self, version: str, metrics: str | None = None) -> None:
+        """Saves metrics of this version, or uses earlier ones."""
+        catalog = self.catalog(version)
+        if metrics is None:
+            catalog.save("metrics", {"accuracy": 1.0})
+        saved, loaded = ({"metrics": version}, {}) if metrics is None else ({}, {"metrics": metrics})
+        catalog.save("run_record", {"saved": saved, "loaded": loaded})
+
+    def prune(self, keep: int, dry_run: bool = False) -> list[str]:
+        return list(prune_workspace(self.catalog(), {"metrics", "learner", "table", "params:seed"}, keep, dry_run))
+
+    def versions(self, name: str) -> list[str]:
+        return sorted(path.name for path in (self.folder / f"{name}.json").iterdir())
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    workspace = Workspace(tmp_path)
+    for version in ("1", "2", "3"):
+        workspace.run(version)
+    return workspace
+
+
+def test_the_versions_of_the_kept_runs_stay(workspace: Workspace):
+    lines = workspace.prune(keep=2)
+    assert workspace.versions("metrics") == workspace.versions("run_record") == ["2", "3"]
+    assert lines[-1].startswith("2 in all, ")
+    assert "bytes" in lines[-1]
+
+
+def test_a_version_that_a_kept_run_used_stays(workspace: Workspace):
+    workspace.run("4", metrics="1")
+    workspace.prune(keep=1)
+    assert workspace.versions("metrics") == ["1", "3"]
+    assert workspace.versions("run_record") == ["4"]
+
+
+def test_a_dry_run_says_the_same_and_removes_nothing(workspace: Workspace):
+    told = workspace.prune(keep=1, dry_run=True)
+    assert workspace.versions("metrics") == ["1", "2", "3"]
+    done = workspace.prune(keep=1)
+    assert [line.replace("would remove", "removed") for line in told[:-1]] == done[:-1]
+    assert told[-1] == f"{done[-1]}; nothing was removed"
+
+
+def test_the_latest_version_stays_although_no_run_ended_with_it(workspace: Workspace):
+    workspace.catalog("4").save("metrics", {"accuracy": 0.5})
+    workspace.prune(keep=1)
+    assert workspace.versions("metrics") == ["3", "4"]
+
+
+def test_what_dead_writes_left_goes_on_whatever_machine_they_were(workspace: Workspace):
+    for left in ("metrics.json/4/.metrics.elsewhere-17.json", ".table.elsewhere-17.csv"):
+        (workspace.folder / left).parent.mkdir(exist_ok=True)
+        (workspace.folder / left).write_text("{")
+    workspace.catalog().save("table", pd.DataFrame({"label": ["a"]}))
+    workspace.prune(keep=3)
+    assert workspace.versions("metrics") == ["1", "2", "3"]
+    assert not list(workspace.folder.rglob("*elsewhere*"))
+    assert (workspace.folder / "table.csv").exists()
+
+
+def test_what_a_person_put_there_stays(workspace: Workspace):
+    (workspace.folder / "metrics.json" / "notes").mkdir()
+    (workspace.folder / "metrics.json" / "notes" / "mine.txt").write_text("...")
+    workspace.prune(keep=1)
+    assert workspace.versions("metrics") == ["3", "notes"]

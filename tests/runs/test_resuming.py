@@ -1,0 +1,281 @@
+"""What the next run does again, on small pipelines of numbers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, MemoryDataset, Version
+from kedro.pipeline import Node, Pipeline
+from kedro_datasets.json import JSONDataset
+
+from guitar_kedro.config import StagesConfigLoader
+from guitar_kedro.datasets import LogDataset, MetricsDataset
+from guitar_kedro.errors import UserError
+from guitar_kedro.runs.runner import ResumingRunner
+from guitar_kedro.runs.status import node_statuses
+
+
+class Project:
+    """A folder with a ledger, in which nodes run that note that they ran."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.ran, self.runs = folder, [], 0
+        self.parameters: dict[str, Any] = {"resume": True, "factor": 2, "offset": {"value": 1}}
+        self.load_versions: dict[str, str] = {}
+        monkeypatch.setattr(StagesConfigLoader, "current", {"parameters": self.parameters})
+
+    def node(self, name: str, inputs: list[str], outputs: str | list[str], function: Callable[..., Any]) -> Node:
+        def noted(*values: Any) -> Any:
+            self.ran.append(name)
+            return function(*values)
+
+        return Node(func=noted, inputs=inputs, outputs=outputs, name=name)
+
+    def catalog(self) -> DataCatalog:
+        version = f"{self.runs:03d}"
+        versioned = ("doubled", "shifted", "sum")
+        datasets: dict[str, Any] = {
+            name: MetricsDataset(
+                filepath=str(self.folder / f"{name}.json"), version=Version(self.load_versions.get(name), version)
+            )
+            for name in versioned
+        }
+        for name in ("raw", "plain", "ledger"):
+            datasets[name] = MetricsDataset(filepath=str(self.folder / f"{name}.json"))
+        datasets["log"] = LogDataset(filepath=str(self.folder / "log.csv"))
+        datasets["foreign"] = JSONDataset(filepath=str(self.folder / "foreign.json"))
+        datasets |= {name: MemoryDataset() for name in ("in_memory", "returned")}
+        datasets |= {"params:factor": MemoryDataset(self.parameters["factor"])}
+        datasets |= {"params:offset": MemoryDataset(self.parameters["offset"])}
+        return DataCatalog(datasets)
+
+    def run(self, pipeline: Pipeline, always: frozenset[str] = frozenset()) -> list[str]:
+        """Runs as a session of its own would, and gives the names of the nodes that ran."""
+        self.runs += 1
+        self.ran.clear()
+        ResumingRunner(always).run(pipeline, self.catalog(), run_id=f"{self.runs:03d}")
+        return list(self.ran)
+
+    def latest(self, name: str) -> Any:
+        return self.catalog().load(name)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    project = Project(tmp_path, monkeypatch)
+    project.catalog().save("raw", {"number": 5})
+    return project
+
+
+@pytest.fixture
+def chain(project: Project) -> Pipeline:
+    """Gives doubled = raw * factor; plain = doubled + 1; shifted = doubled + offset."""
+    return Pipeline(
+        [
+            project.node("double", ["raw", "params:factor"], "doubled", lambda raw, by: {"number": raw["number"] * by}),
+            project.node("add_one", ["doubled"], "plain", lambda doubled: {"number": doubled["number"] + 1}),
+            project.node(
+                "shift",
+                ["doubled", "params:offset"],
+                "shifted",
+                lambda doubled, by: {"number": doubled["number"] + by["value"]},
+            ),
+        ]
+    )
+
+
+def test_what_is_unchanged_is_skipped_with_a_line_that_says_so(
+    project: Project, chain: Pipeline, caplog: pytest.LogCaptureFixture
+):
+    assert project.run(chain) == ["double", "add_one", "shift"]
+    with caplog.at_level("INFO", "guitar_kedro"):
+        assert project.run(chain) == []
+    assert "double: unchanged since 001, skipped" in caplog.messages
+    assert project.latest("shifted") == {"number": 11}
+
+
+def test_a_changed_parameter_makes_its_node_run_again_and_says_from_what_to_what(
+    project: Project, chain: Pipeline, caplog: pytest.LogCaptureFixture
+):
+    project.run(chain)
+    project.parameters["offset"] = {"value": 4}
+    with caplog.at_level("INFO", "guitar_kedro"):
+        assert project.run(chain) == ["shift"]
+    assert "shift runs again: offset.value is 4, was 1" in caplog.messages
+    assert project.latest("shifted") == {"number": 14}
+
+
+def test_a_changed_input_makes_all_run_again_that_depends_on_it(project: Project, chain: Pipeline):
+    project.run(chain)
+    project.catalog().save("raw", {"number": 6})
+    assert project.run(chain) == ["double", "add_one", "shift"]
+
+
+def test_what_comes_out_the_same_makes_nothing_run_again(project: Project, chain: Pipeline):
+    project.run(chain)
+    project.catalog().save("raw", {"number": 10})
+    project.parameters["factor"] = 1
+    assert project.run(chain) == ["double"]
+    assert project.run(chain) == []
+
+
+def test_without_resuming_everything_runs(project: Project, chain: Pipeline):
+    project.run(chain)
+    project.parameters["resume"] = False
+    assert project.run(chain) == ["double", "add_one", "shift"]
+
+
+def test_resume_is_true_or_false(project: Project, chain: Pipeline):
+    project.parameters["resume"] = "perhaps"
+    with pytest.raises(UserError, match="resume is 'perhaps'"):
+        project.run(chain)
+
+
+def test_a_node_that_is_asked_for_by_name_runs(project: Project, chain: Pipeline):
+    project.run(chain)
+    assert project.run(chain, always=frozenset({"add_one"})) == ["add_one"]
+
+
+def test_a_node_that_failed_runs_again_and_those_before_it_do_not(project: Project):
+    def fail(_: Any) -> None:
+        raise ValueError
+
+    double = project.node("double", ["raw", "params:factor"], "doubled", lambda raw, by: {"number": by})
+    with pytest.raises(ValueError):
+        project.run(Pipeline([double, project.node("shift", ["doubled"], "shifted", fail)]))
+    mended = project.node("shift", ["doubled"], "shifted", lambda doubled: doubled)
+    assert project.run(Pipeline([double, mended])) == ["shift"]
+
+
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_text("{}")])
+def test_a_result_that_was_removed_or_edited_is_made_again(
+    project: Project, chain: Pipeline, change: Callable[[Path], Any]
+):
+    project.run(chain)
+    change(project.folder / "plain.json")
+    assert project.run(chain) == ["add_one"]
+    assert project.latest("plain") == {"number": 11}
+
+
+def test_a_damaged_version_stops_the_run_and_is_made_again_only_when_asked_for(project: Project, chain: Pipeline):
+    project.run(chain)
+    project.parameters["factor"] = 3
+    project.run(chain)
+    damaged = project.folder / "doubled.json" / "002" / "doubled.json"
+    damaged.write_text("{")
+    with pytest.raises(UserError, match=r"doubled\.json is not as it was saved.*before it is 001"):
+        project.run(chain)
+    assert node_statuses(chain, project.catalog(), project.parameters)["double"].state == "damaged"
+    assert project.run(chain, always=frozenset({"double"})) == ["double"]
+    assert project.latest("doubled") == {"number": 15}
+
+
+def test_a_damaged_version_that_is_removed_is_made_again(project: Project, chain: Pipeline):
+    project.run(chain)
+    shutil.rmtree(project.folder / "shifted.json" / "001")
+    assert project.run(chain) == ["shift"]
+    assert project.latest("shifted") == {"number": 11}
+
+
+def test_a_version_that_is_named_is_taken_and_its_node_left_out(project: Project, chain: Pipeline):
+    project.run(chain)
+    old = project.latest("shifted")
+    project.parameters["factor"] = 3
+    project.run(chain)
+    assert project.latest("shifted") != old
+    project.load_versions = {"doubled": "001"}
+    assert project.run(chain) == ["add_one", "shift"]
+    project.load_versions = {}
+    assert project.latest("shifted") == old
+    assert project.run(chain) == ["add_one", "shift"]
+
+
+@pytest.fixture
+def sealed(project: Project) -> Pipeline:
+    """As in the evaluation: what is predicted stays in memory, one node keeps it and another one logs it."""
+    return Pipeline(
+        [
+            project.node("predict", ["raw", "params:factor"], "in_memory", lambda raw, by: raw["number"] * by),
+            project.node("gather", ["in_memory", "params:offset"], "doubled", lambda number, _: {"number": number}),
+            project.node("record", ["in_memory"], "log", lambda number: pd.DataFrame({"errors": [number]})),
+        ]
+    )
+
+
+def test_a_skipped_prediction_is_not_logged(project: Project, sealed: Pipeline):
+    assert project.run(sealed) == ["predict", "gather", "record"]
+    assert project.run(sealed) == []
+    assert project.latest("log")["errors"].tolist() == [10]
+
+
+def test_a_prediction_that_one_node_needs_anew_is_logged_anew(project: Project, sealed: Pipeline):
+    project.run(sealed)
+    project.parameters["offset"] = {"value": 2}
+    assert project.run(sealed) == ["predict", "gather", "record"]
+    assert project.latest("log")["errors"].tolist() == [10, 10]
+
+
+def test_a_result_that_the_caller_gets_in_memory_is_computed_each_time(project: Project):
+    pipeline = Pipeline([project.node("predict", ["raw"], "returned", lambda raw: raw["number"])])
+    assert project.run(pipeline) == project.run(pipeline) == ["predict"]
+
+
+def test_a_dataset_of_another_kind_makes_its_nodes_run_each_time(project: Project):
+    pipeline = Pipeline([project.node("export", ["raw"], "foreign", lambda raw: raw)])
+    assert project.run(pipeline) == project.run(pipeline) == ["export"]
+
+
+def test_a_parameter_that_names_a_file_counts_with_the_file(project: Project, chain: Pipeline):
+    weights = project.folder / "weights.pth"
+    weights.write_bytes(b"one")
+    project.parameters["offset"] = {"value": 1, "weights": str(weights)}
+    project.run(chain)
+    assert project.run(chain) == []
+    weights.write_bytes(b"another")
+    assert node_statuses(chain, project.catalog(), project.parameters)["shift"].reasons == (
+        f"the file {weights} changed",
+    )
+    assert project.run(chain) == ["shift"]
+
+
+def test_nodes_that_wait_for_each_other_through_memory_are_named(project: Project):
+    pipeline = Pipeline(
+        [
+            project.node("a", ["raw"], ["in_memory", "doubled"], lambda raw: (1, raw)),
+            project.node("b", ["doubled"], "shifted", lambda doubled: doubled),
+            project.node("c", ["in_memory", "shifted"], "sum", lambda number, shifted: shifted),
+        ]
+    )
+    with pytest.raises(UserError, match=r"wait for each other.*an entry in catalog\.yml"):
+        project.run(pipeline)
+
+
+def test_a_ledger_that_cannot_be_read_is_named(project: Project, chain: Pipeline):
+    project.run(chain)
+    (project.folder / "ledger.json").write_text("{")
+    with pytest.raises(UserError, match=r"ledger\.json cannot be read: remove it"):
+        project.run(chain)
+    (project.folder / "ledger.json").unlink()
+    assert project.run(chain) == ["double", "add_one", "shift"]
+
+
+def test_the_status_says_what_a_run_would_do(project: Project, chain: Pipeline):
+    def states() -> dict[str, str]:
+        statuses = node_statuses(chain, project.catalog(), project.parameters)
+        return {name: status.state for name, status in statuses.items()}
+
+    assert states() == {"double": "missing", "add_one": "missing", "shift": "missing"}
+    project.run(chain)
+    assert states() == {"double": "done", "add_one": "done", "shift": "done"}
+    project.parameters["offset"] = {"value": 2}
+    assert states() == {"double": "done", "add_one": "done", "shift": "stale"}
+    project.parameters["factor"] = 3
+    statuses = node_statuses(chain, project.catalog(), project.parameters)
+    assert statuses["double"].reasons == ("factor is 3, was 2",)
+    assert (statuses["add_one"].state, statuses["add_one"].reasons) == ("stale", ())
+    assert statuses["shift"].version == "001"

@@ -1,0 +1,75 @@
+"""The service of a small project, started by its command."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+from PIL import Image
+
+START_SECONDS = 240
+
+
+@dataclass
+class Running:
+    """A service that has started."""
+
+    process: subprocess.Popen
+    url: str
+
+    def client(self) -> httpx.Client:
+        """Something that asks it."""
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=30)
+
+    def end(self) -> int:
+        """Ends it as Ctrl-C does, and gives its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=30)
+
+
+Start = Callable[..., Running]
+
+
+def start_service(project: Path, console: Path, *options: str, params: str = "") -> Running:
+    """Starts ``kedro serve`` in a project, and waits until it says where it listens."""
+    command = [sys.executable, "-m", "kedro", "serve", "--port=0", f"--params={params}", *options]
+    environment = {**os.environ, "PYTHONPATH": str(project / "src"), "COLUMNS": "200"}
+    with console.open("w") as log:
+        process = subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r"Serving at (http://\S+)", console.read_text()):
+            return Running(process, found.group(1))
+        time.sleep(0.1)
+    process.kill()
+    raise AssertionError(f"kedro serve did not start:\n{console.read_text()}")
+
+
+def jpeg(seed: int, size: tuple[int, int] = (60, 40)) -> bytes:
+    """Draws blocks of colour, as a JPEG."""
+    blocks = np.random.default_rng(seed).integers(0, 256, (6, 6, 3)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(blocks).resize(size).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def bomb(megapixels: int) -> bytes:
+    """A PNG of few bytes that says to be large."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 1000 * megapixels, 1000, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
