@@ -32,7 +32,7 @@ training:
   presize: 1.15
   finder_iterations: 20
   device: auto # or cpu, cuda, mps
-  precision: auto # bfloat16 where the device has it natively; float32 is the reference
+  precision: float32 # so that training and evaluation agree to the last image
   augmentation:
     max_rotate: 10.0
     min_zoom: 1.0

@@ -1,8 +1,11 @@
 """``python tests/benchmarks [--full] [PART ...]``: all benchmarks, or those named."""
 
 import argparse
+import sys
 
 import harness
+
+sys.path.append(str(harness.FOLDER.parent))  # what tests have in common
 
 
 def main() -> None:

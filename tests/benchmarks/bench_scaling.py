@@ -3,50 +3,95 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 
-import numpy as np
-from harness import Line, cost
+from bench_ingestion import ingest
+from harness import Fresh, Line, cost
+from photos import draw_small
+from synthetic import make_hashes, make_image_table, make_model, make_predictions, make_records
 
+from guitar_kedro import reporting
+from guitar_kedro.datasets.tables import CurationDataset
 from guitar_kedro.images.duplicates import near_duplicate_groups
+from guitar_kedro.pipelines.ingestion import nodes as ingestion
+from guitar_kedro.pipelines.ingestion.options import IngestionOptions
+from guitar_kedro.pipelines.reporting import nodes as reports
+from guitar_kedro.pipelines.splitting import nodes as splitting
 
 FEW = 1_000
-MAX_DISTANCE = 4  # bits, as in conf/base
+INGESTION = IngestionOptions(
+    max_side=512, quality=90, duplicate_distance=4, max_bytes=10**8, max_pixels=10**8, max_frames=1000
+)
+SPLITTING = splitting.SplittingOptions(validation=0.2, test=0.1)
 
 
 def lines(quick: bool) -> Iterator[Line]:
     """Yields a line for each kind of work and each step of ten times as many images."""
     for many in (10_000,) if quick else (10_000, 100_000):
-        for kind in ("scattered", "with copies", "white margins", "one photo"):
+        with tempfile.TemporaryDirectory() as folder:
+            photos = {count: str(draw_small(Path(folder) / str(count), count)) for count in (FEW, many)}
+            yield _growth(
+                "ingestion", many, lambda count, where=photos: Fresh(ingest, {"photos": where[count]}).cost({})
+            )
+        for kind in ("scattered", "with copies", "white margins"):
             hashes = {count: make_hashes(kind, count) for count in (FEW, many)}
             yield _growth(f"grouping, {kind}", many, lambda count, hashes=hashes: _group(hashes[count]))
+        work = {count: _work_on_tables(count) for count in (FEW, many)}
+        for name in work[FEW]:
+            yield _growth(name, many, lambda count, name=name, work=work: _run(work[count][name]))
 
 
-def _growth(what: str, many: int, work: Callable[[int], object]) -> Line:
+def _growth(what: str, many: int, work: Callable[[int], float | None]) -> Line:
     return Line(
         what=f"{what}: cost per image of {many:,}",
         against=f"of {FEW:,}",
         ours=lambda: cost(work, count=many) / many,
-        theirs=lambda: statistics.median(cost(work, count=FEW) for _ in range(5)) / FEW,
+        theirs=lambda: statistics.median(cost(work, count=FEW) for _ in range(3)) / FEW,
         at_most=1.2,
     )
 
 
+def _run(work: Callable[[], object]) -> None:
+    work()
+
+
 def _group(hashes: list[str]) -> None:
-    near_duplicate_groups(hashes, MAX_DISTANCE)
+    near_duplicate_groups(hashes, INGESTION.duplicate_distance)
 
 
-def make_hashes(kind: str, count: int) -> list[str]:
-    """Makes hashes as of photos of their own, of photos with copies, of photos with white margins, or of one photo."""
-    random = np.random.default_rng(0)
-    originals = {"scattered": count, "one photo": 1}.get(kind, count // 3)
-    words = random.integers(0, 2**64, (originals, 4), dtype=np.uint64)
-    if kind != "scattered":
-        words = words[random.integers(0, originals, count)]
-        for _ in range(7 if kind == "one photo" else 3):
-            at = random.integers(0, 256, count)
-            words[np.arange(count), at // 64] ^= np.uint64(1) << (at % 64).astype(np.uint64)
-    if kind == "white margins":
-        words[:, 0] = 0
-        words[:, 3] &= np.uint64(0xFF)
-    return [row.tobytes().hex() for row in words.astype(">u8")]
+def _work_on_tables(count: int) -> dict[str, Callable[[], object]]:
+    """Makes the tables of so many images, and names what is done to them."""
+    prepared = SimpleNamespace(records=make_records(count))
+    curation = CurationDataset(filepath="none.csv").load()
+    image_table = make_image_table(count)
+    splits = splitting.split_images(image_table, SPLITTING, seed=0)
+    predictions, model = make_predictions(image_table), make_model()
+    validation = reporting.of_stage(predictions, model.spec.provenance["stage"], "validation")
+    names = model.spec.display_names
+    return {
+        "image table": partial(ingestion.build_image_table, prepared, curation, INGESTION),
+        "class balance and resolutions": lambda: (
+            reporting.class_balance(image_table, names),
+            reporting.resolutions(image_table, {"only": 224}),
+        ),
+        "splitting": partial(splitting.split_images, image_table, SPLITTING, seed=0),
+        "leakage": partial(splitting.report_leakage, splits, SPLITTING),
+        "metrics and classes": lambda: (
+            reports.compute_metrics(predictions, model),
+            reports.report_classes(predictions, model),
+        ),
+        "confusion": lambda: (
+            reports.plot_confusion_matrix(predictions, model),
+            reports.list_most_confused(predictions, model),
+        ),
+        "top losses": partial(reporting.top_losses, validation, names),
+        "calibration": partial(
+            reports.report_calibration, predictions, predictions.iloc[:0], model, SimpleNamespace(sure_accuracy=0.99)
+        ),
+        "slices": partial(reports.report_slices, predictions, image_table, model),
+        "suspects": lambda: reporting.curation_proposal(reporting.suspect_labels(validation)),
+    }

@@ -58,8 +58,8 @@ def stale_after(path: Path, old: str, new: str) -> set[str]:
         # what only says something
         (
             "learning/training.py",
-            "    learner = _prepared_learner(phase)",
-            "    # why\n    learner = _prepared_learner(phase)",
+            "    learner = prepared_learner(phase)",
+            "    # why\n    learner = prepared_learner(phase)",
             set(),
         ),
         ("learning/training.py", "Trains one phase", "Fits one phase", set()),

@@ -78,15 +78,17 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
 
 def _deal(groups: list[int], sizes: pd.Series, options: SplittingOptions) -> dict[int, str]:
     """Gives each part its first group, then deals on until test and validation have their share of the images."""
-    total = int(sizes[groups].sum())
+    size_of_group = dict(zip(groups, sizes[groups].tolist(), strict=True))
+    total = sum(size_of_group.values())
     wanted = {"test": options.test * total, "validation": options.validation * total}
     parts = dict(zip(groups[:3], PARTS, strict=True))
-    filled = {parts[group]: int(sizes[group]) for group in parts}
+    filled = {part: size_of_group[group] for group, part in parts.items()}
     for group in groups[3:]:
         # a group goes where it brings the part closer to its share, else to training
-        part = next((name for name, share in wanted.items() if filled[name] + sizes[group] / 2 <= share), "train")
+        size = size_of_group[group]
+        part = next((name for name, share in wanted.items() if filled[name] + size / 2 <= share), "train")
         parts[group] = part
-        filled[part] += int(sizes[group])
+        filled[part] += size
     return parts
 
 
@@ -109,7 +111,9 @@ def report_leakage(splits: pd.DataFrame, options: SplittingOptions) -> dict[str,
     sizes = splits["duplicate_group"].map(splits["duplicate_group"].value_counts()).to_numpy()
     count = len(splits)
     training = round(count * (1 - options.validation - options.test))
-    expected = float(np.mean([1 - _none_in_training(size, count, training) for size in sizes]))
+    distinct, images = np.unique(sizes, return_counts=True)
+    flattered = [1 - _none_in_training(size, count, training) for size in distinct]
+    expected = float(np.average(flattered, weights=images))
     in_training = set(splits.loc[splits["split"] == "train", "duplicate_group"])
     validation = splits[splits["split"] == "validation"]
     here = float(validation["duplicate_group"].isin(in_training).mean())
