@@ -54,7 +54,7 @@ def training_seconds(learner: Learner) -> float:
     return marks[1] - marks[0]
 
 
-def _append_time(marks: list[float]) -> None:
+def _append_time(marks: list[float], _: object) -> None:  # fastai hands over the callback
     marks.append(time.perf_counter())
 
 
