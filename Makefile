@@ -18,7 +18,7 @@ test: lint
 torture: export KILLS ?= 100
 torture: export SEED ?= 1
 torture: $(INSTALLED)
-	$(BIN)/python -m pytest -k killed
+	$(BIN)/python -m pytest -k "killed or full"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from photos import draw_small
 from synthetic import make_hashes, make_image_table, make_model, make_predictions, make_records
 
 from guitar_kedro import reporting
-from guitar_kedro.datasets.tables import CurationDataset
+from guitar_kedro.datasets import CurationDataset
 from guitar_kedro.images.duplicates import near_duplicate_groups
 from guitar_kedro.pipelines.ingestion import nodes as ingestion
 from guitar_kedro.pipelines.ingestion.options import IngestionOptions
