@@ -84,6 +84,5 @@ def prune(env: str | None, params: dict[str, Any], keep: int, dry_run: bool) -> 
 
     with settings.SESSION_CLASS.create(env=env, runtime_params=params) as session:
         catalog = session.load_context().catalog
-        names = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
-        for line in prune_workspace(catalog, names, keep, dry_run):
+        for line in prune_workspace(catalog, pipelines.values(), keep, dry_run):
             click.echo(line)

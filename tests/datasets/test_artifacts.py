@@ -20,6 +20,7 @@ import pytest
 import torch
 from kedro.io import AbstractDataset, DatasetError, Version
 from matplotlib.figure import Figure
+from torture import KILLS, SEED
 
 from guitar_kedro.datasets import (
     CheckpointDataset,
@@ -121,7 +122,6 @@ def test_a_version_that_is_not_there_is_answered_with_those_that_are(tmp_path: P
 
 
 # make torture kills many times more, at other moments
-KILLS, SEED = int(os.environ.get("KILLS", "4")), int(os.environ.get("SEED", "0"))
 SAVES_FOREVER = """
 import itertools, sys
 from kedro.io import Version

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from kedro.io import DataCatalog, Version
+from kedro.pipeline import Node, Pipeline
 
-from guitar_kedro.datasets import LearnerDataset, MetricsDataset, TableDataset
+from guitar_kedro.datasets import EpochStatesDataset, LearnerDataset, MetricsDataset, TableDataset
 from guitar_kedro.runs.prune import prune_workspace
 
 
@@ -26,6 +27,7 @@ class Workspace:
                 "metrics": MetricsDataset(filepath=str(self.folder / "metrics.json"), version=saved),
                 "learner": LearnerDataset(str(self.folder / "metrics.json"), saved),  # another view of the same files
                 "run_record": MetricsDataset(filepath=str(self.folder / "run_record.json"), version=saved),
+                "epoch_states": EpochStatesDataset(str(self.folder / "epoch_states")),
                 "table": TableDataset(filepath=str(self.folder / "table.csv")),
             }
         )
@@ -39,7 +41,9 @@ class Workspace:
         catalog.save("run_record", {"saved": saved, "loaded": loaded})
 
     def prune(self, keep: int, dry_run: bool = False) -> list[str]:
-        return list(prune_workspace(self.catalog(), {"metrics", "learner", "table", "params:seed"}, keep, dry_run))
+        train = Node(func=print, inputs=["table", "params:seed", "epoch_states"], outputs="metrics", name="train_small")
+        show = Node(func=print, inputs="learner", outputs="table", name="show")
+        return list(prune_workspace(self.catalog(), [Pipeline([train]), Pipeline([show])], keep, dry_run))
 
     def versions(self, name: str) -> list[str]:
         return sorted(path.name for path in (self.folder / f"{name}.json").iterdir())
@@ -97,3 +101,12 @@ def test_what_a_person_put_there_stays(workspace: Workspace):
     (workspace.folder / "metrics.json" / "notes" / "mine.txt").write_text("...")
     workspace.prune(keep=1)
     assert workspace.versions("metrics") == ["3", "notes"]
+
+
+def test_states_of_phases_that_there_are_no_more_go(workspace: Workspace):
+    folder = workspace.folder / "epoch_states"
+    folder.mkdir()
+    for name in ("train_small.safetensors", "train_gone.safetensors", ".train_small.safetensors"):
+        (folder / name).write_bytes(b"state")
+    workspace.prune(keep=3)
+    assert [path.name for path in folder.iterdir()] == ["train_small.safetensors"]

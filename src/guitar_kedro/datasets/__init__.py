@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "checkpoints": ["CheckpointDataset", "LearnerDataset"],
         "curation": ["CurationDataset", "PredictionsBeforeCurationDataset"],
+        "epoch_states": ["EpochStatesDataset"],
         "images": [
             "DrawnImagesDataset",
             "DrawnOthersDataset",

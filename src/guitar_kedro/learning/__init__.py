@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "predictor": ["Answers", "Predictor"],
         "pretrained": ["PretrainedWeights"],
         "recipe": ["PhaseOptions", "StageOptions", "TrainingOptions"],
+        "resume": ["EpochState"],
         "training": ["Phase", "find_learning_rate", "train_phase"],
     },
 )

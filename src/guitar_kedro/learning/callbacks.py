@@ -48,8 +48,15 @@ class EpochTable(Callback):
         """Moves the bar."""
         self.bar.advance(self.task)
 
+    def go_on(self, rows: list[dict[str, float]]) -> None:
+        """Takes over the epochs of an earlier run that was interrupted."""
+        self.rows = rows
+        self.bar.advance(self.task, len(rows) * (len(self.dls.train) + len(self.dls.valid)))
+
     def after_epoch(self) -> None:
         """Writes the line of the epoch."""
+        if not self.recorder.values[-1]:
+            return  # an earlier run trained this epoch
         seconds = time.perf_counter() - self.began
         train_loss, valid_loss, error_rate = self.recorder.values[-1]
         self.rows.append(

@@ -26,6 +26,7 @@ from guitar_kedro.learning.learner import build_learner, quiet, state_on_cpu
 from guitar_kedro.learning.pixels import Pixels
 from guitar_kedro.learning.pretrained import PretrainedWeights
 from guitar_kedro.learning.recipe import PhaseOptions, StageOptions, TrainingOptions
+from guitar_kedro.learning.resume import EpochState, ExactResume
 from guitar_kedro.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
@@ -104,12 +105,15 @@ def find_learning_rate(phase: Phase) -> tuple[pd.DataFrame, dict[str, Any]]:
     return curve, {"suggested": suggested, "used": list(used)}
 
 
-def train_phase(phase: Phase, rates: tuple[float, ...]) -> tuple[Checkpoint, pd.DataFrame, list[tuple[Any, str]]]:
+def train_phase(
+    phase: Phase, rates: tuple[float, ...], state: EpochState | None = None
+) -> tuple[Checkpoint, pd.DataFrame, list[tuple[Any, str]]]:
     """Trains one phase with the one-cycle policy (Smith 2018).
 
     Args:
         phase: What to train.
         rates: Highest learning rate, or those of the first and the last layer group.
+        state: Where training records where it is, and goes on if it was interrupted; ``None`` records nothing.
 
     Returns:
         The checkpoint; the history with a row per epoch; pictures and labels of an augmented training batch as the
@@ -120,7 +124,7 @@ def train_phase(phase: Phase, rates: tuple[float, ...]) -> tuple[Checkpoint, pd.
     """
     learner = prepared_learner(phase)
     table = EpochTable(phase.title)
-    learner.add_cbs([table, FiniteLoss(phase.title)])
+    learner.add_cbs([table, FiniteLoss(phase.title), *([ExactResume(state, table)] if state else [])])
     highest = rates[0] if len(set(rates)) == 1 else slice(rates[0], rates[-1])
     try:
         learner.fit_one_cycle(phase.options.epochs, highest)

@@ -8,23 +8,26 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 from rich.filesize import decimal
 
 from guitar_kedro.datasets.artifacts import SUMS_FILE, Artifact
 from guitar_kedro.runs.ledger import LEDGER
 from guitar_kedro.runs.lock import WorkspaceLock
+from guitar_kedro.runs.units import epoch_states
 
 RUN_RECORD = "run_record"
 
 
-def prune_workspace(catalog: DataCatalog, names: Iterable[str], keep: int, dry_run: bool) -> Iterator[str]:
-    """Removes the versions that no kept run record names, and unfinished writes.
+def prune_workspace(catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: int, dry_run: bool) -> Iterator[str]:
+    """Removes the versions that no kept run record names, unfinished writes, and training that nobody goes on with.
 
     The latest version of each dataset stays in any case.
 
     Args:
         catalog: Of the workspace.
-        names: Datasets to look at; those that run records name are looked at as well.
+        pipelines: Whose datasets and nodes to look at; datasets that run records name are looked at as well.
         keep: So many of the latest run records are kept.
         dry_run: Whether to remove nothing.
 
@@ -37,7 +40,9 @@ def prune_workspace(catalog: DataCatalog, names: Iterable[str], keep: int, dry_r
     lock = WorkspaceLock(Path(catalog[LEDGER]._filepath).parent)
     lock.acquire()
     try:
-        condemned, freed = _condemned(catalog, set(names), keep), 0
+        nodes = {node for pipeline in pipelines for node in pipeline.nodes}
+        names = {name for node in nodes for name in (*node.inputs, *node.outputs)}
+        condemned, freed = [*_condemned(catalog, names, keep), *_orphans(catalog, nodes)], 0
         for path in condemned:
             size = sum(file.lstat().st_size for file in (path, *path.rglob("*")) if not file.is_dir())
             freed += size
@@ -63,6 +68,13 @@ def _condemned(catalog: DataCatalog, names: set[str], keep: int) -> list[Path]:
     datasets = [records, *(catalog.get(name) for name in sorted(names))]
     found = [path for dataset in datasets if isinstance(dataset, Artifact) for path in _unneeded(dataset, kept)]
     return list(dict.fromkeys(found))  # model and learner are one folder
+
+
+def _orphans(catalog: DataCatalog, nodes: set[Node]) -> Iterator[Path]:
+    """Lists the states of training that were not written to the end, or are of phases that there are no more."""
+    of_node = {node.name: states for node in nodes if (states := epoch_states(node, catalog))}
+    for folder in {states.folder for states in of_node.values()}:
+        yield from (path for path in sorted(folder.glob("*")) if path.stem not in of_node)
 
 
 def _folder(dataset: Artifact) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from kedro.framework.session import KedroSession
@@ -15,9 +16,10 @@ from kedro.runner.task import Task
 from pluggy import PluginManager
 
 from guitar_kedro.config import StagesConfigLoader
+from guitar_kedro.datasets import EpochStatesDataset
 from guitar_kedro.errors import UserError
-from guitar_kedro.runs.ledger import Ledger
-from guitar_kedro.runs.units import in_memory, is_versioned, units
+from guitar_kedro.runs.ledger import Fingerprint, Ledger
+from guitar_kedro.runs.units import epoch_states, in_memory, is_versioned, units
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +87,13 @@ class ResumingRunner(SequentialRunner):
                 continue
             for node in nodes:
                 fingerprint = ledger.fingerprint(node)
+                states = epoch_states(node, catalog)
+                if states:
+                    _begin_training(states, node, fingerprint, resume)
                 Task(node, catalog, self._is_async, hook_manager=hook_manager, run_id=run_id).execute()
                 ledger.note_run(node, fingerprint, run_id)
+                if states:
+                    states.end()
                 logger.info("Completed %s", node.name)
             # what one unit holds in memory is of no use to another one
             used = {name for node in nodes for name in (*node.inputs, *node.outputs)}
@@ -101,6 +108,18 @@ class ResumingRunner(SequentialRunner):
             return True
         logger.info("%s: %s is loaded from version %s, skipped", node.name, *next(iter(pinned.items())))
         return False
+
+
+def _begin_training(states: EpochStatesDataset, node: Node, fingerprint: Fingerprint, resume: bool) -> None:
+    """Hands a node that trains the state that an interrupted run left, unless it was trained from something else."""
+    state = states.state_of(node.name, asdict(fingerprint))
+    facts = state.facts()
+    if facts is not None:
+        changes = fingerprint.changes_since(facts["belongs_to"]) if resume else ["resume is false"]
+        if changes:
+            logger.info("%s begins at its first epoch again: %s", node.name, "; ".join(changes))
+            state.path.unlink()
+    states.begin(state)
 
 
 def _are_stale(nodes: list[Node], ledger: Ledger) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from kedro.io import DataCatalog
@@ -17,11 +17,17 @@ from rich.text import Text
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.pipelines.training.plan import StagePlan
-from guitar_kedro.runs.ledger import Ledger
-from guitar_kedro.runs.units import units
+from guitar_kedro.runs.ledger import Fingerprint, Ledger
+from guitar_kedro.runs.units import epoch_states, units
 
-State = Literal["done", "stale", "damaged", "missing"]
-STYLES: dict[State, str] = {"done": "green", "stale": "yellow", "damaged": "red", "missing": "dim"}
+State = Literal["done", "in progress", "stale", "damaged", "missing"]
+STYLES: dict[State, str] = {
+    "done": "green",
+    "in progress": "cyan",
+    "stale": "yellow",
+    "damaged": "red",
+    "missing": "dim",
+}
 GROUPS = ("ingestion", "splitting", "training", "reporting", "evaluation", "audit")
 
 
@@ -31,7 +37,8 @@ class NodeStatus:
 
     Attributes:
         state: Whether its results are there and valid.
-        reasons: Why they are not, in a few words each; none if that is only for what runs before it.
+        reasons: Why they are not, in a few words each; none if that is only for what runs before it. Of a phase in
+            progress: how far it is.
         version: The run that made what is there: the time at which it began, in UTC.
     """
 
@@ -56,24 +63,38 @@ def node_statuses(pipeline: Pipeline, catalog: DataCatalog, parameters: dict[str
     statuses: dict[str, NodeStatus] = {}
     made_anew: set[str] = set()
     for unit in units(pipeline, catalog):
-        found = {node.name: _status(node, ledger, waits=not made_anew.isdisjoint(node.inputs)) for node in unit}
+        found = {
+            node.name: _status(node, ledger, catalog, waits=not made_anew.isdisjoint(node.inputs)) for node in unit
+        }
         if any(status.state != "done" for status in found.values()):
             made_anew |= {name for node in unit for name in node.outputs}
         statuses |= {node.name: found[node.name] for node in unit if ledger.results(node)}
     return statuses
 
 
-def _status(node: Node, ledger: Ledger, waits: bool) -> NodeStatus:
+def _status(node: Node, ledger: Ledger, catalog: DataCatalog, waits: bool) -> NodeStatus:
     version = ledger.version(node)
     try:
         fingerprint = ledger.fingerprint(node)
         ledger.note_memory(node, fingerprint)
         reasons = ledger.reasons(node, fingerprint)
+        if reasons and not waits and (progress := _progress(node, fingerprint, catalog)):
+            return NodeStatus("in progress", (progress,), version)
     except UserError as error:
         return NodeStatus("damaged", (str(error),), version)
     if version is None and (reasons or waits):
         return NodeStatus("missing", (), None)
     return NodeStatus("stale" if reasons or waits else "done", tuple(reasons), version)
+
+
+def _progress(node: Node, fingerprint: Fingerprint, catalog: DataCatalog) -> str | None:
+    """Says how far an interrupted training came that the next run goes on with."""
+    if not (states := epoch_states(node, catalog)):
+        return None
+    facts = states.state_of(node.name, asdict(fingerprint)).facts()
+    if facts is None or fingerprint.changes_since(facts["belongs_to"]):
+        return None
+    return f"epoch {facts['epoch']} of {facts['epochs']}"
 
 
 def status_report(
@@ -98,7 +119,8 @@ def status_report(
     rows = list(_rows(stages, makers, statuses, catalog))
     for stage, phase, node, error in rows:
         status = statuses[node]
-        state = Text(status.state, STYLES[status.state])
+        progress = f", {status.reasons[0]}" if status.state == "in progress" else ""
+        state = Text(status.state + progress, STYLES[status.state])
         table.add_row(stage, phase, state, status.version or "", "" if error is None else f"{error:.2%}")
     shown = {node for _, _, node, _ in rows}
     heading = Text(f"Workspace {parameters['workspace']}", "bold")

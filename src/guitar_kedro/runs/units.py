@@ -5,9 +5,11 @@ from __future__ import annotations
 from graphlib import CycleError, TopologicalSorter
 
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DataCatalog
+from kedro.io.core import is_parameter
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from guitar_kedro.datasets import EpochStatesDataset
 from guitar_kedro.errors import UserError
 
 
@@ -19,6 +21,12 @@ def in_memory(catalog: DataCatalog, name: str) -> bool:
 def is_versioned(dataset: AbstractDataset) -> bool:
     """Tells whether a dataset keeps its earlier versions."""
     return isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
+
+
+def epoch_states(node: Node, catalog: DataCatalog) -> EpochStatesDataset | None:
+    """The dataset in which a node records how far it has trained, or ``None`` if it trains nothing."""
+    datasets = (catalog[name] for name in node.inputs if not is_parameter(name))
+    return next((dataset for dataset in datasets if isinstance(dataset, EpochStatesDataset)), None)
 
 
 def units(pipeline: Pipeline, catalog: DataCatalog) -> list[list[Node]]:

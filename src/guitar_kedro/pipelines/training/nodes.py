@@ -68,6 +68,7 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
         display_names: dict[str, str],
         seed: int,
         learning_rate: dict[str, Any],
+        epoch_states: learning.EpochState,
     ) -> tuple[learning.Checkpoint, pd.DataFrame, reporting.Figure, reporting.Figure]:
         """Trains one cycle.
 
@@ -75,7 +76,7 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
             The checkpoint, the history (a row per epoch) and its figure, and a sheet of an augmented training batch.
         """
         what = learning.Phase(stage_name, phase, stage, training, start, splits, pixels, display_names, seed)
-        checkpoint, history, batch = learning.train_phase(what, tuple(learning_rate["used"]))
+        checkpoint, history, batch = learning.train_phase(what, tuple(learning_rate["used"]), epoch_states)
         names = [checkpoint.spec.display_names[label] for _, label in batch]
         title = f"{stage_name}, {phase}"
         sheet = reporting.training_batch(

@@ -5,7 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from guitar_kedro.pipelines.training import nodes
 from guitar_kedro.pipelines.training.plan import StagePlan
 
-SHARED_INPUTS = {"splits"}
+SHARED_INPUTS = {"splits", "epoch_states"}
 SHARED_PARAMETERS = {"params:training", "params:display_names", "params:seed"}
 
 
@@ -85,7 +85,7 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
         ),
         Node(
             func=nodes.phase_trainer(stage.name, phase),
-            inputs=[*common, f"{phase}_learning_rate"],
+            inputs=[*common, f"{phase}_learning_rate", "epoch_states"],
             outputs=[f"{phase}_checkpoint", f"{phase}_history", f"{phase}_history_plot", f"{phase}_batch"],
             name=f"train_{phase}",
         ),

@@ -1,0 +1,174 @@
+"""Exact resume: the whole state of a phase of training, recorded while it goes on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastai.callback.core import Callback, CancelEpochException
+from safetensors import SafetensorError, safe_open
+
+from guitar_kedro.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+    from guitar_kedro.learning.callbacks import EpochTable
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EpochState:
+    """The file in which a phase of training records where it is.
+
+    Attributes:
+        path: Of the file, in safetensors' format.
+        every: So many epochs lie between two records; the last epoch is recorded in any case.
+        belongs_to: What the phase is trained from; a record of something else is not used.
+    """
+
+    path: Path
+    every: int = 1
+    belongs_to: dict[str, Any] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any] | None:
+        """Reads what was recorded apart from tensors (``belongs_to``, ``epoch``, ``epochs``, ...), if anything was.
+
+        Raises:
+            UserError: If the file is damaged.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            with safe_open(self.path, "numpy") as file:
+                return json.loads(file.metadata()["facts"])
+        except (SafetensorError, KeyError, ValueError):
+            raise UserError(
+                f"{self.path} cannot be read: remove it, and the phase begins at its first epoch."
+            ) from None
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Reads the tensors."""
+        from safetensors.torch import load_file
+
+        return load_file(self.path)
+
+    def write(self, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
+        """Replaces what was recorded; a process that dies meanwhile leaves the record before."""
+        from safetensors.torch import save_file
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_name(f".{self.path.name}")  # one run at a time works here
+        try:
+            save_file(tensors, beside, {"facts": json.dumps({"belongs_to": self.belongs_to, **facts})})
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(beside, self.path)
+        finally:
+            beside.unlink(missing_ok=True)  # of a disk that is full
+
+
+class ExactResume(Callback):
+    """Records after an epoch all that the next ones depend on, and begins after the epochs that were recorded.
+
+    The weights are then bit for bit those of a training that nothing interrupted. The schedule of the learning rate
+    needs nothing: fastai computes it from the number of the step.
+    """
+
+    order = 100  # after all others
+
+    def __init__(self, state: EpochState, table: EpochTable) -> None:
+        """Takes the file, and the table of epochs, which goes on as well."""
+        self.state, self.table = state, table
+
+    def before_fit(self) -> None:
+        """Looks how far an earlier run came."""
+        facts = self.state.facts()
+        self.done = facts["epoch"] if facts else 0
+        if self.done:
+            logger.info("%s: goes on after epoch %d of %d", self.table.title, self.done, self.n_epoch)
+
+    def before_epoch(self) -> None:
+        """Leaves out the epochs that were trained already."""
+        if self.epoch < self.done:
+            raise CancelEpochException
+
+    def after_epoch(self) -> None:
+        """Takes up the state at the end of the last epoch that was left out; records that of the others."""
+        ended = self.epoch + 1
+        if ended == self.done:
+            self._restore()
+        elif ended > self.done and (ended % self.state.every == 0 or ended == self.n_epoch):
+            self._record(ended)
+
+    def _record(self, epoch: int) -> None:
+        import torch
+
+        recorder = self.recorder
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        optimizer = self.opt.state_dict()["state"]
+        tensors |= {f"optimizer.{of}.{name}": value for of, state in optimizer.items() for name, value in state.items()}
+        tensors |= {"smooth_loss": recorder.smooth_loss.val, "random.torch": torch.get_rng_state()}
+        if recorder.losses:
+            tensors["losses"] = torch.stack(recorder.losses)
+        if torch.cuda.is_available():
+            tensors["random.cuda"] = torch.cuda.get_rng_state()
+        facts = {
+            "epoch": epoch,
+            "epochs": self.n_epoch,
+            "rows": self.table.rows,
+            "train_iter": self.train_iter,
+            "smooth_loss_count": recorder.smooth_loss.count,
+            "learning_rates": [float(rate) for rate in recorder.lrs],
+            "values": [list(values) for values in recorder.values],
+            "iters": list(recorder.iters),
+            "random": random.getstate(),
+            "random_order": self.dls.train.rng.getstate(),
+        }
+        self.state.write({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, facts)
+
+    def _restore(self) -> None:
+        import torch
+
+        facts, tensors = self.state.facts(), self.state.tensors()
+        parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimizer": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            if part in parts:
+                parts[part][rest] = tensor
+        self.model.load_state_dict(parts["model"])
+        optimizer = self.opt.state_dict()
+        optimizer["state"] = {}
+        parameters = [parameter for group in self.opt.opt.param_groups for parameter in group["params"]]
+        for name, tensor in parts["optimizer"].items():
+            of, _, value = name.partition(".")
+            weights = parameters[int(of)]
+            # torch's fused Adam takes for granted that averages lie in memory as the weights do (channels_last)
+            as_weights = torch.empty_like(weights).copy_(tensor) if tensor.shape == weights.shape else tensor
+            optimizer["state"].setdefault(int(of), {})[value] = as_weights
+        self.opt.load_state_dict(optimizer)
+        recorder = self.recorder
+        recorder.lrs, recorder.iters = facts["learning_rates"], facts["iters"]
+        recorder.values = facts["values"]
+        recorder.losses = list(tensors["losses"].to(self.dls.device)) if "losses" in tensors else []
+        recorder.smooth_loss.count = facts["smooth_loss_count"]
+        recorder.smooth_loss.val = tensors["smooth_loss"].to(self.dls.device)
+        self.learn.train_iter = facts["train_iter"]
+        self.table.go_on(facts["rows"])
+        torch.set_rng_state(tensors["random.torch"])
+        if "random.cuda" in tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(tensors["random.cuda"])
+        random.setstate(_as_tuples(facts["random"]))
+        self.dls.train.rng.setstate(_as_tuples(facts["random_order"]))
+
+
+def _as_tuples(state: list[Any]) -> tuple[Any, ...]:
+    """Makes of the state of Python's random numbers, as it comes from JSON, what ``setstate`` takes."""
+    version, numbers, gauss = state
+    return version, tuple(numbers), gauss

@@ -1,0 +1,128 @@
+"""Runs that are killed, at any moment, and the runs after them."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+from small_project import kedro_in
+from torture import KILLS, SEED
+
+MODELS, REPORTS = "data/06_models/demo", "data/08_reporting/demo"
+LONGER = "--params=stages.larger.unfrozen.epochs=6"
+STATE = f"{MODELS}/epoch_states/train.larger.train_unfrozen.safetensors"
+
+
+def start(project: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Starts the real command line."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "kedro", *arguments],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(project / "src"), "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def start_until_an_epoch_is_recorded(project: Path) -> subprocess.Popen[str]:
+    running = start(project, "run", "--pipeline=train", LONGER)
+    while not (project / STATE).exists():
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
+    return running
+
+
+def results(project: Path) -> dict[str, bytes | str]:
+    """What training leaves behind: the latest weights of each phase, and its history apart from the seconds."""
+    weights = {max(phase.glob(f"*/{phase.name}/weights.safetensors")) for phase in project.glob(f"{MODELS}/*/*frozen")}
+    histories = {max(history.glob("*/*.csv")) for history in project.glob(f"{REPORTS}/*/*_history.csv")}
+    found: dict[str, bytes | str] = {str(path.relative_to(project).parents[2]): path.read_bytes() for path in weights}
+    for path in histories:
+        found[str(path.relative_to(project).parents[1])] = pd.read_csv(path).drop(columns="seconds").to_csv()
+    return found
+
+
+def forget_training(project: Path) -> None:
+    for path in (project / MODELS, project / REPORTS):
+        shutil.rmtree(path)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_training_that_is_killed_again_and_again_ends_bit_identical(used_project: Path, precision: str):
+    train = ("run", "--pipeline=train", f"--params=training.precision={precision}")
+    forget_training(used_project)
+    began = time.monotonic()
+    undisturbed = kedro_in(used_project, *train)
+    seconds = time.monotonic() - began
+    assert undisturbed.returncode == 0, undisturbed.stdout + undisturbed.stderr
+    expected = results(used_project)
+    assert len(expected) == 6
+    forget_training(used_project)
+    moments, kills = random.Random(SEED), 0
+    while True:
+        running = start(used_project, *train)
+        try:
+            output, _ = running.communicate(timeout=moments.uniform(0, seconds) if kills < KILLS else 600)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.communicate()
+            kills += 1
+            continue
+        assert running.returncode == 0, output
+        assert results(used_project) == expected
+        if kills >= KILLS:
+            break
+        forget_training(used_project)
+    assert not list((used_project / MODELS / "epoch_states").iterdir())
+
+
+def test_a_phase_that_was_killed_is_shown_in_progress_and_goes_on(used_project: Path):
+    running = start_until_an_epoch_is_recorded(used_project)
+    running.kill()
+    running.communicate()
+    status = kedro_in(used_project, "status", LONGER)
+    assert "in progress, epoch" in status.stdout
+    assert "of 6" in status.stdout
+    run = kedro_in(used_project, "run", "--pipeline=train", LONGER)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "larger, unfrozen: goes on after epoch" in run.stdout
+    assert not (used_project / STATE).exists()
+
+
+def test_a_state_of_something_else_is_not_used_and_the_log_says_why(used_project: Path):
+    running = start_until_an_epoch_is_recorded(used_project)
+    running.kill()
+    running.communicate()
+    changed = f"{LONGER},stages.larger.unfrozen.learning_rate=1.0e-4"
+    assert "in progress" not in kedro_in(used_project, "status", changed).stdout
+    run = kedro_in(used_project, "run", "--pipeline=train", changed)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "train.larger.train_unfrozen begins at its first epoch again:" in run.stdout
+    assert "stages.larger.unfrozen.learning_rate is 0.0001, was 0.001" in " ".join(run.stdout.split())
+    assert "goes on after epoch" not in run.stdout
+
+
+def test_ctrl_c_ends_training_within_seconds_and_says_how_to_go_on(used_project: Path):
+    running = start_until_an_epoch_is_recorded(used_project)
+    children = psutil.Process(running.pid).children(recursive=True)
+    began = time.monotonic()
+    running.send_signal(signal.SIGINT)
+    output, _ = running.communicate(timeout=60)
+    assert time.monotonic() - began < 4  # the machine may be busy
+    assert running.returncode != 0
+    assert "Traceback" not in output
+    assert output.strip().splitlines()[-1] == (
+        "Error: Stopped. Whatever was finished is kept; the same command goes on after it."
+    )
+    assert not psutil.wait_procs(children, timeout=1)[1]
+    assert (used_project / STATE).exists()
