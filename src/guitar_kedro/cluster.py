@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -73,6 +74,7 @@ def _connected(address: str) -> Any:
         raise UserError(
             f"cluster={address}: this needs Dask, which is not installed; install it with pip install -e '.[cluster]'."
         ) from None
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it would log is said here
     try:
         client = Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
