@@ -25,15 +25,20 @@ def user_error_behind(error: BaseException) -> UserError | None:
         The ``UserError`` in the chain of causes, or one made of the sentence of a Kedro error that tells of a mistake
         in what was asked for; ``None`` where the error is no mistake of the user's.
     """
-    chain = [error]
-    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
-        chain.append(cause)
-    for link in chain:
+    for link in causes(error):
         if isinstance(link, UserError):
             return link
         if sentence := _sentence_for_disk(link, error) or _sentence_for_kedro(link, error):
             return UserError(sentence)
     return None
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """Lists an error, what caused it, what caused that, and so on."""
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
+        chain.append(cause)
+    return chain
 
 
 def _sentence_for_disk(link: BaseException, error: BaseException) -> str | None:

@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         ],
         "pixels": ["PixelsDataset"],
         "pretrained": ["PretrainedWeightsDataset"],
+        "processes": ["ProcessesDataset"],
         "reports": [
             "DocumentDataset",
             "ExplorerDataset",

@@ -17,6 +17,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 from PIL.Image import Image
 
+from guitar_kedro.cluster import work_on
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_file, sha256_of_lines
 from guitar_kedro.images.drawing import MODELS, OTHERS, draw_guitar, draw_other
@@ -258,14 +259,16 @@ class PreparedImagesDataset(AbstractDataset[Iterable[tuple[FileRecord, bytes | N
     records go to a journal, from which the next run takes what was done before a crash.
     """
 
-    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(self, filepath: str, cluster: str | None = None, metadata: dict[str, Any] | None = None) -> None:
         """Takes note of the folder.
 
         Args:
             filepath: The folder.
+            cluster: Address of a Dask scheduler on whose workers the stream is computed; this machine writes. ``None``
+                stands for the cores of this machine.
             metadata: For Kedro's plugins.
         """
-        self._folder = Path(filepath)
+        self._folder, self._cluster = Path(filepath), cluster
         self._index, self._journal = self._folder / "index.csv", self._folder / "index.journal.csv"
         self.metadata = metadata
 
@@ -275,7 +278,11 @@ class PreparedImagesDataset(AbstractDataset[Iterable[tuple[FileRecord, bytes | N
         if self._journal.exists():
             self._journal.write_text(_whole_lines(self._journal), encoding="utf-8")
         beside = self._index.with_suffix(".part")
-        with _record_writer(self._journal, "a") as to_journal, _record_writer(beside, "w") as to_index:
+        with (
+            work_on(self._cluster),
+            _record_writer(self._journal, "a") as to_journal,
+            _record_writer(beside, "w") as to_index,
+        ):
             for record, jpeg in data:
                 if jpeg is not None:
                     _write_once(self._folder / f"{record.prepared}.jpg", jpeg)

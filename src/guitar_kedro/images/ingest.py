@@ -73,7 +73,9 @@ RECORD_COLUMNS = tuple(field.name for field in fields(FileRecord))
 def prepare_files(
     raw_images: Sequence[RawImage], earlier: Mapping[str, FileRecord], options: PreparationOptions
 ) -> Iterator[tuple[FileRecord, bytes | None]]:
-    """Prepares pictures on all cores.
+    """Prepares pictures on all cores, or where ``joblib.parallel_config`` says: on a cluster.
+
+    Workers read, and send back what they made; a task of a worker that died runs again elsewhere.
 
     Args:
         raw_images: The files.

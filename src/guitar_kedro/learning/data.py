@@ -24,6 +24,7 @@ from PIL import Image
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.augmentation import Augment, Normalise
 from guitar_kedro.learning.checkpoint import ModelSpec
+from guitar_kedro.learning.distributed import own_share, process_count
 from guitar_kedro.learning.pictures import read_square
 from guitar_kedro.learning.pixels import TRAIN, VALIDATION, Pixels, PixelSizes
 from guitar_kedro.learning.recipe import TrainingOptions
@@ -62,18 +63,26 @@ class DecodedPart:
 class DecodedLoader(DataLoader):
     """fastai's DataLoader for decoded pictures: it reads whole batches, each while the network works on the one before.
 
-    The rest is fastai's: order, what is dropped, and where random numbers come from.
+    The rest is fastai's: order, what is dropped, and where random numbers come from. Of several processes that train
+    together each reads its share of the batches of one.
     """
 
     def create_batches(self, samps: Iterable[int]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Reads batches of the rows, and puts them on the device without waiting for it."""
-        batches = chunked(samps, self.bs, self.drop_last)
+        shares = self._shares(samps)
         with self.dataset.pixels.open() as file, ThreadPoolExecutor(1) as reader:
-            ahead = [reader.submit(self._read, file, rows, self._places(rows)) for rows in islice(batches, 1)]
+            ahead = [reader.submit(self._read, file, *share) for share in islice(shares, 1)]
             while ahead:
                 batch = ahead.pop().result()
-                ahead = [reader.submit(self._read, file, rows, self._places(rows)) for rows in islice(batches, 1)]
+                ahead = [reader.submit(self._read, file, *share) for share in islice(shares, 1)]
                 yield to_device(batch, self.device, non_blocking=True)
+
+    def _shares(self, samps: Iterable[int]) -> Iterator[tuple[list[int], np.ndarray]]:
+        """Chooses rows and places for all processes alike, so that their random numbers stay the same."""
+        for rows in chunked(samps, self.bs, self.drop_last):
+            places = self._places(rows)
+            if own := rows[own_share()]:
+                yield own, places[own_share()]
 
     def _read(self, file: BinaryIO, rows: list[int], places: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         batch = self.dataset.read(file, rows, places)
@@ -110,7 +119,7 @@ def data_loaders(
         table: A row per image: ``image_id``, ``label``, ``split`` (train or validation; others are left out).
         pixels: The decoded pictures.
         spec: Gives classes, size and normalisation.
-        batch_size: Images in a step.
+        batch_size: Images in a step, of all processes that train together.
         options: Gives augmentation and presizing.
         device: Where batches are augmented.
 
@@ -118,8 +127,13 @@ def data_loaders(
         fastai's DataLoaders; a batch is (float32 of batch x 3 x size x size, int64 of batch), in channels_last.
 
     Raises:
-        UserError: If the pictures were decoded for other options.
+        UserError: If the pictures were decoded for other options, or the processes cannot share a batch evenly.
     """
+    processes = process_count()
+    if batch_size % processes:
+        raise UserError(
+            f"batch_size is {batch_size}, which {processes} processes cannot share evenly; make it a multiple of them."
+        )
     sizes = pixel_sizes(spec.image_size, options)
     if pixels.sizes != sizes:
         raise UserError(
@@ -130,7 +144,7 @@ def data_loaders(
     augment = Augment(options.augmentation, spec.image_size, spec.mean, spec.std)
     normalise = Normalise(spec.mean, spec.std)
     # fastai drops what does not fill a batch: a small dataset would have none
-    size = min(batch_size, len(training))
+    size = min(batch_size, len(training) // processes * processes)
     return DataLoaders(
         DecodedLoader(training, size, shuffle=True, drop_last=True, indexed=True, after_batch=_on_images(augment)),
         DecodedLoader(validation, 2 * size, indexed=True, after_batch=_on_images(normalise)),

@@ -111,6 +111,10 @@ class Pixels:
         self._offsets = np.concatenate([[0], np.cumsum(3 * self._shapes.prod(axis=1))])
         self._position = {(image, part): row for row, (image, part) in enumerate(index["pictures"])}
 
+    def __reduce__(self) -> tuple[type, tuple[Path]]:
+        """Hands on the folder: another process reads the index anew."""
+        return Pixels, (self._file.parent,)
+
     @staticmethod
     def save(decoding: Decoding, folder: Path) -> None:
         """Decodes into a folder, beside what is there; that goes when all is written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -96,3 +97,39 @@ class TrainingOptions(_Options):
     finder_iterations: int = Field(ge=20, le=1000)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+class Processes(_Options):
+    """In how many processes a network is trained, and where.
+
+    Attributes:
+        processes: On each machine.
+        machines: How many run the same command.
+        endpoint: Where they meet: ``host:port`` of one of them.
+        max_restarts: So many times training goes on after its last recorded epoch when a process has died.
+        folder: Scratch; what processes hand each other.
+        imports: Modules that each process imports first.
+    """
+
+    processes: int = Field(1, ge=1)
+    machines: int = Field(1, ge=1)
+    endpoint: str | None = Field(None, pattern=r"^[^:]+:\d+$")
+    max_restarts: int = Field(3, ge=0)
+    folder: Path
+    imports: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _know_where_to_meet(self) -> Processes:
+        if (self.machines > 1) != (self.endpoint is not None):
+            raise ValueError("several machines need an endpoint=HOST:PORT to meet at, and one machine needs none")
+        return self
+
+    @property
+    def total(self) -> int:
+        """On all machines."""
+        return self.processes * self.machines
+
+    @property
+    def here(self) -> Processes:
+        """Those of this machine alone."""
+        return self.model_copy(update={"machines": 1, "endpoint": None})

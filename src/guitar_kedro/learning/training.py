@@ -22,6 +22,7 @@ from guitar_kedro.learning.callbacks import EpochTable, FiniteLoss, RateFinder, 
 from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.data import data_loaders
 from guitar_kedro.learning.device import choose_device, choose_precision, set_precision
+from guitar_kedro.learning.distributed import Together, process_count
 from guitar_kedro.learning.learner import build_learner, quiet, state_on_cpu
 from guitar_kedro.learning.pixels import Pixels
 from guitar_kedro.learning.pretrained import PretrainedWeights
@@ -156,10 +157,13 @@ def prepared_learner(phase: Phase) -> Learner:
     precision = choose_precision(phase.training.precision, device)
     loaders = data_loaders(phase.table, phase.pixels, spec, phase.stage.batch_size, phase.training, device)
     learner = quiet(build_learner(loaders, spec))
+    if process_count() > 1:
+        learner.add_cb(Together(phase.seed))
     _load_start(learner, phase)
     learner.model.to(device, memory_format=torch.channels_last)
     set_precision(learner.model, precision, device)
-    logger.info("%s: on %s in %s", phase.title, device, str(precision).removeprefix("torch."))
+    together = f", {process_count()} processes" if process_count() > 1 else ""
+    logger.info("%s: on %s in %s%s", phase.title, device, str(precision).removeprefix("torch."), together)
     if phase.name == "frozen":
         learner.freeze()
     else:

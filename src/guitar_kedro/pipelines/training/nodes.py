@@ -42,14 +42,15 @@ def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
         training: TrainingOptions,
         display_names: dict[str, str],
         seed: int,
+        processes: learning.Processes,
     ) -> tuple[pd.DataFrame, dict[str, Any], reporting.Figure]:
-        """Tries learning rates, growing from step to step.
+        """Tries learning rates, growing from step to step; each machine by itself.
 
         Returns:
             The curve (learning rate, loss), the suggested and the used rate, and the figure of both.
         """
         what = learning.Phase(stage_name, phase, stage, training, start, splits, pixels, display_names, seed)
-        curve, rate = learning.find_learning_rate(what)
+        curve, rate = learning.train_together(processes.here, learning.find_learning_rate, what)
         figure = reporting.learning_rate_curve(curve, rate["suggested"], tuple(rate["used"]), f"{stage_name}, {phase}")
         return curve, rate, figure
 
@@ -67,6 +68,7 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
         training: TrainingOptions,
         display_names: dict[str, str],
         seed: int,
+        processes: learning.Processes,
         learning_rate: dict[str, Any],
         epoch_states: learning.EpochState,
     ) -> tuple[learning.Checkpoint, pd.DataFrame, reporting.Figure, reporting.Figure]:
@@ -76,7 +78,8 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
             The checkpoint, the history (a row per epoch) and its figure, and a sheet of an augmented training batch.
         """
         what = learning.Phase(stage_name, phase, stage, training, start, splits, pixels, display_names, seed)
-        checkpoint, history, batch = learning.train_phase(what, tuple(learning_rate["used"]), epoch_states)
+        rates = tuple(learning_rate["used"])
+        checkpoint, history, batch = learning.train_together(processes, learning.train_phase, what, rates, epoch_states)
         names = [checkpoint.spec.display_names[label] for _, label in batch]
         title = f"{stage_name}, {phase}"
         sheet = reporting.training_batch(

@@ -5,7 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from guitar_kedro.pipelines.training import nodes
 from guitar_kedro.pipelines.training.plan import StagePlan
 
-SHARED_INPUTS = {"splits", "epoch_states"}
+SHARED_INPUTS = {"splits", "processes", "epoch_states"}
 SHARED_PARAMETERS = {"params:training", "params:display_names", "params:seed"}
 
 
@@ -75,6 +75,7 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
         "params:training",
         "params:display_names",
         "params:seed",
+        "processes",
     ]
     return [
         Node(

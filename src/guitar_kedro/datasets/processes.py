@@ -1,0 +1,74 @@
+"""In how many processes training runs, and on which machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kedro.io import AbstractDataset
+from pydantic import ValidationError
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning.recipe import Processes
+
+
+class ProcessesDataset(AbstractDataset[None, Processes]):
+    """The processes that train together: what the catalog says of them."""
+
+    def __init__(
+        self,
+        filepath: str,
+        processes: int = 1,
+        machines: int = 1,
+        endpoint: str | None = None,
+        max_restarts: int = 3,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Checks what is asked for.
+
+        Args:
+            filepath: A scratch folder.
+            processes: How many on each machine.
+            machines: How many run the same command.
+            endpoint: Where they meet, ``host:port`` of one of them.
+            max_restarts: So many times training goes on when a process has died.
+            metadata: For Kedro's plugins.
+
+        Raises:
+            UserError: If these do not go together.
+        """
+        try:
+            self._processes = Processes(
+                processes=processes,
+                machines=machines,
+                endpoint=endpoint,
+                max_restarts=max_restarts,
+                folder=filepath,
+                imports=["kedro.framework.project"],  # which sets up logging, as conf/logging.yml says
+            )
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            name = wrong["loc"][0] if wrong["loc"] else "machines"
+            raise UserError(f"--params={name}=...: {wrong['msg'].removeprefix('Value error, ')}.") from None
+        self.metadata = metadata
+
+    def load(self) -> Processes:
+        """Gives them."""
+        return self._processes
+
+    def save(self, data: None) -> None:
+        """Refuses: they are configuration.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError("processes is configuration; it cannot be saved.")
+
+    def fingerprint(self) -> str:
+        """Their number changes what is rounded, and BatchNorm; where they run changes nothing."""
+        return str(self._processes.total)
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return self._processes.model_dump(mode="json")

@@ -1,0 +1,123 @@
+"""What a user may rely on when several processes train together."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+import torch
+from together import first_batch, train_without_batch_norm
+from torture import KILLS, SEED
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning import Checkpoint, EpochState, Phase, Processes, StageOptions, train_phase, train_together
+
+RESTARTS = max(1, KILLS // 10)
+STILL = {"max_rotate": 0, "max_zoom": 1, "max_lighting": 0, "max_warp": 0, "p_affine": 0, "p_lighting": 0}
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Processes:
+    return Processes(processes=2, max_restarts=RESTARTS, folder=tmp_path / "processes")
+
+
+def with_options(phase: Phase, **options: object) -> Phase:
+    return dataclasses.replace(phase, stage=StageOptions(**{**phase.stage.model_dump(), **options}))
+
+
+def still(phase: Phase) -> Phase:
+    """Without augmentation."""
+    augmentation = phase.training.augmentation.model_copy(update=STILL)
+    return dataclasses.replace(phase, training=phase.training.model_copy(update={"augmentation": augmentation}))
+
+
+def test_two_processes_train_as_one_and_validate_each_image_once(phase: Phase, two: Processes):
+    phase = with_options(still(phase), batch_size=64)
+    last = phase.table.index[phase.table["split"] == "validation"][-1]
+    phase = dataclasses.replace(phase, table=phase.table.drop(last))  # 15 do not fall into equal shares
+    threads = torch.get_num_threads()
+    weights, history, count = train_without_batch_norm(phase)
+    torch.set_num_threads(threads)
+    together, their_history, their_count = train_together(two, train_without_batch_norm, phase)
+    assert count == their_count == 15
+    assert np.abs(weights - together).max() < 1e-6
+    assert np.abs(np.array(history) - np.array(their_history)).max() < 1e-6
+
+
+def test_processes_augment_each_in_its_own_way(phase: Phase, two: Processes):
+    row = phase.table[phase.table["split"] == "train"].iloc[[0]]
+    one_class = phase.table[(phase.table["label"] == row["label"].iloc[0])]
+    validation = one_class[one_class["split"] == "validation"]
+    phase = dataclasses.replace(phase, table=pd.concat([*[row] * 8, validation]))  # a single picture
+    batches = train_together(two, first_batch, phase)
+    pictures = np.concatenate(batches)
+    assert len(pictures) == 8
+    assert len({picture.tobytes() for picture in pictures}) == 8
+
+
+class Killer(threading.Thread):
+    """Kills one of the processes, so many times, each time after another epoch was recorded."""
+
+    def __init__(self, state: EpochState, kills: int) -> None:
+        super().__init__(daemon=True)
+        self.state, self.kills, self.killed = state, kills, []
+
+    def run(self) -> None:
+        moments = random.Random(SEED)
+        recorded = 0
+        while len(self.killed) < self.kills:
+            facts = self.state.facts()
+            if facts and facts["epoch"] > recorded:
+                recorded = facts["epoch"]
+                time.sleep(moments.uniform(0, 0.3))
+                children = psutil.Process().children()
+                victims = [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+                victim = victims[moments.randrange(len(victims))]
+                victim.kill()
+                self.killed.append(victim.pid)
+            time.sleep(0.01)
+
+
+def long(phase: Phase) -> Phase:
+    return with_options(phase, unfrozen={"epochs": 12 + 4 * RESTARTS, "learning_rate": 1e-3})
+
+
+def same(checkpoint: Checkpoint, other: Checkpoint) -> bool:
+    return all(torch.equal(checkpoint.weights[name], other.weights[name]) for name in checkpoint.weights)
+
+
+def test_killed_processes_are_started_again_and_the_weights_are_the_same(phase: Phase, two: Processes, tmp_path: Path):
+    phase = long(phase)
+    expected, history, pictures = train_together(two, train_phase, phase, (1e-3,))
+    assert len(pictures) == 4
+    state = EpochState(tmp_path / "state.safetensors")
+    killer = Killer(state, RESTARTS)
+    killer.start()
+    checkpoint, again, _ = train_together(two, train_phase, phase, (1e-3,), state)
+    assert len(killer.killed) == RESTARTS
+    assert same(checkpoint, expected)
+    assert again.drop(columns="seconds").equals(history.drop(columns="seconds"))
+    assert not two.folder.exists()
+    assert not [each for each in psutil.Process().children() if "spawn_main" in " ".join(each.cmdline())]
+
+
+def test_a_process_that_is_killed_too_often_ends_the_phase_with_its_rank_and_signal(
+    phase: Phase, two: Processes, tmp_path: Path
+):
+    state = EpochState(tmp_path / "state.safetensors")
+    Killer(state, 1).start()
+    none = two.model_copy(update={"max_restarts": 0})
+    with pytest.raises(UserError, match=r"small, unfrozen: process [01] of 2 was ended by SIGKILL.*max_restarts=0"):
+        train_together(none, train_phase, long(phase), (1e-3,), state)
+
+
+def test_a_mistake_is_told_as_by_one_process(phase: Phase, two: Processes):
+    with pytest.raises(UserError, match="batch_size is 7, which 2 processes cannot share evenly"):
+        train_together(two, train_phase, with_options(phase, batch_size=7), (1e-3,))

@@ -1,0 +1,137 @@
+"""The real command line when several processes, or several machines, train together."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+from small_project import kedro_in
+from torture import KILLS, SEED
+
+MODELS, REPORTS = "data/06_models/demo", "data/08_reporting/demo"
+EPOCHS = 12
+LONG = f"stages.larger.unfrozen.epochs={EPOCHS}"
+TRAIN = ("run", "--nodes=train.larger.train_unfrozen")
+STATE = f"{MODELS}/epoch_states/train.larger.train_unfrozen.safetensors"
+MACHINE_KILLS = max(1, KILLS // 30)
+
+
+def start(project: Path, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """Starts the real command line."""
+    return subprocess.Popen(
+        [*prefix, sys.executable, "-m", "kedro", *arguments],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(project / "src"), "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def results(project: Path) -> tuple[bytes, str]:
+    """The weights and the history of the phase, apart from the seconds."""
+    weights = max(project.glob(f"{MODELS}/larger/unfrozen/*/unfrozen/weights.safetensors"))
+    history = max(project.glob(f"{REPORTS}/larger/unfrozen_history.csv/*/unfrozen_history.csv"))
+    return weights.read_bytes(), pd.read_csv(history).drop(columns="seconds").to_csv()
+
+
+def start_until_an_epoch_is_recorded(project: Path, *arguments: str) -> subprocess.Popen[str]:
+    running = start(project, *arguments)
+    while not (project / STATE).exists():
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
+    return running
+
+
+def kill_and_see_that_nothing_is_left(running: subprocess.Popen[str], by: int) -> str:
+    children = psutil.Process(running.pid).children(recursive=True)
+    assert children
+    running.send_signal(by)
+    output, _ = running.communicate(timeout=20)
+    assert not psutil.wait_procs(children, timeout=5)[1]
+    return output
+
+
+def test_two_processes_go_on_after_a_kill_and_leave_none_behind(used_project: Path):
+    train = (*TRAIN, f"--params={LONG},processes=2")
+    running = start_until_an_epoch_is_recorded(used_project, *train)
+    kill_and_see_that_nothing_is_left(running, signal.SIGKILL)
+    running = start_until_an_epoch_is_recorded(used_project, *train)
+    time.sleep(10)
+    output = kill_and_see_that_nothing_is_left(running, signal.SIGINT)
+    assert output.strip().splitlines()[-1] == (
+        "Error: Stopped. Whatever was finished is kept; the same command goes on after it."
+    )
+    run = kedro_in(used_project, *train)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "larger, unfrozen: goes on after epoch" in run.stdout
+    assert f"{EPOCHS - 1}  " in run.stdout
+    assert "2 processes" in run.stdout
+
+
+@pytest.fixture
+def network() -> Iterator[tuple[list[list[str]], str]]:
+    """Two machines: how a command is run on each, and an address of the first.
+
+    They are network namespaces where the rights allow them, else both are this machine.
+    """
+    names = [f"guitars{os.getpid()}-{number}" for number in range(2)]
+    wire = ["link", "add", "wire0", "netns", names[0], "type", "veth", "peer", "name", "wire1", "netns", names[1]]
+    steps = [["netns", "add", names[0]], ["netns", "add", names[1]], wire]
+    for number, name in enumerate(names):
+        steps += [["-n", name, "addr", "add", f"10.231.7.{number + 1}/24", "dev", f"wire{number}"]]
+        steps += [["-n", name, "link", "set", device, "up"] for device in ("lo", f"wire{number}")]
+    try:
+        for step in steps:
+            subprocess.run(["ip", *step], check=True, capture_output=True)
+        yield [["ip", "netns", "exec", name] for name in names], "10.231.7.1:29471"
+    except (OSError, subprocess.CalledProcessError):
+        with socket.socket() as asked:
+            asked.bind(("127.0.0.1", 0))
+            port = asked.getsockname()[1]
+        yield [[], []], f"127.0.0.1:{port}"
+    finally:
+        if shutil.which("ip"):
+            for name in names:
+                subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+
+
+def test_two_machines_train_as_two_processes_though_one_is_killed_and_comes_back(
+    used_project: Path, tmp_path: Path, network: tuple[list[list[str]], str]
+):
+    prefixes, endpoint = network
+    alone, *machines = used_project, tmp_path / "first", tmp_path / "second"
+    for machine in machines:
+        shutil.copytree(used_project, machine)
+    # as many threads in each process as below: how sums are divided among threads decides how they are rounded
+    run = kedro_in(alone, *TRAIN, f"--params={LONG},processes=2", OMP_NUM_THREADS="2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    train = (*TRAIN, f"--params={LONG},machines=2,endpoint={endpoint},max_restarts={3 + MACHINE_KILLS}")
+    moments = random.Random(SEED)
+    prefixes = [[*prefix, "env", "OMP_NUM_THREADS=1"] for prefix in prefixes]
+    running = [start(machine, *train, prefix=prefix) for machine, prefix in zip(machines, prefixes, strict=True)]
+    for _ in range(MACHINE_KILLS):
+        victim = moments.randrange(2)
+        state = machines[victim] / STATE
+        recorded = state.stat().st_mtime_ns if state.exists() else 0
+        while not state.exists() or state.stat().st_mtime_ns == recorded:
+            assert running[victim].poll() is None, running[victim].communicate()
+            time.sleep(0.02)
+        kill_and_see_that_nothing_is_left(running[victim], signal.SIGKILL)
+        running[victim] = start(machines[victim], *train, prefix=prefixes[victim])
+    for each in running:
+        output, _ = each.communicate(timeout=300)
+        assert each.returncode == 0, output
+    assert results(machines[0]) == results(machines[1])
+    assert results(machines[0]) == results(alone)

@@ -1,0 +1,152 @@
+"""What a user may rely on when a Dask cluster prepares the images."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import Client
+from joblib import Parallel, delayed
+from PIL import Image
+from torture import KILLS, SEED
+
+from guitar_kedro.cluster import work_on
+from guitar_kedro.datasets import PreparedImagesDataset
+from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.images.sources import images_in_folder
+from guitar_kedro.pipelines.ingestion import nodes
+from guitar_kedro.pipelines.ingestion.options import IngestionOptions
+
+OPTIONS = IngestionOptions(
+    max_side=128, quality=90, duplicate_distance=4, max_bytes=10**6, max_pixels=10**6, max_frames=10
+)
+WORKER_KILLS = max(1, KILLS // 20)
+
+
+class Cluster:
+    """A scheduler and workers, each a process of its own, on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self.workers = folder, []
+        file = folder / "scheduler.json"
+        self._scheduler = self._start("scheduler", "--host=127.0.0.1", "--port=0", f"--scheduler-file={file}")
+        while not file.exists():
+            time.sleep(0.05)
+        with Client(scheduler_file=str(file)) as client:
+            self.address = client.scheduler.address
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
+        return subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def add_worker(self) -> None:
+        self.workers.append(self._start("worker", self.address, "--no-nanny", "--nthreads=1"))
+        with Client(self.address) as client:
+            client.wait_for_workers(sum(worker.poll() is None for worker in self.workers), timeout=60)
+
+    def steps(self) -> int:
+        """How many steps of all tasks the scheduler has counted."""
+        with Client(self.address) as client:
+            return client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.transition_counter)
+
+    def kill_worker(self) -> None:
+        victim = next(worker for worker in self.workers if worker.poll() is None)
+        victim.kill()
+        victim.wait()
+
+    def close(self) -> None:
+        for process in (*self.workers, self._scheduler):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty pictures of two classes, one that is none, and one twice."""
+    folder = tmp_path_factory.mktemp("photos")
+    generator = np.random.default_rng(0)
+    for number in range(60):
+        path = folder / ("cat", "dog")[number % 2] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        blocks = generator.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        Image.fromarray(blocks).resize((300, 200), Image.Resampling.BICUBIC).save(path)
+    (folder / "cat" / "notes.jpg").write_text("no picture")
+    (folder / "cat" / "again.png").write_bytes((folder / "cat" / "0.png").read_bytes())
+    return folder
+
+
+def ingest(photos: Path, store: Path, address: str | None, cluster: Cluster | None = None, kill_after: int = -1) -> Any:
+    """Ingests, and kills a worker after so many pictures; gives the tables and the checksum of each file."""
+
+    def stream() -> Iterator[Any]:
+        for number, item in enumerate(nodes.prepare_images(images_in_folder(photos), {}, OPTIONS)):
+            if number == kill_after:
+                cluster.kill_worker()
+            yield item
+
+    prepared = PreparedImagesDataset(str(store), address)
+    prepared.save(stream())
+    curation = pd.DataFrame(columns=["file", "action", "label"], dtype="str")
+    tables = [table.to_csv() for table in nodes.build_image_table(prepared.load(), curation, OPTIONS)]
+    return tables, {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in store.iterdir()}
+
+
+def test_a_cluster_whose_workers_are_killed_gives_what_one_machine_gives(
+    cluster: Cluster, photos: Path, tmp_path: Path
+):
+    alone = ingest(photos, tmp_path / "alone", None)
+    cluster.add_worker()
+    moments = random.Random(SEED)
+    for number in range(WORKER_KILLS):
+        cluster.add_worker()
+        before = cluster.steps()
+        assert ingest(photos, tmp_path / str(number), cluster.address, cluster, moments.randrange(1, 50)) == alone
+        assert cluster.steps() - before > 62
+
+
+def test_a_cluster_that_cannot_be_used_is_answered_with_one_sentence(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(UserError, match="no Dask scheduler answers there"), work_on("tcp://127.0.0.1:9"):
+        pass
+    with pytest.raises(UserError, match="no Dask scheduler answers there"), work_on("ftp://nonsense"):
+        pass
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UserError, match="which is not installed"), work_on("tcp://127.0.0.1:9"):
+        pass
+
+
+def test_a_cluster_that_has_no_workers_or_loses_them_is_answered_with_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "0")
+    cluster = Cluster(tmp_path)
+    try:
+        with pytest.raises(UserError, match="has no workers"), work_on(cluster.address):
+            pass
+        cluster.add_worker()
+        with (
+            pytest.raises(UserError, match=r"the cluster gave up .* on 1 different workers") as caught,
+            work_on(cluster.address),
+        ):
+            list(Parallel(n_jobs=-1, prefer="threads", return_as="generator")([delayed(os._exit)(1)]))
+        assert user_error_behind(caught.value) is caught.value
+    finally:
+        cluster.close()

@@ -1,0 +1,50 @@
+"""What the tests let several processes do together; a process that is started anew must be able to import it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from guitar_kedro.learning import Phase
+from guitar_kedro.learning.training import prepared_learner
+
+LEFT_OUT = (nn.BatchNorm1d, nn.BatchNorm2d, nn.Dropout)
+
+
+def train_without_batch_norm(phase: Phase) -> list[Any]:
+    """Trains without what looks at a share of a batch only, or is random: gives weights, history, images counted."""
+    torch.set_num_threads(1)  # augmentation goes through as many images at a time; in flat areas, rounding decides ties
+    learner = prepared_learner(phase)
+    for module in list(learner.model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, LEFT_OUT):
+                setattr(module, name, nn.Identity())
+    # in double precision, for Adam makes much of what is rounded where gradients are tiny
+    forward = learner.model.double().forward
+    learner.model.forward = lambda images: forward(images.double()).float()
+    learner.fit_one_cycle(3, 1e-3)
+    weights = torch.cat([each.detach().flatten() for each in learner.model.parameters()])
+    return [
+        weights.numpy(),
+        [[float(value) for value in row] for row in learner.recorder.values],
+        learner.recorder.loss.count,
+    ]
+
+
+def first_batch(phase: Phase) -> list[Any]:
+    """Gives the first augmented batch of each process."""
+    learner = prepared_learner(phase)
+    seen = []
+
+    def keep() -> None:
+        if not seen:
+            batch = learner.xb[0].contiguous()
+            seen.extend(torch.empty_like(batch) for _ in range(dist.get_world_size()))
+            dist.all_gather(seen, batch)
+
+    learner.cbs[0].after_step = keep
+    learner.fit(1)
+    return [batch.numpy() for batch in seen]
