@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import random
 import threading
@@ -73,6 +74,16 @@ def test_processes_augment_each_in_its_own_way(phase: Phase, two: Processes):
     assert len({picture.tobytes() for picture in pictures}) == 8
 
 
+def workers() -> list[psutil.Process]:
+    """The processes that train."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
 class Killer(threading.Thread):
     """Kills one of the processes, so many times, each time after another epoch was recorded."""
 
@@ -88,11 +99,10 @@ class Killer(threading.Thread):
             if facts and facts["epoch"] > recorded:
                 recorded = facts["epoch"]
                 time.sleep(moments.uniform(0, 0.3))
-                children = psutil.Process().children()
-                victims = [each for each in children if "spawn_main" in " ".join(each.cmdline())]
-                victim = victims[moments.randrange(len(victims))]
-                victim.kill()
-                self.killed.append(victim.pid)
+                if victims := workers():
+                    victim = victims[moments.randrange(len(victims))]
+                    victim.kill()
+                    self.killed.append(victim.pid)
             time.sleep(0.01)
 
 
@@ -116,7 +126,7 @@ def test_killed_processes_are_started_again_and_the_weights_are_the_same(phase: 
     assert same(checkpoint, expected)
     assert again.drop(columns="seconds").equals(history.drop(columns="seconds"))
     assert not two.folder.exists()
-    assert not [each for each in psutil.Process().children() if "spawn_main" in " ".join(each.cmdline())]
+    assert not workers()
 
 
 def test_a_process_that_is_killed_too_often_ends_the_phase_with_its_rank_and_signal(
