@@ -16,7 +16,6 @@ LEFT_OUT = (nn.BatchNorm1d, nn.BatchNorm2d, nn.Dropout)
 
 def train_without_batch_norm(phase: Phase) -> list[Any]:
     """Trains without what looks at a share of a batch only, or is random: gives weights, history, images counted."""
-    torch.set_num_threads(1)  # augmentation goes through as many images at a time; in flat areas, rounding decides ties
     learner = prepared_learner(phase)
     for module in list(learner.model.modules()):
         for name, child in list(module.named_children()):

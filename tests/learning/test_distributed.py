@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import random
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,16 @@ from together import first_batch, train_without_batch_norm
 from torture import KILLS, SEED
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning import Checkpoint, EpochState, Phase, Processes, StageOptions, train_phase, train_together
+from guitar_kedro.learning import (
+    Checkpoint,
+    EpochState,
+    Phase,
+    Pixels,
+    Processes,
+    StageOptions,
+    train_phase,
+    train_together,
+)
 
 RESTARTS = max(1, KILLS // 10)
 STILL = {"max_rotate": 0, "max_zoom": 1, "max_lighting": 0, "max_warp": 0, "p_affine": 0, "p_lighting": 0}
@@ -32,19 +43,20 @@ def with_options(phase: Phase, **options: object) -> Phase:
     return dataclasses.replace(phase, stage=StageOptions(**{**phase.stage.model_dump(), **options}))
 
 
-def still(phase: Phase) -> Phase:
-    """Without augmentation."""
+def still(phase: Phase, decode: Callable[..., Pixels]) -> Phase:
+    """Without augmentation and presizing, which round in another way for another number of images."""
     augmentation = phase.training.augmentation.model_copy(update=STILL)
-    return dataclasses.replace(phase, training=phase.training.model_copy(update={"augmentation": augmentation}))
+    training = phase.training.model_copy(update={"augmentation": augmentation, "presize": 1.0})
+    return dataclasses.replace(phase, training=training, pixels=decode(32, presize=1.0))
 
 
-def test_two_processes_train_as_one_and_validate_each_image_once(phase: Phase, two: Processes):
-    phase = with_options(still(phase), batch_size=64)
+def test_two_processes_train_as_one_and_validate_each_image_once(
+    phase: Phase, two: Processes, decode: Callable[..., Pixels]
+):
+    phase = with_options(still(phase, decode), batch_size=64)
     last = phase.table.index[phase.table["split"] == "validation"][-1]
     phase = dataclasses.replace(phase, table=phase.table.drop(last))  # 15 do not fall into equal shares
-    threads = torch.get_num_threads()
     weights, history, count = train_without_batch_norm(phase)
-    torch.set_num_threads(threads)
     together, their_history, their_count = train_together(two, train_without_batch_norm, phase)
     assert count == their_count == 15
     assert np.abs(weights - together).max() < 1e-6
@@ -62,6 +74,16 @@ def test_processes_augment_each_in_its_own_way(phase: Phase, two: Processes):
     assert len({picture.tobytes() for picture in pictures}) == 8
 
 
+def workers() -> list[psutil.Process]:
+    """The processes that train."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
 class Killer(threading.Thread):
     """Kills one of the processes, so many times, each time after another epoch was recorded."""
 
@@ -77,11 +99,10 @@ class Killer(threading.Thread):
             if facts and facts["epoch"] > recorded:
                 recorded = facts["epoch"]
                 time.sleep(moments.uniform(0, 0.3))
-                children = psutil.Process().children()
-                victims = [each for each in children if "spawn_main" in " ".join(each.cmdline())]
-                victim = victims[moments.randrange(len(victims))]
-                victim.kill()
-                self.killed.append(victim.pid)
+                if victims := workers():
+                    victim = victims[moments.randrange(len(victims))]
+                    victim.kill()
+                    self.killed.append(victim.pid)
             time.sleep(0.01)
 
 
@@ -105,7 +126,7 @@ def test_killed_processes_are_started_again_and_the_weights_are_the_same(phase: 
     assert same(checkpoint, expected)
     assert again.drop(columns="seconds").equals(history.drop(columns="seconds"))
     assert not two.folder.exists()
-    assert not [each for each in psutil.Process().children() if "spawn_main" in " ".join(each.cmdline())]
+    assert not workers()
 
 
 def test_a_process_that_is_killed_too_often_ends_the_phase_with_its_rank_and_signal(

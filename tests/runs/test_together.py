@@ -46,8 +46,10 @@ def results(project: Path) -> tuple[bytes, str]:
     return weights.read_bytes(), pd.read_csv(history).drop(columns="seconds").to_csv()
 
 
-def start_until_an_epoch_is_recorded(project: Path, *arguments: str) -> subprocess.Popen[str]:
-    running = start(project, *arguments)
+def start_until_an_epoch_is_recorded(
+    project: Path, *arguments: str, prefix: Sequence[str] = ()
+) -> subprocess.Popen[str]:
+    running = start(project, *arguments, prefix=prefix)
     while not (project / STATE).exists():
         assert running.poll() is None, running.communicate()
         time.sleep(0.05)
@@ -63,21 +65,34 @@ def kill_and_see_that_nothing_is_left(running: subprocess.Popen[str], by: int) -
     return output
 
 
-def test_two_processes_go_on_after_a_kill_and_leave_none_behind(used_project: Path):
-    train = (*TRAIN, f"--params={LONG},processes=2")
-    running = start_until_an_epoch_is_recorded(used_project, *train)
-    kill_and_see_that_nothing_is_left(running, signal.SIGKILL)
-    running = start_until_an_epoch_is_recorded(used_project, *train)
-    time.sleep(10)
-    output = kill_and_see_that_nothing_is_left(running, signal.SIGINT)
-    assert output.strip().splitlines()[-1] == (
+class Ended:
+    """What training in two processes said when it was stopped, and what it said and left when it went on."""
+
+    def __init__(self, project: Path) -> None:
+        train = (*TRAIN, f"--params={LONG},processes=2")
+        # as many threads in each process as below: how sums are divided among threads decides how they are rounded
+        running = start_until_an_epoch_is_recorded(project, *train, prefix=["env", "OMP_NUM_THREADS=2"])
+        self.stopped = kill_and_see_that_nothing_is_left(running, signal.SIGINT)
+        self.run = kedro_in(project, *train, OMP_NUM_THREADS="2")
+        self.results = results(project) if self.run.returncode == 0 else None
+
+
+@pytest.fixture(scope="module")
+def two_processes(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    project = tmp_path_factory.mktemp("together") / "project"
+    shutil.copytree(finished_project, project)
+    return Ended(project)
+
+
+def test_two_processes_stop_at_ctrl_c_leave_none_behind_and_go_on(two_processes: Ended):
+    assert two_processes.stopped.strip().splitlines()[-1] == (
         "Error: Stopped. Whatever was finished is kept; the same command goes on after it."
     )
-    run = kedro_in(used_project, *train)
+    run = two_processes.run
     assert run.returncode == 0, run.stdout + run.stderr
+    assert "larger, unfrozen: on cpu in float32, 2 processes" in run.stdout
     assert "larger, unfrozen: goes on after epoch" in run.stdout
     assert f"{EPOCHS - 1}  " in run.stdout
-    assert "2 processes" in run.stdout
 
 
 @pytest.fixture
@@ -108,15 +123,12 @@ def network() -> Iterator[tuple[list[list[str]], str]]:
 
 
 def test_two_machines_train_as_two_processes_though_one_is_killed_and_comes_back(
-    used_project: Path, tmp_path: Path, network: tuple[list[list[str]], str]
+    finished_project: Path, tmp_path: Path, network: tuple[list[list[str]], str], two_processes: Ended
 ):
     prefixes, endpoint = network
-    alone, *machines = used_project, tmp_path / "first", tmp_path / "second"
+    machines = tmp_path / "first", tmp_path / "second"
     for machine in machines:
-        shutil.copytree(used_project, machine)
-    # as many threads in each process as below: how sums are divided among threads decides how they are rounded
-    run = kedro_in(alone, *TRAIN, f"--params={LONG},processes=2", OMP_NUM_THREADS="2")
-    assert run.returncode == 0, run.stdout + run.stderr
+        shutil.copytree(finished_project, machine)
     train = (*TRAIN, f"--params={LONG},machines=2,endpoint={endpoint},max_restarts={3 + MACHINE_KILLS}")
     moments = random.Random(SEED)
     prefixes = [[*prefix, "env", "OMP_NUM_THREADS=1"] for prefix in prefixes]
@@ -134,4 +146,4 @@ def test_two_machines_train_as_two_processes_though_one_is_killed_and_comes_back
         output, _ = each.communicate(timeout=300)
         assert each.returncode == 0, output
     assert results(machines[0]) == results(machines[1])
-    assert results(machines[0]) == results(alone)
+    assert results(machines[0]) == two_processes.results
