@@ -5,17 +5,20 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
+        "bundles": ["BundleDataset"],
         "checkpoints": ["CheckpointDataset", "LearnerDataset"],
         "curation": ["CurationDataset", "PredictionsBeforeCurationDataset"],
         "images": [
             "DrawnImagesDataset",
             "DrawnOthersDataset",
             "EarlierImagesDataset",
+            "ImagesToPredictDataset",
             "OtherPhotosDataset",
             "PhotosDataset",
             "PreparedImagesDataset",
         ],
         "pixels": ["PixelsDataset"],
+        "predictions": ["PredictionsDataset"],
         "pretrained": ["PretrainedWeightsDataset"],
         "reports": [
             "DocumentDataset",
@@ -23,8 +26,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "FigureDataset",
             "MetricsDataset",
             "OptionalMetricsDataset",
+            "OptionalPageDataset",
             "PageDataset",
         ],
-        "tables": ["LogDataset", "OptionalTableDataset", "TableDataset"],
+        "tables": ["LogDataset", "OptionalTableDataset", "SpreadsheetDataset", "TableDataset"],
     },
 )
