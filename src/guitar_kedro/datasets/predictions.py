@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from guitar_kedro.learning import Chunk
 
+_ROW_GROUP = 64  # chunks; a Parquet file of many small groups takes memory to read
+
 
 class _PredictionsFile(AbstractVersionedDataset):
     """A Parquet file that is written chunk by chunk."""
@@ -35,6 +37,7 @@ class _PredictionsFile(AbstractVersionedDataset):
         return ParquetFile(self._get_load_path())
 
     def save(self, data: Iterable[Chunk]) -> None:
+        from pyarrow import concat_tables
         from pyarrow.parquet import ParquetWriter, read_table, write_table
 
         self._chunks.mkdir(parents=True, exist_ok=True)
@@ -46,8 +49,8 @@ class _PredictionsFile(AbstractVersionedDataset):
                 write_table(_arrow(chunk.predict()), beside)
                 os.replace(beside, paths[-1])
         with ParquetWriter(self._get_save_path(), read_table(paths[0]).schema) as writer:
-            for path in paths:
-                writer.write_table(read_table(path))
+            for start in range(0, len(paths), _ROW_GROUP):
+                writer.write_table(concat_tables(map(read_table, paths[start : start + _ROW_GROUP])))
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """The first rows, for kedro-viz."""

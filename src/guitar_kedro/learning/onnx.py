@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import onnx
 
 PICTURES, PROBABILITIES, ENERGIES = "pictures", "probabilities", "energies"  # names of inputs and outputs
-_NEEDED = ("onnx", "onnxruntime", "onnxscript")
+_NEEDED = ("onnx", "onnxruntime")
 # the layers that take the time; what is around the network stays in float32
 _QUANTISED = ["Conv", "Gemm", "MatMul", "Add", "Relu", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool"]
 
