@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kedro.io import Version
 from playwright.sync_api import Browser, sync_playwright
 from small_project import Kedro, kedro_in, make_project
+
+from guitar_kedro.datasets import CheckpointDataset
+from guitar_kedro.learning import Checkpoint
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -40,6 +44,24 @@ def used_project(finished_project: Path, tmp_path: Path) -> Path:
     """A clone in which ``kedro run`` has ended, for a test of its own."""
     shutil.copytree(finished_project, tmp_path / "used")
     return tmp_path / "used"
+
+
+@pytest.fixture(scope="session")
+def exported_project(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone in which ``kedro run``, and then an export with a pickle, have ended.
+
+    Its model has the weights of the run, but is surer of itself, so that answers to different pictures differ.
+    """
+    folder = tmp_path_factory.mktemp("exported") / "project"
+    shutil.copytree(finished_project, folder)
+    models = folder / "data/06_models/demo/model"
+    checkpoint = Checkpoint.load(next(models.glob("*/model")))
+    surer = Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update={"temperature": 1.0}))
+    CheckpointDataset(str(models), Version(None, "2999-01-01T00.00.00.000Z")).save(surer)
+    run = kedro_in(folder, "run", "--pipeline=export", "--params=export.pickle=true")
+    assert run.returncode == 0, run.stdout + run.stderr
+    (folder / "console.txt").write_text(run.stdout + run.stderr)
+    return folder
 
 
 @pytest.fixture(scope="session")

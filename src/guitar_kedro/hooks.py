@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ REPORTS = (
     "training_sheet",
     "model",
 )
+PREDICTED = ("predictions_table", "image_predictions", "predictions_sheet")
 DATA = ("image_table", "splits")  # what a run record knows the data by
 
 
@@ -66,8 +68,10 @@ class CheckpointGuard:
     """Refuses checkpoints of another architecture, size or class list than the run asks for."""
 
     @hook_impl
-    def before_node_run(self, catalog: DataCatalog, inputs: dict[str, Any]) -> None:
+    def before_node_run(self, node: Node, catalog: DataCatalog, inputs: dict[str, Any]) -> None:
         """Compares the checkpoints that a node loaded with the parameters of their stages, and with the split.
+
+        Nodes that are tagged ``any_model`` take a model for what its spec says that it is.
 
         Raises:
             UserError: If they differ; it names the file, what differs, and both values.
@@ -75,7 +79,7 @@ class CheckpointGuard:
         from guitar_kedro.learning.checkpoint import Checkpoint
 
         for name, data in inputs.items():
-            if isinstance(data, Checkpoint):
+            if isinstance(data, Checkpoint) and "any_model" not in node.tags:
                 labels = sorted(set(inputs["splits"]["label"])) if "splits" in inputs else None
                 stages = StagesConfigLoader.current["parameters"]["stages"]
                 _refuse_other(catalog[name]._get_load_path(), data.spec, stages, labels)
@@ -165,12 +169,38 @@ def _versions(catalog: DataCatalog, names: set[str]) -> dict[str, str]:
     return {name: dataset.resolve_load_version() for name, dataset in versioned.items() if dataset.exists()}
 
 
+class ImagesMustBeUsed:
+    """Refuses ``--params=images=PATH`` where the run would look at other images."""
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Compares what was asked for with what the pipeline loads.
+
+        Raises:
+            UserError: If ``images`` is given in an environment that draws its images, to another pipeline than predict.
+        """
+        if "images" not in (run_params["runtime_params"] or {}) or "images_to_predict" in pipeline.inputs():
+            return
+        from guitar_kedro.datasets import DrawnImagesDataset
+
+        if isinstance(catalog["raw_images"], DrawnImagesDataset):
+            raise UserError(
+                "--params=images=...: this environment draws its own images; predict yours with --pipeline=predict, or "
+                "train on them with --env=photos."
+            )
+
+
 class RunReport:
-    """Shows at the end of a run how good the model is, and where each file lies."""
+    """Shows at the end of a run how good the model is, or what it predicted, and where each file lies."""
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Prints the summary where the run has evaluated."""
+        """Prints the summary where the run has predicted or evaluated."""
+        if set(PREDICTED) <= pipeline.all_outputs():
+            for line in _predicted(catalog.load("predictions_summary")):
+                logger.info(line)
+            for name in PREDICTED:
+                logger.info("%s: %s", name, _place(catalog[name]))
         if not {"metrics", "stage_comparison", "most_confused"} <= pipeline.all_outputs():
             return
         from rich.console import Console
@@ -182,6 +212,20 @@ class RunReport:
             catalog.load("metrics"), catalog.load("stage_comparison"), catalog.load("most_confused"), places
         )
         Console().print(summary)
+
+
+def _predicted(summary: dict[str, Any]) -> Iterator[str]:
+    from guitar_kedro.reporting.style import count, percent
+
+    read, unreadable = summary["images"] - summary["unreadable"], summary["unreadable"]
+    verdicts = ", ".join(f"{number:,} {verdict}" for verdict, number in summary["verdicts"].items())
+    yield f"{count(read, 'image')} predicted: {verdicts}; {count(unreadable, 'file')} could not be read"
+    if folders := summary.get("folders"):
+        accuracy, low, high = (percent(folders[name]) for name in ("accuracy", "accuracy_low", "accuracy_high"))
+        yield (
+            f"In folders called like classes, {folders['right']:,} of {count(folders['images'], 'image')} are "
+            f"predicted as such: accuracy {accuracy} (95 % interval {low} to {high})"
+        )
 
 
 def _place(dataset: Any) -> str:

@@ -8,7 +8,7 @@ from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.pipelines import audit, evaluation, ingestion, reporting, splitting, training
+from guitar_kedro.pipelines import audit, evaluation, export, ingestion, prediction, reporting, splitting, training
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -27,6 +27,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "training": training.create_pipeline(stages),
         "evaluation": evaluation.create_pipeline(stages) + reporting.create_pipeline(stages),
         "reporting": reporting.create_pipeline(stages),
+        "predict": prediction.create_pipeline(),
+        "export": export.create_pipeline(),
         "audit": audit.create_pipeline(stages[0]) + reporting.create_pipeline(stages),
     }
     train = single["ingestion"] + single["splitting"] + single["training"]

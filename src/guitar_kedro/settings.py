@@ -1,9 +1,9 @@
 """Project settings, see https://docs.kedro.org/en/stable/configure/configuration_basics/."""
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.hooks import CheckpointGuard, OneRunAtATime, RunRecorder, RunReport
+from guitar_kedro.hooks import CheckpointGuard, ImagesMustBeUsed, OneRunAtATime, RunRecorder, RunReport
 from guitar_kedro.runs.runner import ResumingSession
 
 CONFIG_LOADER_CLASS = StagesConfigLoader
 SESSION_CLASS = ResumingSession
-HOOKS = (OneRunAtATime(), CheckpointGuard(), RunRecorder(), RunReport())
+HOOKS = (ImagesMustBeUsed(), OneRunAtATime(), CheckpointGuard(), RunRecorder(), RunReport())

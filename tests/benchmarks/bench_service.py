@@ -164,6 +164,7 @@ def serve_model(architecture: str, size: int) -> None:
     from guitar_kedro.serving.server import listen, share_cores
 
     share_cores()
+    from guitar_kedro.learning import Predictor
     from guitar_kedro.serving.start import start
 
     parameters = Path(__file__).parents[2] / "conf/base/parameters_serving.yml"
@@ -171,7 +172,7 @@ def serve_model(architecture: str, size: int) -> None:
     checkpoint, sock = _checkpoint(architecture, size), listen("127.0.0.1", 0)
     sock.listen()
     print(sock.getsockname()[1], flush=True)
-    start(sock, checkpoint, "1", "benchmark", options, test_log=None, model_cards=[], examples=())
+    start(sock, Predictor(checkpoint), "1", "benchmark", options, test_log=None, model_cards=[], examples=())
 
 
 def serve_learner(architecture: str, size: int) -> None:

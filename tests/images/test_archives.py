@@ -73,7 +73,7 @@ def test_archives_are_told_by_content_and_unpacked(tmp_path: Path, name: str, mo
     assert is_archive(archive)
     members = unpack(archive, tmp_path / "out")
     assert contents(tmp_path / "out", members) == FILES
-    assert read_index(tmp_path / "out") == members
+    assert list(read_index(tmp_path / "out")) == members
     assert everything_in(tmp_path) == {
         name,
         "out",

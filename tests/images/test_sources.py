@@ -14,7 +14,14 @@ import pytest
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.probing import UnreadableImage
-from guitar_kedro.images.sources import RawImage, download, find_images, images_in_archive, images_in_folder
+from guitar_kedro.images.sources import (
+    RawImage,
+    download,
+    find_images,
+    images_in_archive,
+    images_in_folder,
+    stream_images,
+)
 
 
 def write(folder: Path, *names: str) -> Path:
@@ -305,3 +312,21 @@ def test_logs_get_plain_lines(address: str, tmp_path: Path, caplog: pytest.LogCa
     assert lines[-1].startswith("Unpacking photos-")
     assert all("\r" not in line for line in lines)
     assert "it/s" not in capfd.readouterr().err
+
+
+def test_a_folder_an_archive_and_a_single_file_are_gone_through_without_class_folders(tmp_path: Path):
+    folder = write(tmp_path / "mixed", "b/2.jpg", "1.jpg", ".hidden")
+    assert listed(list(stream_images(str(folder), tmp_path))) == [("1.jpg", "mixed"), ("b/2.jpg", "b")]
+    assert listed(list(stream_images(str(folder / "1.jpg"), tmp_path))) == [("1.jpg", "mixed")]
+    (tmp_path / "pictures.tgz").write_bytes(archive_of("b/2.jpg", "1.jpg"))
+    stream = stream_images(str(tmp_path / "pictures.tgz"), tmp_path / "unpacked")
+    assert listed(list(stream)) == [("b/2.jpg", "b"), ("1.jpg", "")]
+    assert [image.read() for image in stream] == [b"b/2.jpg", b"1.jpg"]
+
+
+def test_a_source_without_files_is_refused(tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="There are no files in"):
+        stream_images(str(tmp_path / "empty"), tmp_path)
+    with pytest.raises(UserError, match="does not exist"):
+        stream_images(str(tmp_path / "nowhere"), tmp_path)

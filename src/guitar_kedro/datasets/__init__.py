@@ -5,6 +5,7 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
+        "bundles": ["BundleDataset"],
         "checkpoints": ["CheckpointDataset", "LearnerDataset"],
         "curation": ["CurationDataset", "PredictionsBeforeCurationDataset"],
         "epoch_states": ["EpochStatesDataset"],
@@ -12,11 +13,13 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "DrawnImagesDataset",
             "DrawnOthersDataset",
             "EarlierImagesDataset",
+            "ImagesToPredictDataset",
             "OtherPhotosDataset",
             "PhotosDataset",
             "PreparedImagesDataset",
         ],
         "pixels": ["PixelsDataset"],
+        "predictions": ["PredictionsDataset"],
         "pretrained": ["PretrainedWeightsDataset"],
         "processes": ["ProcessesDataset"],
         "reports": [
@@ -25,8 +28,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "FigureDataset",
             "MetricsDataset",
             "OptionalMetricsDataset",
+            "OptionalPageDataset",
             "PageDataset",
         ],
-        "tables": ["LogDataset", "OptionalTableDataset", "TableDataset"],
+        "tables": ["LogDataset", "OptionalTableDataset", "SpreadsheetDataset", "TableDataset"],
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -22,7 +23,7 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_file, sha256_of_lines
 from guitar_kedro.images.drawing import MODELS, OTHERS, draw_guitar, draw_other
 from guitar_kedro.images.ingest import RECORD_COLUMNS, FileRecord
-from guitar_kedro.images.sources import RawImage, find_images, images_in_folder
+from guitar_kedro.images.sources import ImageStream, RawImage, find_images, images_in_folder, stream_images
 from guitar_kedro.images.store import PreparedImages
 from guitar_kedro.progress import track
 
@@ -250,6 +251,49 @@ class OtherPhotosDataset(_SourceDataset):
 
     def _exists(self) -> bool:
         return True
+
+
+class ImagesToPredictDataset(_SourceDataset):
+    """Pictures that somebody wants to have predicted: a folder with or without class folders, an archive, or a file."""
+
+    def __init__(self, filepath: str, images: str | None = None, metadata: dict[str, Any] | None = None) -> None:
+        """Takes note of where the pictures are.
+
+        Args:
+            filepath: The folder to which archives are unpacked.
+            images: Folder, archive (``.tar``, ``.tgz``, ``.zip``) or file; ``None`` where nothing was named.
+            metadata: For Kedro's plugins.
+        """
+        self._folder, self._images = Path(filepath), images
+        self.metadata = metadata
+
+    def load(self) -> ImageStream:
+        """Unpacks an archive that is not unpacked yet. Memory does not grow with the number of files.
+
+        Raises:
+            UserError: If nothing was named, or nothing is there.
+        """
+        if self._images is None:
+            raise UserError(
+                "There are no images to predict: name them with --params=images=PATH (a folder, an archive or a file)."
+            )
+        return stream_images(str(self._images), self._folder)
+
+    def fingerprint(self) -> str | None:
+        """Gives a checksum of what is there by name, size and time of each file, or ``None`` if nothing is there."""
+        source = self._source()
+        if source is None or not (path := Path(source).expanduser()).exists():
+            return None
+        digest = hashlib.sha256(os.fsencode(path.resolve()))
+        for image in ImageStream(path):
+            digest.update(image.state.encode())
+        return digest.hexdigest()
+
+    def _source(self) -> str | None:
+        return None if self._images is None else str(self._images)
+
+    def _exists(self) -> bool:
+        return self._images is not None
 
 
 class PreparedImagesDataset(AbstractDataset[Iterable[tuple[FileRecord, bytes | None]], PreparedImages]):

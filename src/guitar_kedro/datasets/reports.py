@@ -56,3 +56,11 @@ class PageDataset(DocumentDataset):
     def preview(self) -> HTMLPreview:
         """The page, for kedro-viz, which shows each line break as one."""
         return HTMLPreview(re.sub(r">\n+", ">", self.load()))
+
+
+class OptionalPageDataset(PageDataset):
+    """A page that need not be there; until it was made, it is empty."""
+
+    def load(self) -> str:
+        """Loads the page, or nothing."""
+        return super().load.__wrapped__(self) if self.exists() else ""

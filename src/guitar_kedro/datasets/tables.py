@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,11 @@ _TEXT = (
     "file_hash",
     "pixel_hash",
     "perceptual_hash",
+    "second_guess",
+    "verdict",
+    "error",
 )
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a cell begins with that a spreadsheet computes
 
 
 class TableDataset(Artifact, CSVDataset):
@@ -86,3 +92,26 @@ class LogDataset(TableDataset):
         earlier = [super().load.__wrapped__(self)] if path.exists() else []
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         super().save.__wrapped__(self, pd.concat([*earlier, data.assign(time=now)], ignore_index=True))
+
+
+class _SpreadsheetFile(CSVDataset):
+    """A CSV file that is written from a stream of tables."""
+
+    def save(self, data: Iterable[pd.DataFrame]) -> None:
+        with Path(self._get_save_path()).open("w", encoding="utf-8", newline="") as file:
+            for number, table in enumerate(data):
+                # all text is quoted: in some countries a semicolon would begin a cell
+                _harmless(table).to_csv(file, index=False, header=number == 0, quoting=csv.QUOTE_NONNUMERIC)
+
+
+class SpreadsheetDataset(TableDataset, _SpreadsheetFile):
+    """A table for people, of any length: saved from a stream of tables, and safe to open in a spreadsheet.
+
+    Names of files and classes are other people's: one that a spreadsheet would take for a formula gets an apostrophe
+    before it.
+    """
+
+
+def _harmless(table: pd.DataFrame) -> pd.DataFrame:
+    text = table.select_dtypes(exclude="number")
+    return table.assign(**text.apply(lambda cells: cells.mask(cells.str.startswith(_FORMULA), "'" + cells)))

@@ -125,17 +125,17 @@ def unpack(
     return members
 
 
-def read_index(folder: Path) -> list[Member]:
+def read_index(folder: Path) -> Iterator[Member]:
     """Read the index of an unpacked archive.
 
     Args:
         folder: where `unpack` put the files.
 
-    Returns:
+    Yields:
         The members in the archive's order.
     """
     with (folder / INDEX).open(newline="", encoding="utf-8") as file:
-        return [Member(**row) for row in csv.DictReader(file)]
+        yield from (Member(**row) for row in csv.DictReader(file))
 
 
 def _write_index(path: Path, members: list[Member]) -> None:

@@ -12,7 +12,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -46,6 +46,17 @@ class RawImage:
     path: Path
     problem: tuple[str, str] | None = None
 
+    @property
+    def state(self) -> str:
+        """A line that changes when the file does: its name, size and time, or its problem."""
+        if self.problem:
+            return f"{self.file} {self.problem[0]}"
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            return f"{self.file} {error.strerror}"
+        return f"{self.file} {found.st_size} {found.st_mtime_ns}"
+
     def read(self, max_bytes: int = Limits().max_bytes) -> bytes:
         """Read the whole file.
 
@@ -70,6 +81,54 @@ class RawImage:
             return self.path.read_bytes()
         except OSError as error:
             raise UnreadableImage("file_not_readable", f"It could not be read: {error.strerror or error}.") from error
+
+
+@dataclass(frozen=True)
+class ImageStream:
+    """The files of a source, listed anew each time that one goes through them: their number takes no memory.
+
+    Attributes:
+        place: a folder, a file, or the folder to which an archive was unpacked.
+        is_unpacked: whether it is the last of these.
+    """
+
+    place: Path
+    is_unpacked: bool = False
+
+    def __iter__(self) -> Iterator[RawImage]:
+        """Go through the files: of a folder by name, of an archive in its order.
+
+        The label of a file is the name of the folder it lies in, though that need not be a class.
+        """
+        if self.is_unpacked:
+            return (_in_archive(member, self.place) for member in read_index(self.place))
+        place = self.place.resolve()
+        if not place.is_dir():
+            return iter([RawImage(self.place.name, place.parent.name, self.place)])
+        found = (_in_folder(path, place) for path in _files(place))
+        return (image if image.label else replace(image, label=place.name) for image in found)
+
+
+def stream_images(source: str, folder: Path) -> ImageStream:
+    """Find the files of a source in which no class folders are needed, unpacking an archive.
+
+    Args:
+        source: path of a folder, of an archive, or of one picture.
+        folder: where unpacked archives are kept.
+
+    Raises:
+        UserError: nothing is there, or the archive cannot be unpacked.
+    """
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise UserError(f"{path} does not exist. Give the path of a folder, of an archive, or of a picture.")
+    if path.is_file() and is_archive(path):
+        stream = ImageStream(_unpacked(path, folder), is_unpacked=True)
+    else:
+        stream = ImageStream(path)
+    if next(iter(stream), None) is None:
+        raise UserError(f"There are no files in {path}. Give the path of a folder, of an archive, or of a picture.")
+    return stream
 
 
 def find_images(
@@ -152,6 +211,12 @@ def images_in_archive(
     Raises:
         UserError: no such file, not an archive, hostile or damaged, nothing in it, or fewer than two class folders.
     """
+    place = _unpacked(archive, unpacked, limits)
+    members = sorted(read_index(place), key=lambda member: member.name)
+    return _checked([_in_archive(member, place) for member in members], archive, need_classes)
+
+
+def _unpacked(archive: Path, unpacked: Path, limits: ArchiveLimits | None = None) -> Path:
     try:
         found = archive.stat()
     except OSError as error:
@@ -163,8 +228,7 @@ def images_in_archive(
         with _progress(f"Unpacking {archive.name}") as progress:
             unpack(archive, place, limits, progress)
         (place / _STAMP).write_text(json.dumps(stamp), encoding="utf-8")
-    members = sorted(read_index(place), key=lambda member: member.name)
-    return _checked([_in_archive(member, place) for member in members], archive, need_classes)
+    return place
 
 
 def download(

@@ -35,6 +35,21 @@ def open_image(source: Source, longest_side: int | None = None) -> Image.Image:
         raise UserError(f"{name} cannot be read: {error.detail}") from error
 
 
+def thumbnail(source: Source, longest_side: int = 256) -> Image.Image:
+    """Opens a picture, shrunk for a contact sheet.
+
+    Args:
+        source: A path, the bytes of a file, or a picture.
+        longest_side: In pixels.
+
+    Raises:
+        UserError: If it cannot be read as an image.
+    """
+    picture = open_image(source, longest_side)
+    picture.thumbnail((longest_side, longest_side))
+    return picture
+
+
 def read_square(source: Source, size: int, method: str) -> Image.Image:
     """Opens a picture and makes it square, as validation and every prediction see it.
 

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
+from typing import Any, TypeVar
 
 import pandas as pd
 import torch
+from fastcore.basics import chunked
 
+from guitar_kedro.errors import UserError
+from guitar_kedro.files import sha256_of_lines
+from guitar_kedro.images.probing import UnreadableImage
+from guitar_kedro.images.sources import ImageStream, RawImage
 from guitar_kedro.learning.checkpoint import Checkpoint
+from guitar_kedro.learning.chunk import Chunk
 from guitar_kedro.learning.predictor import Predictor
+from guitar_kedro.learning.verdict import verdict
 from guitar_kedro.progress import track
 
 PROBABILITY = "probability_"
+CHUNK, BATCH = 512, 64  # pictures that are lost when a run is killed, and that are looked at together
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def predict(checkpoint: Checkpoint, table: pd.DataFrame, batch_size: int, title: str) -> pd.DataFrame:
@@ -36,7 +49,9 @@ def predict(checkpoint: Checkpoint, table: pd.DataFrame, batch_size: int, title:
         UserError: If an image cannot be read.
     """
     predictor = Predictor(checkpoint)
-    answers = [predictor.answer(pixels) for pixels in _batches(predictor, list(table["path"]), batch_size, title)]
+    batches = _read_ahead(predictor.read, list(table["path"]), batch_size)
+    shown = track(batches, -(-len(table) // batch_size), title, "batches")
+    answers = [predictor.answer(torch.stack(pictures)) for pictures in shown]
     probabilities = torch.cat([answer.probabilities for answer in answers])
     classes = list(checkpoint.spec.classes)
     result = table.drop(columns="path").reset_index(drop=True)
@@ -49,12 +64,73 @@ def predict(checkpoint: Checkpoint, table: pd.DataFrame, batch_size: int, title:
     return pd.concat([result, pd.DataFrame(probabilities.numpy(), columns=columns)], axis=1)
 
 
-def _batches(predictor: Predictor, paths: list[str], size: int, title: str) -> Iterator[torch.Tensor]:
-    """Reads pictures in threads, at most two batches ahead of the network."""
+def predict_in_chunks(checkpoint: Checkpoint, files: ImageStream) -> Iterator[Chunk]:
+    """Predicts any number of files, in memory that does not grow with it.
+
+    Args:
+        checkpoint: The model.
+        files: What is to be predicted; of what cannot be read, the reason is told.
+
+    Yields:
+        Chunks in the order of the files. Their tables have a row per file: ``file``, ``label`` (the name of its folder,
+        where that is a class), ``predicted``, ``probability``, ``second_guess``, ``verdict``, ``energy``, ``reason``
+        and ``error`` (empty for what could be read) and ``probability_<class>``.
+    """
+    predictor = Predictor(checkpoint)
+    model = checkpoint.spec.model_dump_json()
+    for some in chunked(track(files, sum(1 for _ in files), "Predicting"), CHUNK):
+        yield Chunk(sha256_of_lines([model, *(file.state for file in some)]), partial(_predict_files, predictor, some))
+
+
+def _predict_files(predictor: Predictor, files: Sequence[RawImage]) -> pd.DataFrame:
+    batches = _read_ahead(partial(_read_or_reason, predictor), files, BATCH)
+    found = [outcome for batch in batches for outcome in _answer(predictor, batch)]
+    rows = [_row(predictor, *both) for both in zip(files, found, strict=True)]
+    numbers = ["probability", "energy", *(f"{PROBABILITY}{name}" for name in predictor.spec.classes)]
+    return pd.DataFrame(rows).astype(dict.fromkeys(numbers, "float64"))
+
+
+def _read_or_reason(predictor: Predictor, file: RawImage) -> torch.Tensor | UnreadableImage:
+    try:
+        return predictor.read(file.read())
+    except UnreadableImage as error:
+        return error
+    except UserError as error:
+        return error.__cause__
+
+
+def _answer(
+    predictor: Predictor, batch: list[torch.Tensor | UnreadableImage]
+) -> Iterator[tuple[list[float], float] | UnreadableImage]:
+    """Gives for each picture its probabilities and its energy, or why it cannot be read."""
+    readable = [picture for picture in batch if isinstance(picture, torch.Tensor)]
+    answers = predictor.answer(torch.stack(readable)) if readable else None
+    answered = zip(answers.probabilities.tolist(), answers.energies.tolist(), strict=True) if answers else iter(())
+    return (next(answered) if isinstance(picture, torch.Tensor) else picture for picture in batch)
+
+
+def _row(predictor: Predictor, file: RawImage, outcome: tuple[list[float], float] | UnreadableImage) -> dict[str, Any]:
+    spec = predictor.spec
+    known = {"file": file.file, "label": file.label if file.label in spec.classes else ""}
+    if isinstance(outcome, UnreadableImage):
+        probabilities = dict.fromkeys(spec.classes)
+        seen = {"predicted": "", "probability": None, "second_guess": "", "verdict": "", "energy": None}
+        wrong = {"reason": outcome.reason, "error": outcome.detail}
+    else:
+        probabilities, energy = dict(zip(spec.classes, outcome[0], strict=True)), outcome[1]
+        first, *others = sorted(probabilities, key=probabilities.get, reverse=True)
+        seen = {"predicted": first, "probability": probabilities[first], "second_guess": next(iter(others), "")}
+        seen |= {"verdict": verdict(spec, probabilities[first], energy).value, "energy": energy}
+        wrong = {"reason": "", "error": ""}
+    return {**known, **seen, **wrong, **{f"{PROBABILITY}{name}": value for name, value in probabilities.items()}}
+
+
+def _read_ahead(read: Callable[[Item], Result], items: Sequence[Item], size: int) -> Iterator[list[Result]]:
+    """Reads in threads, at most two batches ahead of the network."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        ahead = deque(threads.submit(predictor.read, path) for path in paths[: 2 * size])
-        later = iter(paths[2 * size :])
-        for _ in track(range(-(-len(paths) // size)), -(-len(paths) // size), title, "batches"):
-            pictures = [ahead.popleft().result() for _ in range(min(size, len(ahead)))]
-            ahead.extend(threads.submit(predictor.read, path) for path in islice(later, size))
-            yield torch.stack(pictures)
+        ahead = deque(threads.submit(read, item) for item in items[: 2 * size])
+        later = iter(items[2 * size :])
+        while ahead:
+            batch = [ahead.popleft().result() for _ in range(min(size, len(ahead)))]
+            ahead.extend(threads.submit(read, item) for item in islice(later, size))
+            yield batch

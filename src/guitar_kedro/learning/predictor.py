@@ -14,7 +14,7 @@ from torch.fx.experimental.optimization import fuse
 
 from guitar_kedro.learning.attention import coarse_maps
 from guitar_kedro.learning.augmentation import Augment, Normalise
-from guitar_kedro.learning.checkpoint import Checkpoint
+from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.device import set_precision
 from guitar_kedro.learning.learner import learner_for_inference
 from guitar_kedro.learning.pictures import read_square
@@ -38,23 +38,16 @@ class Answers:
     energies: torch.Tensor
 
 
-class Predictor:
-    """A network that is ready to answer. An answer does not depend on which pictures are asked for together.
+class Reader:
+    """The one way from a file to what a network looks at.
 
     Attributes:
         spec: What the network is.
     """
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        """Builds the network, in float32 and evaluation mode."""
-        keep_freed_memory()
-        self.spec = checkpoint.spec
-        self._device = default_device()
-        body, head = learner_for_inference(checkpoint).model.cpu()
-        self._model = torch.nn.Sequential(_without_batchnorm(body), head)
-        set_precision(self._model, torch.float32, self._device)
-        self._model.to(self._device, memory_format=torch.channels_last)
-        self._normalise = Normalise(self.spec.mean, self.spec.std)
+    def __init__(self, spec: ModelSpec) -> None:
+        """Takes what a network is."""
+        self.spec = spec
 
     def read(self, source: bytes | Path | str) -> torch.Tensor:
         """Reads a picture.
@@ -70,6 +63,21 @@ class Predictor:
         """
         picture = read_square(source, self.spec.image_size, self.spec.resize_method)
         return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+
+
+class Predictor(Reader):
+    """A network that is ready to answer. An answer does not depend on which pictures are asked for together."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Builds the network, in float32 and evaluation mode."""
+        keep_freed_memory()
+        super().__init__(checkpoint.spec)
+        self._device = default_device()
+        body, head = learner_for_inference(checkpoint).model.cpu()
+        self._model = torch.nn.Sequential(_without_batchnorm(body), head)
+        set_precision(self._model, torch.float32, self._device)
+        self._model.to(self._device, memory_format=torch.channels_last)
+        self._normalise = Normalise(self.spec.mean, self.spec.std)
 
     def answer(self, pixels: torch.Tensor) -> Answers:
         """Asks the network.

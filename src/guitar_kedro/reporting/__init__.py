@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "curation": ["curation_effect", "curation_sentence"],
         "errors": ["top_losses", "top_losses_sheet"],
         "confusion": ["confusion_explorer", "confusion_matrix_figure"],
+        "predicted": ["predictions_sheet"],
         "predictions": ["classification_report", "metrics", "most_confused", "of_stage", "stage_comparison"],
         "slices": ["slice_errors", "slices_figure", "worst_slices"],
         "stages": [

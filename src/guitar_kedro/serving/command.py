@@ -17,6 +17,8 @@ from guitar_kedro.errors import UserError, user_error_behind
 # what visitors may try who have no picture at hand; the last two are none of the classes
 EXAMPLES = ("fender_stratocaster", "gibson_les_paul", "gibson_Flying_V", "fender_jaguar", "gibson_ES", "cat", "banjo")
 if TYPE_CHECKING:
+    from guitar_kedro.learning import Predictor
+    from guitar_kedro.learning.onnx import OnnxPredictor
     from guitar_kedro.serving.options import ServingOptions
 
 logger = logging.getLogger(__name__)
@@ -26,10 +28,17 @@ logger = logging.getLogger(__name__)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; 0.0.0.0 is for all networks.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 chooses a free one.")
 @click.option("--model-version", default=None, help="Version of `model`; the latest one if not given.")
-def serve(host: str, port: int, model_version: str | None, **config: Any) -> None:
+@click.option(
+    "--backend",
+    default="torch",
+    show_default=True,
+    type=click.Choice(["torch", "onnx"]),
+    help="What computes; onnx takes what `kedro run --pipeline=export` made of the model.",
+)
+def serve(host: str, port: int, model_version: str | None, backend: str, **config: Any) -> None:
     """Serve the model: a web page, and a REST service described at /openapi.json."""
     try:
-        _serve(host, port, model_version, **config)
+        _serve(host, port, model_version, backend, **config)
     except Exception as error:
         mistake = user_error_behind(error)
         if mistake is None:
@@ -41,7 +50,13 @@ serve.params += [option for option in kedro_run.params if option.name in {"env",
 
 
 def _serve(
-    host: str, port: int, model_version: str | None, env: str | None, conf_source: str | None, params: dict[str, Any]
+    host: str,
+    port: int,
+    model_version: str | None,
+    backend: str,
+    env: str | None,
+    conf_source: str | None,
+    params: dict[str, Any],
 ) -> None:
     with KedroSession.create(env=env, conf_source=conf_source, runtime_params=params) as session:
         context = session.load_context()
@@ -59,7 +74,7 @@ def _serve(
 
         start(
             sock,
-            checkpoint=catalog.load("model"),
+            predictor=_predictor(catalog, version, backend),
             version=version,
             title=catalog.load("params:workspace"),
             options=options,
@@ -78,6 +93,24 @@ def _version(catalog: DataCatalog) -> str:
     if wanted not in versions:
         raise UserError(f"--model-version={wanted}: there is no such version; choose one of {', '.join(versions)}.")
     return wanted
+
+
+def _predictor(catalog: DataCatalog, version: str, backend: str) -> Predictor | OnnxPredictor:
+    if backend == "torch":
+        from guitar_kedro.learning import Predictor
+
+        return Predictor(catalog.load("model"))
+    from guitar_kedro.learning.bundle import ONNX_FILE
+    from guitar_kedro.learning.onnx import OnnxPredictor
+
+    made = catalog["bundle"].version_made_of(version)
+    if made is None:
+        raise UserError(
+            f"--backend=onnx: there is no bundle of model {version} yet; run `kedro run --pipeline=export "
+            f"--load-versions=model:{version}` first."
+        )
+    bundle = catalog.load("bundle", made)
+    return OnnxPredictor(bundle.checkpoint.spec, bundle.files[ONNX_FILE])
 
 
 def _options(given: dict[str, Any]) -> ServingOptions:

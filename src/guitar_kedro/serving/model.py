@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from guitar_kedro.learning import ModelSpec
+    from guitar_kedro.learning.onnx import OnnxPredictor
     from guitar_kedro.learning.predictor import Predictor
 
 MAX_BATCH = 16
@@ -45,7 +46,7 @@ class ModelThread:
     what else is in its batch (to 1e-7).
     """
 
-    def __init__(self, predictor: Predictor, watch_batch: Callable[[int], None]) -> None:
+    def __init__(self, predictor: Predictor | OnnxPredictor, watch_batch: Callable[[int], None]) -> None:
         """Starts the thread.
 
         Args:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from guitar_kedro.learning.onnx import OnnxPredictor
     from guitar_kedro.learning.predictor import Predictor
 
 MAX_READERS = 4  # a thread that decodes a large picture may need half a gigabyte
@@ -57,7 +58,7 @@ class Service:
         is_ending: Whether the service was told to end; it is not ready then, but answers.
     """
 
-    def __init__(self, predictor: Predictor, version: str, options: ServingOptions) -> None:
+    def __init__(self, predictor: Predictor | OnnxPredictor, version: str, options: ServingOptions) -> None:
         """Starts the threads."""
         self.version, self.options = version, options
         self.intake = Intake(options)

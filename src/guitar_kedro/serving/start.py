@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from guitar_kedro.learning.checkpoint import Checkpoint
-from guitar_kedro.learning.predictor import Predictor
 from guitar_kedro.reporting.statistics import wilson_interval
 from guitar_kedro.serving.app import create_app
 from guitar_kedro.serving.options import ServingOptions
@@ -20,13 +18,15 @@ from guitar_kedro.serving.service import Service
 
 if TYPE_CHECKING:
     from guitar_kedro.learning.checkpoint import ModelSpec
+    from guitar_kedro.learning.onnx import OnnxPredictor
+    from guitar_kedro.learning.predictor import Predictor
 
 logger = logging.getLogger(__name__)
 
 
 def start(
     sock: socket.socket,
-    checkpoint: Checkpoint,
+    predictor: Predictor | OnnxPredictor,
     version: str,
     title: str,
     options: ServingOptions,
@@ -38,7 +38,7 @@ def start(
 
     Args:
         sock: Bound to the address.
-        checkpoint: The model.
+        predictor: The model.
         version: Its version.
         title: What the page calls it.
         options: The limits.
@@ -46,8 +46,8 @@ def start(
         model_cards: Pages, the latest first; the first that is about this model is shown.
         examples: Names of things that the project can draw for visitors.
     """
-    spec = checkpoint.spec
-    service = Service(Predictor(checkpoint), version, options)
+    spec = predictor.spec
+    service = Service(predictor, version, options)
     about = About(title, version, spec, _accuracy(test_log, spec), _model_card(model_cards, spec), examples)
     here = address(sock)
     app = create_app(service, Pages(about, here, options.max_bytes))

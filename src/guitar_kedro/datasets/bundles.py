@@ -1,0 +1,85 @@
+"""Models for use without this project."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractVersionedDataset, Version
+from kedro_datasets._typing import JSONPreview
+
+from guitar_kedro.datasets.artifacts import Artifact
+from guitar_kedro.learning.checkpoint import SPEC_FILE, WEIGHTS_FILE, Checkpoint
+
+if TYPE_CHECKING:
+    from guitar_kedro.learning import Bundle, ModelSpec
+
+FACTS_FILE = "bundle.json"
+
+
+class _BundleFolder(AbstractVersionedDataset):
+    """A folder with a model in all its forms."""
+
+    def __init__(
+        self, filepath: str, model: str, version: Version | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Takes note of the folders.
+
+        Args:
+            filepath: Of the bundles.
+            model: Of the checkpoints that they are made of.
+            version: Of the bundle.
+            metadata: For Kedro's plugins.
+        """
+        super().__init__(PurePosixPath(filepath), version)
+        self._model = Path(model)
+        self.metadata = metadata
+
+    def load(self) -> Bundle:
+        from guitar_kedro.learning import Bundle
+
+        folder = Path(self._get_load_path())
+        own = {SPEC_FILE, WEIGHTS_FILE, FACTS_FILE}
+        files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in own}
+        facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
+        return Bundle(Checkpoint.load(folder), files, facts)
+
+    def save(self, data: Bundle) -> None:
+        folder = Path(self._get_save_path())
+        data.checkpoint.save(folder)
+        for name, content in data.files.items():
+            (folder / name).write_bytes(content)
+        facts = {"model_version": self._version_of(data.checkpoint.spec), **data.facts}
+        (folder / FACTS_FILE).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+
+    def preview(self) -> JSONPreview:
+        """Which model it is, and what was measured, for kedro-viz."""
+        return JSONPreview((Path(self._get_load_path()) / FACTS_FILE).read_text(encoding="utf-8"))
+
+    def version_made_of(self, model_version: str) -> str | None:
+        """Finds the latest bundle of a version of the model."""
+        for folder in sorted(Path(self._filepath).glob(f"*/{self._filepath.name}"), reverse=True):
+            facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
+            if facts["model_version"] == model_version:
+                return folder.parent.name
+        return None
+
+    def _version_of(self, spec: ModelSpec) -> str | None:
+        """Finds the version of a model; its spec holds the checksum of its weights."""
+        folders = sorted(self._model.glob(f"*/{self._model.name}"), reverse=True)
+        return next((folder.parent.name for folder in folders if Checkpoint.load_spec(folder) == spec), None)
+
+    def _exists(self) -> bool:
+        return bool(self.list_versions()) if self._version else Path(self._filepath).exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "version": self._version}
+
+
+class BundleDataset(Artifact, _BundleFolder):
+    """A model for use without this project, in a folder that is written whole or not at all.
+
+    In it are ``weights.safetensors`` and ``spec.json``, ``model.onnx``, ``example.py``, perhaps more, and
+    ``bundle.json``, which says which version of the model it is and what was measured. A pickle is only written.
+    """

@@ -1,0 +1,89 @@
+"""Predictions of any number of pictures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractVersionedDataset, Version
+from kedro_datasets._typing import TablePreview
+
+from guitar_kedro.datasets.artifacts import Artifact
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyarrow import Table
+    from pyarrow.parquet import ParquetFile
+
+    from guitar_kedro.learning import Chunk
+
+_ROW_GROUP = 64  # chunks; a Parquet file of many small groups takes memory to read
+
+
+class _PredictionsFile(AbstractVersionedDataset):
+    """A Parquet file that is written chunk by chunk."""
+
+    def __init__(self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(PurePosixPath(filepath), version)
+        self._chunks = Path(filepath).with_suffix(".chunks")
+        self.metadata = metadata
+
+    def load(self) -> ParquetFile:
+        from pyarrow.parquet import ParquetFile
+
+        return ParquetFile(self._get_load_path())
+
+    def save(self, data: Iterable[Chunk]) -> None:
+        from pyarrow import concat_tables
+        from pyarrow.parquet import ParquetWriter, read_table, write_table
+
+        self._chunks.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for chunk in data:
+            paths.append(self._chunks / f"{chunk.key}.parquet")
+            if not paths[-1].exists():
+                beside = paths[-1].with_suffix(".part")
+                write_table(_arrow(chunk.predict()), beside)
+                os.replace(beside, paths[-1])
+        with ParquetWriter(self._get_save_path(), read_table(paths[0]).schema) as writer:
+            for start in range(0, len(paths), _ROW_GROUP):
+                writer.write_table(concat_tables(map(read_table, paths[start : start + _ROW_GROUP])))
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """The first rows, for kedro-viz."""
+        first = next(self.load().iter_batches(nrows))
+        return TablePreview(first.to_pandas().to_dict(orient="split"))
+
+    def _exists(self) -> bool:
+        return bool(self.list_versions()) if self._version else Path(self._filepath).exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "version": self._version}
+
+
+class PredictionsDataset(Artifact, _PredictionsFile):
+    """Predictions with all probabilities as a Parquet file, which loads as pyarrow's ``ParquetFile``.
+
+    It is saved from a stream of chunks, in memory that does not grow with their number. Each chunk is kept beside the
+    file until all are there: a run that was killed goes on after the last one.
+    """
+
+    def save(self, data: Iterable[Chunk]) -> None:
+        """Predicts what is not predicted yet, and saves it whole or not at all.
+
+        Raises:
+            DatasetError: If it cannot be written.
+        """
+        super().save(data)
+        shutil.rmtree(self._chunks)
+
+
+def _arrow(table: pd.DataFrame) -> Table:
+    """Gives every chunk the same types, also one in which no picture could be read."""
+    import pyarrow as pa
+
+    types = {name: pa.float64() if kind.kind == "f" else pa.string() for name, kind in table.dtypes.items()}
+    return pa.Table.from_pandas(table, pa.schema(list(types.items())), preserve_index=False)

@@ -1,0 +1,25 @@
+"""A model in all its forms; without torch, for Kedro reads this before anything is exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from guitar_kedro.learning.checkpoint import Checkpoint
+
+ONNX_FILE, INT8_FILE, EXAMPLE_FILE, PICKLE_FILE = "model.onnx", "model_int8.onnx", "example.py", "export.pkl"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model, in all its forms.
+
+    Attributes:
+        checkpoint: The model.
+        files: Contents of further files, by name.
+        facts: What was measured: ``parity``, and ``int8`` where it was asked for.
+    """
+
+    checkpoint: Checkpoint
+    files: dict[str, bytes]
+    facts: dict[str, Any]

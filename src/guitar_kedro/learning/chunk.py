@@ -1,0 +1,23 @@
+"""Some of many pictures; without torch, for Kedro reads this before anything is predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some pictures that are predicted together.
+
+    Attributes:
+        key: Equal for the same files, looked at by the same model.
+        predict: Predicts them.
+    """
+
+    key: str
+    predict: Callable[[], pd.DataFrame]

@@ -1,0 +1,180 @@
+"""A model as ONNX: made, compared with what it was made of, and asked."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning.attention import NoFeatureMaps
+from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
+from guitar_kedro.learning.learner import learner_for_inference
+from guitar_kedro.learning.predictor import Answers, Reader
+
+if TYPE_CHECKING:
+    import onnx
+
+PICTURES, PROBABILITIES, ENERGIES = "pictures", "probabilities", "energies"  # names of inputs and outputs
+_NEEDED = ("onnx", "onnxruntime")
+# the layers that take the time; what is around the network stays in float32
+_QUANTISED = ["Conv", "Gemm", "MatMul", "Add", "Relu", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool"]
+
+
+class OnnxPredictor(Reader):
+    """A ``Predictor`` that asks ONNX Runtime. It cannot say where it looked."""
+
+    def __init__(self, spec: ModelSpec, model: bytes) -> None:
+        """Loads a network.
+
+        Args:
+            spec: What it is.
+            model: The file that ``to_onnx`` made.
+
+        Raises:
+            UserError: If ONNX Runtime is not installed.
+        """
+        require_onnx()
+        import onnxruntime
+
+        super().__init__(spec)
+        options = onnxruntime.SessionOptions()
+        # threads that wait would keep the cores from those that decode pictures
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def answer(self, pixels: torch.Tensor) -> Answers:
+        """Asks the network.
+
+        Args:
+            pixels: uint8 of n x 3 x size x size, from ``read``.
+        """
+        pictures = pixels.permute(0, 2, 3, 1).contiguous().numpy()
+        answers = self._session.run([PROBABILITIES, ENERGIES], {PICTURES: pictures})
+        return Answers(*(torch.from_numpy(answer).double() for answer in answers))
+
+    def maps(self, pixels: torch.Tensor, targets: Sequence[int]) -> np.ndarray:
+        """Refuses.
+
+        Raises:
+            NoFeatureMaps: Always.
+        """
+        raise NoFeatureMaps("ONNX Runtime does not tell where a network looked; torch does.")
+
+
+class _Answering(torch.nn.Module):
+    """All from pixels to answers, so that whoever uses it can do nothing differently."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        super().__init__()
+        self.network = learner_for_inference(checkpoint).model.cpu()
+        self.temperature = checkpoint.spec.temperature
+        for name in ("mean", "std"):
+            self.register_buffer(name, 255 * torch.tensor(getattr(checkpoint.spec, name))[:, None, None])
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = self.network((pictures.permute(0, 3, 1, 2).float() - self.mean) / self.std)
+        return torch.softmax(logits / self.temperature, dim=1), -torch.logsumexp(logits, dim=1)
+
+
+def to_onnx(checkpoint: Checkpoint) -> bytes:
+    """Makes an ONNX file of a model.
+
+    Its input ``pictures`` is uint8 of n x size x size x 3; its outputs are ``probabilities`` (n x classes, at the
+    temperature) and ``energies`` (n). Its metadata hold the spec and the classes, as JSON.
+
+    Raises:
+        UserError: If ONNX is not installed, or if the model answers with augmented views, which a network alone cannot.
+    """
+    require_onnx()
+    import onnx
+
+    spec = checkpoint.spec
+    if spec.augmented_views:
+        raise UserError(
+            f"This model answers with {spec.augmented_views} augmented views, which an exported network does not have: "
+            "run `kedro run --from-nodes=train.calibrate_model --params=calibration.augmented_views=0` first."
+        )
+    module = _Answering(checkpoint).eval()
+    example = torch.zeros(2, spec.image_size, spec.image_size, 3, dtype=torch.uint8)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch recommends another exporter
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            module,
+            (example,),
+            path,
+            input_names=[PICTURES],
+            output_names=[PROBABILITIES, ENERGIES],
+            dynamic_axes={name: {0: "n"} for name in (PICTURES, PROBABILITIES, ENERGIES)},
+            dynamo=False,
+        )
+        model = onnx.load(path)
+    return _described(model, spec)
+
+
+def _described(model: onnx.ModelProto, spec: ModelSpec) -> bytes:
+    import onnx
+
+    onnx.helper.set_model_props(model, {"spec": spec.model_dump_json(), "classes": json.dumps(spec.classes)})
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def quantised(model: bytes, spec: ModelSpec, pictures: Sequence[torch.Tensor]) -> bytes:
+    """Makes weights and activations of a network 8-bit integers.
+
+    Args:
+        model: From ``to_onnx``.
+        spec: What it is.
+        pictures: uint8 of 3 x size x size each, in which the range of the activations is found.
+    """
+    import onnx
+    from onnxruntime import quantization
+
+    class Pictures(quantization.CalibrationDataReader):
+        def __init__(self) -> None:
+            self._left = iter(pictures)
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            picture = next(self._left, None)
+            return None if picture is None else {PICTURES: picture.permute(1, 2, 0)[None].numpy()}
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        logging.getLogger().addFilter(_is_no_advice)
+        try:
+            quantization.quantize_static(
+                onnx.load_from_string(model),
+                path,
+                Pictures(),
+                per_channel=True,
+                activation_type=quantization.QuantType.QUInt8,
+                reduce_range=True,  # exact also on CPUs that add 8-bit products in 16 bits
+                op_types_to_quantize=_QUANTISED,
+            )
+        finally:
+            logging.getLogger().removeFilter(_is_no_advice)
+        return _described(onnx.load(path), spec)
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    return "pre-processing" not in record.getMessage()
+
+
+def require_onnx() -> None:
+    """Sees to it that ONNX is there.
+
+    Raises:
+        UserError: If it is not.
+    """
+    if missing := [name for name in _NEEDED if not importlib.util.find_spec(name)]:
+        raise UserError(f"{missing[0]} is not installed: install what export needs with pip install -e '.[export]'.")

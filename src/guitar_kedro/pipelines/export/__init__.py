@@ -1,0 +1,5 @@
+"""The model for use without this project."""
+
+from guitar_kedro.pipelines.export.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,48 @@
+"""Nodes of export."""
+
+from __future__ import annotations
+
+import lazy_loader as lazy
+
+from guitar_kedro import images, learning
+from guitar_kedro.pipelines.export.options import ExportOptions
+from guitar_kedro.pipelines.training.nodes import with_paths
+
+pd = lazy.load("pandas")
+
+REFERENCE_PICTURES = 256
+CALIBRATION_PICTURES = 128
+CARD_FILE = "model_card.html"
+
+
+def export_model(
+    model: learning.Checkpoint,
+    latest_model_card: str,
+    splits: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    options: ExportOptions,
+) -> learning.Bundle:
+    """Makes the bundle of a model, and checks that it answers as the model does.
+
+    For that it looks at pictures of the test part, but not at their labels: how good the model is on them stays sealed.
+
+    Returns:
+        The model as it is, as ONNX and with an example; as fastai's pickle and with 8-bit integers where that is asked
+        for; and its model card, if the latest one is about this model.
+    """
+    table = with_paths(splits, prepared_images)
+    bundle = learning.make_bundle(model, list(_some(table, "test", REFERENCE_PICTURES)["path"]))
+    if options.int8:
+        known = table[table["label"].isin(model.spec.classes)]
+        calibration = list(_some(known, "train", CALIBRATION_PICTURES)["path"])
+        bundle = learning.with_int8(bundle, calibration, known[known["split"] == "validation"])
+    if options.pickle:
+        bundle = learning.with_pickle(bundle)
+    if model.spec.sha256 in latest_model_card:
+        bundle.files[CARD_FILE] = latest_model_card.encode()
+    return bundle
+
+
+def _some(table: pd.DataFrame, part: str, most: int) -> pd.DataFrame:
+    found = table[table["split"] == part]
+    return found.iloc[:: -(-len(found) // most)]

@@ -1,0 +1,20 @@
+"""The export pipeline."""
+
+from kedro.pipeline import Node, Pipeline
+
+from guitar_kedro.pipelines.export import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Creates the pipeline from the model to its bundle."""
+    return Pipeline(
+        [
+            Node(
+                func=nodes.export_model,
+                inputs=["model", "latest_model_card", "splits", "prepared_images", "params:export"],
+                outputs="bundle",
+                name="export_model",
+                tags="any_model",  # one that another recipe trained will do
+            )
+        ]
+    )

@@ -1,0 +1,5 @@
+"""What the model says of anybody's pictures."""
+
+from guitar_kedro.pipelines.prediction.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

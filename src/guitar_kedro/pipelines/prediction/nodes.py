@@ -1,0 +1,93 @@
+"""Nodes of prediction. Pictures may be many: tables are gone through in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import lazy_loader as lazy
+
+from guitar_kedro import images, learning, reporting
+from guitar_kedro.files import sha256_of_lines
+
+pd = lazy.load("pandas")
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
+PICTURES_PER_CLASS = 8
+VERDICTS = {"sure": "sure", "not_sure": "not sure", "none_of_these": "not one of these"}
+
+
+def predict_images(images_to_predict: images.ImageStream, model: learning.Checkpoint) -> Iterable[learning.Chunk]:
+    """Predicts every file.
+
+    Returns:
+        A stream of chunks, which is worked off as it is saved: memory does not grow with the number of images, and
+        what is saved is not predicted again after a crash.
+    """
+    return learning.predict_in_chunks(model, images_to_predict)
+
+
+def write_table(image_predictions: ParquetFile) -> Iterable[pd.DataFrame]:
+    """Picks out what people read: file, prediction, its probability, second guess, verdict, and what went wrong."""
+    columns = ["file", "predicted", "probability", "second_guess", "verdict", "error"]
+    return (part.assign(verdict=_in_words(part["verdict"])) for part in _parts(image_predictions, columns))
+
+
+def summarise_predictions(image_predictions: ParquetFile) -> dict[str, Any]:
+    """Counts.
+
+    Returns:
+        ``images``, ``unreadable``; how many there are of each verdict (``verdicts``) and class (``predicted``);
+        where folders are called like classes (``folders``): ``images``, ``right``, and ``accuracy`` with its Wilson
+        95 % interval (``accuracy_low``, ``accuracy_high``).
+    """
+    verdicts, predicted = pd.Series(dtype="int64"), pd.Series(dtype="int64")
+    count = unreadable = labelled = right = 0
+    for part in _parts(image_predictions, ["label", "predicted", "verdict", "reason"]):
+        read = part[part["reason"] == ""]
+        count, unreadable = count + len(part), unreadable + len(part) - len(read)
+        verdicts = verdicts.add(_in_words(read["verdict"]).value_counts(), fill_value=0)
+        predicted = predicted.add(read["predicted"].value_counts(), fill_value=0)
+        compared = read[read["label"] != ""]
+        labelled, right = labelled + len(compared), right + int((compared["label"] == compared["predicted"]).sum())
+    verdicts = verdicts.reindex(VERDICTS.values(), fill_value=0)
+    summary = {"images": count, "unreadable": unreadable, "verdicts": _whole(verdicts), "predicted": _whole(predicted)}
+    if labelled:
+        low, high = reporting.wilson_interval(right, labelled)
+        accuracy = {"accuracy": right / labelled, "accuracy_low": low, "accuracy_high": high}
+        summary["folders"] = {"images": labelled, "right": right, **accuracy}
+    return summary
+
+
+def _whole(counts: pd.Series) -> dict[str, int]:
+    return {name: int(count) for name, count in counts.items()}
+
+
+def show_predictions(
+    image_predictions: ParquetFile, images_to_predict: images.ImageStream, model: learning.Checkpoint
+) -> reporting.Figure:
+    """Draws pictures of each predicted class, chosen at random, with what was said of them."""
+    chosen, unreadable = pd.DataFrame(), 0
+    for part in _parts(image_predictions, ["file", "label", "predicted", "probability", "verdict", "reason"]):
+        read = part[part["reason"] == ""]
+        unreadable += len(part) - len(read)
+        # by checksum: at random, and the same in each run
+        drawn = read.assign(order=[sha256_of_lines([file]) for file in read["file"]])
+        chosen = pd.concat([chosen, drawn]).sort_values("order").groupby("predicted").head(PICTURES_PER_CLASS)
+    wanted = set(chosen["file"]) if len(chosen) else set()
+    files = {image.file: image for image in images_to_predict if image.file in wanted}
+    rows = [
+        (label, [(learning.thumbnail(files[row.file].path), row) for row in members.itertuples()])
+        for label, members in (chosen.groupby("predicted", sort=True) if len(chosen) else ())
+    ]
+    return reporting.predictions_sheet(rows, model.spec.display_names, VERDICTS, unreadable)
+
+
+def _in_words(verdicts: pd.Series) -> pd.Series:
+    return verdicts.map(VERDICTS).fillna("")
+
+
+def _parts(image_predictions: ParquetFile, columns: list[str]) -> Iterator[pd.DataFrame]:
+    return (batch.to_pandas() for batch in image_predictions.iter_batches(columns=columns))

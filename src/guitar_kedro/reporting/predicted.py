@@ -1,0 +1,49 @@
+"""What was predicted of pictures whose class nobody has told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from guitar_kedro.reporting import sheets, style
+
+_TILE = 1.6  # inches: "97 %, not one of these" fits below
+
+
+def predictions_sheet(
+    rows: Sequence[tuple[str, Sequence[tuple[Image.Image, Any]]]],
+    display_names: Mapping[str, str],
+    verdicts: Mapping[str, str],
+    unreadable: int,
+) -> Figure:
+    """Show pictures of each predicted class, a row per class with its name at the left.
+
+    Args:
+        rows: For each class its pictures with what was said of them: ``file``, ``label`` (empty where it is not known),
+            ``probability``, ``verdict``.
+        display_names: Names to show, by label.
+        verdicts: What people call them.
+        unreadable: How many files could not be read.
+    """
+    drawn = [
+        sheets.Row(
+            [picture for picture, _ in row],
+            [_caption(said, label, display_names, verdicts) for _, said in row],
+            style.display_name(label, display_names),
+        )
+        for label, row in rows
+    ]
+    notes = ["Pictures of each predicted class, chosen at random."] if rows else []
+    if unreadable:
+        notes.append(f"{style.count(unreadable, 'file')} could not be read; the table says why.")
+    return sheets.picture_sheet(drawn, "Predictions", notes, _TILE)
+
+
+def _caption(said: Any, predicted: str, display_names: Mapping[str, str], verdicts: Mapping[str, str]) -> str:
+    lines = [said.file.rpartition("/")[2], f"{style.percent(said.probability, 0)}, {verdicts[said.verdict]}"]
+    if said.label not in ("", predicted):
+        lines.append(f"folder: {style.display_name(said.label, display_names)}")
+    return "\n".join(style.shorten(line, _TILE, style.SMALL_SIZE) for line in lines)

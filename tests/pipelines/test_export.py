@@ -1,0 +1,174 @@
+"""What a user may rely on who takes the model elsewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+import pytest
+from fastai.learner import load_learner
+from PIL import Image
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning import Bundle, Checkpoint, exporting, make_bundle, predict, with_int8
+from guitar_kedro.learning.pictures import read_square
+
+
+@pytest.fixture(scope="module")
+def folder(exported_project: Path) -> Path:
+    (found,) = (exported_project / "data/06_models/demo/bundle").glob("*/bundle")
+    return found
+
+
+@pytest.fixture(scope="module")
+def checkpoint(folder: Path) -> Checkpoint:
+    return Checkpoint.load(folder)
+
+
+@pytest.fixture(scope="module")
+def evaluated(exported_project: Path, checkpoint: Checkpoint) -> pd.DataFrame:
+    """Validation and test images with their paths and probabilities, as the model gives them in this project."""
+    (table,) = (exported_project / "data/07_model_output/demo/predictions.csv").glob("*/predictions.csv")
+    rows = pd.read_csv(table)
+    rows = rows.loc[rows["stage"] == "larger", ["image_id", "label"]]
+    images = exported_project / "data/03_primary/demo/prepared_images"
+    paths = [str(images / f"{image_id.partition('-')[0]}.jpg") for image_id in rows["image_id"]]
+    return predict(checkpoint, rows.assign(path=paths), 8, "Predicting").assign(path=paths)
+
+
+def probabilities(table: pd.DataFrame, spec_classes: tuple[str, ...]) -> np.ndarray:
+    return table[[f"probability_{label}" for label in spec_classes]].to_numpy()
+
+
+def test_a_bundle_describes_itself(exported_project: Path, folder: Path, checkpoint: Checkpoint):
+    assert {path.name for path in folder.iterdir()} == {
+        "weights.safetensors",
+        "spec.json",
+        "model.onnx",
+        "example.py",
+        "export.pkl",
+        "model_card.html",
+        "bundle.json",
+    }
+    version = max(path.name for path in (exported_project / "data/06_models/demo/model").iterdir())
+    facts = json.loads((folder / "bundle.json").read_text())
+    assert facts["model_version"] == version
+    assert facts["parity"]["largest_difference"] < 1e-4
+    assert facts["parity"]["other_labels"] == 0
+    metadata = {entry.key: entry.value for entry in onnx.load(folder / "model.onnx").metadata_props}
+    assert json.loads(metadata["spec"]) == json.loads((folder / "spec.json").read_text())
+    assert tuple(json.loads(metadata["classes"])) == checkpoint.spec.classes
+    assert checkpoint.spec.sha256 in (folder / "model_card.html").read_text()
+
+
+def test_the_network_alone_answers_as_the_model_does_for_any_number_of_pictures(
+    folder: Path, checkpoint: Checkpoint, evaluated: pd.DataFrame
+):
+    spec = checkpoint.spec
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    for some in (evaluated[:1], evaluated[1:8]):
+        pictures = np.stack(
+            [np.asarray(read_square(path, spec.image_size, spec.resize_method)) for path in some["path"]]
+        )
+        found, energies = session.run(None, {"pictures": pictures})
+        assert np.abs(found - probabilities(some, spec.classes)).max() < 1e-4
+        assert np.abs(energies - some["energy"]).max() < 1e-3
+
+
+def test_the_example_runs_without_this_project(folder: Path, evaluated: pd.DataFrame):
+    assert "guitar_kedro" not in (folder / "example.py").read_text()
+    paths = list(evaluated["path"][:5])
+    run = subprocess.run(
+        [sys.executable, "-I", folder / "example.py", *paths], capture_output=True, text=True, check=True
+    )
+    for line, row in zip(run.stdout.splitlines(), evaluated.itertuples(), strict=False):
+        path, predicted, probability = line.split()
+        assert (path, predicted) == (f"{row.path}:", row.predicted)
+        assert float(probability) == pytest.approx(getattr(row, f"probability_{predicted}"), abs=1e-4)
+
+
+def test_fastai_loads_the_pickle_that_was_asked_for(folder: Path, checkpoint: Checkpoint, evaluated: pd.DataFrame):
+    learner = load_learner(folder / "export.pkl")
+    _, _, found = learner.predict(evaluated["path"][0])
+    assert np.abs(found.numpy() - probabilities(evaluated[:1], checkpoint.spec.classes)[0]).max() < 1e-5
+
+
+def test_an_export_looks_at_no_label_of_the_test_part(exported_project: Path):
+    log = pd.read_csv(exported_project / "data/08_reporting/demo/test_log.csv")
+    assert len(log) == 1
+
+
+def test_a_network_that_answers_otherwise_is_not_exported(
+    checkpoint: Checkpoint, evaluated: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    other = Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update={"temperature": 3.0}))
+    wrong = exporting.to_onnx(other)
+    monkeypatch.setattr(exporting, "to_onnx", lambda _: wrong)
+    with pytest.raises(UserError, match=r"does not answer as the model does.*nothing was exported"):
+        make_bundle(checkpoint, list(evaluated["path"][:8]))
+
+
+@pytest.fixture(scope="module")
+def float32(checkpoint: Checkpoint, evaluated: pd.DataFrame) -> Bundle:
+    return make_bundle(checkpoint, list(evaluated["path"][:8]))
+
+
+@pytest.fixture(scope="module")
+def clear_cases(evaluated: pd.DataFrame, checkpoint: Checkpoint) -> pd.DataFrame:
+    """Images of which the network is surest, labelled with what it says."""
+    surest = probabilities(evaluated, checkpoint.spec.classes).max(axis=1).argsort()[-10:]
+    return evaluated.iloc[surest].assign(label=evaluated["predicted"].iloc[surest])
+
+
+def test_eight_bits_are_a_quarter_as_large_and_say_how_accurate_they_are(float32: Bundle, clear_cases: pd.DataFrame):
+    made = with_int8(float32, list(clear_cases["path"]), clear_cases)
+    assert len(made.files["model_int8.onnx"]) < 0.4 * len(made.files["model.onnx"])
+    assert made.facts["int8"]["accuracy_float32"] == 1
+    assert made.facts["int8"]["accuracy_int8"] >= 0.995
+    session = onnxruntime.InferenceSession(made.files["model_int8.onnx"])
+    assert json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+
+
+def test_eight_bits_that_cost_more_than_half_a_point_are_not_exported(
+    float32: Bundle, clear_cases: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    turned = {
+        name: -tensor if tensor.is_floating_point() else tensor for name, tensor in float32.checkpoint.weights.items()
+    }
+    spoilt = exporting.to_onnx(Checkpoint(turned, float32.checkpoint.spec))
+    monkeypatch.setattr(exporting, "quantised", lambda *_: spoilt)
+    with pytest.raises(UserError, match=r"falls from 100.0% to .*nothing was exported"):
+        with_int8(float32, [], clear_cases)
+
+
+def test_a_model_that_answers_with_augmented_views_is_refused(checkpoint: Checkpoint):
+    spec = checkpoint.spec.model_copy(update={"augmented_views": 4})
+    with pytest.raises(UserError, match="4 augmented views, which an exported network does not have"):
+        exporting.to_onnx(Checkpoint(checkpoint.weights, spec))
+
+
+def test_what_is_not_installed_is_told(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else name)
+    with pytest.raises(UserError, match=r"onnxruntime is not installed: .* pip install -e '.\[export\]'"):
+        make_bundle(checkpoint, [])
+
+
+@pytest.mark.parametrize("method", ["squish", "crop", "pad"])
+@pytest.mark.parametrize("size", [(300, 201), (50, 91), (1, 1000), (48, 48)])
+def test_the_example_makes_pictures_square_as_the_project_does(
+    checkpoint: Checkpoint, tmp_path: Path, method: str, size: tuple[int, int]
+):
+    spec = checkpoint.spec.model_copy(update={"resize_method": method})
+    read = exporting._example(spec).decode().partition("def read")
+    names: dict = {"np": np, "Image": Image, "size": spec.image_size}
+    exec(f"from PIL import ImageOps\ndef read{read[2].partition('for path in')[0]}", names)
+    Image.effect_mandelbrot(size, (-3, -2.5, 2, 2.5), 100).convert("RGB").save(tmp_path / "a.jpg")
+    ours = np.asarray(read_square(tmp_path / "a.jpg", spec.image_size, method))
+    assert (names["read"](tmp_path / "a.jpg") == ours).all()
