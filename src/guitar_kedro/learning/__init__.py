@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "pretrained": ["PretrainedWeights"],
         "distributed": ["train_together"],
         "recipe": ["PhaseOptions", "Processes", "StageOptions", "TrainingOptions"],
-        "resume": ["EpochState"],
+        "epoch_state": ["EpochState"],
         "training": ["Phase", "find_learning_rate", "train_phase"],
     },
 )

@@ -35,8 +35,8 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.checkpoint import Checkpoint
 from guitar_kedro.learning.device import choose_device
+from guitar_kedro.learning.epoch_state import EpochState
 from guitar_kedro.learning.recipe import Processes
-from guitar_kedro.learning.resume import EpochState
 
 if TYPE_CHECKING:
     from guitar_kedro.learning.training import Phase

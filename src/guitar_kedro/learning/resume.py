@@ -2,76 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import random
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from fastai.callback.core import Callback, CancelEpochException
-from safetensors import SafetensorError, safe_open
 
-from guitar_kedro.errors import UserError
+from guitar_kedro.learning.epoch_state import EpochState
 
 if TYPE_CHECKING:
-    import torch
-
     from guitar_kedro.learning.callbacks import EpochTable
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class EpochState:
-    """The file in which a phase of training records where it is.
-
-    Attributes:
-        path: Of the file, in safetensors' format.
-        every: So many epochs lie between two records; the last epoch is recorded in any case.
-        belongs_to: What the phase is trained from; a record of something else is not used.
-    """
-
-    path: Path
-    every: int = 1
-    belongs_to: dict[str, Any] = field(default_factory=dict)
-
-    def facts(self) -> dict[str, Any] | None:
-        """Reads what was recorded apart from tensors (``belongs_to``, ``epoch``, ``epochs``, ...), if anything was.
-
-        Raises:
-            UserError: If the file is damaged.
-        """
-        if not self.path.exists():
-            return None
-        try:
-            with safe_open(self.path, "numpy") as file:
-                return json.loads(file.metadata()["facts"])
-        except (SafetensorError, KeyError, ValueError):
-            raise UserError(
-                f"{self.path} cannot be read: remove it, and the phase begins at its first epoch."
-            ) from None
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """Reads the tensors."""
-        from safetensors.torch import load_file
-
-        return load_file(self.path)
-
-    def write(self, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
-        """Replaces what was recorded; a process that dies meanwhile leaves the record before."""
-        from safetensors.torch import save_file
-
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_name(f".{self.path.name}")  # one run at a time works here
-        try:
-            save_file(tensors, beside, {"facts": json.dumps({"belongs_to": self.belongs_to, **facts})})
-            with beside.open("rb") as file:
-                os.fsync(file.fileno())
-            os.replace(beside, self.path)
-        finally:
-            beside.unlink(missing_ok=True)  # of a disk that is full
 
 
 class ExactResume(Callback):
@@ -108,8 +51,6 @@ class ExactResume(Callback):
             self._record(ended)
 
     def _record(self, epoch: int) -> None:
-        import torch
-
         recorder = self.recorder
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         optimizer = self.opt.state_dict()["state"]
@@ -134,8 +75,6 @@ class ExactResume(Callback):
         self.state.write({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, facts)
 
     def _restore(self) -> None:
-        import torch
-
         facts, tensors = self.state.facts(), self.state.tensors()
         parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimizer": {}}
         for name, tensor in tensors.items():

@@ -23,11 +23,12 @@ from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.data import data_loaders
 from guitar_kedro.learning.device import choose_device, choose_precision, set_precision
 from guitar_kedro.learning.distributed import Together, process_count
+from guitar_kedro.learning.epoch_state import EpochState
 from guitar_kedro.learning.learner import build_learner, quiet, state_on_cpu
 from guitar_kedro.learning.pixels import Pixels
 from guitar_kedro.learning.pretrained import PretrainedWeights
 from guitar_kedro.learning.recipe import PhaseOptions, StageOptions, TrainingOptions
-from guitar_kedro.learning.resume import EpochState, ExactResume
+from guitar_kedro.learning.resume import ExactResume
 from guitar_kedro.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,67 @@
+"""The file in which training records where it is; read without torch, to show it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
+
+from guitar_kedro.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class EpochState:
+    """The file in which a phase of training records where it is.
+
+    Attributes:
+        path: Of the file, in safetensors' format.
+        every: So many epochs lie between two records; the last epoch is recorded in any case.
+        belongs_to: What the phase is trained from; a record of something else is not used.
+    """
+
+    path: Path
+    every: int = 1
+    belongs_to: dict[str, Any] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any] | None:
+        """Reads what was recorded apart from tensors (``belongs_to``, ``epoch``, ``epochs``, ...), if anything was.
+
+        Raises:
+            UserError: If the file is damaged.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            with safe_open(self.path, "numpy") as file:
+                return json.loads(file.metadata()["facts"])
+        except (SafetensorError, KeyError, ValueError):
+            raise UserError(
+                f"{self.path} cannot be read: remove it, and the phase begins at its first epoch."
+            ) from None
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Reads the tensors."""
+        from safetensors.torch import load_file
+
+        return load_file(self.path)
+
+    def write(self, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
+        """Replaces what was recorded; a process that dies meanwhile leaves the record before."""
+        from safetensors.torch import save_file
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_name(f".{self.path.name}")  # one run at a time works here
+        try:
+            save_file(tensors, beside, {"facts": json.dumps({"belongs_to": self.belongs_to, **facts})})
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(beside, self.path)
+        finally:
+            beside.unlink(missing_ok=True)  # of a disk that is full
