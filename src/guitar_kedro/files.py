@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -19,3 +21,19 @@ def sha256_of_file(path: Path) -> str:
 def sha256_of_lines(lines: Iterable[str]) -> str:
     """Computes the checksum of lines, whatever their order."""
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Gives a name beside a file, to write to; what is there in the end is on disk before it takes the file's place.
+
+    A process that dies meanwhile leaves the file as it was. One process at a time may write.
+    """
+    beside = path.with_name(f".{path.name}")
+    try:
+        yield beside
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)  # there was no room for it, say

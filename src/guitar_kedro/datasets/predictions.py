@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -12,6 +11,7 @@ from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import TablePreview
 
 from guitar_kedro.datasets.artifacts import Artifact
+from guitar_kedro.files import written_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,9 +45,8 @@ class _PredictionsFile(AbstractVersionedDataset):
         for chunk in data:
             paths.append(self._chunks / f"{chunk.key}.parquet")
             if not paths[-1].exists():
-                beside = paths[-1].with_suffix(".part")
-                write_table(_arrow(chunk.predict()), beside)
-                os.replace(beside, paths[-1])
+                with written_whole(paths[-1]) as beside:
+                    write_table(_arrow(chunk.predict()), beside)
         with ParquetWriter(self._get_save_path(), read_table(paths[0]).schema) as writer:
             for start in range(0, len(paths), _ROW_GROUP):
                 writer.write_table(concat_tables(map(read_table, paths[start : start + _ROW_GROUP])))

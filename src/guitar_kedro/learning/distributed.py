@@ -33,6 +33,7 @@ from torch.distributed.elastic.rendezvous import RendezvousError, RendezvousTime
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.files import written_whole
 from guitar_kedro.learning.checkpoint import Checkpoint
 from guitar_kedro.learning.device import choose_device
 from guitar_kedro.learning.epoch_state import EpochState
@@ -210,7 +211,7 @@ def _launched(processes: Processes, title: str, work: tuple[Any, ...]) -> Any:
     return [_from_disk(part) for part in result]
 
 
-def _failure(error: ChildFailedError, processes: Processes, title: str) -> Exception:
+def _failure(error: ChildFailedError, processes: Processes, title: str) -> UserError:
     rank, failure = error.get_first_failure()
     return UserError(
         f"{title}: process {rank} of {processes.total} {_ending(failure)}, and max_restarts={processes.max_restarts} "
@@ -315,9 +316,8 @@ def _bring_state(state: EpochState, first: bool) -> None:
     dist.broadcast(buffer, source)
     if first and epochs[dist.get_rank()] < epochs.max():
         state.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = state.path.with_name(f".{state.path.name}")
-        beside.write_bytes(buffer.cpu().numpy().tobytes())
-        os.replace(beside, state.path)
+        with written_whole(state.path) as beside:
+            beside.write_bytes(buffer.cpu().numpy().tobytes())
     dist.barrier()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.files import written_whole
 
 if TYPE_CHECKING:
     import torch
@@ -57,11 +57,5 @@ class EpochState:
         from safetensors.torch import save_file
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_name(f".{self.path.name}")  # one run at a time works here
-        try:
+        with written_whole(self.path) as beside:
             save_file(tensors, beside, {"facts": json.dumps({"belongs_to": self.belongs_to, **facts})})
-            with beside.open("rb") as file:
-                os.fsync(file.fileno())
-            os.replace(beside, self.path)
-        finally:
-            beside.unlink(missing_ok=True)  # of a disk that is full
