@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from small_project import Kedro, kedro_in, make_project
 from guitar_kedro.datasets import CheckpointDataset
 from guitar_kedro.learning import Checkpoint
 
+# what a shell runs in the background ignores Ctrl-C, and so would all that tests start
+signal.signal(signal.SIGINT, signal.default_int_handler)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

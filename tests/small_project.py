@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -89,3 +90,24 @@ def kedro_in(folder: Path, *arguments: str, **environment: str) -> subprocess.Co
         timeout=600,
         check=False,
     )
+
+
+def start_kedro(folder: Path, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """Starts the real command line in a project."""
+    return subprocess.Popen(
+        [*prefix, sys.executable, "-m", "kedro", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder / "src"), "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def start_until(there: Path, folder: Path, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """Starts the command line, and comes back when it has written a file."""
+    running = start_kedro(folder, *arguments, prefix=prefix)
+    while not there.exists():
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
+    return running

