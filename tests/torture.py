@@ -3,4 +3,4 @@
 import os
 
 KILLS, SEED = int(os.environ.get("KILLS", "2")), int(os.environ.get("SEED", "0"))
-PRECISIONS = ("bfloat16",) if KILLS < 10 else ("bfloat16", "float32")
+PRECISIONS = ("float32",) if KILLS < 10 else ("float32", "bfloat16")

@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from small_project import kedro_in, start_kedro
+from small_project import kedro_in
 
 from guitar_kedro.runs.lock import WorkspaceLock
 
@@ -52,24 +51,6 @@ def test_the_next_run_of_a_finished_project_does_nothing_again(used_project: Pat
     assert len(pd.read_csv(used_project / REPORTS / "test_log.csv")) == 1
     assert len(list((used_project / MODELS / "model").iterdir())) == 1
     assert len(record(used_project)["skipped"]) > 30
-
-
-def test_a_killed_run_goes_on_after_what_was_finished(used_project: Path):
-    changed = "--params=stages.larger.unfrozen.learning_rate=2.0e-3"
-    model = latest(used_project, f"{MODELS}/model")
-    running = start_kedro(used_project, "run", changed)
-    assert running.stdout is not None
-    for line in running.stdout:
-        if "Completed train.larger.find_unfrozen_learning_rate" in line:
-            break
-    running.send_signal(signal.SIGKILL)
-    running.wait()
-    assert latest(used_project, f"{MODELS}/model") == model
-    run = kedro_in(used_project, "run", changed, "--pipeline=train")
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "train.larger.find_unfrozen_learning_rate: unchanged since" in run.stdout
-    assert "train.larger.train_unfrozen runs again" in run.stdout
-    assert latest(used_project, f"{MODELS}/model") != model
 
 
 def test_named_versions_give_the_result_of_the_run_that_they_come_from(used_project: Path):
