@@ -315,6 +315,8 @@ def test_what_augmented_views_bring_and_cost_is_told_where_there_are_any(card, f
     assert "takes 5.1 times as long" in words
     words = _words(card(dataclasses.replace(facts, augmented_views=views | gain | {"gain_low": 0.001})))
     assert "(95 % interval -2.73 to -0.10)" in words
+    words = _words(card(dataclasses.replace(facts, augmented_views=views | gain | {"gain": 0.0})))
+    assert "by +0.00 percentage points" in words
     assert "augmented view" not in _words(card(facts))
 
 

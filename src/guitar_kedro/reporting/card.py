@@ -326,7 +326,8 @@ def _results(facts: CardFacts) -> list[_Block]:
 
 
 def _augmented_views(views: Mapping[str, Any]) -> str:
-    change, low, high = (f"{-100 * views[name]:+.2f}" for name in ("gain", "gain_high", "gain_low"))
+    # 0 - x, for -x makes -0.00 of nothing
+    change, low, high = (f"{0 - 100 * views[name]:+.2f}" for name in ("gain", "gain_high", "gain_low"))
     chance = ": it may be chance" if views["gain_low"] <= 0 <= views["gain_high"] else ""
     return (
         f"Each answer is the mean over {count(views['views'], 'augmented view')} and the picture as it is (test-time "
