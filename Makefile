@@ -14,11 +14,11 @@ run: $(INSTALLED)
 test: lint
 	$(BIN)/python -m pytest
 
-# the tests that kill processes, many times more: make torture KILLS=100 SEED=1
+# the tests that kill processes, fill the disk, or press the service, many times more: make torture KILLS=100 SEED=1
 torture: export KILLS ?= 100
 torture: export SEED ?= 1
 torture: $(INSTALLED)
-	$(BIN)/python -m pytest -k "killed or full"
+	$(BIN)/python -m pytest -m torture
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -29,6 +29,11 @@ class Running:
     process: subprocess.Popen
     url: str
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return httpx.URL(self.url).port
+
     def client(self) -> httpx.Client:
         """Something that asks it."""
         return httpx.Client(base_url=self.url, trust_env=False, timeout=30)

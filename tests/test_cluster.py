@@ -1,4 +1,4 @@
-"""What a user may rely on when a Dask cluster prepares the images."""
+"""What a user may rely on when a Dask cluster prepares or predicts the images."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ from PIL import Image
 from torture import KILLS, SEED
 
 from guitar_kedro.cluster import work_on
-from guitar_kedro.datasets import PreparedImagesDataset
+from guitar_kedro.datasets import PredictionsDataset, PreparedImagesDataset
 from guitar_kedro.errors import UserError, user_error_behind
-from guitar_kedro.images.sources import images_in_folder
+from guitar_kedro.images.sources import ImageStream, images_in_folder
+from guitar_kedro.learning import Checkpoint, ModelSpec, prediction
+from guitar_kedro.learning.chunk import Chunk
+from guitar_kedro.learning.data import inference_loaders
+from guitar_kedro.learning.learner import build_learner, state_on_cpu
+from guitar_kedro.learning.prediction import predict_in_chunks
 from guitar_kedro.pipelines.ingestion import nodes
 from guitar_kedro.pipelines.ingestion.options import IngestionOptions
 
@@ -110,6 +115,7 @@ def ingest(photos: Path, store: Path, address: str | None, cluster: Cluster | No
     return tables, {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in store.iterdir()}
 
 
+@pytest.mark.torture
 def test_a_cluster_whose_workers_are_killed_gives_what_one_machine_gives(
     cluster: Cluster, photos: Path, tmp_path: Path
 ):
@@ -121,6 +127,46 @@ def test_a_cluster_whose_workers_are_killed_gives_what_one_machine_gives(
         before = cluster.steps()
         assert ingest(photos, tmp_path / str(number), cluster.address, cluster, moments.randrange(1, 50)) == alone
         assert cluster.steps() - before > 62
+
+
+@pytest.mark.torture
+def test_a_cluster_whose_workers_are_killed_predicts_what_one_machine_predicts(
+    cluster: Cluster, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(prediction, "CHUNK", 4)
+    spec = ModelSpec(
+        architecture="resnet18",
+        classes=("cat", "dog"),
+        display_names={},
+        image_size=64,
+        resize_method="squish",
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+    )
+    checkpoint = Checkpoint(state_on_cpu(build_learner(inference_loaders(spec), spec)), spec)
+
+    def predict(name: str, address: str | None, kill_after: int = -1) -> pd.DataFrame:
+        def stream() -> Iterator[Chunk]:
+            for number, chunk in enumerate(predict_in_chunks(checkpoint, ImageStream(photos))):
+                if number == kill_after:
+                    cluster.kill_worker()
+                yield chunk
+
+        dataset = PredictionsDataset(str(tmp_path / f"{name}.parquet"), cluster=address)
+        dataset.save(stream())
+        return dataset.load().read().to_pandas()
+
+    alone = predict("alone", None)
+    assert len(alone) == 62
+    assert (alone["reason"] != "").sum() == 1
+    cluster.add_worker()
+    moments = random.Random(SEED)
+    for number in range(WORKER_KILLS):
+        cluster.add_worker()
+        before = cluster.steps()
+        there = predict(str(number), cluster.address, moments.randrange(1, 15))
+        pd.testing.assert_frame_equal(there, alone, rtol=0, atol=1e-6)  # another process, other threads
+        assert cluster.steps() - before > 16
 
 
 def test_a_cluster_that_cannot_be_used_is_answered_with_one_sentence(monkeypatch: pytest.MonkeyPatch):

@@ -1,4 +1,4 @@
-"""How often tests kill, and from which seed the moments come: ``make torture KILLS=100 SEED=1``."""
+"""How often tests torture, and from which seed the moments come: ``make torture KILLS=100 SEED=1``."""
 
 import os
 

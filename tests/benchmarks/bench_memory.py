@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench_ingestion import ingest
+from bench_training import epoch
 from harness import Fresh, Line
 from photos import draw_small
 
@@ -15,19 +16,30 @@ FEW, MANY = 1_000, 10_000
 
 
 def lines(quick: bool) -> Iterator[Line]:
-    """Yields a line for ingestion."""
+    """Yields a line for ingestion and one for training."""
     with tempfile.TemporaryDirectory() as folder:
         few, many = (str(draw_small(Path(folder) / str(count), count)) for count in (FEW, MANY))
-        yield Line(
-            what=f"peak memory of ingestion, {MANY:,} images",
-            against=f"{FEW:,} images",
-            ours=Fresh(peak_of_ingestion, {"photos": many}),
-            theirs=Fresh(peak_of_ingestion, {"photos": few}),
-            at_most=1.1,
-        )
+        for name, peak in (("ingestion", peak_of_ingestion), ("training", peak_of_training)):
+            yield Line(
+                what=f"peak memory of {name}, {MANY:,} images",
+                against=f"{FEW:,} images",
+                ours=Fresh(peak, {"photos": many}),
+                theirs=Fresh(peak, {"photos": few}),
+                at_most=1.1,
+            )
 
 
 def peak_of_ingestion(photos: str) -> float:
     """Ingests, and gives the highest memory of the process, which works in threads, in kilobytes."""
     ingest(photos)
+    return _peak()
+
+
+def peak_of_training(photos: str) -> float:
+    """Trains an epoch, decoding included, and gives the highest memory of the process in kilobytes."""
+    epoch(photos, "resnet18", 64, 64, "unfrozen")
+    return _peak()
+
+
+def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

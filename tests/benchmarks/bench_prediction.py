@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from harness import Fresh, Line
 from photos import draw_photos
-from plain import best_workers, photo_files, plain_learner
+from plain import best_workers, photo_files, plain_learner, said
 
 if TYPE_CHECKING:
     from guitar_kedro.learning import Checkpoint
 
 NETWORK, SIZE, BATCH = "resnet50", 224, 64
 CALLS = 15
+PRECISIONS = ("float32", "bfloat16")  # calibration.precision
 
 
 def lines(quick: bool) -> Iterator[Line]:
@@ -25,31 +26,34 @@ def lines(quick: bool) -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as folder:
         count = 192 if quick else 960
         what = {"photos": str(draw_photos(Path(folder), count, 1200, 900))}
-        yield Line(
-            what=f"predicting {count} photos of 1200x900, {NETWORK}, {SIZE} px",
-            against="learn.get_preds, best of 0 and 2 workers",
-            ours=Fresh(predict_all, what),
-            theirs=best_workers(plain_predict_all, what),
-            at_least=2,
-            allocator_alike=True,
-        )
-        yield Line(
-            what=f"predicting one photo in a warm process, {NETWORK}, {SIZE} px",
-            against="learn.predict",
-            ours=Fresh(predict_one, what),
-            theirs=Fresh(plain_predict_one, what),
-            at_most=0.5,
-            allocator_alike=True,
-        )
+        all_of_theirs = best_workers(plain_predict_all, what, quick)
+        for precision in PRECISIONS:
+            yield Line(
+                what=f"predicting {count} photos of 1200x900, {NETWORK}, {SIZE} px, {precision}",
+                against=f"learn.get_preds, {said(quick)}",
+                ours=Fresh(predict_all, {**what, "precision": precision}),
+                theirs=all_of_theirs,
+                at_least=2,
+                allocator_alike=True,
+            )
+        for precision in PRECISIONS:
+            yield Line(
+                what=f"predicting one photo in a warm process, {NETWORK}, {SIZE} px, {precision}",
+                against="learn.predict",
+                ours=Fresh(predict_one, {**what, "precision": precision}),
+                theirs=Fresh(plain_predict_one, what),
+                at_most=0.5,
+                allocator_alike=True,
+            )
 
 
-def predict_all(photos: str) -> float:
+def predict_all(photos: str, precision: str) -> float:
     """Predicts the photos as a table, and gives the seconds."""
     import pandas as pd
 
     from guitar_kedro.learning import predict
 
-    checkpoint = _checkpoint(photos)
+    checkpoint = _checkpoint(photos, precision)
     began = time.perf_counter()
     predict(checkpoint, pd.DataFrame({"path": photo_files(photos)}), BATCH, "Predicting")
     return time.perf_counter() - began
@@ -63,11 +67,11 @@ def plain_predict_all(photos: str, workers: int) -> float:
     return time.perf_counter() - began
 
 
-def predict_one(photos: str) -> float:
+def predict_one(photos: str, precision: str) -> float:
     """Answers one file after the other, and gives the median of the seconds."""
     from guitar_kedro.learning import Predictor
 
-    predictor = Predictor(_checkpoint(photos))
+    predictor = Predictor(_checkpoint(photos, precision))
     return _median_call(lambda path: predictor.answer(predictor.read(path)[None]), photos)
 
 
@@ -85,7 +89,7 @@ def _median_call(call: Callable[[Path], object], photos: str) -> float:
     return statistics.median(seconds[3:])
 
 
-def _checkpoint(photos: str) -> Checkpoint:
+def _checkpoint(photos: str, precision: str) -> Checkpoint:
     """A network with random weights."""
     from guitar_kedro.learning import Checkpoint, ModelSpec
     from guitar_kedro.learning.architectures import IMAGENET_MEAN, IMAGENET_STD
@@ -100,5 +104,6 @@ def _checkpoint(photos: str) -> Checkpoint:
         resize_method="squish",
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
+        precision=precision,
     )
     return Checkpoint(state_on_cpu(build_learner(inference_loaders(spec), spec)), spec)

@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import os
 import statistics
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import Fresh, Line
+from load import after, load
 
 if TYPE_CHECKING:
     from guitar_kedro.learning import Checkpoint
 
 CLASSES = 11
+NETWORKS = (  # name, px, calibration.precision
+    ("resnet18", 96, "float32"),
+    ("resnet50", 224, "float32"),
+    ("resnet50", 224, "bfloat16"),
+)
 
 
 def lines(quick: bool) -> Iterator[Line]:
     """Yields a line for each network and number of clients."""
-    for architecture, size in (("resnet18", 96), ("resnet50", 224)):
-        for clients in (1, 16) if quick else (1, 16, 64, 128):
+    for architecture, size, precision in NETWORKS:
+        for clients in (16,) if quick else (1, 16, 64, 128):
             seconds = 10 if quick else 60
             how = {"architecture": architecture, "size": size, "clients": clients, "seconds": seconds}
             yield Line(
-                what=f"{clients} clients of the service, {architecture} at {size} px",
+                what=f"{clients} clients of the service, {architecture} at {size} px, {precision}",
                 against="a threaded web server, learner.predict for each request",
-                ours=Fresh(ask_service, how),
+                ours=Fresh(ask_service, {**how, "precision": precision}),
                 theirs=Fresh(ask_learner, how),
                 at_least=1 if clients == 1 else 3,
             )
 
 
-def ask_service(architecture: str, size: int, clients: int, seconds: float) -> float:
+def ask_service(architecture: str, size: int, precision: str, clients: int, seconds: float) -> float:
     """Gives the seconds for each answer of the service."""
-    return _ask(f"serve_model('{architecture}', {size})", clients, seconds)
+    return _ask(f"serve_model('{architecture}', {size}, '{precision}')", clients, seconds)
 
 
 def ask_learner(architecture: str, size: int, clients: int, seconds: float) -> float:
@@ -49,67 +52,27 @@ def ask_learner(architecture: str, size: int, clients: int, seconds: float) -> f
     return _ask(f"serve_learner('{architecture}', {size})", clients, seconds)
 
 
-@dataclass
-class _Load:
-    """What the clients of a server saw."""
-
-    answered: list[float] = field(default_factory=list)  # seconds of each
-    refused: int = 0
-    failed: int = 0
-
-
 def _ask(server: str, clients: int, seconds: float) -> float:
-    code = f"import bench_service; bench_service.{server}"
+    code, pictures = f"import bench_service; bench_service.{server}", [draw_picture(number) for number in range(16)]
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         try:
             port = int(process.stdout.readline())
-            _load(port, 1, 3)  # the first answers take longer
+            load(port, pictures, 1, after(3), None)  # the first answers take longer
             before = _cpu_seconds(process.pid)
-            load = _load(port, clients, seconds)
+            seen = load(port, pictures, clients, after(seconds), None)
             work, memory = _cpu_seconds(process.pid) - before, _memory(process.pid)
         finally:
             process.kill()
-    times = sorted(load.answered)
+    times = seen.seconds
     print(
         f"{server}, {clients} clients: {len(times) / seconds:.1f} answers/s, median {statistics.median(times):.3f} s, "
-        f"p99 {times[int(0.99 * len(times))]:.3f} s, {load.refused} refused, {load.failed} failed, "
+        f"p99 {times[int(0.99 * len(times))]:.3f} s, {seen.refused} refused, {len(seen.failures)} failed, "
         f"{work / len(times):.3f} s of CPU each, {memory:.0f} MB",
         file=sys.stderr,
     )
     return seconds / len(times)
-
-
-def _load(port: int, clients: int, seconds: float) -> _Load:
-    load, end = _Load(), time.perf_counter() + seconds
-    threads = [threading.Thread(target=_client, args=(port, number, end, load)) for number in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return load
-
-
-def _client(port: int, number: int, end: float, load: _Load) -> None:
-    picture = draw_picture(number)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-    while (began := time.perf_counter()) < end:
-        try:
-            connection.request("POST", "/predict", picture, {"content-type": "image/jpeg"})
-            response = connection.getresponse()
-            response.read()
-        except OSError:
-            load.failed += 1
-            connection.close()
-            continue
-        if response.status == 200:
-            load.answered.append(time.perf_counter() - began)
-        elif response.status == 503:
-            load.refused += 1
-            time.sleep(float(response.getheader("retry-after")))
-        else:
-            load.failed += 1
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -135,7 +98,7 @@ def draw_picture(number: int) -> bytes:
     return buffer.getvalue()
 
 
-def _checkpoint(architecture: str, size: int) -> Checkpoint:
+def _checkpoint(architecture: str, size: int, precision: str) -> Checkpoint:
     import torch
 
     from guitar_kedro.learning import Checkpoint, ModelSpec
@@ -151,12 +114,13 @@ def _checkpoint(architecture: str, size: int) -> Checkpoint:
         resize_method="squish",
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
+        precision=precision,
     )
     torch.manual_seed(0)
     return Checkpoint(state_on_cpu(build_learner(inference_loaders(spec), spec)), spec)
 
 
-def serve_model(architecture: str, size: int) -> None:
+def serve_model(architecture: str, size: int, precision: str) -> None:
     """Serves as ``kedro serve`` does, with the limits of the configuration; prints the port."""
     import yaml
 
@@ -169,7 +133,7 @@ def serve_model(architecture: str, size: int) -> None:
 
     parameters = Path(__file__).parents[2] / "conf/base/parameters_serving.yml"
     options = ServingOptions(**yaml.safe_load(parameters.read_text())["serving"])
-    checkpoint, sock = _checkpoint(architecture, size), listen("127.0.0.1", 0)
+    checkpoint, sock = _checkpoint(architecture, size, precision), listen("127.0.0.1", 0)
     sock.listen()
     print(sock.getsockname()[1], flush=True)
     start(sock, Predictor(checkpoint), "1", "benchmark", options, test_log=None, model_cards=[], examples=())
@@ -179,7 +143,7 @@ def serve_learner(architecture: str, size: int) -> None:
     """Serves as the article does: a thread for each request, and one at a time asks the learner; prints the port."""
     from guitar_kedro.learning import learner_for_inference
 
-    learner, one_at_a_time = learner_for_inference(_checkpoint(architecture, size)), threading.Lock()
+    learner, one_at_a_time = learner_for_inference(_checkpoint(architecture, size, "float32")), threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness import Fresh, Line
 from photos import draw_photos
-from plain import best_workers, photo_files, plain_learner, training_seconds
+from plain import best_workers, photo_files, plain_learner, said, training_seconds
 
 if TYPE_CHECKING:
     from guitar_kedro.learning import Phase
@@ -36,19 +36,21 @@ def lines(quick: bool) -> Iterator[Line]:
             what = {"photos": str(photos), "network": network, "size": size, "batch": batch, "phase": phase}
             yield Line(
                 what=f"epoch of {count} photos of 1200x900, {network}, {size} px, batch {batch}, {phase}",
-                against="plain fastai, best of 0 and 2 workers",
+                against=f"plain fastai, {said(quick)}",
                 ours=Fresh(epoch, what),
-                theirs=best_workers(plain_epoch, what),
+                theirs=best_workers(plain_epoch, what, quick),
                 at_least=target,
                 allocator_alike=True,
             )
-        count = 256 if quick else 1000
-        what = {"photos": str(draw_photos(Path(folder) / "stage", count, 1200, 900))}
+        count, batch, iterations = (256, 32, 20) if quick else (1000, 64, 100)
+        what = {"batch": batch, "iterations": iterations}
+        what["photos"] = str(draw_photos(Path(folder) / "stage", count, 1200, 900))
         yield Line(
-            what=f"whole stage on {count} photos: decoding, finders, 1 + 1 epochs, checkpoints, validation",
-            against="the same with plain fastai, best of 0 and 2 workers",
+            what=f"whole stage on {count} photos, resnet34, 224 px, batch {batch}: decoding, finders of {iterations} "
+            "steps, 1 + 1 epochs, checkpoints, validation",
+            against=f"the same with plain fastai, {said(quick)}",
             ours=Fresh(stage, what),
-            theirs=best_workers(plain_stage, what),
+            theirs=best_workers(plain_stage, what, quick),
             at_least=2.5,
             allocator_alike=True,
         )
@@ -77,14 +79,15 @@ def plain_epoch(photos: str, network: str, size: int, batch: int, phase: str, wo
     return training_seconds(learner)
 
 
-def stage(photos: str) -> None:
+def stage(photos: str, batch: int, iterations: int) -> None:
     """Trains a stage of ResNet-34 from the original photos."""
     import dataclasses
 
     from guitar_kedro.learning import find_learning_rate, train_phase
 
     with tempfile.TemporaryDirectory() as folder:
-        phase = _phase(photos, "resnet34", 224, 64, "frozen", validation=len(photo_files(photos)) // 5, again=True)
+        phase = _phase(photos, "resnet34", 224, batch, "frozen", len(photo_files(photos)) // 5, again=True)
+        phase = dataclasses.replace(phase, training=phase.training.model_copy(update={"finder_iterations": iterations}))
         for name, rates in (("frozen", (1e-2,)), ("unfrozen", (1e-5, 2e-3))):
             phase = dataclasses.replace(phase, name=name)
             find_learning_rate(phase)
@@ -93,12 +96,12 @@ def stage(photos: str) -> None:
             phase = dataclasses.replace(phase, start=checkpoint)
 
 
-def plain_stage(photos: str, workers: int) -> None:
+def plain_stage(photos: str, batch: int, iterations: int, workers: int) -> None:
     """Does it with plain fastai."""
-    learner = plain_learner(photos, "resnet34", 224, 64, len(photo_files(photos)) // 5, workers)
+    learner = plain_learner(photos, "resnet34", 224, batch, len(photo_files(photos)) // 5, workers)
     for name, rate in (("frozen", 1e-2), ("unfrozen", slice(1e-5, 2e-3))):
         (learner.freeze if name == "frozen" else learner.unfreeze)()
-        learner.lr_find(show_plot=False)
+        learner.lr_find(num_it=iterations, show_plot=False, suggest_funcs=())
         learner.fit_one_cycle(1, rate)
         learner.save(name)
 

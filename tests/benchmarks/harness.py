@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 FOLDER = Path(__file__).parent
-PAIRS, QUICK_PAIRS = 5, 2
+PAIRS, QUICK_PAIRS = 5, 1
 # glibc then keeps what was freed for the next batch, instead of giving it back to the system and asking for it anew
 ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(1 << 32), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
 
@@ -126,14 +126,14 @@ def measure(line: Line, pairs: int, environment: Mapping[str, str]) -> list[floa
     return ratios
 
 
-def run(parts: Iterable[str], quick: bool) -> None:
+def run(parts: Iterable[str], quick: bool, pairs: int) -> None:
     """Measures the lines of some parts and prints the table, as far as it came, whatever happens.
 
     Args:
         parts: Names of benchmarks, as in ``bench_<part>.py``.
-        quick: Whether fewer pairs on fewer images will do.
+        quick: Whether fewer images will do.
+        pairs: How often each line is measured.
     """
-    pairs = QUICK_PAIRS if quick else PAIRS
     rows = []
     try:
         for line in _lines(parts, quick):
@@ -164,7 +164,7 @@ def _print_table(rows: Iterable[tuple[str, ...]], quick: bool) -> None:
     for row in rows:
         table.add_row(*row)
     console = Console(width=400, highlight=False)
-    console.print("Quick: few pairs, few images; `make bench-full` measures in earnest." if quick else "In full.")
+    console.print("Quick: few images; `make bench-full` measures in earnest." if quick else "In full.")
     console.print(table)
     console.print(describe_machine())
 

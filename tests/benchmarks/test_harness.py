@@ -60,7 +60,7 @@ def test_the_table_has_ratios_their_spread_and_the_machine(harness, capsys: pyte
     module = type(harness)("bench_example")
     module.lines = lambda quick: [harness.Line("ours", "theirs", lambda: 2.0, lambda: 6.0, at_least=2.5)]
     sys.modules["bench_example"] = module
-    harness.run(["example"], quick=True)
+    harness.run(["example"], quick=True, pairs=2)
     table = capsys.readouterr().out
     assert table.startswith("Quick")
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if "theirs" in line]

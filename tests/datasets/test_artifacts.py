@@ -140,6 +140,7 @@ CHECKPOINT = (
 )
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize(
     ("dataset", "data"), [(DocumentDataset, "'word ' * 2_000_000"), (CheckpointDataset, CHECKPOINT)]
 )

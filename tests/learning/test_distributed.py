@@ -114,6 +114,7 @@ def same(checkpoint: Checkpoint, other: Checkpoint) -> bool:
     return all(torch.equal(checkpoint.weights[name], other.weights[name]) for name in checkpoint.weights)
 
 
+@pytest.mark.torture
 def test_killed_processes_are_started_again_and_the_weights_are_the_same(phase: Phase, two: Processes, tmp_path: Path):
     phase = long(phase)
     expected, history, pictures = train_together(two, train_phase, phase, (1e-3,))

@@ -68,14 +68,21 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
-@pytest.mark.parametrize("views", [{}, VIEWS], ids=["plain", "augmented views"])
-def test_an_answer_does_not_depend_on_what_else_is_asked(checkpoint: Checkpoint, photos: list[Path], views: dict):
-    predictor = Predictor(Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=views)))
+@pytest.mark.parametrize("how", [{}, VIEWS, {"precision": "bfloat16"}], ids=["plain", "augmented views", "bfloat16"])
+def test_an_answer_does_not_depend_on_what_else_is_asked(checkpoint: Checkpoint, photos: list[Path], how: dict):
+    predictor = Predictor(Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=how)))
     pixels = torch.stack([predictor.read(path) for path in photos])
     together = predictor.answer(pixels)
     alone = [predictor.answer(pixels[number : number + 1]) for number in range(len(photos))]
     assert torch.allclose(together.probabilities, torch.cat([one.probabilities for one in alone]), atol=1e-5)
     assert torch.allclose(together.energies, torch.cat([one.energies for one in alone]), atol=1e-4)
+
+
+def test_bfloat16_answers_nearly_as_float32(checkpoint: Checkpoint, photos: list[Path]):
+    half = Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update={"precision": "bfloat16"}))
+    tables = [predict(each, pd.DataFrame({"path": photos}), 2, "Predicting") for each in (checkpoint, half)]
+    whole, rounded = (table.filter(like="probability_").to_numpy() for table in tables)
+    assert 0 < np.abs(whole - rounded).max() < 0.02
 
 
 def test_tables_the_service_and_a_notebook_get_the_same_probabilities(checkpoint: Checkpoint, photos: list[Path]):

@@ -148,9 +148,18 @@ def test_eight_bits_that_cost_more_than_half_a_point_are_not_exported(
         with_int8(float32, [], clear_cases)
 
 
-def test_a_model_that_answers_with_augmented_views_is_refused(checkpoint: Checkpoint):
-    spec = checkpoint.spec.model_copy(update={"augmented_views": 4})
-    with pytest.raises(UserError, match="4 augmented views, which an exported network does not have"):
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"augmented_views": 4}, "4 augmented views, which an exported network does not have"),
+        ({"precision": "bfloat16"}, "answers in bfloat16, an exported network in float32"),
+    ],
+)
+def test_a_model_that_answers_in_a_way_that_an_export_cannot_is_refused(
+    checkpoint: Checkpoint, how: dict[str, object], words: str
+):
+    spec = checkpoint.spec.model_copy(update=how)
+    with pytest.raises(UserError, match=words):
         exporting.to_onnx(Checkpoint(checkpoint.weights, spec))
 
 

@@ -224,14 +224,16 @@ def test_tables_open_as_csv(finished_project: Path):
     assert "image_id" in pd.read_csv(table).columns
 
 
-def test_augmented_views_are_a_parameter_that_needs_no_training(finished_project: Path, tmp_path: Path):
+def test_augmented_views_and_precision_are_parameters_that_need_no_training(finished_project: Path, tmp_path: Path):
     project = tmp_path / "project"
     shutil.copytree(finished_project, project)
-    run = kedro_in(project, "run", "--from-nodes=train.calibrate_model", "--params=calibration.augmented_views=2")
+    changed = "--params=calibration.augmented_views=2,calibration.precision=bfloat16"
+    run = kedro_in(project, "run", "--from-nodes=train.calibrate_model", changed)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "epoch  train_loss" not in run.stdout
     specs = sorted((project / "data/06_models/demo/model").glob("*/model/spec.json"))
-    assert [json.loads(spec.read_text())["augmented_views"] for spec in specs] == [0, 2]
+    answers = [(spec["augmented_views"], spec["precision"]) for spec in map(json.loads, map(Path.read_text, specs))]
+    assert answers == [(0, "float32"), (2, "bfloat16")]
     reports = project / "data/08_reporting/demo"
     numbers = json.loads(sorted(reports.glob("augmented_views.json/*/*.json"))[-1].read_text())
     metrics = json.loads(sorted(reports.glob("metrics.json/*/*.json"))[-1].read_text())

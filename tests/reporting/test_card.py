@@ -74,6 +74,7 @@ def facts(made_predictions, guitars):
         "display_names": guitars,
         "image_size": 192,
         "resize_method": "squish",
+        "precision": "float32",
         "mean": (0.485, 0.456, 0.406),
         "std": (0.229, 0.224, 0.225),
         "temperature": 1.317,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from small_project import kedro_in
 from torture import KILLS, SEED
 
@@ -40,6 +41,7 @@ def run_until_the_disk_is_full(project: Path, writes: int) -> subprocess.Complet
     )
 
 
+@pytest.mark.torture
 def test_a_disk_that_is_full_at_any_write_is_told_in_one_line_and_the_next_run_completes(project: Path):
     moments, failures = random.Random(SEED), 0
     for _ in range(KILLS):

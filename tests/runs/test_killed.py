@@ -40,6 +40,7 @@ def forget_training(project: Path) -> None:
         shutil.rmtree(path)
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_training_that_is_killed_again_and_again_ends_bit_identical(used_project: Path, precision: str):
     train = ("run", "--pipeline=train", f"--params=training.precision={precision}")

@@ -99,6 +99,7 @@ def network() -> Iterator[tuple[list[list[str]], str]]:
                 subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
 
 
+@pytest.mark.torture
 def test_two_machines_train_as_two_processes_though_one_is_killed_and_comes_back(
     finished_project: Path, tmp_path: Path, network: tuple[list[list[str]], str], two_processes: Ended
 ):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+import random
 import re
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,10 +15,13 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
+from load import after, load
 from PIL import Image
 from small_project import kedro_in
 from small_service import Running, Start, bomb, jpeg
+from torture import KILLS, SEED
 
 
 def ask(client: httpx.Client, *pictures: bytes) -> httpx.Response:
@@ -152,24 +158,48 @@ def test_the_log_knows_a_request_by_its_id_and_nothing_of_the_picture(
     assert forged != "a b"
 
 
-def test_many_at_once_get_the_answers_of_one(service: Running, client: httpx.Client):
+@pytest.mark.torture
+@pytest.mark.parametrize("clients", [1, 16, 64, 128])
+def test_many_at_once_get_the_answers_of_one_or_hear_that_they_must_wait(
+    service: Running, client: httpx.Client, clients: int
+):
     pictures = [jpeg(seed, (80 + seed, 60)) for seed in range(24)]
     alone = [ask(client, each).json()["pictures"][0]["probabilities"] for each in pictures]
+    before = psutil.Process(service.process.pid).memory_info().rss
+    seen = load(service.port, pictures, clients, after(max(2, 0.6 * KILLS)), pause=0.05)
+    assert not seen.failures
+    assert len(seen.answers) >= 16
+    assert bool(seen.refused) == (clients > 32)
+    for _, number, body in seen.answers:
+        assert json.loads(body)["pictures"][0]["probabilities"] == pytest.approx(alone[number], abs=1e-5)
+    grown = psutil.Process(service.process.pid).memory_info().rss - before
+    assert grown < 200e6  # batches, and pictures that wait
+    times = seen.seconds
+    slow = times[-1 - len(times) // 100]
+    print(
+        f"{clients} clients: {len(times)} answered, {seen.refused} refused, p99 {slow:.3f} s, {grown / 1e6:.0f} MB more"
+    )
 
-    def ask_one(number: int) -> tuple[int, dict]:
-        with service.client() as mine:
-            answer = ask(mine, pictures[number % 24])
-            return answer.status_code, answer.json()
 
-    with ThreadPoolExecutor(64) as pool:
-        answered = list(pool.map(ask_one, range(240)))
-    assert {status for status, _ in answered} <= {200, 503}
-    assert sum(status == 200 for status, _ in answered) >= 32
-    for number, (status, answer) in enumerate(answered):
-        if status == 200:
-            assert answer["pictures"][0]["probabilities"] == pytest.approx(alone[number % 24], abs=1e-5)
+@pytest.mark.torture
+def test_who_ends_the_service_under_load_loses_no_request(start: Start, picture: bytes):
+    moments = random.Random(SEED)
+    for _ in range(max(1, KILLS // 5)):
+        service, stop = start(params="serving.shutdown_seconds=2"), threading.Event()
+        with ThreadPoolExecutor(1) as pool, service.client() as client:
+            asking = pool.submit(load, service.port, [picture], 48, stop, pause=0.05)
+            time.sleep(moments.uniform(0.2, 1.5))
+            service.process.terminate()
+            while client.get("/ready").status_code != 503:  # those who send requests look there
+                time.sleep(0.02)
+            stop.set()
+            seen = asking.result()
+        assert seen.answers
+        assert not seen.failures
+        assert service.process.wait(timeout=30) == 0
 
 
+@pytest.mark.torture
 def test_damaged_pictures_and_bodies_break_nothing(client: httpx.Client, picture: bytes):
     generator = np.random.default_rng(5)
     buffers = {}
@@ -177,7 +207,7 @@ def test_damaged_pictures_and_bodies_break_nothing(client: httpx.Client, picture
         buffer = io.BytesIO()
         Image.open(io.BytesIO(picture)).save(buffer, kind)
         buffers[kind] = buffer.getvalue()
-    for number in range(300):
+    for number in range(max(300, 20 * KILLS)):
         content = bytearray([picture, *buffers.values()][number % 6])
         for place in generator.integers(0, len(content), generator.integers(1, 20)):
             content[place] = generator.integers(0, 256)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from joblib import Parallel, delayed
 from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import TablePreview
 
+from guitar_kedro.cluster import work_on
 from guitar_kedro.datasets.artifacts import Artifact
 from guitar_kedro.files import written_whole
 
@@ -26,9 +28,24 @@ _ROW_GROUP = 64  # chunks; a Parquet file of many small groups takes memory to r
 class _PredictionsFile(AbstractVersionedDataset):
     """A Parquet file that is written chunk by chunk."""
 
-    def __init__(self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        filepath: str,
+        version: Version | None = None,
+        cluster: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Takes note of where it lies.
+
+        Args:
+            filepath: Of the Parquet file.
+            version: Of the file.
+            cluster: Address of a Dask scheduler on whose workers chunks are predicted; this machine writes. ``None``
+                stands for this machine.
+            metadata: For Kedro's plugins.
+        """
         super().__init__(PurePosixPath(filepath), version)
-        self._chunks = Path(filepath).with_suffix(".chunks")
+        self._chunks, self._cluster = Path(filepath).with_suffix(".chunks"), cluster
         self.metadata = metadata
 
     def load(self) -> ParquetFile:
@@ -41,15 +58,23 @@ class _PredictionsFile(AbstractVersionedDataset):
         from pyarrow.parquet import ParquetWriter, read_table, write_table
 
         self._chunks.mkdir(parents=True, exist_ok=True)
-        paths = []
-        for chunk in data:
-            paths.append(self._chunks / f"{chunk.key}.parquet")
-            if not paths[-1].exists():
-                with written_whole(paths[-1]) as beside:
-                    write_table(_arrow(chunk.predict()), beside)
+        paths: list[Path] = []
+        with work_on(self._cluster):
+            # in a stream; one at a time on this machine, since a network takes all cores
+            predicted = Parallel(n_jobs=-1 if self._cluster else 1, batch_size=1, return_as="generator")
+            for path, table in predicted(delayed(_predict)(*each) for each in self._missing(data, paths)):
+                with written_whole(path) as beside:
+                    write_table(_arrow(table), beside)
         with ParquetWriter(self._get_save_path(), read_table(paths[0]).schema) as writer:
             for start in range(0, len(paths), _ROW_GROUP):
                 writer.write_table(concat_tables(map(read_table, paths[start : start + _ROW_GROUP])))
+
+    def _missing(self, chunks: Iterable[Chunk], paths: list[Path]) -> Iterator[tuple[Path, Chunk]]:
+        """Picks out the chunks that are not predicted yet, and notes where each of all lies."""
+        for chunk in chunks:
+            paths.append(self._chunks / f"{chunk.key}.parquet")
+            if not paths[-1].exists():
+                yield paths[-1], chunk
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """The first rows, for kedro-viz."""
@@ -78,6 +103,10 @@ class PredictionsDataset(Artifact, _PredictionsFile):
         """
         super().save(data)
         shutil.rmtree(self._chunks)
+
+
+def _predict(path: Path, chunk: Chunk) -> tuple[Path, pd.DataFrame]:
+    return path, chunk.predict()
 
 
 def _arrow(table: pd.DataFrame) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -32,6 +32,7 @@ class ModelSpec(BaseModel):
         temperature: By which logits are divided before they become probabilities.
         sure_threshold: An answer counts as sure from this probability on; ``None`` where no threshold was found.
         known_threshold: A picture with a higher energy counts as none of the classes; ``None`` where none was chosen.
+        precision: In which the body of the network computes its answers: float32 or bfloat16.
         augmented_views: So many augmented views of a picture are predicted beside the plain one.
         augmentation: How they are made: ``AugmentationOptions``.
         provenance: Stage, phase, what it started from, seed, how long it trained, versions of the libraries.
@@ -50,6 +51,7 @@ class ModelSpec(BaseModel):
     temperature: float = 1.0
     sure_threshold: float | None = None
     known_threshold: float | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
     augmented_views: int = 0
     augmentation: dict[str, float] = {}
     provenance: dict[str, Any] = {}

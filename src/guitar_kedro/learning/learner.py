@@ -71,7 +71,8 @@ def learner_for_inference(checkpoint: Checkpoint) -> Learner:
 
     Returns:
         A Learner in evaluation mode: ``learner.predict(path)``, ``learner.dls.test_dl(...)``,
-        ``ClassificationInterpretation`` work on it; its probabilities are those at the checkpoint's temperature.
+        ``ClassificationInterpretation`` work on it; its probabilities are those at the checkpoint's temperature, in
+        float32.
     """
     learner = build_learner(inference_loaders(checkpoint.spec), checkpoint.spec)
     learner.model.load_state_dict(checkpoint.weights)

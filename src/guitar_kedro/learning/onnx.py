@@ -92,7 +92,8 @@ def to_onnx(checkpoint: Checkpoint) -> bytes:
     temperature) and ``energies`` (n). Its metadata hold the spec and the classes, as JSON.
 
     Raises:
-        UserError: If ONNX is not installed, or if the model answers with augmented views, which a network alone cannot.
+        UserError: If ONNX is not installed, or if the model answers with augmented views, which a network alone cannot,
+            or in bfloat16.
     """
     require_onnx()
     import onnx
@@ -102,6 +103,11 @@ def to_onnx(checkpoint: Checkpoint) -> bytes:
         raise UserError(
             f"This model answers with {spec.augmented_views} augmented views, which an exported network does not have: "
             "run `kedro run --from-nodes=train.calibrate_model --params=calibration.augmented_views=0` first."
+        )
+    if spec.precision != "float32":
+        raise UserError(
+            f"This model answers in {spec.precision}, an exported network in float32: "
+            "run `kedro run --from-nodes=train.calibrate_model --params=calibration.precision=float32` first."
         )
     module = _Answering(checkpoint).eval()
     example = torch.zeros(2, spec.image_size, spec.image_size, 3, dtype=torch.uint8)

@@ -69,15 +69,22 @@ class Predictor(Reader):
     """A network that is ready to answer. An answer does not depend on which pictures are asked for together."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        """Builds the network, in float32 and evaluation mode."""
+        """Builds the network, in evaluation mode and the precision that its spec names."""
         keep_freed_memory()
         super().__init__(checkpoint.spec)
+        self._checkpoint = checkpoint
         self._device = default_device()
         body, head = learner_for_inference(checkpoint).model.cpu()
-        self._model = torch.nn.Sequential(_without_batchnorm(body), head)
-        set_precision(self._model, torch.float32, self._device)
+        body = _without_batchnorm(body)
+        # not the head: in bfloat16 a matrix product depends on how many pictures are asked for, convolutions do not
+        set_precision(body, getattr(torch, self.spec.precision), self._device)
+        self._model = torch.nn.Sequential(body, head)
         self._model.to(self._device, memory_format=torch.channels_last)
         self._normalise = Normalise(self.spec.mean, self.spec.std)
+
+    def __reduce__(self) -> tuple[type[Predictor], tuple[Checkpoint]]:
+        """Goes to another process as its checkpoint, and is built there."""
+        return Predictor, (self._checkpoint,)
 
     def answer(self, pixels: torch.Tensor) -> Answers:
         """Asks the network.

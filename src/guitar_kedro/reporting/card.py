@@ -65,8 +65,8 @@ class CardFacts:
 
     Attributes:
         spec: The model's spec as a dictionary: ``architecture``, ``classes``, ``display_names``, ``image_size``,
-            ``resize_method``, ``mean``, ``std``, ``temperature``, ``sure_threshold`` (probability or ``None``),
-            ``known_threshold`` (energy or ``None``), ``provenance`` and ``sha256``.
+            ``resize_method``, ``precision``, ``mean``, ``std``, ``temperature``, ``sure_threshold`` (probability or
+            ``None``), ``known_threshold`` (energy or ``None``), ``provenance`` and ``sha256``.
         counts: One row per class: ``label`` and the number of images in ``train``, ``validation`` and ``test``.
         rejected: How many files were left out, by reason.
         source: Where the images came from.
@@ -278,7 +278,7 @@ def _what_it_is(facts: CardFacts) -> list[_Block]:
     names = _names(facts)
     rows = [
         ("Task", "image classification: one answer per picture, with a probability for each class"),
-        ("Network", f"{spec['architecture']}, a PyTorch state dict"),
+        ("Network", f"{spec['architecture']}, a PyTorch state dict; answers in {spec['precision']}"),
         ("Input", f"RGB, {spec['image_size']} by {spec['image_size']} pixels, made square by: {spec['resize_method']}"),
         (
             "Normalisation",

@@ -35,9 +35,9 @@ def predict_validation_alike(
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
 ) -> pd.DataFrame:
-    """Predicts the validation part with an earlier stage, in the same augmented views as the final model."""
-    views = {name: getattr(model.spec, name) for name in ("augmented_views", "augmentation")}
-    alike = learning.Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=views))
+    """Predicts the validation part with an earlier stage, in the same precision and views as the final model."""
+    how = {name: getattr(model.spec, name) for name in ("precision", "augmented_views", "augmentation")}
+    alike = learning.Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=how))
     return predict_validation(alike, image_table, splits, prepared_images)
 
 

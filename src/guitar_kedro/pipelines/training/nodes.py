@@ -117,13 +117,13 @@ def calibrate_model(
     """Makes the last stage's checkpoint the model: with the temperature and thresholds that validation gives it.
 
     Returns:
-        The same weights; ``temperature``, ``sure_threshold``, ``known_threshold`` and the augmented views stand in the
-        spec.
+        The same weights; ``temperature``, ``sure_threshold``, ``known_threshold``, the precision and the augmented
+        views stand in the spec.
     """
-    views = {"augmented_views": options.augmented_views}
+    how = {"precision": options.precision, "augmented_views": options.augmented_views}
     if options.augmented_views:
-        views["augmentation"] = training.augmentation.model_dump()
-    checkpoint = learning.Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=views))
+        how["augmentation"] = training.augmentation.model_dump()
+    checkpoint = learning.Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=how))
     validation = with_paths(splits[splits["split"] == "validation"], prepared_images)
     predictions = learning.predict(checkpoint, validation, BATCH_SIZE, "Calibrating")
     probabilities = predictions.filter(like=learning.PROBABILITY).to_numpy()
