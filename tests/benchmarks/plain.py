@@ -58,12 +58,7 @@ def _append_time(marks: list[float], _: object) -> None:  # fastai hands over th
     marks.append(time.perf_counter())
 
 
-def said(quick: bool) -> str:
-    """Says which number of worker processes ``best_workers`` takes."""
-    return f"{WORKERS[-1]} workers" if quick else f"best of {WORKERS[0]} and {WORKERS[-1]} workers"
-
-
-def best_workers(function: Callable[..., float | None], arguments: dict, quick: bool) -> Fresh:
-    """Tries each number of worker processes once, and goes on with the faster one; ``quick`` takes the last untried."""
+def best_workers(function: Callable[..., float | None], arguments: dict) -> Fresh:
+    """Tries each number of worker processes once, and goes on with the faster one."""
     sides = [Fresh(function, {**arguments, "workers": workers}) for workers in WORKERS]
-    return sides[-1] if quick else min(sides, key=lambda side: side.cost({}))
+    return min(sides, key=lambda side: side.cost({}))
