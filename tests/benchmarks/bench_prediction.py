@@ -26,7 +26,7 @@ def lines(quick: bool) -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as folder:
         count = 192 if quick else 960
         what = {"photos": str(draw_photos(Path(folder), count, 1200, 900))}
-        all_of_theirs = best_workers(plain_predict_all, what)
+        all_of_theirs = best_workers(plain_predict_all, what, quick)
         for precision in PRECISIONS:
             yield Line(
                 what=f"predicting {count} photos of 1200x900, {NETWORK}, {SIZE} px, {precision}",

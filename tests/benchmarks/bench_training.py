@@ -38,11 +38,11 @@ def lines(quick: bool) -> Iterator[Line]:
                 what=f"epoch of {count} photos of 1200x900, {network}, {size} px, batch {batch}, {phase}",
                 against="plain fastai, best of 0 and 2 workers",
                 ours=Fresh(epoch, what),
-                theirs=best_workers(plain_epoch, what),
+                theirs=best_workers(plain_epoch, what, quick),
                 at_least=target,
                 allocator_alike=True,
             )
-        count, batch, iterations = (256, 32, 20) if quick else (1000, 64, 100)
+        count, batch, iterations = (128, 16, 20) if quick else (1000, 64, 100)
         what = {"batch": batch, "iterations": iterations}
         what["photos"] = str(draw_photos(Path(folder) / "stage", count, 1200, 900))
         yield Line(
@@ -50,7 +50,7 @@ def lines(quick: bool) -> Iterator[Line]:
             "steps, 1 + 1 epochs, checkpoints, validation",
             against="the same with plain fastai, best of 0 and 2 workers",
             ours=Fresh(stage, what),
-            theirs=best_workers(plain_stage, what),
+            theirs=best_workers(plain_stage, what, quick),
             at_least=2.5,
             allocator_alike=True,
         )

@@ -67,6 +67,9 @@ class Fresh:
         return float(process.stdout.splitlines()[-1])
 
 
+Side = Callable[[], float | None] | Fresh
+
+
 @dataclass(frozen=True)
 class Line:
     """What is compared: one line of the table.
@@ -79,13 +82,13 @@ class Line:
         theirs: The same for what it is compared with.
         at_least: Target for how many times less ours costs; the ratio is theirs / ours.
         at_most: Target for how many times as much ours costs; the ratio is ours / theirs. Give one of the two.
-        allocator_alike: Also measure with the memory allocator set alike on both sides, which must be ``Fresh``.
+        allocator_alike: In full, also measure with the memory allocator set alike on both sides, which must be ``Fresh``.
     """
 
     what: str
     against: str
-    ours: Callable[[], float | None] | Fresh
-    theirs: Callable[[], float | None] | Fresh
+    ours: Side
+    theirs: Side
     at_least: float | None = None
     at_most: float | None = None
     allocator_alike: bool = False
@@ -138,7 +141,7 @@ def run(parts: Iterable[str], quick: bool, pairs: int) -> None:
     try:
         for line in _lines(parts, quick):
             ratios = measure(line, pairs, {})
-            alike = measure(line, pairs, ALLOCATOR) if line.allocator_alike else []
+            alike = measure(line, pairs, ALLOCATOR) if line.allocator_alike and not quick else []
             rows.append(_row(line, ratios, alike))
     finally:
         _print_table(rows, quick)
