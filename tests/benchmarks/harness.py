@@ -82,7 +82,7 @@ class Line:
         theirs: The same for what it is compared with.
         at_least: Target for how many times less ours costs; the ratio is theirs / ours.
         at_most: Target for how many times as much ours costs; the ratio is ours / theirs. Give one of the two.
-        allocator_alike: In full, also measure with the memory allocator set alike on both sides, which must be ``Fresh``.
+        allocator_alike: In full, also measure with the memory allocator set alike on both sides (``Fresh`` ones).
     """
 
     what: str
