@@ -24,7 +24,7 @@ PRECISIONS = ("float32", "bfloat16")  # calibration.precision
 def lines(quick: bool) -> Iterator[Line]:
     """Yields a line for a folder of photos and one for a single photo."""
     with tempfile.TemporaryDirectory() as folder:
-        count = 192 if quick else 960
+        count = 128 if quick else 960
         what = {"photos": str(draw_photos(Path(folder), count, 1200, 900))}
         all_of_theirs = best_workers(plain_predict_all, what, quick)
         for precision in PRECISIONS:

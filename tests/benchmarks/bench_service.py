@@ -31,7 +31,7 @@ def lines(quick: bool) -> Iterator[Line]:
     """Yields a line for each network and number of clients."""
     for architecture, size, precision in NETWORKS:
         for clients in (16,) if quick else (1, 16, 64, 128):
-            seconds = 10 if quick else 60
+            seconds = 6 if quick else 60
             how = {"architecture": architecture, "size": size, "clients": clients, "seconds": seconds}
             yield Line(
                 what=f"{clients} clients of the service, {architecture} at {size} px, {precision}",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness import Fresh, Line
 from photos import draw_photos
-from plain import best_workers, photo_files, plain_learner, training_seconds
+from plain import append_time, best_workers, photo_files, plain_learner, training_seconds
 
 if TYPE_CHECKING:
     from guitar_kedro.learning import Phase
@@ -24,14 +24,14 @@ EPOCHS = (  # network, px, batch, phase, target
     ("resnet34", 224, 64, "frozen", 3.0),
     ("resnet50", 448, 16, "unfrozen", 2.3),
 )
-STEPS = 12
+STEPS = 9
 
 
 def lines(quick: bool) -> Iterator[Line]:
     """Yields a line for each kind of epoch, one for a whole stage, and one for the loop around the network."""
     with tempfile.TemporaryDirectory() as folder:
         for network, size, batch, phase, target in EPOCHS:
-            count = 4 * batch if quick else -(-900 // batch) * batch
+            count = 3 * batch if quick else -(-900 // batch) * batch
             photos = draw_photos(Path(folder) / f"{count}", count + 22, 1200, 900)
             what = {"photos": str(photos), "network": network, "size": size, "batch": batch, "phase": phase}
             yield Line(
@@ -42,7 +42,7 @@ def lines(quick: bool) -> Iterator[Line]:
                 at_least=target,
                 allocator_alike=True,
             )
-        count, batch, iterations = (128, 16, 20) if quick else (1000, 64, 100)
+        count, batch, iterations = (64, 16, 20) if quick else (1000, 64, 100)
         what = {"batch": batch, "iterations": iterations}
         what["photos"] = str(draw_photos(Path(folder) / "stage", count, 1200, 900))
         yield Line(
@@ -114,7 +114,7 @@ def loop_step(photos: str, phase: str) -> float:
 
     learner = prepared_learner(_phase(photos, "resnet34", 224, 64, phase, validation=22))
     ends: list[float] = []
-    learner.fit_one_cycle(1, 1e-4, cbs=Callback(after_step=lambda: ends.append(time.perf_counter())))
+    learner.fit_one_cycle(1, 1e-4, cbs=Callback(after_step=partial(append_time, ends)))
     return _median_step(ends)
 
 

@@ -49,12 +49,12 @@ def training_seconds(learner: Learner) -> float:
     from fastai.callback.core import Callback
 
     marks: list[float] = []
-    mark = partial(_append_time, marks)
+    mark = partial(append_time, marks)
     learner.fit_one_cycle(1, 1e-4, cbs=Callback(before_train=mark, after_train=mark))
     return marks[1] - marks[0]
 
 
-def _append_time(marks: list[float], _: object) -> None:  # fastai hands over the callback
+def append_time(marks: list[float], _: object) -> None:  # fastai hands over the callback
     marks.append(time.perf_counter())
 
 
