@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -18,12 +19,13 @@ import pytest
 from distributed import Client
 from joblib import Parallel, delayed
 from PIL import Image
+from storage import serve_folder
 from torture import KILLS, SEED
 
 from guitar_kedro.cluster import work_on
 from guitar_kedro.datasets import PredictionsDataset, PreparedImagesDataset
 from guitar_kedro.errors import UserError, user_error_behind
-from guitar_kedro.images.sources import ImageStream, images_in_folder
+from guitar_kedro.images.sources import ImageStream, find_images
 from guitar_kedro.learning import Checkpoint, ModelSpec, prediction
 from guitar_kedro.learning.chunk import Chunk
 from guitar_kedro.learning.data import inference_loaders
@@ -99,11 +101,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def ingest(photos: Path, store: Path, address: str | None, cluster: Cluster | None = None, kill_after: int = -1) -> Any:
+def ingest(
+    photos: Path | str, store: Path, address: str | None, cluster: Cluster | None = None, kill_after: int = -1
+) -> Any:
     """Ingests, and kills a worker after so many pictures; gives the tables and the checksum of each file."""
 
     def stream() -> Iterator[Any]:
-        for number, item in enumerate(nodes.prepare_images(images_in_folder(photos), {}, OPTIONS)):
+        for number, item in enumerate(nodes.prepare_images(find_images(str(photos), store), {}, OPTIONS)):
             if number == kill_after:
                 cluster.kill_worker()
             yield item
@@ -127,6 +131,19 @@ def test_a_cluster_whose_workers_are_killed_gives_what_one_machine_gives(
         before = cluster.steps()
         assert ingest(photos, tmp_path / str(number), cluster.address, cluster, moments.randrange(1, 50)) == alone
         assert cluster.steps() - before > 62
+
+
+def test_workers_read_images_from_storage_that_no_folder_shares(cluster: Cluster, photos: Path, tmp_path: Path):
+    alone = ingest(photos, tmp_path / "alone", None)
+    with serve_folder(tmp_path / "storage") as storage:
+        shutil.copytree(photos, storage.folder / "photos")
+        cluster.add_worker()
+        there = ingest(f"{storage.address}/photos", tmp_path / "there", cluster.address)
+        here = ingest(f"{storage.address}/photos", tmp_path / "here", None)
+    assert there == here
+    pictures, kept = there[1], alone[1]
+    assert {name for name in pictures if name.endswith(".jpg")} == {name for name in kept if name.endswith(".jpg")}
+    assert len(pictures) == 61
 
 
 @pytest.mark.torture

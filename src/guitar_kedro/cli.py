@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import copy
 import functools
 import logging
-from collections.abc import Callable
-from typing import Any
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
 
 import click
+import psutil
 from kedro.framework.cli.project import run as kedro_run
+from rich.console import Console
 
 from guitar_kedro.errors import user_error_behind
 from guitar_kedro.serving.command import serve
@@ -23,11 +31,10 @@ def _in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
     def told(**options: Any) -> Any:
         logging.raiseExceptions = False  # a log that cannot be written, on a full disk say, is no reason for tracebacks
         try:
-            return command(**options)
+            with _interruptible():
+                return command(**options)
         except KeyboardInterrupt:
-            raise click.ClickException(
-                "Stopped. Whatever was finished is kept; the same command goes on after it."
-            ) from None
+            _end_at_once()
         except Exception as error:
             mistake = user_error_behind(error)
             if mistake is None:
@@ -35,6 +42,47 @@ def _in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.ClickException(str(mistake)) from None
 
     return told
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Makes sure that Ctrl-C ends a command, also where Python loses the exception.
+
+    It does so when the exception is raised in a callback of a weak reference or in a ``__del__``.
+    """
+
+    def interrupt(*_: Any) -> NoReturn:
+        lost = threading.Timer(1.0, _end_at_once)
+        lost.daemon = True
+        lost.start()
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # ignored, in the background of a shell
+        yield
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _end_at_once() -> NoReturn:
+    """Ends this process and those that it started, as safely as if they were killed.
+
+    Python's own way out waits for threads and processes, and then takes seconds to free what torch holds.
+    """
+    Console(stderr=True).show_cursor()  # a bar may have hidden it
+    click.ClickException("Stopped. Whatever was finished is kept; the same command goes on after it.").show()
+    children = psutil.Process().children(recursive=True)
+    for process in children:
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            if "resource_tracker" not in " ".join(process.cmdline()):  # it tidies up after this process, and ends
+                process.kill()
+    psutil.wait_procs(children, timeout=0.2)
+    atexit._run_exitfuncs()  # libraries tidy up; there is no public name for it
+    sys.stdout.flush()
+    os._exit(1)
 
 
 @click.group(name="guitar-kedro")
@@ -61,7 +109,6 @@ cli.add_command(serve)
 def status(env: str | None, params: dict[str, Any]) -> None:
     """Show what is finished, what would run again and why, and what is missing."""
     from kedro.framework.project import pipelines, settings
-    from rich.console import Console
 
     from guitar_kedro.pipelines.training.plan import plan_stages
     from guitar_kedro.runs.status import status_report

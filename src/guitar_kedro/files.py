@@ -35,5 +35,8 @@ def written_whole(path: Path) -> Iterator[Path]:
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)
+    except Exception as error:
+        error.filename = path  # of a write that fails, the system says no name, nor does safetensors
+        raise
     finally:
         beside.unlink(missing_ok=True)  # there was no room for it, say

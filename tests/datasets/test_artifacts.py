@@ -36,6 +36,7 @@ from guitar_kedro.datasets import (
 from guitar_kedro.errors import user_error_behind
 from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, ModelSpec
+from guitar_kedro.learning.epoch_state import EpochState
 
 SPEC = ModelSpec(
     architecture="resnet18",
@@ -223,14 +224,23 @@ def test_without_room_for_it_nothing_is_taken_for_good(tmp_path: Path, dataset: 
     full.save(data)
 
 
+def test_a_state_of_training_for_which_there_is_no_room_is_named(tmp_path: Path):
+    state = EpochState(tmp_path / "state.safetensors")
+    for most_bytes in (0, 100):
+        with room_for(most_bytes), pytest.raises(Exception) as caught:
+            state.write({"weights": torch.zeros(1000)}, {"epoch": 1})
+        assert f"{state.path} cannot be written, for there is no room for it" in sentence(caught.value)
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_ingestion_goes_on_after_a_disk_without_room_for_its_first_line(tmp_path: Path):
     record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared="abc")
     dataset = PreparedImagesDataset(str(tmp_path))
     with room_for(0), pytest.raises(DatasetError) as caught:
-        dataset.save([(record, b"jpeg")])
+        dataset.save(each for each in [(record, b"jpeg")])
     assert f"{tmp_path} cannot be written" in sentence(caught.value)
     assert EarlierImagesDataset(str(tmp_path)).load() == {}
-    dataset.save([(record, b"jpeg")])
+    dataset.save(each for each in [(record, b"jpeg")])
     assert dataset.load().records["file"].tolist() == ["cat/a.jpg"]
 
 

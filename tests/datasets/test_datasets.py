@@ -285,7 +285,8 @@ def test_asking_whether_images_changed_draws_and_fetches_none(tmp_path: Path):
 def test_prepared_images_of_which_one_was_removed_count_as_missing(tmp_path: Path):
     dataset = PreparedImagesDataset(str(tmp_path))
     record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared="abc")
-    dataset.save([(record, b"jpeg"), (FileRecord("cat/b.jpg", "cat", "cat/b.jpg", reason="broken"), None)])
+    broken = FileRecord("cat/b.jpg", "cat", "cat/b.jpg", reason="broken")
+    dataset.save(each for each in [(record, b"jpeg"), (broken, None)])
     assert dataset.fingerprint() is not None
     (tmp_path / "abc.jpg").unlink()
     assert dataset.fingerprint() is None

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from storage import Storage, serve_folder
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.probing import UnreadableImage
 from guitar_kedro.images.sources import (
     RawImage,
+    address_state,
     download,
     find_images,
     images_in_archive,
@@ -292,10 +294,79 @@ def test_a_refused_connection_says_what_to_do_instead(tmp_path: Path):
     assert message.endswith("or name it with weights=PATH.")
 
 
-@pytest.mark.parametrize("url", ["ftp://example.org/a.tgz", "file:///etc/passwd", "http://", "s3://bucket/a.zip"])
-def test_only_http_addresses_are_fetched(url: str, tmp_path: Path):
-    with pytest.raises(UserError, match="not an http or https address"):
-        find_images(url, tmp_path)
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    with serve_folder(tmp_path / "storage") as storage:
+        yield storage
+
+
+def test_folders_on_storage_that_fsspec_reads_are_listed_and_read_like_those_of_this_machine(
+    storage: Storage, tmp_path: Path
+):
+    write(storage.folder / "photos", "b/2.jpg", "b/1.jpg", "a/x y#1.png", "readme.txt", ".git/x", "b/Thumbs.db")
+    here = images_in_folder(storage.folder / "photos")
+    there = find_images(f"{storage.address}/photos/", tmp_path)
+    assert listed(there) == listed(here)
+    for image in there:
+        assert image.path == f"{storage.address}/photos/{image.file}"
+        if image.label:
+            assert image.read() == image.file.encode()
+        else:
+            assert problem_of(image) == "no_class_folder"
+    assert ("readme.txt", "photos") in listed(list(stream_images(f"{storage.address}/photos", tmp_path)))
+    assert not (tmp_path / "downloads").exists()
+
+
+def test_a_file_on_storage_that_changes_or_goes_is_noticed(storage: Storage, tmp_path: Path):
+    write(storage.folder, "a/1.jpg", "b/1.jpg", "b/2.jpg")
+    before = list(address_state(storage.address, tmp_path))
+    assert before == list(address_state(storage.address, tmp_path))
+    (storage.folder / "a" / "1.jpg").write_bytes(b"another picture")
+    first, second, third = find_images(storage.address, tmp_path)
+    assert [old == new.state for old, new in zip(before, (first, second, third), strict=True)] == [False, True, True]
+    (storage.folder / "b" / "1.jpg").unlink()
+    assert problem_of(second) == "file_not_readable"
+    with pytest.raises(UnreadableImage, match="at most 3 are read"):
+        third.read(max_bytes=3)
+
+
+def test_an_archive_or_a_picture_on_storage_is_downloaded_once(storage: Storage, tmp_path: Path):
+    write(storage.folder, "x/one.jpg")
+    archive = storage.folder / "photos.tgz"
+    archive.write_bytes(Server.content)
+    address = f"{storage.address}/photos.tgz"
+    assert listed(find_images(address, tmp_path)) == [("a/1.jpg", "a"), ("b/1.jpg", "b")]
+    (picture,) = stream_images(f"{storage.address}/x/one.jpg", tmp_path)
+    assert picture.read() == b"x/one.jpg"
+    assert list(address_state(address, tmp_path)) == [address]
+    archive.unlink()
+    assert find_images(address, tmp_path)[0].read() == b"a/1.jpg"
+    message = refused_download(f"{storage.address}/missing.tgz", tmp_path / "new")
+    assert message.startswith(f"{storage.address}/missing.tgz does not exist.")
+
+
+def test_storage_that_cannot_be_reached_is_told_and_is_not_the_fault_of_a_picture(storage: Storage, tmp_path: Path):
+    write(storage.folder, "a/1.jpg", "b/1.jpg")
+    image, _ = find_images(storage.address, tmp_path)
+    storage.close()
+    for ask in (image.read, lambda: find_images(storage.address, tmp_path)):
+        with pytest.raises(UserError, match=f"{storage.address}.* cannot be read: .+"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("nonsense://bucket/a.zip", "nonsense://bucket/a.zip cannot be read: Protocol not known: nonsense"),
+        ("s3://bucket/a.zip", "s3://bucket/a.zip cannot be read: Install s3fs"),
+        ("memory://nothing", "memory://nothing does not exist"),
+        ("http://", "is no address"),
+        ("ftp://me:secret@example.org/photos", "An address must not hold a password"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_told(address: str, problem: str, tmp_path: Path):
+    with pytest.raises(UserError, match=problem):
+        find_images(address, tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_told(address: str, tmp_path: Path):

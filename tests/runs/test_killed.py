@@ -104,13 +104,13 @@ def test_a_state_of_something_else_is_not_used_and_the_log_says_why(killed_proje
     assert "goes on after epoch" not in run.stdout
 
 
-def test_ctrl_c_ends_training_within_seconds_and_says_how_to_go_on(used_project: Path):
+def test_ctrl_c_ends_training_within_two_seconds_and_says_how_to_go_on(used_project: Path):
     running = start_until_an_epoch_is_recorded(used_project)
     children = psutil.Process(running.pid).children(recursive=True)
     began = time.monotonic()
     running.send_signal(signal.SIGINT)
     output, _ = running.communicate(timeout=60)
-    assert time.monotonic() - began < 4  # the machine may be busy
+    assert time.monotonic() - began < 2
     assert running.returncode != 0
     assert "Traceback" not in output
     assert output.strip().splitlines()[-1] == (

@@ -7,13 +7,14 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 from PIL.Image import Image
@@ -23,7 +24,15 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_file, sha256_of_lines
 from guitar_kedro.images.drawing import MODELS, OTHERS, draw_guitar, draw_other
 from guitar_kedro.images.ingest import RECORD_COLUMNS, FileRecord
-from guitar_kedro.images.sources import ImageStream, RawImage, find_images, images_in_folder, stream_images
+from guitar_kedro.images.sources import (
+    ImageStream,
+    RawImage,
+    address_state,
+    find_images,
+    images_in_folder,
+    is_address,
+    stream_images,
+)
 from guitar_kedro.images.store import PreparedImages
 from guitar_kedro.progress import track
 
@@ -44,8 +53,10 @@ class _SourceDataset(AbstractDataset[None, list[RawImage]]):
         source = self._source()
         if source is None:
             return None
+        if is_address(source):
+            return sha256_of_lines(address_state(source, self._folder))
         local = Path(source).expanduser()
-        if not local.exists():  # an address: what it sent is kept, and not asked for again
+        if not local.exists():
             return sha256_of_lines([source])
         files = [path for path in local.rglob("*") if path.is_file()] if local.is_dir() else [local]
         found = ((path.relative_to(local), path.stat()) for path in files)
@@ -79,6 +90,7 @@ class _DrawnDataset(_SourceDataset):
             drawn = Parallel(n_jobs=-1, return_as="generator")(jobs)
             for _ in track(drawn, len(missing), f"Drawing {what}"):
                 pass
+            get_reusable_executor().shutdown()  # or idle workers stay for minutes
         return images_in_folder(self._folder)
 
     def _source(self) -> str | None:
@@ -178,8 +190,8 @@ class PhotosDataset(_SourceDataset):
 
         Args:
             filepath: The folder of the workspace: downloads and unpacked archives go there.
-            images: Folder, archive (``.tar``, ``.tgz``, ``.zip``) or http(s) URL; ``None`` stands for the one of the
-                run before.
+            images: Folder or archive (``.tar``, ``.tgz``, ``.zip``), by path or by an address that fsspec reads, or
+                http(s) URL of an archive; ``None`` stands for the one of the run before.
             sha256: Checksum of the archive, if it is known.
             metadata: For Kedro's plugins.
         """
@@ -230,7 +242,7 @@ class OtherPhotosDataset(_SourceDataset):
 
         Args:
             filepath: The folder to which downloads and unpacked archives go.
-            images: Folder, archive (``.tar``, ``.tgz``, ``.zip``) or http(s) URL; ``None`` stands for no pictures.
+            images: As for ``PhotosDataset``; ``None`` stands for no pictures.
             metadata: For Kedro's plugins.
         """
         self._folder, self._images = Path(filepath), images
@@ -261,7 +273,8 @@ class ImagesToPredictDataset(_SourceDataset):
 
         Args:
             filepath: The folder to which archives are unpacked.
-            images: Folder, archive (``.tar``, ``.tgz``, ``.zip``) or file; ``None`` where nothing was named.
+            images: Folder, archive (``.tar``, ``.tgz``, ``.zip``) or file, by path or by address; ``None`` where
+                nothing was named.
             metadata: For Kedro's plugins.
         """
         self._folder, self._images = Path(filepath), images
@@ -282,11 +295,18 @@ class ImagesToPredictDataset(_SourceDataset):
     def fingerprint(self) -> str | None:
         """Gives a checksum of what is there by name, size and time of each file, or ``None`` if nothing is there."""
         source = self._source()
-        if source is None or not (path := Path(source).expanduser()).exists():
+        if source is None:
             return None
-        digest = hashlib.sha256(os.fsencode(path.resolve()))
-        for image in ImageStream(path):
-            digest.update(image.state.encode())
+        if is_address(source):
+            name, states = source, address_state(source, self._folder)
+        else:
+            path = Path(source).expanduser()
+            if not path.exists():
+                return None
+            name, states = path.resolve(), (image.state for image in ImageStream(path))
+        digest = hashlib.sha256(os.fsencode(name))
+        for state in states:
+            digest.update(state.encode())
         return digest.hexdigest()
 
     def _source(self) -> str | None:
@@ -296,7 +316,7 @@ class ImagesToPredictDataset(_SourceDataset):
         return self._images is not None
 
 
-class PreparedImagesDataset(AbstractDataset[Iterable[tuple[FileRecord, bytes | None]], PreparedImages]):
+class PreparedImagesDataset(AbstractDataset[Iterator[tuple[FileRecord, bytes | None]], PreparedImages]):
     """A folder of prepared JPEGs named by their content, with an index of all files that ingestion was given.
 
     It is saved from a stream. The index is written last: without it, nothing counts as ingested. Until then the
@@ -316,7 +336,7 @@ class PreparedImagesDataset(AbstractDataset[Iterable[tuple[FileRecord, bytes | N
         self._index, self._journal = self._folder / "index.csv", self._folder / "index.journal.csv"
         self.metadata = metadata
 
-    def save(self, data: Iterable[tuple[FileRecord, bytes | None]]) -> None:
+    def save(self, data: Generator[tuple[FileRecord, bytes | None], None, None]) -> None:
         """Writes pictures as they come, then the index."""
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._journal.exists():
@@ -324,6 +344,7 @@ class PreparedImagesDataset(AbstractDataset[Iterable[tuple[FileRecord, bytes | N
         beside = self._index.with_suffix(".part")
         with (
             work_on(self._cluster),
+            closing(data),  # where it cannot be written, what is at work ends now, and not when Python does
             _record_writer(self._journal, "a") as to_journal,
             _record_writer(beside, "w") as to_index,
         ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +62,11 @@ class _PredictionsFile(AbstractVersionedDataset):
         paths: list[Path] = []
         with work_on(self._cluster):
             # in a stream; one at a time on this machine, since a network takes all cores
-            predicted = Parallel(n_jobs=-1 if self._cluster else 1, batch_size=1, return_as="generator")
-            for path, table in predicted(delayed(_predict)(*each) for each in self._missing(data, paths)):
-                with written_whole(path) as beside:
-                    write_table(_arrow(table), beside)
+            parallel = Parallel(n_jobs=-1 if self._cluster else 1, batch_size=1, return_as="generator")
+            with closing(parallel(delayed(_predict)(*each) for each in self._missing(data, paths))) as predicted:
+                for path, table in predicted:
+                    with written_whole(path) as beside:
+                        write_table(_arrow(table), beside)
         with ParquetWriter(self._get_save_path(), read_table(paths[0]).schema) as writer:
             for start in range(0, len(paths), _ROW_GROUP):
                 writer.write_table(concat_tables(map(read_table, paths[start : start + _ROW_GROUP])))

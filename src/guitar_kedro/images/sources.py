@@ -1,4 +1,4 @@
-"""Where raw images come from: class folders, an archive of them, or the address of such an archive."""
+"""Where raw images come from: class folders, an archive of them, here or at an address."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.archives import ArchiveLimits, Member, is_archive, is_clutter, read_index, unpack
 from guitar_kedro.images.probing import Limits, UnreadableImage
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +30,7 @@ MAX_DOWNLOAD_BYTES = 20_000_000_000
 
 _TIMEOUT = (15, 60)  # seconds to connect, and without a byte
 _CHUNK = 1 << 16
+_HTTP = ("http", "https")
 _STAMP = "archive.json"
 
 
@@ -36,14 +41,14 @@ class RawImage:
     Attributes:
         file: its name for tables: the path in the source, or the archive member's name, with slashes; unique.
         label: its class, the name of the folder it lies in.
-        path: where it is read from.
+        path: where it is read from; an address, as a string, on storage that fsspec reads.
         problem: reason and sentence why it cannot be read, for what was given but is no file in a class folder, or
             None.
     """
 
     file: str
     label: str
-    path: Path
+    path: Path | str
     problem: tuple[str, str] | None = None
 
     @property
@@ -51,6 +56,9 @@ class RawImage:
         """A line that changes when the file does: its name, size and time, or its problem."""
         if self.problem:
             return f"{self.file} {self.problem[0]}"
+        if isinstance(self.path, str):
+            with _reaching(self.path) as (storage, path):
+                return f"{self.file} {storage.ukey(path)}"
         try:
             found = self.path.stat()
         except OSError as error:
@@ -68,19 +76,34 @@ class RawImage:
 
         Raises:
             UnreadableImage: it is too large, cannot be read, or has a problem.
+            UserError: its storage cannot be reached.
         """
         if self.problem:
             raise UnreadableImage(*self.problem)
         try:
+            if isinstance(self.path, str):
+                return self._stored(max_bytes)
             found = self.path.stat()
             if not stat.S_ISREG(found.st_mode):
                 raise UnreadableImage("not_a_regular_file", "It is not a regular file.")
-            if found.st_size > max_bytes:
-                detail = f"The file has {found.st_size:,} bytes; at most {max_bytes:,} are read."
-                raise UnreadableImage("too_many_bytes", detail)
+            _check_size(found.st_size, max_bytes)
             return self.path.read_bytes()
         except OSError as error:
             raise UnreadableImage("file_not_readable", f"It could not be read: {error.strerror or error}.") from error
+
+    def _stored(self, max_bytes: int) -> bytes:
+        with _reaching(self.path) as (storage, path):
+            try:
+                _check_size(storage.size(path), max_bytes)
+                return storage.cat_file(path)
+            except FileNotFoundError as error:
+                raise UnreadableImage("file_not_readable", "It is not there any more.") from error
+
+
+def _check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        detail = f"The file has {size:,} bytes; at most {max_bytes:,} are read."
+        raise UnreadableImage("too_many_bytes", detail)
 
 
 @dataclass(frozen=True)
@@ -88,11 +111,11 @@ class ImageStream:
     """The files of a source, listed anew each time that one goes through them: their number takes no memory.
 
     Attributes:
-        place: a folder, a file, or the folder to which an archive was unpacked.
+        place: a folder, a file, or the folder to which an archive was unpacked; the address of a folder or file.
         is_unpacked: whether it is the last of these.
     """
 
-    place: Path
+    place: Path | str
     is_unpacked: bool = False
 
     def __iter__(self) -> Iterator[RawImage]:
@@ -102,10 +125,13 @@ class ImageStream:
         """
         if self.is_unpacked:
             return (_in_archive(member, self.place) for member in read_index(self.place))
-        place = self.place.resolve()
-        if not place.is_dir():
-            return iter([RawImage(self.place.name, place.parent.name, self.place)])
-        found = (_in_folder(path, place) for path in _files(place))
+        if isinstance(self.place, str):
+            place, found = PurePosixPath(urlsplit(self.place).path), _at_address(self.place)
+        else:
+            place = self.place.resolve()
+            if not place.is_dir():
+                return iter([RawImage(self.place.name, place.parent.name, self.place)])
+            found = (_in_folder(path, place) for path in _files(place))
         return (image if image.label else replace(image, label=place.name) for image in found)
 
 
@@ -113,21 +139,21 @@ def stream_images(source: str, folder: Path) -> ImageStream:
     """Find the files of a source in which no class folders are needed, unpacking an archive.
 
     Args:
-        source: path of a folder, of an archive, or of one picture.
+        source: path or address of a folder, of an archive, or of one picture.
         folder: where unpacked archives are kept.
 
     Raises:
         UserError: nothing is there, or the archive cannot be unpacked.
     """
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise UserError(f"{path} does not exist. Give the path of a folder, of an archive, or of a picture.")
-    if path.is_file() and is_archive(path):
-        stream = ImageStream(_unpacked(path, folder), is_unpacked=True)
+    place = _place(source, folder)
+    if isinstance(place, Path) and not place.exists():
+        raise UserError(f"{place} does not exist. Give the path of a folder, of an archive, or of a picture.")
+    if isinstance(place, Path) and place.is_file() and is_archive(place):
+        stream = ImageStream(_unpacked(place, folder), is_unpacked=True)
     else:
-        stream = ImageStream(path)
+        stream = ImageStream(place)
     if next(iter(stream), None) is None:
-        raise UserError(f"There are no files in {path}. Give the path of a folder, of an archive, or of a picture.")
+        raise UserError(f"There are no files in {source}. Give the path of a folder, of an archive, or of a picture.")
     return stream
 
 
@@ -141,7 +167,8 @@ def find_images(
     """List the images of a source, fetching and unpacking what must be fetched and unpacked.
 
     Args:
-        source: path of a folder of class folders, path of an archive of them, or http(s) address of such an archive.
+        source: path of a folder of class folders or of an archive of them, http(s) address of such an archive, or
+            address of either on storage that fsspec reads (`s3://bucket/photos`).
         folder: where downloads and unpacked archives are kept.
         sha256: checksum that a downloaded archive must have, None for any.
         limits: caps on what an archive may unpack to.
@@ -153,21 +180,51 @@ def find_images(
     Raises:
         UserError: nothing usable is there; the message says what to do.
     """
-    if "://" in source:
-        archive = download(source, folder / "downloads", sha256)
-        if not is_archive(archive):
-            archive.unlink()
-            raise UserError(
-                f"What {source} sends is not a .tar, .tgz or .zip archive (a web page perhaps). Download the archive "
-                "yourself and give its path with --params=images=PATH."
-            )
-        return images_in_archive(archive, folder / "unpacked", limits, need_classes)
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return images_in_folder(path, need_classes)
-    if path.exists():
-        return images_in_archive(path, folder / "unpacked", limits, need_classes)
-    raise UserError(_no_such(path))
+    place = _place(source, folder, sha256)
+    if isinstance(place, str):
+        return _checked(list(_at_address(place)), place, need_classes)
+    if place.is_dir():
+        return images_in_folder(place, need_classes)
+    if not place.exists():
+        raise UserError(_no_such(place))
+    if is_address(source) and not is_archive(place):
+        place.unlink()
+        raise UserError(
+            f"What {source} sends is not a .tar, .tgz or .zip archive (a web page perhaps). Download the archive "
+            "yourself and give its path with --params=images=PATH."
+        )
+    return images_in_archive(place, folder / "unpacked", limits, need_classes)
+
+
+def is_address(source: str) -> bool:
+    """Whether a source is an address and no path."""
+    return "://" in source
+
+
+def address_state(address: str, folder: Path) -> Iterator[str]:
+    """Give lines that change when what an address holds does.
+
+    Args:
+        address: of a folder, or of a file, which is downloaded once and not asked for again.
+        folder: where downloads are kept.
+    """
+    if _is_folder(address, folder):
+        return (image.state for image in _at_address(address))
+    return iter([address])
+
+
+def _place(source: str, folder: Path, sha256: str | None = None) -> Path | str:
+    """Find where the files are: on this machine, for a single file is downloaded, or at an address."""
+    if not is_address(source):
+        return Path(source).expanduser()
+    return source if _is_folder(source, folder) else download(source, folder / "downloads", sha256)
+
+
+def _is_folder(address: str, folder: Path) -> bool:
+    if urlsplit(address).scheme in _HTTP or (folder / "downloads" / _name_for(address)).exists():
+        return False
+    with _reaching(address) as (storage, path):
+        return not storage.isfile(path)
 
 
 def images_in_folder(folder: Path, need_classes: bool = True) -> list[RawImage]:
@@ -231,6 +288,41 @@ def _unpacked(archive: Path, unpacked: Path, limits: ArchiveLimits | None = None
     return place
 
 
+def _at_address(address: str) -> Iterator[RawImage]:
+    """List the files of a folder, as those of a folder of this machine."""
+    with _reaching(address) as (storage, top):
+        storage.invalidate_cache()
+        for parent, folders, files in storage.walk(top, on_error="raise"):
+            folders[:] = sorted(name for name in folders if not is_clutter(name))
+            for name in sorted(name for name in files if name and not is_clutter(name)):
+                file = f"{parent}/{name}".removeprefix(top).lstrip("/")
+                yield RawImage(file, PurePosixPath(file).parent.name, f"{address.rstrip('/')}/{file}")
+
+
+@contextmanager
+def _reaching(address: str) -> Iterator[tuple[AbstractFileSystem, str]]:
+    """Give the storage of an address and the path there; what goes wrong with it is told by its address.
+
+    Raises:
+        UserError: the storage cannot be reached, or does not give what was asked for.
+    """
+    from fsspec.core import url_to_fs
+
+    if urlsplit(address).password:
+        raise UserError(
+            "An address must not hold a password, for addresses stand in tables and records. Keep it in fsspec's "
+            "configuration, https://filesystem-spec.readthedocs.io/en/latest/features.html#configuration."
+        )
+    try:
+        yield url_to_fs(address)
+    except (UserError, UnreadableImage):
+        raise
+    except FileNotFoundError as error:
+        raise UserError(f"{address} does not exist.") from error
+    except Exception as error:  # each storage has errors of its own
+        raise UserError(f"{address} cannot be read: {' '.join(str(error).split()) or type(error).__name__}.") from error
+
+
 def download(
     url: str,
     folder: Path,
@@ -244,7 +336,7 @@ def download(
     checksum is right; when it is there, nothing is downloaded.
 
     Args:
-        url: http or https address.
+        url: http or https address, or one of storage that fsspec reads.
         folder: where the file goes.
         sha256: its checksum in hex, None to take what comes.
         max_bytes: a larger file is refused.
@@ -259,8 +351,8 @@ def download(
     import pooch
 
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UserError(f"{url} is not an http or https address. Give one, or the path of a folder or archive.")
+    if not parts.scheme or (parts.scheme in _HTTP and not parts.hostname):
+        raise UserError(f"{url} is no address. Give one, or the path of a folder or archive.")
     if sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise UserError(f"The checksum {sha256!r} is not a SHA-256: that has 64 hexadecimal digits.")
     path = folder / _name_for(url)
@@ -323,7 +415,7 @@ def _in_archive(member: Member, place: Path) -> RawImage:
     )
 
 
-def _checked(images: list[RawImage], source: Path, need_classes: bool) -> list[RawImage]:
+def _checked(images: list[RawImage], source: Path | str, need_classes: bool) -> list[RawImage]:
     """Refuse a source without classes, and mark the files that lie beside the class folders."""
     if not images:
         raise UserError(f"There are no files in {source}. Give one folder per class with pictures in it.")
@@ -369,11 +461,8 @@ class _Downloader:
 
     def __call__(self, url: str, output_file: str, _: object) -> None:
         """Download `url` to `output_file`, as pooch asks."""
-        import requests
-
-        with requests.get(url, stream=True, timeout=_TIMEOUT) as response:
-            response.raise_for_status()
-            total = int(response.headers.get("content-length", 0))
+        opened = _http_content if urlsplit(url).scheme in _HTTP else _stored_content
+        with opened(url) as (total, chunks):
             self._check(max(total, 0), url)
             need, free = total, shutil.disk_usage(self._path.parent).free
             if need > free:
@@ -382,7 +471,7 @@ class _Downloader:
                     "again."
                 )
             with open(output_file, "wb") as file, _progress(f"Downloading {url}") as progress:
-                for chunk in response.iter_content(_CHUNK):
+                for chunk in chunks:
                     file.write(chunk)
                     self._check(file.tell(), url)
                     progress(file.tell(), total)
@@ -390,6 +479,30 @@ class _Downloader:
     def _check(self, count: int, url: str) -> None:
         if count > self._max_bytes:
             raise _TooLarge(f"{url} is larger than {self._max_bytes:,} bytes, the limit.")
+
+
+@contextmanager
+def _http_content(url: str) -> Iterator[tuple[int, Iterator[bytes]]]:
+    """Open what a web server sends: its size, 0 where it does not say, and its pieces."""
+    import requests
+
+    with requests.get(url, stream=True, timeout=_TIMEOUT) as response:
+        response.raise_for_status()
+        yield int(response.headers.get("content-length", 0)), response.iter_content(_CHUNK)
+
+
+@contextmanager
+def _stored_content(url: str) -> Iterator[tuple[int, Iterator[bytes]]]:
+    """Open a file of storage that fsspec reads: its size and its pieces."""
+    with _reaching(url) as (storage, path):
+        size = storage.size(path)
+
+    def pieces() -> Iterator[bytes]:
+        with _reaching(url) as (storage, path), storage.open(path, "rb") as file:
+            while piece := file.read(_CHUNK):
+                yield piece
+
+    yield size, pieces()
 
 
 class _TooLarge(Exception):

@@ -9,15 +9,16 @@ from PIL import Image, ImageOps
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.reading import Limits, UnreadableImage, read_image
+from guitar_kedro.images.sources import RawImage
 
-Source = str | Path | bytes | np.ndarray | Image.Image
+Source = str | Path | RawImage | bytes | np.ndarray | Image.Image
 
 
 def open_image(source: Source, longest_side: int | None = None) -> Image.Image:
     """Opens a picture as ingestion does: upright, RGB, transparent parts white.
 
     Args:
-        source: A path, the bytes of a file, or a picture.
+        source: A file, its path or its bytes, or a picture.
         longest_side: Pixels that are enough along the longer side; JPEGs are then decoded faster. ``None`` wants all.
 
     Raises:
@@ -27,19 +28,28 @@ def open_image(source: Source, longest_side: int | None = None) -> Image.Image:
         return ImageOps.exif_transpose(source).convert("RGB")
     if isinstance(source, np.ndarray):
         return Image.fromarray(source).convert("RGB")
-    content = source if isinstance(source, bytes) else Path(source).read_bytes()
     try:
-        return read_image(content, Limits(), longest_side)
+        return read_image(_content(source), Limits(), longest_side)
     except UnreadableImage as error:
-        name = "This image" if isinstance(source, bytes) else source
+        name = "This image" if isinstance(source, bytes) else getattr(source, "path", source)
         raise UserError(f"{name} cannot be read: {error.detail}") from error
+
+
+def _content(source: str | Path | RawImage | bytes) -> bytes:
+    match source:
+        case bytes():
+            return source
+        case RawImage():
+            return source.read()
+        case _:
+            return Path(source).read_bytes()
 
 
 def thumbnail(source: Source, longest_side: int = 256) -> Image.Image:
     """Opens a picture, shrunk for a contact sheet.
 
     Args:
-        source: A path, the bytes of a file, or a picture.
+        source: A file, its path or its bytes, or a picture.
         longest_side: In pixels.
 
     Raises:
@@ -56,7 +66,7 @@ def read_square(source: Source, size: int, method: str) -> Image.Image:
     Large JPEGs are decoded at a half, a quarter or an eighth where that leaves twice the size along the longer side.
 
     Args:
-        source: A path, the bytes of a file, or a picture.
+        source: A file, its path or its bytes, or a picture.
         size: Side of the square, in pixels.
         method: See ``square``.
 

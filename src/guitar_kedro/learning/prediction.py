@@ -92,9 +92,11 @@ def _predict_files(predictor: Predictor, files: Sequence[RawImage]) -> pd.DataFr
 
 def _read_or_reason(predictor: Predictor, file: RawImage) -> torch.Tensor | UnreadableImage:
     try:
-        return predictor.read(file.read())
+        content = file.read()
     except UnreadableImage as error:
         return error
+    try:
+        return predictor.read(content)
     except UserError as error:
         return error.__cause__
 

@@ -69,9 +69,7 @@ def predict_others(model: learning.Checkpoint, other_images: list[images.RawImag
         A row per readable picture: ``file``, ``predicted``, ``energy``, ``probability_<class>``; none where no pictures
         were given.
     """
-    table = pd.DataFrame(
-        {"file": [image.file for image in other_images], "path": [str(image.path) for image in other_images]}
-    )
+    table = pd.DataFrame({"file": [image.file for image in other_images], "path": other_images})
     if table.empty:
         return table.drop(columns="path").assign(predicted="", energy=0.0)
     return learning.predict(model, table, BATCH_SIZE, "Predicting other pictures")

@@ -79,7 +79,7 @@ def show_predictions(
     wanted = set(chosen["file"]) if len(chosen) else set()
     files = {image.file: image for image in images_to_predict if image.file in wanted}
     rows = [
-        (label, [(learning.thumbnail(files[row.file].path), row) for row in members.itertuples()])
+        (label, [(learning.thumbnail(files[row.file]), row) for row in members.itertuples()])
         for label, members in (chosen.groupby("predicted", sort=True) if len(chosen) else ())
     ]
     return reporting.predictions_sheet(rows, model.spec.display_names, VERDICTS, unreadable)

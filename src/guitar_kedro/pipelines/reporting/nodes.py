@@ -309,7 +309,10 @@ def write_model_card(
 
 
 def _source(image_table: pd.DataFrame) -> str:
-    common = Path(os.path.commonpath(image_table["source"].tolist()))
+    sources = image_table["source"].tolist()
+    if images.is_address(sources[0]):
+        return os.path.commonpath(sources).replace(":/", "://", 1)
+    common = Path(os.path.commonpath(sources))
     # a card is for others: where the project lies on this computer is nothing to them
     return str(common.relative_to(Path.cwd()) if common.is_relative_to(Path.cwd()) else common)
 
