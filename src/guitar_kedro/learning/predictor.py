@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from fastai.torch_core import default_device, no_random
-from torch.fx.experimental.optimization import fuse
 
 from guitar_kedro.learning.attention import coarse_maps
 from guitar_kedro.learning.augmentation import Augment, Normalise
 from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.device import set_precision
 from guitar_kedro.learning.learner import learner_for_inference
+from guitar_kedro.learning.packing import pack
 from guitar_kedro.learning.pictures import read_square
 from guitar_kedro.learning.recipe import AugmentationOptions
 from guitar_kedro.memory import keep_freed_memory
@@ -75,9 +74,10 @@ class Predictor(Reader):
         self._checkpoint = checkpoint
         self._device = default_device()
         body, head = learner_for_inference(checkpoint).model.cpu()
-        body = _without_batchnorm(body)
         # not the head: in bfloat16 a matrix product depends on how many pictures are asked for, convolutions do not
-        set_precision(body, getattr(torch, self.spec.precision), self._device)
+        precision = getattr(torch, self.spec.precision)
+        body = pack(body, self.spec.image_size, precision, self._device)
+        set_precision(body, precision, self._device)
         self._model = torch.nn.Sequential(body, head)
         self._model.to(self._device, memory_format=torch.channels_last)
         self._normalise = Normalise(self.spec.mean, self.spec.std)
@@ -131,11 +131,3 @@ class Predictor(Reader):
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
         # in double precision, unlikely classes keep a probability above 0, from which a temperature can be taken back
         return self._model(images).cpu().double()
-
-
-def _without_batchnorm(model: torch.nn.Module) -> torch.nn.Module:
-    """Lets convolutions do the work of the BatchNorm layers that follow them; the answers stay the same."""
-    try:
-        return fuse(copy.deepcopy(model))
-    except Exception:  # whatever code of a network that cannot be traced raises: it answers as well, but slower
-        return model

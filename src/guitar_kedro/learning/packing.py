@@ -1,0 +1,120 @@
+"""Networks that only answer, on a CPU: weights arranged once for oneDNN, and layers joined that it does in one pass.
+
+Left to itself, torch arranges the weights of each convolution anew in each call, and reads and writes all feature maps
+once more for each addition and ReLU. See https://uxlfoundation.github.io/oneDNN/dev_guide_inference.html, and what
+torch's own compiler does, for which users would need one for C++.
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+from typing import Any
+
+import torch
+from torch.fx import GraphModule, Node
+from torch.fx.experimental.optimization import fuse
+from torch.fx.passes.shape_prop import ShapeProp
+from torch.nn import Conv2d, Module, ReLU
+
+_ADD = (operator.add, operator.iadd, torch.add)
+_RELU = (torch.relu, torch.nn.functional.relu)
+
+
+def pack(network: Module, size: int, precision: torch.dtype, device: torch.device) -> Module:
+    """Prepares a network in evaluation mode for answering; what it answers stays the same, but for rounding.
+
+    Args:
+        network: On the CPU. It is left as it is.
+        size: Pixels of a side of what it looks at.
+        precision: In which convolutions will compute.
+        device: Where; elsewhere than on a CPU, only BatchNorm is done away with.
+
+    Returns:
+        A faster network; the one given, if its code cannot be traced.
+    """
+    try:
+        # convolutions do the work of the BatchNorm layers that follow them
+        fused = fuse(copy.deepcopy(network))
+    except Exception:  # whatever code that cannot be traced raises
+        return network
+    if device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return fused
+    with torch.no_grad():
+        ShapeProp(fused).propagate(torch.zeros(1, 3, size, size).contiguous(memory_format=torch.channels_last))
+        for node in list(fused.graph.nodes):
+            if isinstance(_module(fused, node), Conv2d):
+                _pack(fused, node, precision)
+    fused.delete_all_unused_submodules()
+    fused.recompile()
+    return fused
+
+
+class PackedConvolution(Module):
+    """A convolution, and what may follow it: the addition of other feature maps, a ReLU."""
+
+    def __init__(self, layer: Conv2d, shape: torch.Size, precision: torch.dtype, relu: bool) -> None:
+        """Arranges the weights for feature maps of a shape; others are possible, but slower."""
+        super().__init__()
+        self._precision, self._relu = precision, "relu" if relu else None
+        bias = layer.bias
+        self._bias = None if bias is None else bias.detach().to(precision)
+        self._how = ([*layer.padding], [*layer.stride], [*layer.dilation], layer.groups)
+        weight = layer.weight.detach().to(precision).to_mkldnn()
+        self._weight = torch._C._nn.mkldnn_reorder_conv2d_weight(weight, *self._how, [*shape])
+
+    def forward(self, images: torch.Tensor, others: torch.Tensor | None = None) -> torch.Tensor:
+        """Convolves, adds, cuts off below 0."""
+        images = images.to(self._precision)
+        layer = (self._weight, self._bias, *self._how)
+        if others is None:
+            return torch.ops.mkldnn._convolution_pointwise(images, *layer, self._relu or "none", [], "")
+        others = others.to(self._precision)
+        return torch.ops.mkldnn._convolution_pointwise(images, others, *layer, "add", 1.0, self._relu, [], None)
+
+
+def _pack(network: GraphModule, node: Node, precision: torch.dtype) -> None:
+    """Replaces a convolution, and what can be joined to it."""
+    layer = _module(network, node)
+    if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
+        return
+    last, others = node, ()
+    following = _only_user(last)
+    if following is not None and following.op == "call_function" and following.target in _ADD:
+        added = [each for each in following.args if each is not node]
+        if len(following.args) == 2 and not following.kwargs and [_shape(each) for each in added] == [_shape(node)]:
+            last, others = following, tuple(added)
+            following = _only_user(last)
+    relu = following is not None and _is_relu(network, following)
+    if relu:
+        last = following
+    name = f"packed_{node.name}"
+    network.add_submodule(name, PackedConvolution(layer, _shape(node.args[0]), precision, relu))
+    with network.graph.inserting_after(last):
+        packed = network.graph.call_module(name, (node.args[0], *others))
+    packed.meta = last.meta
+    last.replace_all_uses_with(packed)
+    while last is not node:
+        before = node if node in last.args else next(each for each in last.args if node in each.args)
+        network.graph.erase_node(last)
+        last = before
+    network.graph.erase_node(node)
+
+
+def _module(network: GraphModule, node: Node) -> Module | None:
+    return network.get_submodule(node.target) if node.op == "call_module" else None
+
+
+def _only_user(node: Node) -> Node | None:
+    return next(iter(node.users)) if len(node.users) == 1 else None
+
+
+def _shape(node: Any) -> torch.Size | None:
+    found = node.meta.get("tensor_meta") if isinstance(node, Node) else None
+    return getattr(found, "shape", None)
+
+
+def _is_relu(network: GraphModule, node: Node) -> bool:
+    if isinstance(_module(network, node), ReLU):
+        return True
+    return node.op == "call_function" and node.target in _RELU
