@@ -7,7 +7,6 @@ torch's own compiler does, for which users would need one for C++.
 
 from __future__ import annotations
 
-import copy
 import operator
 from typing import Any
 
@@ -41,7 +40,7 @@ def pack(network: Module, size: int, precision: torch.dtype, device: torch.devic
     with torch.no_grad():
         try:
             # convolutions do the work of the BatchNorm layers that follow them
-            fused = fuse(copy.deepcopy(network))
+            fused = fuse(network)
             expected, found = network(picture), ShapeProp(fused).propagate(picture)
         except Exception:  # whatever code that cannot be traced raises
             return network
