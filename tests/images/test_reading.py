@@ -8,12 +8,16 @@ import sys
 import threading
 import warnings
 import zlib
+from functools import cache
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFile, ImageOps
+from pillow_heif import register_heif_opener
 
 from guitar_kedro.images.reading import Limits, UnreadableImage, read_image
+
+register_heif_opener()  # to write them; the project reads them in any case
 
 LIMITS = Limits()
 RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
@@ -59,7 +63,7 @@ def png(bits: int, colour: int, rows: list[bytes], width: int, *before_data: byt
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(before_data) + data + png_chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF"])
 def test_each_allowed_format_is_read_as_rgb(file_format: str):
     image = read_image(encode(quadrants(), file_format), LIMITS)
     assert image.mode == "RGB"
@@ -67,7 +71,7 @@ def test_each_allowed_format_is_read_as_rgb(file_format: str):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF"])
 def test_exif_orientation_is_applied(file_format: str, orientation: int):
     turned = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
     stored = quadrants()
@@ -75,7 +79,7 @@ def test_exif_orientation_is_applied(file_format: str, orientation: int):
         stored = stored.transpose(Image.Transpose(turned[orientation]))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    image = read_image(encode(stored, file_format, exif=exif), LIMITS)
+    image = read_image(encode(stored, file_format, exif=exif.tobytes()), LIMITS)
     assert image.size == (64, 48)
     assert corners(image) == [RED, GREEN, BLUE, WHITE]
 
@@ -126,8 +130,12 @@ def test_alpha_is_laid_over_white():
     image = Image.new("RGBA", (20, 10), (0, 0, 0, 255))
     image.paste((0, 0, 0, 0), (0, 0, 10, 10))
     image.putpixel((19, 9), (255, 0, 0, 128))
-    for file_format in ("PNG", "TIFF"):
-        result = read_image(encode(image, file_format), LIMITS)
+    for file_format, options in (
+        ("PNG", {}),
+        ("TIFF", {}),
+        ("HEIF", {"quality": -1, "chroma": 444, "matrix_coefficients": 0}),
+    ):
+        result = read_image(encode(image, file_format, **options), LIMITS)
         assert [result.getpixel(at) for at in ((2, 2), (12, 2), (19, 9))] == [WHITE, BLACK, (255, 127, 127)]
     grey = read_image(encode(image.convert("LA"), "PNG"), LIMITS)
     assert [grey.getpixel(at) for at in ((2, 2), (12, 2))] == [WHITE, BLACK]
@@ -246,7 +254,7 @@ def test_jpegs_decode_smaller_but_never_below_what_is_asked_for():
     assert read_image(encode(Image.new("RGB", (1, 1000)), "JPEG"), LIMITS, 10).size == (1, 1000)
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF"])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_a_truncated_file_is_rejected_with_its_reason(file_format: str, share: float):
     noise = Image.effect_noise((120, 100), 90).convert("RGB")
@@ -280,7 +288,9 @@ def test_truncated_files_are_rejected_whatever_the_program_has_told_pillow(monke
         (b"%!PS-Adobe-3.0 EPSF-3.0", "format_not_allowed"),
         (b"8BPS\0\1", "format_not_allowed"),
         (b"\0\0\0\x1cftypavif\0\0\0\0", "format_not_allowed"),
-        (b"\0\0\0\x1cftypheic\0\0\0\0", "format_not_allowed"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif", "format_not_allowed"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42", "format_not_allowed"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "damaged"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "format_not_allowed"),
     ],
 )
@@ -326,6 +336,7 @@ def test_too_many_frames_are_refused(file_format: str):
     assert read_image(content, Limits(max_frames=5)).size == (8, 8)
 
 
+@cache
 def bombs() -> dict[str, bytes]:
     """Small files that say they are huge, and files made of very many parts."""
     jpeg, gif = encode(quadrants(), "JPEG"), encode(quadrants().convert("L"), "GIF")
@@ -333,6 +344,8 @@ def bombs() -> dict[str, bytes]:
     flat = Image.new("RGB", (8, 8))
     progressive = encode(flat, "JPEG", progressive=True)
     scan = progressive[progressive.rindex(b"\xff\xda") : -2]
+    heic = encode(Image.new("RGB", (600, 400)), "HEIF")
+    extent = heic.index(b"ispe") + 8  # width and height
     palette_end = 13 + (3 << (gif[10] & 7) + 1)
     tiles = [
         (256, 9),
@@ -369,6 +382,8 @@ def bombs() -> dict[str, bytes]:
         "animation.png": empty_png[:33] + png_chunk(b"acTL", struct.pack(">II", 2_000_000_000, 0)) + empty_png[33:],
         "comments.gif": gif[:palette_end] + b"!\xfe" + b"\x01a" * 1_200_000 + b"\0" + gif[palette_end:],
         "junk.gif": gif[:palette_end] + b"\x01" * 1_200_000 + gif[palette_end:],
+        "extent.heic": heic[:extent] + struct.pack(">II", 60000, 60000) + heic[extent + 8 :],
+        "smaller_extent.heic": heic[:extent] + struct.pack(">II", 64, 64) + heic[extent + 8 :],
         "runs.bmp": encode(flat, "BMP")[:30] + b"\x01\0\0\0" + bytes(10_000_001),
     }
 
@@ -409,7 +424,7 @@ def test_what_the_program_has_told_pillow_and_the_warnings_is_left_as_it_was():
 def test_mutilated_files_never_bring_another_error():
     random = np.random.default_rng(7)
     noise = Image.effect_noise((40, 30), 60).convert("RGB")
-    contents = [encode(noise, name) for name in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")]
+    contents = [encode(noise, name) for name in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF")]
     contents.append(encode(noise, "TIFF", compression="jpeg"))
     for _ in range(150):
         for content in contents:

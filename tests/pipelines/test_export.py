@@ -53,6 +53,7 @@ def test_a_bundle_describes_itself(exported_project: Path, folder: Path, checkpo
         "spec.json",
         "model.onnx",
         "example.py",
+        "preprocessing.py",
         "export.pkl",
         "model_card.html",
         "bundle.json",
@@ -83,11 +84,11 @@ def test_the_network_alone_answers_as_the_model_does_for_any_number_of_pictures(
 
 
 def test_the_example_runs_without_this_project(folder: Path, evaluated: pd.DataFrame):
-    assert "guitar_kedro" not in (folder / "example.py").read_text()
+    example, preprocessing = ((folder / name).read_text() for name in ("example.py", "preprocessing.py"))
+    assert "guitar_kedro" not in example + preprocessing
+    assert len([line for line in example.splitlines() if line and "import" not in line]) <= 10
     paths = list(evaluated["path"][:5])
-    run = subprocess.run(
-        [sys.executable, "-I", folder / "example.py", *paths], capture_output=True, text=True, check=True
-    )
+    run = subprocess.run([sys.executable, folder / "example.py", *paths], capture_output=True, text=True, check=True)
     for line, row in zip(run.stdout.splitlines(), evaluated.itertuples(), strict=False):
         path, predicted, probability = line.split()
         assert (path, predicted) == (f"{row.path}:", row.predicted)
@@ -175,9 +176,8 @@ def test_the_example_makes_pictures_square_as_the_project_does(
     checkpoint: Checkpoint, tmp_path: Path, method: str, size: tuple[int, int]
 ):
     spec = checkpoint.spec.model_copy(update={"resize_method": method})
-    read = exporting._example(spec).decode().partition("def read")
-    names: dict = {"np": np, "Image": Image, "size": spec.image_size}
-    exec(f"from PIL import ImageOps\ndef read{read[2].partition('for path in')[0]}", names)
+    names: dict = {}
+    exec(exporting._example(spec)["preprocessing.py"], names)
     Image.effect_mandelbrot(size, (-3, -2.5, 2, 2.5), 100).convert("RGB").save(tmp_path / "a.jpg")
     ours = np.asarray(read_square(tmp_path / "a.jpg", spec.image_size, method))
-    assert (names["read"](tmp_path / "a.jpg") == ours).all()
+    assert (names["read_square"](tmp_path / "a.jpg") == ours).all()

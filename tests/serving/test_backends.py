@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from pillow_heif import register_heif_opener
 from pyarrow import parquet
 from small_project import kedro_in
 from small_service import Running, jpeg, start_service
@@ -74,6 +75,7 @@ def test_a_model_that_was_not_exported_is_told(finished_project: Path):
 @pytest.fixture(scope="module")
 def odd_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures that readers like to get wrong."""
+    register_heif_opener()  # to write one
     folder = tmp_path_factory.mktemp("odd") / "pictures"
     folder.mkdir()
     generator = np.random.default_rng(3)
@@ -87,6 +89,7 @@ def odd_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     exif[0x0112] = ROTATED
     blocks("RGB").save(folder / "rotated.jpg", exif=exif)
     blocks("RGB", (1500, 700)).save(folder / "large.jpg", exif=exif)
+    blocks("RGB").save(folder / "phone.heic", exif=exif.tobytes())
     blocks("CMYK").save(folder / "cmyk.jpg")
     blocks("RGBA").save(folder / "alpha.png")
     blocks("LA").save(folder / "grey_alpha.png")
@@ -143,7 +146,7 @@ def test_odd_pictures_are_the_same_to_training_prediction_both_services_and_the_
     assert np.abs(answers(services["onnx"], *contents) - wanted).max() < 1e-4
 
     example = subprocess.run(
-        [sys.executable, "-I", folder / "example.py", *paths], capture_output=True, text=True, check=True
+        [sys.executable, folder / "example.py", *paths], capture_output=True, text=True, check=True
     )
     for line, probabilities in zip(example.stdout.splitlines(), wanted, strict=True):
         _, label, probability = line.rsplit(" ", 2)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pillow_heif
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 from small_service import Running, bomb, jpeg
 
@@ -105,6 +108,15 @@ def test_a_chosen_picture_is_answered_with_words_bars_and_the_picture(visit: Vis
     expect(visit.page.locator("#said")).to_contain_text(wanted["display_name"])
 
 
+def test_a_picture_of_a_phone_is_answered_and_shown_though_the_browser_cannot_read_it(visit: Visit, picture: bytes):
+    content = io.BytesIO()
+    pillow_heif.from_pillow(Image.open(io.BytesIO(picture))).save(content)
+    visit.choose(("IMG_0001.HEIC", content.getvalue()))
+    expect(visit.answers.locator(".share").first).to_contain_text("%")
+    shown = visit.answers.locator(".picture img")
+    assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") == 60
+
+
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 def test_a_picture_may_be_dropped_or_pasted(visit: Visit, picture: bytes, kind: str):
     visit.give(kind, ("a.jpg", picture))
@@ -154,12 +166,12 @@ def test_a_drawn_example_may_be_tried(visit: Visit):
     ("content", "words"),
     [
         (b"dear diary", "This is not a picture"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "This is a HEIC picture, as iPhones keep them"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "This kind of file is not read here"),
         (b"", "This file is empty"),
         (jpeg(1)[:700], "This picture ends too early"),
         (bomb(300), "This picture is too large"),
     ],
-    ids=["text", "HEIC", "empty", "truncated", "bomb"],
+    ids=["text", "AVIF", "empty", "truncated", "bomb"],
 )
 def test_what_cannot_be_read_is_explained_kindly(visit: Visit, content: bytes, words: str):
     visit.choose(("photo.jpg", content))

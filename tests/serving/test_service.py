@@ -71,11 +71,11 @@ def cut(content: bytes) -> bytes:
         (b"", 422, "empty_file"),
         (b"just words in a file called .jpg", 415, "not_an_image"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "format_not_allowed"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", 415, "format_not_allowed"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0", 415, "format_not_allowed"),
         (cut(jpeg(1)), 422, "truncated"),
         (bomb(300), 422, "too_many_pixels"),
     ],
-    ids=["empty", "text", "SVG", "HEIC", "truncated", "bomb"],
+    ids=["empty", "text", "SVG", "AVIF", "truncated", "bomb"],
 )
 def test_what_is_no_picture_is_refused_with_a_reason(client: httpx.Client, content: bytes, status: int, reason: str):
     answer = client.post("/predict", content=content, headers={"content-type": "image/jpeg"})

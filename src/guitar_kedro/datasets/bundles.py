@@ -80,6 +80,7 @@ class _BundleFolder(AbstractVersionedDataset):
 class BundleDataset(Artifact, _BundleFolder):
     """A model for use without this project, in a folder that is written whole or not at all.
 
-    In it are ``weights.safetensors`` and ``spec.json``, ``model.onnx``, ``example.py``, perhaps more, and
-    ``bundle.json``, which says which version of the model it is and what was measured. A pickle is only written.
+    In it are ``weights.safetensors`` and ``spec.json``, ``model.onnx``, ``example.py`` and ``preprocessing.py``,
+    perhaps more, and ``bundle.json``, which says which version of the model it is and what was measured. A pickle is
+    only written.
     """

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "HEIC")
 
 MAX_SEGMENTS = 1_000  # metadata segments of one file; photos have tens
 MAX_BLOCKS = 1_000_000  # blocks of pixel data of one file; a GIF of 50 MB has 200,000
@@ -19,6 +19,7 @@ MAX_SCANS = 100  # passes of a progressive JPEG; encoders make about ten
 MAX_EXIF_SEGMENTS = 16  # EXIF of 1 MB; more than that is not about a photo
 MAX_PADDING = 1_000_000  # bytes between the segments of a JPEG
 MAX_RLE_BYTES = 10_000_000  # a compressed BMP; Pillow decodes them in Python, byte by byte
+MAX_BRANDS_BYTES = 1_024  # of the brands of a HEIC; there are about five, of four bytes each
 MAX_TAG_VALUES = 262_144  # numbers in one TIFF tag; a 16-bit colour map has 196,608
 
 
@@ -278,6 +279,26 @@ def _walk_bmp(content: bytes, _: int) -> Probe:
     return Probe("BMP")
 
 
+def _is_heic(content: bytes) -> bool:
+    """Whether the brands (ISO 14496-12, 23008-12) say that the pictures are coded as HEVC, as those of iPhones are."""
+    brands = _brands(content)
+    return bool(brands & _HEIC_BRANDS) and not brands & _AVIF_BRANDS
+
+
+def _brands(content: bytes) -> set[bytes]:
+    if content[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(content[:4], "big"), MAX_BRANDS_BYTES)
+    return {content[8:12], *(content[start : start + 4] for start in range(16, end - 3, 4))}
+
+
+def _walk_heic(content: bytes, _: int) -> Probe:
+    """Leave the boxes to libheif: its own limits hold before anything is decoded, for the boxes and for the pixels."""
+    return Probe("HEIC")
+
+
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_AVIF_BRANDS = {b"avif", b"avis"}
 _JPEG_MARKER = re.compile(rb"\xff[^\xff]")
 _BARE_JPEG_MARKERS = {0x00, 0x01, *range(0xD0, 0xDA)}
 
@@ -288,6 +309,7 @@ _SIGNATURES: tuple[tuple[Callable[[bytes], bool], Callable[[bytes, int], Probe]]
     (lambda content: content.startswith((b"GIF87a", b"GIF89a")), _walk_gif),
     (lambda content: content.startswith(b"BM"), _walk_bmp),
     (lambda content: content.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")), _walk_tiff),
+    (_is_heic, _walk_heic),
 )
 
 _OTHER_SIGNATURES = (
@@ -310,13 +332,8 @@ _OTHER_SIGNATURES = (
 
 def _other_format(content: bytes) -> str:
     """Name a format that is not allowed, '' if it is not recognised."""
-    if content[4:8] == b"ftyp":
-        brand = content[8:12]
-        if brand in (b"avif", b"avis"):
-            return "an AVIF picture"
-        if brand in (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"hevc"):
-            return "a HEIC picture"
-        return "a video"
+    if brands := _brands(content):
+        return "an AVIF picture" if brands & _AVIF_BRANDS else "a video"
     start = content[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"<?xml") and b"<svg" in content[:4096]:
         return "an SVG drawing"

@@ -23,6 +23,7 @@ from PIL import (
     TiffImagePlugin,
     WebPImagePlugin,
 )
+from pillow_heif import HeifImageFile
 
 from guitar_kedro.images.probing import Limits, Probe, UnreadableImage, probe
 
@@ -37,9 +38,10 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "GIF": GifImagePlugin.GifImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
     "TIFF": TiffImagePlugin.TiffImageFile,
+    "HEIC": HeifImageFile,
 }
 _DEPTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16)  # no camera has 9, 11, 13 or 15
-_ENDS_EARLY = ("truncated", "not enough", "(chunk b'')")
+_ENDS_EARLY = ("truncated", "unexpected end", "not enough", "(chunk b'')")
 _NOT_SUPPORTED = ("unsupported", "not supported", "not yet supported", "unknown pixel mode", "cannot handle")
 _SAYINGS = {
     "decoder error -2": "its decoder gave up: broken data or a rare compression",
@@ -84,8 +86,9 @@ class Reading:
 def read_image(content: bytes, limits: Limits, longest_side: int | None = None) -> Image.Image:
     """Read the first frame of a picture as upright RGB.
 
-    The format is told by content, never by name: JPEG (MPO too: its first picture), PNG, WebP, GIF, BMP, TIFF. EXIF (or
-    XMP) orientation is applied; where EXIF is broken the picture counts as upright. Colours come out like this:
+    The format is told by content, never by name: JPEG (MPO too: its first picture), PNG, WebP, GIF, BMP, TIFF, HEIC.
+    EXIF (or XMP) orientation is applied, of a HEIC what the container says; where EXIF is broken the picture counts as
+    upright. Colours come out like this:
 
     - Transparent pixels are laid over white, whatever says so: an alpha channel, a transparent palette entry, a PNG's
       transparent colour.
@@ -170,6 +173,8 @@ def _why(error: Exception, found: Probe) -> UnreadableImage:
     lower = said.lower()
     if any(word in lower for word in _ENDS_EARLY) or isinstance(error, EOFError):
         return UnreadableImage("truncated", f"The {found.format} file ends before the picture does ({said}).")
+    if "security limit" in lower:
+        return UnreadableImage("too_complex", f"The {found.format} asks for more than a real photo needs ({said}).")
     if any(word in lower for word in _NOT_SUPPORTED):
         return UnreadableImage("kind_not_supported", f"This kind of {found.format} cannot be decoded ({said}).")
     return UnreadableImage("damaged", f"The {found.format} file is damaged ({said}).")
@@ -209,7 +214,12 @@ def _decode_smaller(file: ImageFile.ImageFile, longest_side: int) -> None:
 
 def _orientation(file: ImageFile.ImageFile, found: Probe) -> tuple[int, bool]:
     """Find the EXIF orientation (1 to 8) and whether EXIF could be read at all."""
-    if found.format in ("TIFF", "GIF", "BMP"):  # Pillow turns a TIFF when it loads it; the others have none
+    if found.format in (
+        "TIFF",
+        "HEIC",
+        "GIF",
+        "BMP",
+    ):  # those two are turned when they are loaded; the others have none
         return 1, True
     if len(file.info.get("exif") or b"") > _MAX_EXIF_BYTES:
         return 1, False

@@ -7,7 +7,8 @@ from typing import Any
 
 from guitar_kedro.learning.checkpoint import Checkpoint
 
-ONNX_FILE, INT8_FILE, EXAMPLE_FILE, PICKLE_FILE = "model.onnx", "model_int8.onnx", "example.py", "export.pkl"
+ONNX_FILE, INT8_FILE, PICKLE_FILE = "model.onnx", "model_int8.onnx", "export.pkl"
+EXAMPLE_FILES = ("example.py", "preprocessing.py")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning.bundle import EXAMPLE_FILE, INT8_FILE, ONNX_FILE, PICKLE_FILE, Bundle
+from guitar_kedro.learning.bundle import EXAMPLE_FILES, INT8_FILE, ONNX_FILE, PICKLE_FILE, Bundle
 from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.learner import learner_for_inference
 from guitar_kedro.learning.onnx import OnnxPredictor, quantised, require_onnx, to_onnx
@@ -60,7 +60,7 @@ def make_bundle(checkpoint: Checkpoint, reference: list[str]) -> Bundle:
         difference,
     )
     facts = {"pictures": len(reference), "largest_difference": difference, "other_labels": others}
-    return Bundle(checkpoint, {ONNX_FILE: model, EXAMPLE_FILE: _example(checkpoint.spec)}, {"parity": facts})
+    return Bundle(checkpoint, {ONNX_FILE: model, **_example(checkpoint.spec)}, {"parity": facts})
 
 
 def with_int8(bundle: Bundle, calibration: list[str], validation: pd.DataFrame) -> Bundle:
@@ -111,10 +111,11 @@ def _probabilities(predictor: Predictor | OnnxPredictor, paths: list[str], title
     return torch.cat(answers)
 
 
-def _example(spec: ModelSpec) -> bytes:
+def _example(spec: ModelSpec) -> dict[str, bytes]:
     import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("guitar_kedro.learning"), autoescape=False, keep_trailing_newline=True
     )
-    return environment.get_template("example.py.j2").render(method=spec.resize_method).encode()
+    facts = {"size": spec.image_size, "method": spec.resize_method}
+    return {name: environment.get_template(f"{name}.j2").render(facts).encode() for name in EXAMPLE_FILES}

@@ -124,9 +124,7 @@ def card(seen: Seen, spec: ModelSpec) -> Card:
 def error_card(file: str, error: UnreadableImage) -> ErrorCard:
     """Makes the card of a picture that could not be read."""
     headline, remark = _KIND_WORDS.get(error.reason, ("This picture cannot be read", "Please try another one."))
-    if "HEIC" in error.detail:
-        headline, remark = _HEIC
-    elif error.reason in _SHOW_DETAIL:
+    if error.reason in _SHOW_DETAIL:
         remark = f"{error.detail} {remark}"
     return ErrorCard(file, headline, remark)
 
@@ -203,12 +201,7 @@ def _data_uri(kind: str, buffer: io.BytesIO) -> str:
 
 
 _GLOW = [channel for level in range(_LEVELS) for channel in _glow(level)]
-_HEIC = (
-    "This is a HEIC picture, as iPhones keep them",
-    "Its format is not read here. Share it as a JPEG, take a screenshot of it, or set Settings, Camera, Formats to "
-    "Most Compatible.",
-)
-_ANOTHER_FORMAT = "Please send a JPEG, PNG, WebP, GIF, BMP or TIFF."
+_ANOTHER_FORMAT = "Please send a JPEG, PNG, WebP, GIF, BMP, TIFF or HEIC."
 _SHOW_DETAIL = ("format_not_allowed", "too_many_pixels", "too_many_bytes", "too_many_frames")
 _KIND_WORDS = {
     "not_an_image": (

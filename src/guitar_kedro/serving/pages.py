@@ -25,8 +25,7 @@ from guitar_kedro.serving.uploads import Form, Upload, read_form
 
 EXAMPLE_SIDE = 480  # px
 _EXAMPLE_SEED = 7_000_000_000  # the demo set's seeds are smaller, unless somebody chooses a very large one
-# named one by one, a phone that keeps HEIC sends JPEG instead
-_ACCEPTED = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff"
+_ACCEPTED = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/heic,image/heif"
 _ASSETS = {"style.css": "text/css", "script.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
