@@ -19,6 +19,7 @@ import psutil
 import pytest
 from load import after, load
 from PIL import Image
+from pillow_heif import register_heif_opener
 from small_project import kedro_in
 from small_service import Running, Start, bomb, jpeg
 from torture import KILLS, SEED
@@ -203,12 +204,13 @@ def test_who_ends_the_service_under_load_loses_no_request(start: Start, picture:
 def test_damaged_pictures_and_bodies_break_nothing(client: httpx.Client, picture: bytes):
     generator = np.random.default_rng(5)
     buffers = {}
-    for kind in ("PNG", "WEBP", "GIF", "BMP", "TIFF"):
+    register_heif_opener()  # to write one
+    for kind in ("PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF"):
         buffer = io.BytesIO()
         Image.open(io.BytesIO(picture)).save(buffer, kind)
         buffers[kind] = buffer.getvalue()
     for number in range(max(300, 20 * KILLS)):
-        content = bytearray([picture, *buffers.values()][number % 6])
+        content = bytearray([picture, *buffers.values()][number % 7])
         for place in generator.integers(0, len(content), generator.integers(1, 20)):
             content[place] = generator.integers(0, 256)
         answer = client.post("/predict", content=bytes(content[: generator.integers(1, len(content) + 1)]))
