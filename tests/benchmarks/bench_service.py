@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import statistics
@@ -166,4 +167,5 @@ def serve_learner(architecture: str, size: int) -> None:
 
     server = Server(("127.0.0.1", 0), Handler)
     print(server.server_port, flush=True)
-    server.serve_forever()
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # progress bars would fill the pipe
+        server.serve_forever()
