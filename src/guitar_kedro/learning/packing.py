@@ -30,7 +30,7 @@ def pack(network: Module, size: int, precision: torch.dtype, device: torch.devic
         network: On the CPU. It is left as it is.
         size: Pixels of a side of what it looks at.
         precision: In which convolutions will compute.
-        device: Where; elsewhere than on a CPU, only BatchNorm is done away with.
+        device: Where; elsewhere than on a CPU for whose precision oneDNN has code, only BatchNorm is done away with.
 
     Returns:
         A faster network; the one given, if its code cannot be traced, or not rightly.
@@ -47,7 +47,7 @@ def pack(network: Module, size: int, precision: torch.dtype, device: torch.devic
         # what works in place can be traced as something else
         if torch.dist(found, expected) > 1e-3 * expected.norm():
             return network
-        if device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        if device.type != "cpu" or not can_pack(precision):
             return fused
         for node in list(fused.graph.nodes):
             if isinstance(_module(fused, node), Conv2d):
@@ -55,6 +55,13 @@ def pack(network: Module, size: int, precision: torch.dtype, device: torch.devic
     fused.delete_all_unused_submodules()
     fused.recompile()
     return fused
+
+
+def can_pack(precision: torch.dtype) -> bool:
+    """Whether oneDNN computes in a precision on this CPU; in bfloat16 that takes AVX-512 or AVX-NE-CONVERT."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    return precision is torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 class PackedConvolution(Module):
