@@ -214,12 +214,8 @@ def _decode_smaller(file: ImageFile.ImageFile, longest_side: int) -> None:
 
 def _orientation(file: ImageFile.ImageFile, found: Probe) -> tuple[int, bool]:
     """Find the EXIF orientation (1 to 8) and whether EXIF could be read at all."""
-    if found.format in (
-        "TIFF",
-        "HEIC",
-        "GIF",
-        "BMP",
-    ):  # those two are turned when they are loaded; the others have none
+    # a TIFF and a HEIC are turned when they are loaded; the others have none
+    if found.format in ("TIFF", "HEIC", "GIF", "BMP"):
         return 1, True
     if len(file.info.get("exif") or b"") > _MAX_EXIF_BYTES:
         return 1, False
