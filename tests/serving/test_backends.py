@@ -89,7 +89,7 @@ def odd_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     exif[0x0112] = ROTATED
     blocks("RGB").save(folder / "rotated.jpg", exif=exif)
     blocks("RGB", (1500, 700)).save(folder / "large.jpg", exif=exif)
-    blocks("RGB").save(folder / "phone.heic", exif=exif.tobytes())
+    blocks("RGB", (400, 300)).save(folder / "phone.heic", exif=exif.tobytes(), thumbnails=[110])
     blocks("CMYK").save(folder / "cmyk.jpg")
     blocks("RGBA").save(folder / "alpha.png")
     blocks("LA").save(folder / "grey_alpha.png")
