@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from kedro.io import Version
 from playwright.sync_api import Browser, sync_playwright
 from small_project import Kedro, kedro_in, make_project
@@ -33,13 +34,17 @@ def kedro(project: Path) -> Kedro:
 
 
 @pytest.fixture(scope="session")
-def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A clone in which ``kedro run`` has ended; tests only look at it."""
-    folder = make_project(tmp_path_factory.mktemp("finished") / "project")
-    run = kedro_in(folder, "run")
-    assert run.returncode == 0, run.stdout + run.stderr
-    (folder / "console.txt").write_text(run.stdout + run.stderr)
-    return folder
+    own = tmp_path_factory.getbasetemp()
+    run_once = (own if worker_id == "master" else own.parent) / "run_once"  # for all processes of the tests
+    with FileLock(run_once.with_suffix(".lock")):
+        if not (run_once / "console.txt").exists():
+            shutil.rmtree(run_once, ignore_errors=True)
+            run = kedro_in(make_project(run_once), "run")
+            assert run.returncode == 0, run.stdout + run.stderr
+            (run_once / "console.txt").write_text(run.stdout + run.stderr)
+    return shutil.copytree(run_once, tmp_path_factory.mktemp("finished") / "project")
 
 
 @pytest.fixture

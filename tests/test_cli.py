@@ -71,6 +71,14 @@ def test_commands_that_do_not_train_do_not_wait_for_torch(project: Path):
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_commands_that_look_at_the_nodes_wait_for_neither_torch_nor_matplotlib(project: Path):
+    command = [sys.executable, "-X", "importtime", "-m", "kedro", "catalog", "list-patterns"]
+    run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    imported = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
+    assert "guitar_kedro.reporting" in imported
+    assert not imported & {"torch", "fastai", "matplotlib"}
+
+
 def test_the_recipe_of_the_article_has_three_stages_of_four_nodes(project: Path):
     run = kedro_in(project, "registry", "describe", "training", KEDRO_ENV="guitars")
     nodes = [line for line in run.stdout.splitlines() if line.startswith("- train.resnet")]

@@ -33,6 +33,11 @@ def results(project: Path) -> tuple[bytes, str]:
     return weights.read_bytes(), pd.read_csv(history).drop(columns="seconds").to_csv()
 
 
+def count_models(project: Path) -> int:
+    """How many versions of the model there are."""
+    return len(list(project.glob(f"{MODELS}/model/*")))
+
+
 def kill_and_see_that_nothing_is_left(running: subprocess.Popen[str], by: int) -> str:
     children = psutil.Process(running.pid).children(recursive=True)
     assert children
@@ -107,7 +112,12 @@ def test_two_machines_train_as_two_processes_though_one_is_killed_and_comes_back
     machines = tmp_path / "first", tmp_path / "second"
     for machine in machines:
         shutil.copytree(finished_project, machine)
-    train = (*TRAIN, f"--params={LONG},machines=2,endpoint={endpoint},max_restarts={3 + MACHINE_KILLS}")
+    models = [count_models(machine) for machine in machines]
+    train = (
+        "run",
+        "--nodes=train.larger.train_unfrozen,train.calibrate_model",
+        f"--params={LONG},machines=2,endpoint={endpoint},max_restarts={3 + MACHINE_KILLS}",
+    )
     moments = random.Random(SEED)
     prefixes = [[*prefix, "env", "OMP_NUM_THREADS=1"] for prefix in prefixes]
     running = [start_kedro(machine, *train, prefix=prefix) for machine, prefix in zip(machines, prefixes, strict=True)]
@@ -120,8 +130,12 @@ def test_two_machines_train_as_two_processes_though_one_is_killed_and_comes_back
             time.sleep(0.02)
         kill_and_see_that_nothing_is_left(running[victim], signal.SIGKILL)
         running[victim] = start_kedro(machines[victim], *train, prefix=prefixes[victim])
+    outputs = []
     for each in running:
-        output, _ = each.communicate(timeout=300)
-        assert each.returncode == 0, output
+        outputs.append(each.communicate(timeout=300)[0])
+        assert each.returncode == 0, outputs[-1]
     assert results(machines[0]) == results(machines[1])
     assert results(machines[0]) == two_processes.results
+    apart = prefixes[1][:1] == ["ip"]
+    assert [f"Training for the machine of {endpoint}" in output for output in outputs] == [False, apart]
+    assert [count_models(machine) - before for machine, before in zip(machines, models, strict=True)] == [1, not apart]

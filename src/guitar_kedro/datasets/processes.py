@@ -29,7 +29,7 @@ class ProcessesDataset(AbstractDataset[None, Processes]):
             filepath: A scratch folder.
             processes: How many on each machine.
             machines: How many run the same command.
-            endpoint: Where they meet, ``host:port`` of one of them.
+            endpoint: Where they meet, ``host:port`` of the one that keeps the artifacts.
             max_restarts: So many times training goes on when a process has died.
             metadata: For Kedro's plugins.
 

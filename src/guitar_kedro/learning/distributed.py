@@ -1,7 +1,8 @@
 """Training in several processes, on one machine or on several, started by torch's elastic launcher.
 
 Each process takes its share of every batch, and gradients are averaged: the steps are those of one process. All draw
-the same order of images; a recorded epoch is therefore the state of each of them.
+the same order of images; a recorded epoch is therefore the state of each of them. fastai's ``DistributedDL`` repeats
+images until the shares are equal, and wants CUDA; here shares may differ, and each image counts once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import socket
 import sys
 import threading
 import time
@@ -23,7 +23,6 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import torch
 import torch.distributed as dist
 from fastai.callback.core import Callback
@@ -36,6 +35,7 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.files import written_whole
 from guitar_kedro.learning.checkpoint import Checkpoint
 from guitar_kedro.learning.device import choose_device
+from guitar_kedro.learning.endpoint import address_towards, is_here
 from guitar_kedro.learning.epoch_state import EpochState
 from guitar_kedro.learning.recipe import Processes
 
@@ -172,7 +172,7 @@ def _launched(processes: Processes, title: str, work: tuple[Any, ...]) -> Any:
     os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"  # with it, a restart can wait forever (pytorch#135712)
     for name in ("torch.distributed.elastic", "torch.multiprocessing.spawn"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said here
-    address, interface = _address_towards(processes.endpoint)
+    address, interface = address_towards(processes.endpoint)
     config = LaunchConfig(
         min_nodes=processes.machines,
         max_nodes=processes.machines,
@@ -180,7 +180,7 @@ def _launched(processes: Processes, title: str, work: tuple[Any, ...]) -> Any:
         run_id=title,
         rdzv_backend="c10d",
         rdzv_endpoint=processes.endpoint or "localhost:0",
-        rdzv_configs={"join_timeout": WAIT_FOR_MACHINES, "is_host": _is_here(processes.endpoint)},
+        rdzv_configs={"join_timeout": WAIT_FOR_MACHINES, "is_host": is_here(processes.endpoint)},
         max_restarts=processes.max_restarts,
         local_addr=address,
         signals_to_handle="SIGTERM",  # Ctrl-C stays a KeyboardInterrupt
@@ -339,27 +339,3 @@ def _to_disk(part: Any, folder: Path) -> Any:
 
 def _from_disk(part: Any) -> Any:
     return Checkpoint.load(part) if isinstance(part, Path) else part
-
-
-def _address_towards(endpoint: str | None) -> tuple[str, str]:
-    """The address and the network interface of this machine that others reach from the endpoint."""
-    if endpoint is None:
-        address = "127.0.0.1"
-    else:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:  # nothing is sent
-            asked.connect(_resolved(endpoint))
-            address = asked.getsockname()[0]
-    interfaces = {each.address: name for name, addresses in psutil.net_if_addrs().items() for each in addresses}
-    return address, interfaces.get(address, "")
-
-
-def _is_here(endpoint: str | None) -> bool:
-    return endpoint is None or _address_towards(endpoint)[0] == _resolved(endpoint)[0]
-
-
-def _resolved(endpoint: str) -> tuple[str, int]:
-    host, _, port = endpoint.rpartition(":")
-    try:
-        return socket.gethostbyname(host), int(port)
-    except OSError:
-        raise UserError(f"endpoint={endpoint}: there is no machine {host}; name one of the machines.") from None

@@ -105,7 +105,7 @@ class Processes(_Options):
     Attributes:
         processes: On each machine.
         machines: How many run the same command.
-        endpoint: Where they meet: ``host:port`` of one of them.
+        endpoint: Where they meet: ``host:port`` of the one that keeps the artifacts.
         max_restarts: So many times training goes on after its last recorded epoch when a process has died.
         folder: Scratch; what processes hand each other.
         imports: Modules that each process imports first.

@@ -1,6 +1,13 @@
 """Figures and tables about pictures and predictions. No Kedro and no torch in here."""
 
+from typing import TYPE_CHECKING, Any
+
 import lazy_loader as lazy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Figure
+else:
+    Figure = Any  # Kedro looks up the types of all nodes in each command; none of them shall wait for matplotlib
 
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
@@ -42,7 +49,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "stage_verdict",
         ],
         "statistics": ["mcnemar_test", "paired_difference_interval", "wilson_interval"],
-        "style": ["Figure", "display_name", "percent"],
+        "style": ["display_name", "percent"],
         "suspects": ["curation_proposal", "suspect_labels", "suspects_sheet"],
         "summary": ["console_summary"],
         "training": ["history_plot", "learning_rate_curve", "training_batch", "training_sheet"],

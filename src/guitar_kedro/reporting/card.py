@@ -672,7 +672,7 @@ def _embedded(title: str, picture: Image.Image) -> _Figure:
     flat.paste(upright, mask=upright.getchannel("A"))
     if flat.width > _WIDEST:
         flat = flat.resize((_WIDEST, max(1, round(flat.height * _WIDEST / flat.width))), Image.Resampling.LANCZOS)
-    kind, content = "png", _encoded(flat, "PNG", optimize=True)
+    kind, content = "png", _encoded(flat, "PNG")
     if len(content) > _MOST_BYTES:
         smaller = _encoded(flat, "JPEG", quality=85, optimize=True)
         kind, content = ("jpeg", smaller) if len(smaller) < len(content) else (kind, content)

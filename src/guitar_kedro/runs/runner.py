@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
@@ -18,6 +19,7 @@ from pluggy import PluginManager
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.datasets import EpochStatesDataset
 from guitar_kedro.errors import UserError
+from guitar_kedro.learning.endpoint import is_here
 from guitar_kedro.runs.ledger import Fingerprint, Ledger
 from guitar_kedro.runs.units import epoch_states, in_memory, is_versioned, units
 
@@ -29,7 +31,8 @@ class ResumingSession(KedroSession):
 
     def run(
         self,
-        *args: Any,
+        pipeline_name: str | None = None,
+        pipeline_names: list[str] | None = None,
         runner: Any = None,
         node_names: Iterable[str] | None = None,
         from_nodes: Iterable[str] | None = None,
@@ -37,8 +40,11 @@ class ResumingSession(KedroSession):
     ) -> dict[str, Any]:
         """Runs a pipeline as ``KedroSession.run``, skipping what is finished and still valid.
 
+        Of machines that train together, the one of the endpoint runs all of it, and the others what training needs.
+
         Args:
-            *args: As of ``KedroSession.run``.
+            pipeline_name: As of ``KedroSession.run``.
+            pipeline_names: Likewise.
             runner: Another runner than Kedro's sequential one, which this replaces, skips nothing.
             node_names: Run in any case.
             from_nodes: Likewise.
@@ -50,7 +56,27 @@ class ResumingSession(KedroSession):
         if runner is None or type(runner) is SequentialRunner:
             named = frozenset([*(node_names or ()), *(from_nodes or ())])
             runner = ResumingRunner(named, is_async=runner is not None and runner._is_async)
-        return super().run(*args, runner=runner, node_names=node_names, from_nodes=from_nodes, **options)
+        if "endpoint" in (self.store.get("runtime_params") or {}):
+            node_names = self._part_of_this_machine(pipeline_names or [pipeline_name or "__default__"], node_names)
+        return super().run(
+            pipeline_name, pipeline_names, runner=runner, node_names=node_names, from_nodes=from_nodes, **options
+        )
+
+    def _part_of_this_machine(
+        self, pipeline_names: list[str], node_names: Iterable[str] | None
+    ) -> Iterable[str] | None:
+        """Leaves to the machine of the endpoint what is not needed for training."""
+        processes = self.load_context().catalog.load("processes")
+        if is_here(processes.endpoint):
+            return node_names
+        whole = sum((pipelines[name] for name in pipeline_names), Pipeline([]))
+        wanted = whole.only_nodes(*node_names) if node_names else whole
+        training = [node.name for node in wanted.nodes if "epoch_states" in node.inputs]
+        if not training:
+            return node_names
+        names = [node.name for node in wanted.to_nodes(*training).nodes]
+        logger.info("Training for the machine of %s, which keeps the model and its reports", processes.endpoint)
+        return names
 
 
 class ResumingRunner(SequentialRunner):
