@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from small_project import Kedro, kedro_in
 
-SHORT = "architecture=squeezenet1_1,weights=none,image_size=32,epochs=1"
+SHORT = "architecture=squeezenet1_1,weights=none,image_size=32,epochs=1,training.finder_iterations=20"
 
 
 def draw_photos(folder: Path, classes: tuple[str, ...] = ("cat", "dog"), count: int = 12) -> Path:

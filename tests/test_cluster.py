@@ -26,7 +26,7 @@ from guitar_kedro.cluster import work_on
 from guitar_kedro.datasets import PredictionsDataset, PreparedImagesDataset
 from guitar_kedro.errors import UserError, user_error_behind
 from guitar_kedro.images.sources import ImageStream, find_images
-from guitar_kedro.learning import Checkpoint, ModelSpec, prediction
+from guitar_kedro.learning import Checkpoint, ModelSpec, Predictor, prediction
 from guitar_kedro.learning.chunk import Chunk
 from guitar_kedro.learning.data import inference_loaders
 from guitar_kedro.learning.learner import build_learner, state_on_cpu
@@ -161,6 +161,8 @@ def test_a_cluster_whose_workers_are_killed_predicts_what_one_machine_predicts(
         std=(0.229, 0.224, 0.225),
     )
     checkpoint = Checkpoint(state_on_cpu(build_learner(inference_loaders(spec), spec)), spec)
+    sent, reduce = [], Predictor.__reduce__
+    monkeypatch.setattr(Predictor, "__reduce__", lambda predictor: sent.append(predictor) or reduce(predictor))
 
     def predict(name: str, address: str | None, kill_after: int = -1) -> pd.DataFrame:
         def stream() -> Iterator[Chunk]:
@@ -184,6 +186,7 @@ def test_a_cluster_whose_workers_are_killed_predicts_what_one_machine_predicts(
         there = predict(str(number), cluster.address, moments.randrange(1, 15))
         pd.testing.assert_frame_equal(there, alone, rtol=0, atol=1e-6)  # another process, other threads
         assert cluster.steps() - before > 16
+        assert len(sent) == number + 1  # not with each chunk
 
 
 def test_a_cluster_that_cannot_be_used_is_answered_with_one_sentence(monkeypatch: pytest.MonkeyPatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 from typing import Any
 
 from joblib import parallel_config
@@ -15,21 +16,24 @@ SECONDS_TO_CONNECT = 5
 
 
 @contextmanager
-def work_on(address: str | None) -> Iterator[None]:
+def work_on(address: str | None) -> Iterator[Callable[[Any], Any]]:
     """Lets joblib work on a cluster instead of on the cores of this machine.
 
     Args:
         address: Of the cluster's scheduler, as ``tcp://host:port``; ``None`` stands for this machine.
 
+    Yields:
+        What to pass an argument through that many tasks have in common: it is sent once, and not with each of them.
+
     Raises:
         UserError: If the cluster cannot be used, or gives up.
     """
     if address is None:
-        yield
+        yield lambda argument: argument
         return
     with _connected(address) as client, parallel_config(_backend(client)):
         try:
-            yield
+            yield cache(partial(_shared, client))
         except Exception as error:
             # a task that takes its worker down again and again (KilledWorker), a scheduler that died, a worker
             # without this project
@@ -40,6 +44,18 @@ def work_on(address: str | None) -> Iterator[None]:
                 f"cluster={address}: the cluster gave up ({' '.join(str(reasons[0]).split())}); look into the logs of "
                 "its workers, then run the same command again. What was finished is kept."
             ) from error
+
+
+def _shared(client: Any, argument: Any) -> Any:
+    from dask import config
+
+    # a task that returns it, which the cluster does again where the worker was lost that had it
+    with config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+        return client.submit(_itself, argument, pure=False)
+
+
+def _itself(argument: Any) -> Any:
+    return argument
 
 
 def _backend(client: Any) -> Any:

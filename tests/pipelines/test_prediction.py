@@ -19,7 +19,7 @@ from small_project import Kedro, kedro_in
 
 from guitar_kedro.datasets import PredictionsDataset, SpreadsheetDataset
 from guitar_kedro.images import ImageStream
-from guitar_kedro.learning import Checkpoint, Chunk, predict_in_chunks, prediction
+from guitar_kedro.learning import Checkpoint, Chunk, Predictor, predict_in_chunks, prediction
 
 COLUMNS = ["file", "predicted", "probability", "second_guess", "verdict", "error"]
 
@@ -145,11 +145,11 @@ def test_what_was_predicted_before_a_crash_is_not_predicted_again(
             if number == stop_at:
                 raise MemoryError
 
-            def predict(chunk: Chunk = chunk) -> pd.DataFrame:
+            def predict(predictor: Predictor, chunk: Chunk = chunk) -> pd.DataFrame:
                 predicted.append(chunk.key)
-                return chunk.predict()
+                return chunk.predict(predictor)
 
-            yield Chunk(chunk.key, predict)
+            yield Chunk(chunk.key, predict, chunk.predictor)
 
     dataset = PredictionsDataset(str(tmp_path / "p.parquet"), Version(None, "2026-01-01T00.00.00.000Z"))
     with pytest.raises(Exception, match="Failed while saving"):
@@ -179,7 +179,7 @@ def test_another_model_or_another_file_is_predicted_anew(checkpoint: Checkpoint,
 def test_pictures_of_which_none_can_be_read_have_rows_all_the_same(checkpoint: Checkpoint, tmp_path: Path):
     (tmp_path / "a.jpg").write_text("no picture")
     (chunk,) = predict_in_chunks(checkpoint, ImageStream(tmp_path))
-    (row,) = chunk.predict().to_dict(orient="records")
+    (row,) = chunk.predict(chunk.predictor).to_dict(orient="records")
     assert (row["file"], row["reason"], row["predicted"]) == ("a.jpg", "not_an_image", "")
     assert np.isnan(row["probability"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyarrow import Table
     from pyarrow.parquet import ParquetFile
 
-    from guitar_kedro.learning import Chunk
+    from guitar_kedro.learning import Chunk, Predictor
 
 _ROW_GROUP = 64  # chunks; a Parquet file of many small groups takes memory to read
 
@@ -60,10 +60,14 @@ class _PredictionsFile(AbstractVersionedDataset):
 
         self._chunks.mkdir(parents=True, exist_ok=True)
         paths: list[Path] = []
-        with work_on(self._cluster):
+        with work_on(self._cluster) as shared:
             # in a stream; one at a time on this machine, since a network takes all cores
             parallel = Parallel(n_jobs=-1 if self._cluster else 1, batch_size=1, return_as="generator")
-            with closing(parallel(delayed(_predict)(*each) for each in self._missing(data, paths))) as predicted:
+            tasks = (
+                delayed(_predict)(path, chunk.predict, shared(chunk.predictor))
+                for path, chunk in self._missing(data, paths)
+            )
+            with closing(parallel(tasks)) as predicted:
                 for path, table in predicted:
                     with written_whole(path) as beside:
                         write_table(_arrow(table), beside)
@@ -107,8 +111,10 @@ class PredictionsDataset(Artifact, _PredictionsFile):
         shutil.rmtree(self._chunks)
 
 
-def _predict(path: Path, chunk: Chunk) -> tuple[Path, pd.DataFrame]:
-    return path, chunk.predict()
+def _predict(
+    path: Path, predict: Callable[[Predictor], pd.DataFrame], predictor: Predictor
+) -> tuple[Path, pd.DataFrame]:
+    return path, predict(predictor)
 
 
 def _arrow(table: pd.DataFrame) -> Table:

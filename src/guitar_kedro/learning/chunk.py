@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+    from guitar_kedro.learning.predictor import Predictor
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -17,7 +19,9 @@ class Chunk:
     Attributes:
         key: Equal for the same files, looked at by the same model.
         predict: Predicts them.
+        predictor: What it does so with; the same for all chunks of a model.
     """
 
     key: str
-    predict: Callable[[], pd.DataFrame]
+    predict: Callable[[Predictor], pd.DataFrame]
+    predictor: Predictor

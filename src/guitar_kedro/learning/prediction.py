@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,8 @@ from guitar_kedro.progress import track
 
 PROBABILITY = "probability_"
 CHUNK, BATCH = 512, 64  # pictures that are lost when a run is killed, and that are looked at together
+# a worker of a cluster may have several threads; but a network takes all cores, and torch's random numbers are global
+_ONE_AT_A_TIME = threading.Lock()
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -79,10 +82,11 @@ def predict_in_chunks(checkpoint: Checkpoint, files: ImageStream) -> Iterator[Ch
     predictor = Predictor(checkpoint)
     model = checkpoint.spec.model_dump_json()
     for some in chunked(track(files, sum(1 for _ in files), "Predicting"), CHUNK):
-        yield Chunk(sha256_of_lines([model, *(file.state for file in some)]), partial(_predict_files, predictor, some))
+        key = sha256_of_lines([model, *(file.state for file in some)])
+        yield Chunk(key, partial(_predict_files, some), predictor)
 
 
-def _predict_files(predictor: Predictor, files: Sequence[RawImage]) -> pd.DataFrame:
+def _predict_files(files: Sequence[RawImage], predictor: Predictor) -> pd.DataFrame:
     batches = _read_ahead(partial(_read_or_reason, predictor), files, BATCH)
     found = [outcome for batch in batches for outcome in _answer(predictor, batch)]
     rows = [_row(predictor, *both) for both in zip(files, found, strict=True)]
@@ -106,7 +110,8 @@ def _answer(
 ) -> Iterator[tuple[list[float], float] | UnreadableImage]:
     """Gives for each picture its probabilities and its energy, or why it cannot be read."""
     readable = [picture for picture in batch if isinstance(picture, torch.Tensor)]
-    answers = predictor.answer(torch.stack(readable)) if readable else None
+    with _ONE_AT_A_TIME:
+        answers = predictor.answer(torch.stack(readable)) if readable else None
     answered = zip(answers.probabilities.tolist(), answers.energies.tolist(), strict=True) if answers else iter(())
     return (next(answered) if isinstance(picture, torch.Tensor) else picture for picture in batch)
 
