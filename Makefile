@@ -14,7 +14,7 @@ run: $(INSTALLED)
 # two at a time, for most tests wait for one core; torch's threads must not spin meanwhile
 test: export OMP_WAIT_POLICY = passive
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist=worksteal
+	$(BIN)/python -m pytest -n 2 --dist=loadfile
 
 # the tests that kill processes, fill the disk, or press the service, many times more: make torture KILLS=100 SEED=1
 torture: export KILLS ?= 100

@@ -69,7 +69,8 @@ class ResumingSession(KedroSession):
         processes = self.load_context().catalog.load("processes")
         if is_here(processes.endpoint):
             return node_names
-        whole = sum((pipelines[name] for name in pipeline_names), Pipeline([]))
+        known = [pipelines[name] for name in pipeline_names if name in pipelines]  # Kedro tells of the others
+        whole = sum(known, Pipeline([]))
         wanted = whole.only_nodes(*node_names) if node_names else whole
         training = [node.name for node in wanted.nodes if "epoch_states" in node.inputs]
         if not training:
