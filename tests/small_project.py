@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import multiprocessing
 import os
+import runpy
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +65,8 @@ other_images:
   metadata: {kedro-viz: {layer: raw}}
 """
 
+_IMPORTED = multiprocessing.get_context("forkserver")
+_IMPORTED.set_forkserver_preload(["fastai.vision.learner", "kedro_datasets.plotly.json_dataset"])
 Kedro = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -79,17 +85,37 @@ def make_project(folder: Path) -> Path:
     return folder
 
 
+def _command_line(folder: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path) -> None:
+    """Becomes the command line of a project."""
+    for stream, name in ((sys.stdout, "stdout"), (sys.stderr, "stderr")):
+        os.dup2(os.open(output / name, os.O_WRONLY | os.O_CREAT), stream.fileno())
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    multiprocessing.set_start_method(None, force=True)
+    sys.path.insert(0, environment["PYTHONPATH"])
+    sys.argv = ["kedro", *arguments]
+    try:
+        runpy.run_module("kedro", run_name="__main__", alter_sys=True)
+    finally:
+        atexit._run_exitfuncs()  # as at the end of Python; a forked process ends without
+
+
 def kedro_in(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the real command line in a project."""
-    return subprocess.run(
-        [sys.executable, "-m", "kedro", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder / "src"), "COLUMNS": "200", **environment},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    """Runs the command line in a project.
+
+    Most of what a command takes is the import of torch and fastai, so its process is forked from one that has them.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "COLUMNS": "200", **environment}
+    with tempfile.TemporaryDirectory() as output:
+        command = _IMPORTED.Process(target=_command_line, args=(folder, arguments, environment, Path(output)))
+        command.start()
+        command.join(timeout=600)
+        if command.is_alive():
+            command.kill()
+            raise subprocess.TimeoutExpired(arguments, 600)
+        stdout, stderr = (Path(output, name).read_text() for name in ("stdout", "stderr"))
+    return subprocess.CompletedProcess(arguments, command.exitcode, stdout, stderr)
 
 
 def start_kedro(folder: Path, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:

@@ -216,6 +216,7 @@ def test_an_address_that_leads_nowhere_or_brings_something_else_is_told(
     [
         (["--env=photos"], "has no images yet: name them with --params=images="),
         (["--env=photos", "--params=imgaes=x"], "no such parameter in this environment. Did you mean images?"),
+        (["--params=workspace=pets"], "no such parameter in this environment. Did you mean name?"),
         (["--env=photos", "--params=name=../pets"], "a workspace names a folder"),
         (["--env=fotos"], "there is no such environment; choose one of"),
         (["--pipeline=trian"], "There is no pipeline trian; choose one of"),
@@ -228,7 +229,7 @@ def test_an_address_that_leads_nowhere_or_brings_something_else_is_told(
         (["--params=stages.small.image_size=-5"], "stages.small.image_size: Input should be greater than 0"),
         (["--params=stages.small.unfrozen.epoch=5"], "stages.small.unfrozen.epoch: there is no such parameter"),
         (["--params=stages.small.unfrozen.learning_rate=fast"], "stages.small.unfrozen.learning_rate"),
-        (["--pipeline=evaluation"], "is not there yet: run `kedro run --pipeline=train` first"),
+        (["--pipeline=evaluation"], "is not there yet: run `kedro run` first"),
     ],
 )
 def test_a_mistake_is_answered_with_one_sentence(kedro: Kedro, arguments: list[str], wrong: str):

@@ -82,7 +82,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         given = self.runtime_params
         self.runtime_params = {}
         try:
-            return known | set(self["parameters"])
+            return known | set(self["parameters"]) - {"workspace"}  # which `name` sets
         finally:
             self.runtime_params = given
 
@@ -106,7 +106,7 @@ def _workspace_name(runtime_params: dict[str, Any], default: str) -> str:
 def _check_names(given: dict[str, Any], known: set[str]) -> None:
     for name in given:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
+            close = ["name"] if name == "workspace" else difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise UserError(
                 f"--params={name}=...: no such parameter in this environment.{hint} "

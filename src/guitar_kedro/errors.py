@@ -72,7 +72,7 @@ def _sentence_for_kedro(link: BaseException, error: BaseException) -> str | None
             sentence = _one_line_of_pydantic(str(link))
         case VersionNotFoundError() | FileNotFoundError() if isinstance(error, DatasetError):
             missing = _dataset_path(str(error)) or "What this needs"
-            sentence = f"{missing} is not there yet: run `kedro run --pipeline=train` first."
+            sentence = f"{missing} is not there yet: run `kedro run` first, which makes it."
         case DataValidationError():
             sentence = words
         case ValueError() if named := re.match(r"Failed to find the pipeline named '(.*?)'", words):

@@ -26,6 +26,7 @@ from guitar_kedro.runs.units import is_versioned
 logger = logging.getLogger(__name__)
 
 REPORTS = (
+    "model_card",
     "metrics",
     "classification_report",
     "confusion_matrix",

@@ -65,11 +65,11 @@ def lines(quick: bool) -> Iterator[Line]:
             )
 
 
-def epoch(photos: str, network: str, size: int, batch: int, phase: str) -> float:
-    """Trains an epoch on decoded photos, and gives the seconds."""
+def epoch(photos: str, network: str, size: int, batch: int, phase: str, again: bool = False) -> float:
+    """Trains an epoch on photos that are decoded before, or now ``again``, and gives the seconds without decoding."""
     from guitar_kedro.learning.training import prepared_learner
 
-    return training_seconds(prepared_learner(_phase(photos, network, size, batch, phase, validation=22)))
+    return training_seconds(prepared_learner(_phase(photos, network, size, batch, phase, 22, again)))
 
 
 def plain_epoch(photos: str, network: str, size: int, batch: int, phase: str, workers: int) -> float:
@@ -83,7 +83,7 @@ def stage(photos: str, batch: int, iterations: int) -> None:
     """Trains a stage of ResNet-34 from the original photos."""
     import dataclasses
 
-    from guitar_kedro.learning import find_learning_rate, train_phase
+    from guitar_kedro.learning import EpochState, find_learning_rate, train_phase
 
     with tempfile.TemporaryDirectory() as folder:
         phase = _phase(photos, "resnet34", 224, batch, "frozen", len(photo_files(photos)) // 5, again=True)
@@ -91,7 +91,7 @@ def stage(photos: str, batch: int, iterations: int) -> None:
         for name, rates in (("frozen", (1e-2,)), ("unfrozen", (1e-5, 2e-3))):
             phase = dataclasses.replace(phase, name=name)
             find_learning_rate(phase)
-            checkpoint, _, _ = train_phase(phase, rates)
+            checkpoint, _, _ = train_phase(phase, rates, EpochState(Path(folder) / f"{name}_state"))
             checkpoint.save(Path(folder) / name)
             phase = dataclasses.replace(phase, start=checkpoint)
 
@@ -128,9 +128,11 @@ def network_step(photos: str, phase: str) -> float:
     images, targets = learner.dls.one_batch()
     ends = []
     for _ in range(STEPS):
-        learner.loss_func(learner.model(images), targets).backward()
+        loss = learner.loss_func(learner.model(images), targets)
+        loss.backward()
         learner.opt.step()
         learner.opt.zero_grad()
+        loss.item()  # the loop looks at it too, and so waits for the device
         ends.append(time.perf_counter())
     return _median_step(ends)
 

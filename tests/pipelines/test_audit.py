@@ -9,7 +9,13 @@ from pathlib import Path
 import pandas as pd
 from small_project import kedro_in
 
-from guitar_kedro.pipelines.audit.nodes import AuditOptions, deal_folds, split_at_random
+from guitar_kedro.pipelines.audit.nodes import (
+    AuditOptions,
+    deal_folds,
+    honest_sentence,
+    report_honest_accuracy,
+    split_at_random,
+)
 
 
 def splits_with_duplicates() -> pd.DataFrame:
@@ -39,6 +45,16 @@ def test_folds_keep_duplicates_together_and_hold_every_image_but_the_sealed_ones
     assert set(folds["image_id"]) == set(splits.loc[splits["split"] != "test", "image_id"])
     assert folds.groupby("duplicate_group")["fold"].nunique().max() == 1
     assert folds.groupby("label")["fold"].nunique().eq(3).all()
+
+
+def test_an_audit_is_told_as_long_as_the_first_stage_predicts_what_it_did():
+    splits = splits_with_duplicates()
+    predictions = splits[splits["split"] == "validation"].assign(stage="small", predicted="a")
+    numbers = report_honest_accuracy(predictions, predictions, split_at_random(splits, seed=1))
+    assert honest_sentence(numbers, predictions).startswith("The first stage, small, is wrong on 50.0 %")
+    trained_otherwise = predictions.assign(predicted=predictions["label"])
+    assert honest_sentence(numbers, trained_otherwise) == ""
+    assert honest_sentence({}, predictions) == ""
 
 
 def test_an_audit_ends_in_the_model_card_and_looks_at_every_label_outside_the_test_part(

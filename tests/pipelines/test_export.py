@@ -66,7 +66,7 @@ def test_a_bundle_describes_itself(exported_project: Path, folder: Path, checkpo
     metadata = {entry.key: entry.value for entry in onnx.load(folder / "model.onnx").metadata_props}
     assert json.loads(metadata["spec"]) == json.loads((folder / "spec.json").read_text())
     assert tuple(json.loads(metadata["classes"])) == checkpoint.spec.classes
-    assert checkpoint.spec.sha256 in (folder / "model_card.html").read_text()
+    assert checkpoint.spec.checksum in (folder / "model_card.html").read_text()
 
 
 def test_the_network_alone_answers_as_the_model_does_for_any_number_of_pictures(

@@ -189,7 +189,7 @@ def test_pictures_of_which_none_can_be_read_have_rows_all_the_same(checkpoint: C
     [
         (["--pipeline=predict"], "There are no images to predict: name them with --params=images=PATH"),
         (["--pipeline=predict", "--params=images=nowhere"], "nowhere does not exist. Give the path of a folder"),
-        (["--pipeline=predict", "--params=images=conf"], "is not there yet: run `kedro run --pipeline=train` first"),
+        (["--pipeline=predict", "--params=images=conf"], "is not there yet: run `kedro run` first"),
         (["--pipeline=predict", "--env=photos"], "There are no images to predict"),
         (["--params=images=conf"], "this environment draws its own images; predict yours with --pipeline=predict"),
     ],

@@ -17,8 +17,9 @@ from small_project import kedro_in
 
 from guitar_kedro import reporting
 from guitar_kedro.images.drawing import MODELS, OTHERS
-from guitar_kedro.learning import ModelSpec
-from guitar_kedro.pipelines.reporting.nodes import CARD_FIGURES
+from guitar_kedro.learning import Checkpoint, ModelSpec
+from guitar_kedro.pipelines.reporting.nodes import CARD_FIGURES, report_calibration
+from guitar_kedro.pipelines.training.options import CalibrationOptions
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,21 @@ def test_the_temperature_is_the_one_at_which_validation_fits_best(catalog: DataC
     assert losses[1] <= losses[2] or numbers["temperature"] > 19
 
 
+def test_what_is_taken_for_none_of_the_classes_does_not_count_as_sure(catalog: DataCatalog):
+    model, validation = catalog.load("model"), _of_last_stage(catalog, "validation")
+    median = validation["energy"].median()
+    spec = model.spec.model_copy(update={"sure_threshold": 0.0, "known_threshold": median})
+    numbers, *_ = report_calibration(
+        catalog.load("predictions"),
+        catalog.load("other_predictions"),
+        Checkpoint(model.weights, spec),
+        CalibrationOptions(**catalog.load("params:calibration")),
+    )
+    sure = validation[validation["energy"] <= median]
+    assert numbers["sure"]["validation"]["coverage"] == len(sure) / len(validation)
+    assert numbers["sure"]["validation"]["accuracy"] == (sure["label"] == sure["predicted"]).mean()
+
+
 def test_other_pictures_have_energies_of_their_own(catalog: DataCatalog):
     others, numbers = catalog.load("other_predictions"), catalog.load("calibration")["unknown"]
     assert len(others) == numbers["other_images"] == 2 * len(OTHERS)
@@ -145,7 +161,7 @@ def test_other_pictures_have_energies_of_their_own(catalog: DataCatalog):
 def test_each_opening_of_the_test_part_is_noted(catalog: DataCatalog):
     log, test = catalog.load("test_log"), catalog.load("metrics")["test"]["larger"]
     assert len(log) == 1
-    assert log["model_version"].iloc[0] == catalog.load("model").spec.sha256[:12]
+    assert log["model_version"].iloc[0] == catalog.load("model").spec.checksum[:12]
     assert (log["images"].iloc[0], log["errors"].iloc[0]) == (test["images"], test["errors"])
 
 
@@ -240,7 +256,10 @@ def test_augmented_views_and_precision_are_parameters_that_need_no_training(fini
     assert numbers["errors"] == metrics["validation"]["larger"]["errors"]
     assert numbers["errors"] == numbers["errors_plain"] - numbers["fixed"] + numbers["broken"]
     assert numbers["times_slower"] > 0
-    assert "2 augmented views" in sorted(reports.glob("model_card.md/*/*.md"))[-1].read_text()
+    assert pd.read_csv(reports / "test_log.csv")["model_version"].nunique() == 2
+    card = sorted(reports.glob("model_card.md/*/*.md"))[-1].read_text()
+    assert "2 augmented views" in card
+    assert "The test part was opened twice, with 2 versions of the model" in card
 
 
 def test_the_proposal_becomes_the_curation_and_the_next_report_says_what_it_changed(

@@ -95,6 +95,7 @@ def facts(made_predictions, guitars):
     }
     return CardFacts(
         spec=spec,
+        checksum="facade" * 10 + "abcd",
         counts=pd.DataFrame({"label": list(guitars), "train": 160, "validation": 20, "test": 20}),
         rejected={"not an image": 3, "too small": 13},
         source="Photos of data/01_raw/guitars.zip",
@@ -115,6 +116,7 @@ def facts(made_predictions, guitars):
         honest="About 91 % may be expected of new photos.",
         curation="Since the curation changed, less is wrong.",
         worst_slices=pd.DataFrame({"slice": ["brightness"], "value": ["dark"], "images": [37], "error_rate": [0.2973]}),
+        searched=1980,
         suspects=19,
         test_log=pd.DataFrame(
             {
@@ -207,7 +209,7 @@ def test_every_number_appears(card, facts):
     last = facts.metrics["test"]["large"]
     numbers += [percent(last[name]) for name in ("accuracy", "accuracy_low", "accuracy_high")]
     numbers += _NUMBERS
-    numbers += [facts.fingerprint, facts.spec["sha256"], facts.model_path, facts.source]
+    numbers += [facts.fingerprint, facts.checksum, facts.spec["sha256"], facts.model_path, facts.source]
     assert [number for number in numbers if number not in words] == []
     for sentence in (facts.verdict, facts.honest, facts.curation, *facts.limits, *facts.spec["display_names"].values()):
         assert sentence in words
@@ -295,8 +297,9 @@ def test_a_model_without_flaws_has_no_limits(bare):
     [
         ({"source": "Drawn by this project"}, "The images are drawn"),
         ({"calibration": {"unknown": {"auroc": 0.6}}}, "AUROC 0.600"),
-        ({"suspects": 100}, "100 images are suspected of a wrong label (4.5 % of all)"),
-        ({"suspects": 1}, "1 image is suspected of a wrong label."),
+        ({"suspects": 19}, "19 images are suspected of a wrong label, of 1,980 that were searched."),
+        ({"suspects": 19, "searched": 220}, "of 220 that were searched (8.6 %): errors may be theirs."),
+        ({"suspects": 1}, "1 image is suspected of a wrong label, of"),
         ({"leakage": {"this_split": 0.25}}, "25.0 % of the validation images have a near duplicate"),
         ({"leakage": {"images_with_relatives": 7}}, "7 images have near duplicates"),
     ],

@@ -54,9 +54,9 @@ def test_sizes_are_told_in_words_and_equal_sizes_are_one_slice(made_predictions)
         (300, 400, "nearly square, 3:4 to 4:3"),
         (400, 300, "nearly square, 3:4 to 4:3"),
         (299, 400, "between 1:2 and 3:4"),
-        (401, 300, "wider than 4:3, up to 2:1"),
+        (401, 300, "wider than 4:3, not yet 2:1"),
         (199, 400, "narrower than 1:2"),
-        (401, 200, "wider than 2:1"),
+        (400, 200, "2:1 or wider"),
     ],
 )
 def test_shapes_are_told_in_words(width, height, words, made_predictions):

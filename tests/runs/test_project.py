@@ -103,6 +103,18 @@ def test_the_status_says_what_a_changed_parameter_would_do(finished_project: Pat
     assert ["model", "test", "part"] in rows
 
 
+def test_the_status_of_a_project_whose_last_stage_got_another_name_still_tells_of_its_model(used_project: Path):
+    recipe = used_project / "conf" / "local" / "parameters_training.yml"
+    recipe.write_text(recipe.read_text().replace("  larger:", "  largest:"))
+    run = kedro_in(used_project, "status")
+    assert run.returncode == 0, run.stdout + run.stderr
+    rows = [line.split() for line in run.stdout.splitlines()]
+    assert ["largest", "unfrozen", "missing"] in rows
+    metrics = json.loads(latest(used_project, f"{REPORTS}/metrics.json").read_text())
+    [model] = [row for row in rows if row[:3] == ["model", "test", "part"]]
+    assert model[-1] == f"{1 - metrics['test']['larger']['accuracy']:.2%}"
+
+
 def test_the_status_of_a_fresh_clone_names_every_stage_as_missing(project: Path):
     run = kedro_in(project, "status", "--env=guitars")
     assert run.returncode == 0, run.stdout + run.stderr

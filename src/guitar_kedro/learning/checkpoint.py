@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,11 @@ class ModelSpec(BaseModel):
     augmentation: dict[str, float] = {}
     provenance: dict[str, Any] = {}
     sha256: str = ""
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of all of this, and so of the model: with the same weights it may answer in another precision."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ class CardFacts:
         spec: The model's spec as a dictionary: ``architecture``, ``classes``, ``display_names``, ``image_size``,
             ``resize_method``, ``precision``, ``mean``, ``std``, ``temperature``, ``sure_threshold`` (probability or
             ``None``), ``known_threshold`` (energy or ``None``), ``provenance`` and ``sha256``.
+        checksum: Of the model.
         counts: One row per class: ``label`` and the number of images in ``train``, ``validation`` and ``test``.
         rejected: How many files were left out, by reason.
         source: Where the images came from.
@@ -86,6 +87,7 @@ class CardFacts:
         honest: A sentence or two about the accuracy that may honestly be claimed; may be empty.
         curation: A sentence on what the curation changed; may be empty.
         worst_slices: ``slice``, ``value``, ``images``, ``error_rate``, the worst first.
+        searched: How many images were searched for wrong labels.
         suspects: How many images are suspected of a wrong label.
         test_log: One row per time the test part was opened: ``time``, ``model_version``, ``images``, ``errors``,
             ``accuracy``.
@@ -95,6 +97,7 @@ class CardFacts:
     """
 
     spec: Mapping[str, Any]
+    checksum: str
     counts: pd.DataFrame
     rejected: Mapping[str, int]
     source: str
@@ -109,6 +112,7 @@ class CardFacts:
     honest: str
     curation: str
     worst_slices: pd.DataFrame
+    searched: int
     suspects: int
     test_log: pd.DataFrame
     versions: Mapping[str, str]
@@ -416,7 +420,7 @@ def _sure(facts: CardFacts) -> str:
         return f"{sentence}; below it the model is not sure."
     return (
         f"{sentence}. Measured: {percent(sure['coverage'])} of the answers are sure, and "
-        f"{percent(sure['accuracy'])} of those are right; to the others it says: not sure."
+        f"{percent(sure['accuracy'])} of those are right."
     )
 
 
@@ -521,7 +525,13 @@ def _versions(facts: CardFacts) -> list[_Block]:
         blocks = _table("", _head("package", "in training", "for this card"), rows)
     else:
         blocks = _table("", _head("package", "version"), [(name, {**trained, **now}[name]) for name in both])
-    return blocks + _facts([("Model", facts.model_path), ("SHA-256 of the weights", facts.spec.get("sha256", ""))])
+    return blocks + _facts(
+        [
+            ("Model", facts.model_path),
+            ("SHA-256 of the model", facts.checksum),
+            ("SHA-256 of the weights", facts.spec.get("sha256", "")),
+        ]
+    )
 
 
 # limits ---------------------------------------------------------------------------------------------------------------
@@ -563,10 +573,11 @@ def _weak_unknown(facts: CardFacts) -> str:
 def _wrong_labels(facts: CardFacts) -> str:
     if not facts.suspects:
         return ""
-    share = facts.suspects / max(int(_counts(facts)[list(_SPLITS)].to_numpy().sum()), 1)
     are = "is" if facts.suspects == 1 else "are"
-    sentence = f"{count(facts.suspects, 'image')} {are} suspected of a wrong label"
-    return f"{sentence} ({percent(share)} of all): errors may be theirs." if share >= MANY_SUSPECTS else f"{sentence}."
+    share = facts.suspects / facts.searched
+    found, searched = count(facts.suspects, "image"), f"{facts.searched:,} that were searched"
+    sentence = f"{found} {are} suspected of a wrong label, of {searched}"
+    return f"{sentence} ({percent(share)}): errors may be theirs." if share >= MANY_SUSPECTS else f"{sentence}."
 
 
 def _relatives(facts: CardFacts) -> str:

@@ -21,8 +21,8 @@ _ASPECT_NAMES = (
     "narrower than 1:2",
     "between 1:2 and 3:4",
     "nearly square, 3:4 to 4:3",
-    "wider than 4:3, up to 2:1",
-    "wider than 2:1",
+    "wider than 4:3, not yet 2:1",
+    "2:1 or wider",
 )
 _LEVEL = 0.05
 _NAMED = 5

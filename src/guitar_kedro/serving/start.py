@@ -62,7 +62,7 @@ def start(
 def _accuracy(test_log: pd.DataFrame | None, spec: ModelSpec) -> Accuracy | None:
     if test_log is None:
         return None
-    rows = test_log[[spec.sha256.startswith(version) for version in test_log["model_version"]]]
+    rows = test_log[[spec.checksum.startswith(version) for version in test_log["model_version"]]]
     if rows.empty:
         return None
     images, errors = int(rows["images"].iloc[-1]), int(rows["errors"].iloc[-1])
@@ -72,4 +72,4 @@ def _accuracy(test_log: pd.DataFrame | None, spec: ModelSpec) -> Accuracy | None
 
 def _model_card(pages: list[Path], spec: ModelSpec) -> str | None:
     texts = (page.read_text(encoding="utf-8") for page in pages)
-    return next((text for text in texts if spec.sha256 in text), None)
+    return next((text for text in texts if spec.checksum in text), None)

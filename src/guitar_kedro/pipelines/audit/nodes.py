@@ -155,7 +155,7 @@ def _predict(checkpoint: learning.Checkpoint, table: pd.DataFrame, title: str) -
 
 
 def report_honest_accuracy(
-    predictions: pd.DataFrame, random_predictions: pd.DataFrame, random_splits: pd.DataFrame, splits: pd.DataFrame
+    predictions: pd.DataFrame, random_predictions: pd.DataFrame, random_splits: pd.DataFrame
 ) -> dict[str, Any]:
     """Says how much a plain random split flatters.
 
@@ -163,11 +163,11 @@ def report_honest_accuracy(
         predictions: Of the stages; the first one is compared.
         random_predictions: Of the validation part of the random split, by the same stage trained on its training part.
         random_splits: To know which of them have near duplicates in training.
-        splits: The split of the stages, whose fingerprint goes with the numbers.
 
     Returns:
         For ``this_split``, ``random_split``, and of the latter ``with_relatives`` and ``without_relatives`` in
-        training: ``images``, ``errors``, ``error_rate`` and its Wilson interval.
+        training: ``images``, ``errors``, ``error_rate`` and its Wilson interval; and the fingerprint of the
+        predictions of the first stage.
     """
     stage = predictions["stage"].iloc[0]
     groups = random_splits.set_index("image_id")["duplicate_group"]
@@ -182,12 +182,40 @@ def report_honest_accuracy(
     numbers: dict[str, Any] = {name: _errors(part) for name, part in parts.items()}
     here, flattered = (numbers[name]["error_rate"] for name in ("this_split", "random_split"))
     logger.info("Error of %s: %.2f %% here, %.2f %% on a random split", stage, 100 * here, 100 * flattered)
-    return {"stage": stage, "splits": fingerprint(splits), **numbers}
+    return {"stage": stage, "predictions": _fingerprint(predictions, stage), **numbers}
 
 
-def fingerprint(splits: pd.DataFrame) -> str:
-    """Gives a checksum of which image is what, and in which part."""
-    return sha256_of_lines(splits["image_id"] + " " + splits["label"] + " " + splits["split"])
+def honest_sentence(numbers: dict[str, Any], predictions: pd.DataFrame) -> str:
+    """Says for the model card what an audit found; nothing if since then the first stage predicts otherwise.
+
+    Args:
+        numbers: From ``report_honest_accuracy``; empty where there was no audit.
+        predictions: Of the stages as they are now.
+    """
+    if not numbers or numbers["predictions"] != _fingerprint(predictions, numbers["stage"]):
+        return ""
+    here, flattered = _rate_of(numbers["this_split"]), _rate_of(numbers["random_split"])
+    sentence = (
+        f"The first stage, {numbers['stage']}, is wrong on {here} of this validation part. Trained and measured on a "
+        f"plain random split of the same images it is wrong on {flattered}"
+    )
+    if not numbers["with_relatives"]["images"]:
+        return f"{sentence}; none of those has a near duplicate in training."
+    related, unrelated = _rate_of(numbers["with_relatives"]), _rate_of(numbers["without_relatives"])
+    return f"{sentence}: on {related} of those with a near duplicate in training, and on {unrelated} of the others."
+
+
+def _rate_of(part: dict[str, Any]) -> str:
+    if not part["images"]:
+        return "none"
+    low, high = reporting.percent(part["error_low"]), reporting.percent(part["error_high"])
+    return f"{reporting.percent(part['error_rate'])} ({part['images']:,} images; {low} to {high})"
+
+
+def _fingerprint(predictions: pd.DataFrame, stage: str) -> str:
+    """Gives a checksum of what a stage took which validation image for."""
+    validation = reporting.of_stage(predictions, stage, "validation")
+    return sha256_of_lines(validation["image_id"] + " " + validation["label"] + " " + validation["predicted"])
 
 
 def _errors(part: pd.DataFrame) -> dict[str, Any]:

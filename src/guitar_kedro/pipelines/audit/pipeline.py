@@ -48,7 +48,7 @@ def create_pipeline(first: StagePlan) -> Pipeline:
             ),
             Node(
                 func=nodes.report_honest_accuracy,
-                inputs=["predictions", "random_predictions", "random_splits", "splits"],
+                inputs=["predictions", "random_predictions", "random_splits"],
                 outputs="honest_accuracy",
                 name="report_honest_accuracy",
                 namespace="audit",

@@ -121,13 +121,13 @@ def report_augmented_views(
 
 
 def record_test(test_predictions: pd.DataFrame, model: learning.Checkpoint) -> pd.DataFrame:
-    """Notes that the sealed test part was opened: with which model (the beginning of its SHA-256), and the result."""
+    """Notes that the sealed test part was opened: with which model (the beginning of its checksum), and the result."""
     errors = int((test_predictions["label"] != test_predictions["predicted"]).sum())
     count = len(test_predictions)
     return pd.DataFrame(
         [
             {
-                "model_version": model.spec.sha256[:12],
+                "model_version": model.spec.checksum[:12],
                 "stage": model.spec.provenance["stage"],
                 "images": count,
                 "errors": errors,

@@ -38,7 +38,7 @@ def export_model(
         bundle = learning.with_int8(bundle, calibration, known[known["split"] == "validation"])
     if options.pickle:
         bundle = learning.with_pickle(bundle)
-    if model.spec.sha256 in latest_model_card:
+    if model.spec.checksum in latest_model_card:
         bundle.files[CARD_FILE] = latest_model_card.encode()
     return bundle
 

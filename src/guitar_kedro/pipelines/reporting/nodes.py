@@ -12,7 +12,8 @@ import lazy_loader as lazy
 
 from guitar_kedro import images, learning, reporting
 from guitar_kedro.files import sha256_of_lines
-from guitar_kedro.pipelines.audit.nodes import fingerprint
+from guitar_kedro.learning.verdict import Verdict, verdict
+from guitar_kedro.pipelines.audit.nodes import honest_sentence
 from guitar_kedro.pipelines.training.options import CalibrationOptions
 
 np = lazy.load("numpy")
@@ -96,8 +97,8 @@ def report_calibration(
             "ece_after": reporting.expected_calibration_error(after, right),
         }
     numbers["sure"] = {"accuracy_asked": options.sure_accuracy, "threshold": spec.sure_threshold}
-    for part, (_, confidence, right) in parts.items():
-        numbers["sure"][part] = _sureness(confidence, right, spec.sure_threshold)
+    for part in parts:
+        numbers["sure"][part] = _sureness(_of_model(predictions, model, part), spec)
     known = _of_model(predictions, model, "validation")["energy"].to_numpy()
     others = other_predictions["energy"].to_numpy() if len(other_predictions) else None
     auroc = None if others is None else reporting.auroc(known, others)
@@ -126,9 +127,11 @@ def _confidences(predictions: pd.DataFrame, spec: learning.ModelSpec) -> tuple[n
     return before.max(axis=1), after.max(axis=1), (predictions["label"] == predictions["predicted"]).to_numpy()
 
 
-def _sureness(confidence: np.ndarray, right: np.ndarray, threshold: float | None) -> dict[str, float | None]:
-    sure = confidence >= threshold if threshold is not None else np.zeros(len(confidence), bool)
-    return {"coverage": float(sure.mean()), "accuracy": float(right[sure].mean()) if sure.any() else None}
+def _sureness(predictions: pd.DataFrame, spec: learning.ModelSpec) -> dict[str, float | None]:
+    answers = zip(predictions.filter(like=learning.PROBABILITY).max(axis=1), predictions["energy"], strict=True)
+    sure = predictions[[verdict(spec, *answer) is Verdict.SURE for answer in answers]]
+    accuracy = float((sure["label"] == sure["predicted"]).mean()) if len(sure) else None
+    return {"coverage": len(sure) / len(predictions), "accuracy": accuracy}
 
 
 def report_slices(
@@ -155,13 +158,19 @@ def find_suspect_labels(
     Returns:
         The table, lines for the curation file as a proposal, and a contact sheet.
     """
-    held_out = _of_model(predictions, model, "validation")
-    if len(out_of_fold_predictions) and _same_labels(out_of_fold_predictions, splits[splits["split"] != "test"]):
-        held_out = out_of_fold_predictions
-    suspects = reporting.suspect_labels(held_out)
+    suspects = reporting.suspect_labels(_held_out(predictions, out_of_fold_predictions, splits, model))
     shown = suspects.head(PICTURES_ON_SHEET)
     sheet = reporting.suspects_sheet(_pictures(prepared_images, shown["image_id"]), shown, model.spec.display_names)
     return suspects, reporting.curation_proposal(suspects), sheet
+
+
+def _held_out(
+    predictions: pd.DataFrame, out_of_fold_predictions: pd.DataFrame, splits: pd.DataFrame, model: learning.Checkpoint
+) -> pd.DataFrame:
+    """Gives what was said of images by networks that had not seen them."""
+    if len(out_of_fold_predictions) and _same_labels(out_of_fold_predictions, splits[splits["split"] != "test"]):
+        return out_of_fold_predictions
+    return _of_model(predictions, model, "validation")
 
 
 def _same_labels(one: pd.DataFrame, other: pd.DataFrame) -> bool:
@@ -257,6 +266,8 @@ def write_model_card(
     image_table: pd.DataFrame,
     rejected_images: pd.DataFrame,
     splits: pd.DataFrame,
+    predictions: pd.DataFrame,
+    out_of_fold_predictions: pd.DataFrame,
     leakage: dict[str, Any],
     metrics: dict[str, Any],
     classification_report: pd.DataFrame,
@@ -284,6 +295,7 @@ def write_model_card(
     validation = metrics["validation"][model.spec.provenance["stage"]]
     facts = reporting.CardFacts(
         spec=model.spec.model_dump(),
+        checksum=model.spec.checksum,
         counts=pd.crosstab(splits["label"], splits["split"]).reset_index(),
         rejected=rejected_images["reason"].value_counts().to_dict(),
         source=_source(image_table),
@@ -295,9 +307,10 @@ def write_model_card(
         calibration={**calibration, "sure": {**sure, **sure["test"]}},
         augmented_views=augmented_views,
         leakage=leakage,
-        honest=" ".join(filter(None, (_honest(honest_accuracy, splits), published_accuracy))),
+        honest=" ".join(filter(None, (honest_sentence(honest_accuracy, predictions), published_accuracy))),
         curation=reporting.curation_sentence(curation_effect),
         worst_slices=reporting.worst_slices(slices, validation["error_rate"]),
+        searched=len(_held_out(predictions, out_of_fold_predictions, splits, model)),
         suspects=len(suspects),
         test_log=test_log,
         versions={library: version(library) for library in LIBRARIES},
@@ -315,27 +328,6 @@ def _source(image_table: pd.DataFrame) -> str:
     common = Path(os.path.commonpath(sources))
     # a card is for others: where the project lies on this computer is nothing to them
     return str(common.relative_to(Path.cwd()) if common.is_relative_to(Path.cwd()) else common)
-
-
-def _honest(numbers: dict[str, Any], splits: pd.DataFrame) -> str:
-    if not numbers or numbers["splits"] != fingerprint(splits):
-        return ""
-    here, flattered = _rate_of(numbers["this_split"]), _rate_of(numbers["random_split"])
-    sentence = (
-        f"The first stage, {numbers['stage']}, is wrong on {here} of this validation part. Trained and measured on a "
-        f"plain random split of the same images it is wrong on {flattered}"
-    )
-    if not numbers["with_relatives"]["images"]:
-        return f"{sentence}; none of those has a near duplicate in training."
-    related, unrelated = _rate_of(numbers["with_relatives"]), _rate_of(numbers["without_relatives"])
-    return f"{sentence}: on {related} of those with a near duplicate in training, and on {unrelated} of the others."
-
-
-def _rate_of(part: dict[str, Any]) -> str:
-    if not part["images"]:
-        return "none"
-    low, high = reporting.percent(part["error_low"]), reporting.percent(part["error_high"])
-    return f"{reporting.percent(part['error_rate'])} ({part['images']:,} images; {low} to {high})"
 
 
 def _fingerprint(image_table: pd.DataFrame) -> str:

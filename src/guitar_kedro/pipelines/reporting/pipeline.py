@@ -116,6 +116,8 @@ def _card_node() -> Node:
         "image_table",
         "rejected_images",
         "splits",
+        "predictions",
+        "out_of_fold_predictions",
         "leakage",
         "metrics",
         "classification_report",
