@@ -33,6 +33,11 @@ def train_without_batch_norm(phase: Phase) -> list[Any]:
     ]
 
 
+def fail(phase: Phase) -> list[Any]:
+    """Fails as nobody foresaw."""
+    raise RuntimeError(f"no luck\nwith {phase.title}")
+
+
 def first_batch(phase: Phase) -> list[Any]:
     """Gives the first augmented batch of each process."""
     learner = prepared_learner(phase)

@@ -15,7 +15,7 @@ import pandas as pd
 import psutil
 import pytest
 import torch
-from together import first_batch, train_without_batch_norm
+from together import fail, first_batch, train_without_batch_norm
 from torture import KILLS, SEED
 
 from guitar_kedro.errors import UserError
@@ -75,12 +75,12 @@ def test_processes_augment_each_in_its_own_way(phase: Phase, two: Processes):
 
 
 def workers() -> list[psutil.Process]:
-    """The processes that train."""
+    """The processes that train; each is forked from the one that has imported torch."""
     found = []
-    for child in psutil.Process().children():
+    for server in psutil.Process().children():
         with contextlib.suppress(psutil.Error):  # it has just ended
-            if "spawn_main" in " ".join(child.cmdline()):
-                found.append(child)
+            if "forkserver" in " ".join(server.cmdline()):
+                found += server.children()
     return found
 
 
@@ -138,6 +138,12 @@ def test_a_process_that_is_killed_too_often_ends_the_phase_with_its_rank_and_sig
     none = two.model_copy(update={"max_restarts": 0})
     with pytest.raises(UserError, match=r"small, unfrozen: process [01] of 2 was ended by SIGKILL.*max_restarts=0"):
         train_together(none, train_phase, long(phase), (1e-3,), state)
+
+
+def test_a_process_that_fails_otherwise_ends_the_phase_with_what_it_said(phase: Phase, two: Processes):
+    none = two.model_copy(update={"max_restarts": 0})
+    with pytest.raises(UserError, match=r"process [01] of 2 failed \(RuntimeError: no luck with small, unfrozen\)"):
+        train_together(none, fail, phase)
 
 
 def test_a_mistake_is_told_as_by_one_process(phase: Phase, two: Processes):

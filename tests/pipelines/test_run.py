@@ -19,7 +19,6 @@ from guitar_kedro import reporting
 from guitar_kedro.images.drawing import MODELS, OTHERS
 from guitar_kedro.learning import Checkpoint, ModelSpec
 from guitar_kedro.pipelines.reporting.nodes import CARD_FIGURES, report_calibration
-from guitar_kedro.pipelines.training.options import CalibrationOptions
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +143,7 @@ def test_what_is_taken_for_none_of_the_classes_does_not_count_as_sure(catalog: D
         catalog.load("predictions"),
         catalog.load("other_predictions"),
         Checkpoint(model.weights, spec),
-        CalibrationOptions(**catalog.load("params:calibration")),
+        catalog.load("params:calibration"),
     )
     sure = validation[validation["energy"] <= median]
     assert numbers["sure"]["validation"]["coverage"] == len(sure) / len(validation)

@@ -183,6 +183,7 @@ def _launched(processes: Processes, title: str, work: tuple[Any, ...]) -> Any:
         rdzv_configs={"join_timeout": WAIT_FOR_MACHINES, "is_host": is_here(processes.endpoint)},
         max_restarts=processes.max_restarts,
         local_addr=address,
+        start_method=_start_method(),
         signals_to_handle="SIGTERM",  # Ctrl-C stays a KeyboardInterrupt
         shutdown_timeout=1,
         logs_specs=DefaultLogsSpecs(log_dir=str(work[-1])),
@@ -211,6 +212,18 @@ def _launched(processes: Processes, title: str, work: tuple[Any, ...]) -> Any:
     return [_from_disk(part) for part in result]
 
 
+def _start_method() -> str:
+    """How processes begin: forked from one that has imported all this once, where that is possible.
+
+    Where there is a GPU, fastai's import takes hold of it, and a forked process cannot use it any more; on macOS forked
+    processes are not safe.
+    """
+    if torch.cuda.is_available() or sys.platform != "linux":
+        return "spawn"
+    multiprocessing.set_forkserver_preload(["guitar_kedro.learning.training"])
+    return "forkserver"
+
+
 def _failure(error: ChildFailedError, processes: Processes, title: str) -> UserError:
     rank, failure = error.get_first_failure()
     return UserError(
@@ -222,7 +235,8 @@ def _failure(error: ChildFailedError, processes: Processes, title: str) -> UserE
 def _ending(failure: ProcessFailure) -> str:
     if failure.exitcode < 0:
         return f"was ended by {failure.signal_name()}"
-    return f"failed ({' '.join(failure.message.split())})"
+    message = failure.message if isinstance(failure.message, str) else failure.message["message"]
+    return f"failed ({' '.join(message.split())})"
 
 
 def _work(
@@ -256,6 +270,9 @@ def _work(
         dist.barrier()  # who ends knows that the others have recorded the last epoch
     except UserError as error:  # all find it, and at the same step; to try again would not help
         return error
+    except Exception:
+        time.sleep(1)  # if it fails only because another process died, that one is found first, and told of
+        raise
     return [_to_disk(part, folder / "result") for part in result] if first else None
 
 
