@@ -6,4 +6,5 @@ from guitar_kedro.runs.runner import ResumingSession
 
 CONFIG_LOADER_CLASS = StagesConfigLoader
 SESSION_CLASS = ResumingSession
-HOOKS = (ImagesMustBeUsed(), OneRunAtATime(), CheckpointGuard(), RunRecorder(), RunReport())
+# of those that come first, the last one here does: nothing may fail while the workspace is locked and no run begun
+HOOKS = (OneRunAtATime(), ImagesMustBeUsed(), CheckpointGuard(), RunRecorder(), RunReport())

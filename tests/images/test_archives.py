@@ -5,6 +5,7 @@ import os
 import stat
 import tarfile
 import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -169,6 +170,19 @@ def test_two_members_of_one_name_are_both_kept(tmp_path: Path):
     assert contents(tmp_path / "out", members) == {"a/1.jpg": b"first", "a/1.jpg (2)": b"later"}
 
 
+def test_names_of_very_many_members_of_one_name_are_soon_found(tmp_path: Path):
+    names = ["a/1.jpg (3)", *["a/1.jpg"] * 20_000, "a/1.jpg (2)"]
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in names:
+            archive.addfile(odd_member(name, tarfile.SYMTYPE))
+    start = time.process_time()
+    members = unpack(tmp_path / "a.tar", tmp_path / "out")
+    assert time.process_time() - start < 15
+    assert [member.name for member in members[:4]] == ["a/1.jpg (3)", "a/1.jpg", "a/1.jpg (2)", "a/1.jpg (4)"]
+    assert members[-1].name == "a/1.jpg (2) (2)"
+    assert len({member.name for member in members}) == len(names)
+
+
 def test_caps_on_number_and_bytes_are_told_with_their_numbers(tmp_path: Path):
     for archive in (tar(tmp_path / "a.tar", FILES), zipped(tmp_path / "a.zip", FILES)):
         assert "more than 2 members" in refusal(archive, tmp_path / "out", limits=ArchiveLimits(max_files=2))
@@ -181,6 +195,19 @@ def test_a_bomb_is_refused(tmp_path: Path, kind: str, monkeypatch: pytest.Monkey
     bomb = {"a/1.bmp": bytes(4_000_000), "b/2.bmp": bytes(4_000_000)}
     archive = zipped(tmp_path / "a", bomb) if kind == "zip" else tar(tmp_path / "a", bomb, mode="w:gz")
     assert "100 times its size" in refusal(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_packed_in_a_way_that_unpacks_in_one_piece_is_refused(tmp_path: Path, packing: int):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", packing) as archive:
+        archive.writestr("a/1.bmp", bytes(50_000_000))
+    tracemalloc.start()
+    words = refusal(tmp_path / "a.zip", tmp_path / "out")
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "member a/1.bmp" in words
+    assert "deflate" in words
+    assert used < 10_000_000
 
 
 def test_a_header_that_says_it_is_huge_is_refused(tmp_path: Path):

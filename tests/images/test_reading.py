@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import warnings
 import zlib
 from functools import cache
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image, ImageFile, ImageOps
 from pillow_heif import register_heif_opener
 
+from guitar_kedro.images.probing import probe
 from guitar_kedro.images.reading import Limits, UnreadableImage, read_image
 
 register_heif_opener()  # to write them; the project reads them in any case
@@ -344,6 +346,7 @@ def bombs() -> dict[str, bytes]:
     flat = Image.new("RGB", (8, 8))
     progressive = encode(flat, "JPEG", progressive=True)
     scan = progressive[progressive.rindex(b"\xff\xda") : -2]
+    end_in_a_comment = b"\xff\xfe\0\x04\xff\xd9"
     heic = encode(Image.new("RGB", (600, 400)), "HEIF")
     extent = heic.index(b"ispe") + 8  # width and height
     palette_end = 13 + (3 << (gif[10] & 7) + 1)
@@ -378,6 +381,8 @@ def bombs() -> dict[str, bytes]:
         "padding.jpg": jpeg[:2] + b"\xff" * 2_000_000 + jpeg[2:],
         "exif.jpg": jpeg[:2] + b"\xff\xe1\0\x0aExif\0\0\0\0" * 30 + jpeg[2:],
         "scans.jpg": progressive[:-2] + scan * 200 + progressive[-2:],
+        "hidden_scans.jpg": progressive[:-2] + end_in_a_comment + scan * 200 + progressive[-2:],
+        "comments.jpg": progressive[:-2] + end_in_a_comment * 2000 + progressive[-2:],
         "chunks.png": empty_png[:33] + png_chunk(b"abCd", b"") * 2000 + empty_png[33:],
         "animation.png": empty_png[:33] + png_chunk(b"acTL", struct.pack(">II", 2_000_000_000, 0)) + empty_png[33:],
         "comments.gif": gif[:palette_end] + b"!\xfe" + b"\x01a" * 1_200_000 + b"\0" + gif[palette_end:],
@@ -391,6 +396,21 @@ def bombs() -> dict[str, bytes]:
 @pytest.mark.parametrize("name", bombs())
 def test_a_bomb_is_refused_before_it_goes_off(name: str):
     assert reason_for(bombs()[name]) in ("too_many_pixels", "too_many_frames", "too_complex")
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        pytest.param(b"\xff\xfe\xff\xfe" + b"\xff\xda" * 32_766, id="a comment that looks like scans"),
+        pytest.param(b"\xff\0\xff\xd0\xff\xff" * 4_000_000, id="much data without a marker"),
+    ],
+)
+def test_a_progressive_jpeg_is_read_in_time_whatever_lies_between_its_scans(between: bytes):
+    content = encode(quadrants(), "JPEG", progressive=True)
+    second = content.index(b"\xff\xda", content.index(b"\xff\xda") + 1)
+    start = time.process_time()
+    assert probe(content[:second] + between + content[second:] + b"\xff\xda" * 999, 1).jpeg_process == 0xC2
+    assert time.process_time() - start < 2
 
 
 def test_nothing_is_printed_whatever_is_wrong_with_a_file(capfd: pytest.CaptureFixture[str]):

@@ -5,6 +5,7 @@ import http.server
 import io
 import logging
 import os
+import re
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -286,6 +287,15 @@ def test_a_web_page_in_place_of_an_archive_is_refused_and_not_kept(address: str,
     with pytest.raises(UserError, match="web page"):
         find_images(f"{address}/page.tgz", tmp_path)
     assert not list((tmp_path / "downloads").iterdir())
+
+
+def test_a_file_put_there_by_hand_stays_even_if_it_is_no_archive(address: str, tmp_path: Path):
+    message = refused_download(f"{address}/missing.tgz", tmp_path / "downloads")
+    place = Path(message.split("put it at ")[1].split(", or ")[0])
+    place.write_bytes(b"the wrong file, but all that there is")
+    with pytest.raises(UserError, match=re.escape(f"{place} is not an archive")):
+        find_images(f"{address}/missing.tgz", tmp_path)
+    assert place.exists()
 
 
 def test_a_refused_connection_says_what_to_do_instead(tmp_path: Path):

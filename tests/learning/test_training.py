@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from fastai.data.core import DataLoaders
+from fastai.learner import Learner
+from fastai.optimizer import Adam
+from torch import nn
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import Phase, Pixels, StageOptions, find_learning_rate, train_phase
+from guitar_kedro.learning.architectures import architecture
 from guitar_kedro.learning.device import choose_precision, set_precision
+from guitar_kedro.learning.learner import ADAM
 
 
 def changed(phase: Phase, **options: object) -> Phase:
@@ -144,3 +152,31 @@ def test_precision_is_chosen_by_what_the_device_has():
     assert choose_precision("bfloat16", torch.device("cpu")) == torch.bfloat16
     with pytest.raises(UserError, match="bfloat16, which is not for mps"):
         choose_precision("bfloat16", torch.device("mps"))
+
+
+def test_the_optimizer_takes_the_steps_of_fastais_own():
+    torch.manual_seed(0)
+    ours = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 2))
+    theirs, images = copy.deepcopy(ours), torch.randn(8, 3, 8, 8)
+    for model, optimizer in ((ours, ADAM), (theirs, partial(Adam, wd=0.01))):
+        loaders = DataLoaders.from_dsets([(image, 0) for image in images], bs=8, shuffle=False)
+        learner = Learner(loaders, model, loss_func=nn.CrossEntropyLoss(), opt_func=optimizer, lr=0.1)
+        learner.create_opt()
+        for _ in range(3):
+            learner.loss_func(model(images), torch.zeros(8, dtype=torch.long)).backward()
+            learner.opt.step()
+            learner.opt.zero_grad()
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_to_learn_of_a_network_how_it_is_cut_takes_no_random_numbers():
+    before = torch.get_rng_state()
+    architecture("mobilenet_v3_small")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_process_that_gets_one_image_at_a_time_is_refused(phase: Phase):
+    alone = dataclasses.replace(phase, stage=phase.stage.model_copy(update={"batch_size": 1}))
+    with pytest.raises(UserError, match=r"batch_size is 1, and so a process trains on 1 image at a time.*make it 2"):
+        train_phase(alone, (1e-3,))

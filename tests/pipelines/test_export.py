@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from fastai.learner import load_learner
 from PIL import Image
+from small_project import kedro_in
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import Bundle, Checkpoint, exporting, make_bundle, predict, with_int8
@@ -55,7 +56,6 @@ def test_a_bundle_describes_itself(exported_project: Path, folder: Path, checkpo
         "example.py",
         "preprocessing.py",
         "export.pkl",
-        "model_card.html",
         "bundle.json",
     }
     version = max(path.name for path in (exported_project / "data/06_models/demo/model").iterdir())
@@ -66,7 +66,13 @@ def test_a_bundle_describes_itself(exported_project: Path, folder: Path, checkpo
     metadata = {entry.key: entry.value for entry in onnx.load(folder / "model.onnx").metadata_props}
     assert json.loads(metadata["spec"]) == json.loads((folder / "spec.json").read_text())
     assert tuple(json.loads(metadata["classes"])) == checkpoint.spec.classes
-    assert checkpoint.spec.checksum in (folder / "model_card.html").read_text()
+
+
+def test_the_card_of_this_very_model_goes_with_it(used_project: Path):
+    run = kedro_in(used_project, "run", "--pipeline=export")
+    assert run.returncode == 0, run.stdout + run.stderr
+    [bundle] = (used_project / "data/06_models/demo/bundle").glob("*/bundle")
+    assert Checkpoint.load(bundle).spec.checksum in (bundle / "model_card.html").read_text()
 
 
 def test_the_network_alone_answers_as_the_model_does_for_any_number_of_pictures(

@@ -10,6 +10,7 @@ import pytest
 
 import guitar_kedro
 from guitar_kedro.pipelines.evaluation import nodes as evaluation
+from guitar_kedro.pipelines.export import nodes as export
 from guitar_kedro.pipelines.reporting import nodes as reporting
 from guitar_kedro.pipelines.training import nodes as training
 from guitar_kedro.runs import code
@@ -22,6 +23,7 @@ NODES = {
     "predict": evaluation.predict_test,
     "report": reporting.report_classes,
     "draw": reporting.plot_confusion_matrix,
+    "export": export.export_model,
     "write the card": reporting.write_model_card,
 }
 
@@ -84,7 +86,8 @@ def stale_after(path: Path, old: str, new: str) -> set[str]:
         # a figure: nobody trains for hours because it is drawn in another way
         ("reporting/training.py", "def _describe_history(", "def _describe_history(more=0, *", set()),
         ("reporting/confusion.py", "def confusion_matrix_figure(", "def confusion_matrix_figure(more=0, *", {"draw"}),
-        # a template
+        # templates
+        ("learning/templates/example.py.j2", "import", "import ", {"export"}),
         ("reporting/templates/model_card.md.j2", "#", "##", {"write the card"}),
     ],
 )

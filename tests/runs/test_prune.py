@@ -9,7 +9,13 @@ import pytest
 from kedro.io import DataCatalog, Version
 from kedro.pipeline import Node, Pipeline
 
-from guitar_kedro.datasets import EpochStatesDataset, LearnerDataset, MetricsDataset, TableDataset
+from guitar_kedro.datasets import (
+    EpochStatesDataset,
+    LearnerDataset,
+    MetricsDataset,
+    PredictionsBeforeCurationDataset,
+    TableDataset,
+)
 from guitar_kedro.runs.prune import prune_workspace
 
 
@@ -55,6 +61,27 @@ def workspace(tmp_path: Path) -> Workspace:
     for version in ("1", "2", "3"):
         workspace.run(version)
     return workspace
+
+
+def test_what_the_report_on_the_curation_compares_with_stays(tmp_path: Path):
+    paths = {name: str(tmp_path / f"{name}.csv") for name in ("predictions", "applied_curation")}
+
+    def catalog(version: str | None = None) -> DataCatalog:
+        tables = {name: TableDataset(filepath=path, version=Version(None, version)) for name, path in paths.items()}
+        before = PredictionsBeforeCurationDataset(paths["predictions"], paths["applied_curation"])
+        ledger = MetricsDataset(filepath=str(tmp_path / "ledger.json"))
+        record = MetricsDataset(filepath=str(tmp_path / "run_record.json"), version=Version(None, version))
+        return DataCatalog({**tables, "before": before, "ledger": ledger, "run_record": record})
+
+    for version, decisions in {"1": 0, "2": 0, "3": 1, "4": 1, "5": 1}.items():
+        catalog(version).save("applied_curation", pd.DataFrame({"decisions": [decisions]}))
+        catalog(version).save("predictions", pd.DataFrame({"run": [int(version)]}))
+        catalog(version).save("run_record", {"saved": dict.fromkeys(paths, version), "loaded": {}})
+    assert catalog().load("before")["run"].tolist() == [2]
+    report = Node(func=print, inputs=["predictions", "applied_curation", "before"], outputs=None, name="report")
+    list(prune_workspace(catalog(), [Pipeline([report])], keep=1, dry_run=False))
+    assert catalog().load("before")["run"].tolist() == [2]
+    assert sorted(path.name for path in Path(paths["predictions"]).iterdir()) == ["2", "5"]
 
 
 def test_the_versions_of_the_kept_runs_stay(workspace: Workspace):

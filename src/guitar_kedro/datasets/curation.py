@@ -72,7 +72,7 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
             applied_curation: The decisions that each run applied.
             metadata: For Kedro's plugins.
         """
-        self._predictions, self._curation = Path(filepath), Path(applied_curation)
+        self._predictions, self._curation = Path(filepath).absolute(), Path(applied_curation).absolute()
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
@@ -96,16 +96,22 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
         """The first rows, for kedro-viz."""
         return TablePreview(self.load().head(nrows).to_dict(orient="split"))
 
+    def needed(self) -> set[Path]:
+        """Lists the folders of the versions that tell which predictions these are, and of those."""
+        change, version = self._change(), self._version()
+        return {self._predictions / version, *(self._curation / each for each in change)} if version else set()
+
     def _version(self) -> str | None:
+        if (change := self._change()) is None:
+            return None
+        return max((version for version in _versions(self._predictions) if version < change[1]), default=None)
+
+    def _change(self) -> tuple[str, str] | None:
+        """The last version with other decisions than those of now, and the first one with those."""
         applied = _versions(self._curation)
-        if not applied:
-            return None
-        now = _load(self._curation, applied[-1])
+        now = _load(self._curation, applied[-1]) if applied else None
         other = [version for version in applied if not _load(self._curation, version).equals(now)]
-        if not other:
-            return None
-        changed = next(version for version in applied if version > other[-1])
-        return max((version for version in _versions(self._predictions) if version < changed), default=None)
+        return (other[-1], next(version for version in applied if version > other[-1])) if other else None
 
     def _exists(self) -> bool:
         return True

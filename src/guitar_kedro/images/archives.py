@@ -282,6 +282,12 @@ def _zip_members(file: IO[bytes], _: str, writer: _Writer) -> Iterator[tuple[str
             elif stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                 what = "a link, and links in archives are not followed" if stat.S_ISLNK(mode) else "not a regular file"
                 yield member.filename, None, f"It is {what}."
+            elif member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # zipfile unpacks a MB of the others in one piece, which may fill the memory whatever size is declared
+                raise UserError(
+                    f"{writer.archive} has a member {_printable(member.filename)} that is packed in an unusual way. "
+                    "Pack it anew with the usual compression (deflate), or unpack it yourself and give the folder."
+                )
             else:
                 with archive.open(member) as content:
                     yield member.filename, content, ""
@@ -308,7 +314,7 @@ class _Writer:
         self._progress = progress
         self._seen = 0
         self._written = 0
-        self._names: set[str] = set()
+        self._names: dict[str, int] = {}  # and the last number that was put behind each
 
     def add(self, name: str, content: IO[bytes] | None, problem: str) -> None:
         """Write one member, or note why it is not written."""
@@ -365,11 +371,12 @@ class _Writer:
             self._progress(done, self.size)
 
     def _unique(self, name: str) -> str:
-        unique, count = name, 1
+        unique, count = name, self._names.get(name, 1)
         while unique in self._names:
             count += 1
             unique = f"{name} ({count})"
-        self._names.add(unique)
+        self._names[name] = count
+        self._names.setdefault(unique, 1)
         return unique
 
     def _own_name(self, name: str) -> str:

@@ -153,9 +153,17 @@ def _next_jpeg_marker(content: bytes, position: int) -> int:
 
 
 def _check_scans(content: bytes, start: int) -> None:
-    end = content.find(b"\xff\xd9", start)
-    if content.count(b"\xff\xda", start, end if end > 0 else len(content)) > MAX_SCANS:
-        raise _too_complex("scans", MAX_SCANS)
+    """Count scans as libjpeg finds them: to the end of the picture, whatever stands within segments."""
+    position, scans = start, 0
+    for _segment in range(MAX_SEGMENTS):
+        found = _JPEG_SEGMENT.search(content, position)
+        if not found or found[0] == b"\xff\xd9":
+            return
+        scans += found[0] == b"\xff\xda"
+        if scans > MAX_SCANS:
+            raise _too_complex("scans", MAX_SCANS)
+        position = found.end() + int.from_bytes(content[found.end() : found.end() + 2], "big")
+    raise _too_complex("segments", MAX_SEGMENTS)
 
 
 def _walk_png(content: bytes, _: int) -> Probe:
@@ -300,6 +308,7 @@ def _walk_heic(content: bytes, _: int) -> Probe:
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _JPEG_MARKER = re.compile(rb"\xff[^\xff]")
+_JPEG_SEGMENT = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")  # the end, or what has a length; others stand in pixel data
 _BARE_JPEG_MARKERS = {0x00, 0x01, *range(0xD0, 0xDA)}
 
 _SIGNATURES: tuple[tuple[Callable[[bytes], bool], Callable[[bytes, int], Probe]], ...] = (

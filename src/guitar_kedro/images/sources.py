@@ -180,6 +180,7 @@ def find_images(
     Raises:
         UserError: nothing usable is there; the message says what to do.
     """
+    was_there = (folder / "downloads" / _name_for(source)).exists()  # perhaps put there by hand
     place = _place(source, folder, sha256)
     if isinstance(place, str):
         return _checked(list(_at_address(place)), place, need_classes)
@@ -187,7 +188,7 @@ def find_images(
         return images_in_folder(place, need_classes)
     if not place.exists():
         raise UserError(_no_such(place))
-    if is_address(source) and not is_archive(place):
+    if is_address(source) and not was_there and not is_archive(place):
         place.unlink()
         raise UserError(
             f"What {source} sends is not a .tar, .tgz or .zip archive (a web page perhaps). Download the archive "

@@ -46,7 +46,8 @@ def architecture(name: str) -> Callable[..., torch.nn.Module] | str:
 
 def _cut(name: str, builder: Callable[..., torch.nn.Module]) -> Callable[[torch.nn.Module], torch.nn.Module] | None:
     """Networks that pool in ``forward`` (MobileNetV2, for one) keep their body in ``features``, where fastai cuts."""
-    model = builder(weights=None)
+    with torch.device("meta"):  # its shape is all that counts; random numbers for its weights would be missing later
+        model = builder(weights=None)
     if hasattr(model, "features"):
         return lambda network: torch.nn.Sequential(network.features)
     if any(has_pool_type(child) for child in model.children()):

@@ -28,11 +28,11 @@ class EpochTable(Callback):
 
     def __init__(self, title: str) -> None:
         """Takes what is trained, as the first words of the bar."""
+        self.bar = live_bar("batches")
         self.title, self.rows = title, []
 
     def before_fit(self) -> None:
         """Opens the bar, and begins the table."""
-        self.bar = live_bar("batches")
         steps = self.n_epoch * (len(self.dls.train) + len(self.dls.valid))
         self.task = self.bar.add_task(self.title, total=steps)
         self.bar.start()

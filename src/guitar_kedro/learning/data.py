@@ -134,6 +134,11 @@ def data_loaders(
         raise UserError(
             f"batch_size is {batch_size}, which {processes} processes cannot share evenly; make it a multiple of them."
         )
+    if batch_size < 2 * processes:
+        raise UserError(
+            f"batch_size is {batch_size}, and so a process trains on {batch_size // processes} image at a time, of "
+            f"which BatchNorm can measure nothing; make it {2 * processes} at least."
+        )
     sizes = pixel_sizes(spec.image_size, options)
     if pixels.sizes != sizes:
         raise UserError(

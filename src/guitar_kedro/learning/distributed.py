@@ -261,7 +261,8 @@ def _work(
     _join(phase, processes, interface)
     phase = replace(phase, start=_from_disk(phase.start))
     try:
-        _agree(phase, arguments)
+        _agree(phase)
+        arguments = _of_first(arguments)
         states = [each for each in arguments if isinstance(each, EpochState)]
         for state in states:
             _bring_state(state, first)
@@ -300,13 +301,20 @@ def _join(phase: Phase, processes: Processes, interface: str) -> None:
         del os.environ[name]
 
 
-def _agree(phase: Phase, arguments: tuple[Any, ...]) -> None:
+def _of_first(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Takes the learning rates of the first process: unlike machines may each have been suggested another one."""
+    rates = [arguments[:1]]
+    dist.broadcast_object_list(rates, 0)
+    return (*rates[0], *arguments[1:])
+
+
+def _agree(phase: Phase) -> None:
     """Makes sure that all machines train the same.
 
     Raises:
         UserError: If they do not.
     """
-    words = (phase.stage, phase.training, phase.seed, phase.table.to_csv(), *arguments[:1])
+    words = (phase.stage, phase.training, phase.seed, phase.table.to_csv())
     device = choose_device(phase.training.device)
     own = torch.tensor([zlib.crc32(repr(words).encode())], device=device)
     lowest, highest = own.clone(), own.clone()

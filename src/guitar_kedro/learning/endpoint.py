@@ -46,6 +46,12 @@ def is_here(endpoint: str | None) -> bool:
 def _resolved(endpoint: str) -> tuple[str, int]:
     host, _, port = endpoint.rpartition(":")
     try:
-        return socket.gethostbyname(host), int(port)
+        address = socket.gethostbyname(host)
     except OSError:
         raise UserError(f"endpoint={endpoint}: there is no machine {host}; name one of the machines.") from None
+    if address.startswith("127.") and address != host:
+        raise UserError(
+            f"endpoint={endpoint}: this machine knows {host} as {address}, which no other one reaches; give its "
+            "address in the network that they share."
+        )
+    return address, int(port)

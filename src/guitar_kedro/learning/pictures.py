@@ -90,8 +90,9 @@ def square(picture: Image.Image, size: int, method: str) -> Image.Image:
         left, top = (width - side) // 2, (height - side) // 2
         picture = picture.crop((left, top, left + side, top + side))
     elif method == "pad":
-        side = max(width, height)
-        before = (side - height) // 2, (side - width) // 2
-        margins = [(start, side - length - start) for start, length in zip(before, (height, width), strict=True)]
+        # resized first, as in training: a square of the longer side of a thin picture may not fit into memory
+        width, height = (max(1, round(length * (size / max(picture.size)))) for length in (width, height))
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+        margins = [((size - length) // 2, (size - length + 1) // 2) for length in (height, width)]
         picture = Image.fromarray(np.pad(np.asarray(picture), [*margins, (0, 0)], "reflect"))
     return picture.resize((size, size), Image.Resampling.BILINEAR)

@@ -17,7 +17,7 @@ import pandas as pd
 from PIL import Image
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.files import sha256_of_lines
+from guitar_kedro.files import sha256_of_lines, written_whole
 from guitar_kedro.learning.pictures import open_image, read_square
 from guitar_kedro.progress import track
 
@@ -119,19 +119,16 @@ class Pixels:
     def save(decoding: Decoding, folder: Path) -> None:
         """Decodes into a folder, beside what is there; that goes when all is written."""
         folder.mkdir(parents=True, exist_ok=True)
-        data, index, beside = folder / f"{decoding.key}.bin", folder / INDEX_FILE, folder / "part"
+        data, index = folder / f"{decoding.key}.bin", folder / INDEX_FILE
         shapes = []
-        with beside.open("wb") as file:
+        with written_whole(data) as beside, beside.open("wb") as file:
             for pixels in decoding.decode():
                 shapes.append(pixels.shape[:2])
                 file.write(np.ascontiguousarray(pixels))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, data)
         pictures = decoding.table[["image_id", "part"]].to_numpy().tolist()
         content = {"key": decoding.key, "sizes": vars(decoding.sizes), "pictures": pictures, "shapes": shapes}
-        beside.write_text(json.dumps(content), encoding="utf-8")
-        os.replace(beside, index)
+        with written_whole(index) as beside:
+            beside.write_text(json.dumps(content), encoding="utf-8")
         for other in folder.glob("*.bin"):
             if other != data:
                 other.unlink()

@@ -152,14 +152,15 @@ def prepared_learner(phase: Phase) -> Learner:
     _check_classes(phase)
     keep_freed_memory()
     # each phase has random numbers of its own, whatever ran before it
-    set_seed(phase.seed ^ zlib.crc32(phase.title.encode()), reproducible=True)
+    seed = phase.seed ^ zlib.crc32(phase.title.encode())
+    set_seed(seed, reproducible=True)
     spec = _spec(phase, {})
     device = choose_device(phase.training.device)
     precision = choose_precision(phase.training.precision, device)
     loaders = data_loaders(phase.table, phase.pixels, spec, phase.stage.batch_size, phase.training, device)
     learner = quiet(build_learner(loaders, spec))
     if process_count() > 1:
-        learner.add_cb(Together(phase.seed))
+        learner.add_cb(Together(seed))
     _load_start(learner, phase)
     learner.model.to(device, memory_format=torch.channels_last)
     set_precision(learner.model, precision, device)

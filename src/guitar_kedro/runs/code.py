@@ -150,7 +150,7 @@ def _content(module: str, name: str) -> bytes:
     statements = _module(module).definitions[name]
     folder = _ROOT.joinpath(*module.split(".")[1:-1], "templates")
     texts = {node.value for statement in statements for node in ast.walk(statement) if isinstance(node, ast.Constant)}
-    templates = sorted(path for path in folder.glob("*.j2") if path.name in texts)
+    templates = sorted(path for path in folder.glob("*.j2") if texts & {path.name, path.name.removesuffix(".j2")})
     said = "".join(ast.dump(statement) for statement in statements).encode()
     return b"".join([said, *(template.read_bytes() for template in templates)])
 

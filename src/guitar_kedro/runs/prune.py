@@ -13,6 +13,7 @@ from kedro.pipeline.node import Node
 from rich.filesize import decimal
 
 from guitar_kedro.datasets.artifacts import SUMS_FILE, Artifact
+from guitar_kedro.datasets.curation import PredictionsBeforeCurationDataset
 from guitar_kedro.runs.ledger import LEDGER
 from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.units import epoch_states
@@ -66,6 +67,9 @@ def _condemned(catalog: DataCatalog, names: set[str], keep: int) -> list[Path]:
         if _folder(records) / version in kept:
             kept |= {_folder(catalog.get(name)) / version for name, version in belonging.items()}
     datasets = [records, *(catalog.get(name) for name in sorted(names))]
+    for dataset in datasets:
+        if isinstance(dataset, PredictionsBeforeCurationDataset):
+            kept |= dataset.needed()
     found = [path for dataset in datasets if isinstance(dataset, Artifact) for path in _unneeded(dataset, kept)]
     return list(dict.fromkeys(found))  # model and learner are one folder
 

@@ -1,0 +1,33 @@
+"""Pictures that become square by mirroring their borders: as in training, and in little memory."""
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from guitar_kedro.learning import Decoding, Pixels
+from guitar_kedro.learning.pictures import square
+from guitar_kedro.learning.pixels import PixelSizes
+
+
+@pytest.mark.parametrize("sides", [(60, 37), (50, 99), (40, 40), (1, 200), (7, 2)])
+def test_a_padded_square_is_the_one_that_training_sees_in_the_middle(sides: tuple[int, int], tmp_path: Path):
+    picture = Image.effect_mandelbrot(sides, (-3, -2.5, 2, 2.5), 100).convert("RGB")
+    picture.save(tmp_path / "a.png")
+    table = pd.DataFrame({"image_id": ["a"], "path": [str(tmp_path / "a.png")], "part": ["train"]})
+    Pixels.save(Decoding(table, PixelSizes(45, 45, "pad")), tmp_path / "pixels")
+    pixels = Pixels(tmp_path / "pixels")
+    with pixels.open() as file:
+        (wanted,) = pixels.read(file, pixels.positions(["a"], "train"), np.array([[0.5, 0.5]]), 45)
+    assert (np.asarray(square(picture, 45, "pad")) == wanted).all()
+
+
+def test_a_long_thin_picture_is_padded_in_little_memory():
+    tracemalloc.start()
+    assert square(Image.new("RGB", (4000, 1)), 64, "pad").size == (64, 64)
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert used < 1_000_000
