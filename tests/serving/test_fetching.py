@@ -33,6 +33,7 @@ INTERNAL = [
     "198.51.100.1",
     "203.0.113.9",
     "192.88.99.1",
+    "168.63.129.16",
     "224.0.0.1",
     "240.0.0.1",
     "255.255.255.255",
@@ -180,6 +181,10 @@ def get(port: int, path: str) -> bytes:
 
 def test_a_file_is_fetched_under_the_name_of_its_host(host: int):
     assert get(host, "/picture") == b"example.org"
+
+
+def test_a_host_without_a_name_is_asked_under_its_address_in_brackets(host: int):
+    assert asyncio.run(get_from("127.0.0.1", httpx.URL(f"http://[2a00::1]:{host}/picture"), 100)) == b"[2a00::1]"
 
 
 @pytest.mark.parametrize(("path", "status"), [("/redirect", 502), ("/endless", 413)])

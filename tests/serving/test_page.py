@@ -200,6 +200,38 @@ def test_a_lost_connection_is_told_and_the_picture_can_be_sent_again(visit: Visi
     visit.errors.clear()
 
 
+@pytest.mark.parametrize(("status", "body"), [(500, '{"reason": "internal_error"}'), (502, "<h1>Bad gateway</h1>")])
+def test_a_visitor_reads_when_the_service_could_not_answer_and_can_send_the_picture_again(
+    visit: Visit, picture: bytes, status: int, body: str
+):
+    visit.page.route(visit.url, lambda route: route.fulfill(status=status, body=body))
+    visit.choose(("a.jpg", picture))
+    expect(visit.answers.locator("h2")).to_have_text("The service could not answer")
+    expect(visit.answers.locator(".remark")).to_contain_text(str(status))
+    visit.page.unroute(visit.url)
+    visit.page.get_by_role("button", name="Try again").click()
+    expect(visit.answers.locator(".share").first).to_contain_text("%")
+    expect(visit.answers).to_have_count(1)
+    assert all(f"status of {status}" in error for error in visit.errors)
+    visit.errors.clear()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(None, "The connection was lost"), (500, "The service could not answer")]
+)
+def test_a_visitor_whose_example_did_not_come_can_try_it_again(visit: Visit, status: int | None, words: str):
+    examples = "**/examples/1.jpg"
+    visit.page.route(examples, lambda route: route.fulfill(status=status) if status else route.abort())
+    visit.page.locator(".thumbs button").nth(1).click()
+    expect(visit.answers.locator("h2")).to_have_text(words)
+    visit.page.unroute(examples)
+    visit.page.get_by_role("button", name="Try again").click()
+    expect(visit.answers.locator(".share").first).to_contain_text("%")
+    expect(visit.answers.locator(".picture img")).to_have_attribute("alt", "Drawn picture 2")
+    assert all("Failed to load resource" in error for error in visit.errors)
+    visit.errors.clear()
+
+
 def test_the_keyboard_is_enough(visit: Visit, picture: bytes):
     keyboard = visit.page.keyboard
     # from here on the browser hands file choosers over; that takes a moment

@@ -149,10 +149,12 @@ def _add_state(app: FastAPI, service: Service) -> None:
     async def classes() -> answers.Classes:
         return answers.known_classes(service.version, service.model.spec)
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", responses={503: {"model": answers.State}}, summary="Does the process work?")
     async def health(response: Response) -> answers.State:
         return _state(response, service.model.is_alive, "ok", "the model's thread has ended")
 
+    @app.head("/ready", include_in_schema=False)
     @app.get("/ready", responses={503: {"model": answers.State}}, summary="May requests be sent here?")
     async def ready(response: Response) -> answers.State:
         return _state(response, service.model.is_alive and not service.is_ending, "ready", "ending")

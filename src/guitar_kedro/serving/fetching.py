@@ -26,6 +26,7 @@ _REFUSED = [
         "2002::/16",  # 6to4
         "2620:4f:8000::/48",
         "3fff::/20",
+        "168.63.129.16/32",  # what Azure's machines ask their host
         "192.0.0.0/24",
         "192.31.196.0/24",
         "192.52.193.0/24",
@@ -120,7 +121,7 @@ async def get_from(address: str, wanted: httpx.URL, max_bytes: int) -> bytes:
         client.stream(
             "GET",
             wanted.copy_with(host=address),
-            headers={"host": host, "accept": "image/*", "accept-encoding": "identity"},
+            headers={"host": f"[{host}]" if ":" in host else host, "accept": "image/*", "accept-encoding": "identity"},
             extensions={"sni_hostname": host},
         ) as response,
     ):

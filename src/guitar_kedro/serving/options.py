@@ -11,7 +11,6 @@ class ServingOptions(BaseModel):
     Attributes:
         max_waiting: Requests that are answered or wait for it; what comes beyond is told to come again.
         max_bytes: Of the body of a request.
-        max_pixels: Width times height of a picture.
         max_pictures: In one request.
         max_seconds: In which a request is answered once it has arrived.
         slow_seconds: An upload that takes longer gives up its place among those that wait until it has arrived.
@@ -24,7 +23,6 @@ class ServingOptions(BaseModel):
 
     max_waiting: PositiveInt
     max_bytes: PositiveInt
-    max_pixels: PositiveInt
     max_pictures: PositiveInt
     max_seconds: PositiveFloat
     slow_seconds: PositiveFloat

@@ -172,10 +172,11 @@ def draw_example(name: str) -> bytes:
 
 
 def _drawn(form: Form, examples: tuple[str, ...]) -> list[Upload]:
+    drawable = {str(number): name for number, name in enumerate(examples)}
     chosen = form.fields.get("example", "")
-    if not (chosen.isdecimal() and int(chosen) < len(examples)):
+    if chosen not in drawable:
         raise Refusal(422, "no_picture", "No picture came with that: choose one first.")
-    return [Upload("", draw_example(examples[int(chosen)]))]
+    return [Upload("", draw_example(drawable[chosen]))]
 
 
 def _percent(share: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ from guitar_kedro.errors import UserError
 MAX_CONNECTIONS = 1000
 _HEADER_SECONDS = 10
 _STALL_SECONDS = 30  # for which a client may leave an answer unread
+_SEND_BUFFER = 200_000  # bytes
 _IDLE_SECONDS = 15
 _END_SECONDS = 60  # in which accepted requests have ended, whatever happens
 
@@ -26,6 +28,7 @@ class ImpatientProtocol(H11Protocol):
     """HTTP/1.1 that closes connections whose headers come too slowly, or whose answers nobody reads."""
 
     _patience: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begins to wait for a request."""
@@ -42,28 +45,41 @@ class ImpatientProtocol(H11Protocol):
             self._wait_at_most(_HEADER_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Ends the wait."""
+        """Ends the waits."""
         self._stop_waiting()
+        if self._reading is not None:
+            self._reading.cancel()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         """Begins to wait for the client to read."""
         super().pause_writing()
-        self._wait_at_most(_STALL_SECONDS)
+        self._wait_for_reading()
 
     def resume_writing(self) -> None:
-        """The client has read on."""
-        self._stop_waiting()
+        """The client has read on, though perhaps not all."""
+        self._wait_for_reading()
         super().resume_writing()
 
     def on_response_complete(self) -> None:
-        """Leaves the wait for the next request to the timer of idle connections."""
+        """Leaves the wait for the next request to the timer of idle connections; that closes once all is read."""
         self._stop_waiting()
+        self._wait_for_reading()
         super().on_response_complete()
 
     def _wait_at_most(self, seconds: float) -> None:
         self._stop_waiting()
         self._patience = self.loop.call_later(seconds, self.transport.abort)
+
+    def _wait_for_reading(self, before: float = math.inf) -> None:
+        """Cuts the client off once it has read nothing for a while."""
+        if self._reading is not None:
+            self._reading.cancel()
+        left = self.transport.get_write_buffer_size()
+        if left >= before:
+            self.transport.abort()
+        elif left:
+            self._reading = self.loop.call_later(_STALL_SECONDS, self._wait_for_reading, left)
 
     def _stop_waiting(self) -> None:
         if self._patience is not None:
@@ -142,6 +158,8 @@ def listen(host: str, port: int) -> socket.socket:
         sock = socket.socket(family, kind, protocol)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # connections inherit it; where the system keeps megabytes of an answer, who reads slowly seems not to read
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
             sock.bind(address)
         except BaseException:
             sock.close()
@@ -152,10 +170,20 @@ def listen(host: str, port: int) -> socket.socket:
             "0.0.0.0 all of its networks."
         ) from None
     except OSError as error:
-        raise UserError(
-            f"--host={host} --port={port} cannot be used ({error.strerror}); end what is there, or choose another port."
-        ) from None
+        raise _unusable(host, port, error) from None
     return sock
+
+
+def let_in(sock: socket.socket) -> None:
+    """Turns nobody away from here on.
+
+    Raises:
+        UserError: If another service, which had the address open too, was faster.
+    """
+    try:
+        sock.listen()
+    except OSError as error:
+        raise _unusable(*sock.getsockname()[:2], error) from None
 
 
 def address(sock: socket.socket) -> str:
@@ -163,3 +191,9 @@ def address(sock: socket.socket) -> str:
     host, port = sock.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{host}:{port}/"
+
+
+def _unusable(host: str, port: int, error: OSError) -> UserError:
+    return UserError(
+        f"--host={host} --port={port} cannot be used ({error.strerror}); end what is there, or choose another port."
+    )

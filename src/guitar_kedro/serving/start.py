@@ -13,7 +13,7 @@ from guitar_kedro.reporting.statistics import wilson_interval
 from guitar_kedro.serving.app import create_app
 from guitar_kedro.serving.options import ServingOptions
 from guitar_kedro.serving.pages import About, Accuracy, Pages
-from guitar_kedro.serving.server import Server, address
+from guitar_kedro.serving.server import Server, address, let_in
 from guitar_kedro.serving.service import Service
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def start(
     here = address(sock)
     app = create_app(service, Pages(about, here, options.max_bytes))
     server = Server(app, options.shutdown_seconds, service.begin_to_end)
-    sock.listen()  # from here on nobody is turned away
+    let_in(sock)
     logger.info("Serving at %s (Ctrl-C ends it)", here)
     server.run([sock])
     service.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from guitar_kedro.serving.intake import Refusal
 if TYPE_CHECKING:
     from python_multipart.multipart import Field, File
 
-_MAX_FIELDS = 16
+_MAX_FIELDS = 16  # and files that were left empty
 _MAX_NAME = 200
 _NOT_READABLE = "The form in the body (multipart/form-data) is damaged; send it as a browser or curl -F does."
 
@@ -53,13 +54,18 @@ def read_form(content_type: str, body: bytearray, max_pictures: int) -> Form:
         max_pictures: How many files there may be.
 
     Raises:
-        Refusal: If the form is damaged, or has too many files or fields.
+        Refusal: If the form is damaged, or has too many parts.
     """
     if not content_type.lower().startswith("multipart/form-data"):
         return Form([Upload("", bytes(body))])
-    form = Form()
+    form, parts = Form(), itertools.count(1)
+
+    def count() -> None:
+        if next(parts) > max_pictures + _MAX_FIELDS:
+            raise Refusal(422, "damaged_form", _NOT_READABLE)
 
     def take_file(file: File) -> None:
+        count()
         name, content = _text(file.file_name), file.file_object.getvalue()
         if name or content:  # a browser sends an empty file for a field that was left empty
             form.uploads.append(Upload(name[-_MAX_NAME:], content))
@@ -67,9 +73,8 @@ def read_form(content_type: str, body: bytearray, max_pictures: int) -> Form:
             raise Refusal(422, "too_many_pictures", f"A request may have {max_pictures} pictures at most; send fewer.")
 
     def take_field(part: Field) -> None:
+        count()
         form.fields[_text(part.field_name)] = _text(part.value)
-        if len(form.fields) > _MAX_FIELDS:
-            raise Refusal(422, "damaged_form", _NOT_READABLE)
 
     try:
         in_memory = {"MAX_MEMORY_FILE_SIZE": len(body) + 1, "UPLOAD_ERROR_ON_BAD_CTE": True}

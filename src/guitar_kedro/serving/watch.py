@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger("guitar_kedro.serving.requests")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = ("GET", "HEAD", "POST")  # of the routes; clients may invent others without end
 _PROTECTION = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     "x-content-type-options": "nosniff",
@@ -98,7 +99,7 @@ class Watch:
 
     def _tell(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
-        method = scope["method"] if route != "other" else "any"
+        method = (scope["method"] if scope["method"] in _METHODS else "other") if route != "other" else "any"
         self.metrics.requests.labels(method, route, status).inc()
         self.metrics.seconds.labels(route).observe(seconds)
         logger.info("%s %s %s %d %.0f ms", request_id, method, route, status, 1000 * seconds)

@@ -45,7 +45,7 @@ async function work() {
   if (running >= AT_ONCE || !waiting.length) return;
   running += 1;
   const { file, card } = waiting.shift();
-  replace(card, await ask(file).catch(() => lost(file)));
+  replace(card, await ask(file).catch(() => failed(file)));
   running -= 1;
   work();
 }
@@ -66,7 +66,8 @@ async function ask(file) {
       continue;
     }
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    return document.importNode(page.querySelector("article.answer"), true);
+    const answer = page.querySelector("article.answer");
+    return answer ? document.importNode(answer, true) : failed(file, unanswered(response));
   }
 }
 
@@ -78,8 +79,10 @@ function trouble(file, words, again) {
   return card;
 }
 
-function lost(file) {
-  const words = { headline: "The connection was lost", remark: "The picture is still here." };
+const unanswered = ({ status }) =>
+  ({ headline: "The service could not answer", remark: `It only said ${status}. Please try again in a while.` });
+
+function failed(file, words = { headline: "The connection was lost", remark: "The picture is still here." }) {
   const card = trouble(file, words, () => {
     const next = look(file);
     card.replaceWith(next);
@@ -103,16 +106,27 @@ for (const input of form.querySelectorAll("input[type=file]")) {
   });
 }
 
-form.addEventListener("submit", async (event) => {
+async function tryExample(button) {
+  const name = button.getAttribute("aria-label");
+  let words = { headline: "The connection was lost" };
+  try {
+    const response = await fetch(button.querySelector("img").src);
+    if (response.ok) return lookAtAll([new File([await response.blob()], name, { type: "image/jpeg" })]);
+    words = unanswered(response);
+  } catch {}  // the words are those of a lost connection
+  const card = trouble({ name }, words, () => {
+    card.remove();
+    answers.focus();
+    tryExample(button);
+  });
+  answers.prepend(card);
+}
+
+form.addEventListener("submit", (event) => {
   const chosen = event.submitter;
   if (chosen?.name !== "example") return;
   event.preventDefault();
-  try {
-    const response = await fetch(chosen.querySelector("img").src);
-    lookAtAll([new File([await response.blob()], chosen.getAttribute("aria-label"), { type: "image/jpeg" })]);
-  } catch {
-    answers.prepend(lost(new File([], chosen.getAttribute("aria-label"))));
-  }
+  tryExample(chosen);
 });
 
 document.addEventListener("paste", (event) => lookAtAll(event.clipboardData.files));

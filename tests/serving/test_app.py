@@ -1,0 +1,102 @@
+"""What who asks the service, or watches it, may rely on whatever the model is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from fastapi.testclient import TestClient
+from small_service import jpeg
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning import ModelSpec
+from guitar_kedro.serving.app import create_app
+from guitar_kedro.serving.options import ServingOptions
+from guitar_kedro.serving.pages import About, Pages
+from guitar_kedro.serving.server import listen
+from guitar_kedro.serving.service import Service
+from guitar_kedro.serving.start import start
+
+SPEC = ModelSpec(
+    architecture="none",
+    classes=("cat", "dog"),
+    display_names={},
+    image_size=8,
+    resize_method="squish",
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+)
+OPTIONS = ServingOptions(
+    max_waiting=4,
+    max_bytes=1_000_000,
+    max_pictures=2,
+    max_seconds=10,
+    slow_seconds=2,
+    upload_seconds=10,
+    shutdown_seconds=1,
+    fetch_urls=False,
+)
+
+
+class Model:
+    """Reads everything, and is never asked."""
+
+    spec = SPEC
+
+    def read(self, _content: bytes) -> torch.Tensor:
+        return torch.zeros(3, 8, 8, dtype=torch.uint8)
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    service = Service(Model(), "2026", OPTIONS)
+    about = About("demo", "2026", SPEC, None, None, ("cat", "banjo"))
+    yield TestClient(create_app(service, Pages(about, "http://here/", OPTIONS.max_bytes)))
+    service.stop()
+
+
+@pytest.mark.parametrize("number", ["2", "-1", "\u00b2", "9" * 5000])
+def test_a_visitor_who_chooses_an_example_that_is_not_there_is_told(client: TestClient, number: str):
+    answer = client.post("/", files={"example": (None, number)})
+    assert answer.status_code == 422
+    assert "choose one first" in answer.text
+
+
+def test_a_client_who_invents_methods_does_not_fill_the_metrics(client: TestClient, caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO", "guitar_kedro.serving.requests")
+    for number in range(3):
+        assert client.request(f"INVENTED{number}", "/predict").status_code == 405
+    assert 'method="other",route="/predict",status="405"} 3.0' in client.get("/metrics").text
+    assert "INVENTED" not in client.get("/metrics").text + caplog.text
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready"])
+def test_a_watcher_may_ask_for_the_state_without_its_body(client: TestClient, path: str):
+    answer = client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize("part", [("pictures", ("", b"")), ("note", (None, b"hello"))], ids=["empty files", "one name"])
+def test_a_client_who_sends_too_many_parts_is_refused(client: TestClient, part: tuple):
+    assert client.post("/predict", files=[part] * 10).json()["reason"] == "no_picture"
+    assert client.post("/predict", files=[part] * 100).json()["reason"] == "damaged_form"
+
+
+def test_who_sends_pictures_beside_empty_parts_is_heard_about_the_pictures(client: TestClient):
+    files = [("pictures", ("a.jpg", jpeg(1)))] * 3 + [("camera", ("", b""))]
+    assert client.post("/predict", files=files).json()["reason"] == "too_many_pictures"
+
+
+def test_who_starts_a_second_service_while_the_first_one_loads_is_told_that_the_port_is_taken():
+    with listen("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with listen("127.0.0.1", port) as second:
+            first.listen()
+            with pytest.raises(UserError, match=rf"--host=127\.0\.0\.1 --port={port} cannot be used \(Address alrea"):
+                start(second, Model(), "2026", "demo", OPTIONS, None, [], ())
+
+
+def test_who_sets_a_limit_that_there_is_not_is_told():
+    with pytest.raises(ValueError, match="max_pixels"):
+        ServingOptions(**OPTIONS.model_dump(), max_pixels=1)
