@@ -46,7 +46,7 @@ def architecture(name: str) -> Callable[..., torch.nn.Module] | str:
 
 def _cut(name: str, builder: Callable[..., torch.nn.Module]) -> Callable[[torch.nn.Module], torch.nn.Module] | None:
     """Networks that pool in ``forward`` (MobileNetV2, for one) keep their body in ``features``, where fastai cuts."""
-    with torch.device("meta"):  # its shape is all that counts; random numbers for its weights would be missing later
+    with torch.random.fork_rng(devices=[]):  # this happens once in a process, and must leave no trace in later weights
         model = builder(weights=None)
     if hasattr(model, "features"):
         return lambda network: torch.nn.Sequential(network.features)
