@@ -95,8 +95,3 @@ def test_who_starts_a_second_service_while_the_first_one_loads_is_told_that_the_
             first.listen()
             with pytest.raises(UserError, match=rf"--host=127\.0\.0\.1 --port={port} cannot be used \(Address alrea"):
                 start(second, Model(), "2026", "demo", OPTIONS, None, [], ())
-
-
-def test_who_sets_a_limit_that_there_is_not_is_told():
-    with pytest.raises(ValueError, match="max_pixels"):
-        ServingOptions(**OPTIONS.model_dump(), max_pixels=1)

@@ -103,7 +103,7 @@ class ResumingRunner(SequentialRunner):
         parameters = StagesConfigLoader.current["parameters"]
         resume = parameters["resume"]
         if not isinstance(resume, bool):
-            raise UserError(f"resume is {resume!r}; it can be true, or false, which makes everything anew.")
+            raise UserError(f"resume is {resume!r}; it can be true, or false, which runs every node again.")
         ledger = Ledger(catalog, parameters)
         returned = {name for name in pipeline.outputs() if in_memory(catalog, name)}
         for unit in units(pipeline, catalog):

@@ -192,7 +192,7 @@ def honest_sentence(numbers: dict[str, Any], predictions: pd.DataFrame) -> str:
         numbers: From ``report_honest_accuracy``; empty where there was no audit.
         predictions: Of the stages as they are now.
     """
-    if not numbers or numbers["predictions"] != _fingerprint(predictions, numbers["stage"]):
+    if not numbers or numbers.get("predictions") != _fingerprint(predictions, numbers["stage"]):
         return ""
     here, flattered = _rate_of(numbers["this_split"]), _rate_of(numbers["random_split"])
     sentence = (
