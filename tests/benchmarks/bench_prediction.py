@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import Fresh, Line
+from harness import Fresh, Line, precisions
 from photos import draw_photos
 from plain import best_workers, photo_files, plain_learner
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 NETWORK, SIZE, BATCH = "resnet50", 224, 64
 CALLS = 15
-PRECISIONS = ("float32", "bfloat16")  # calibration.precision
 
 
 def lines(quick: bool) -> Iterator[Line]:
@@ -26,8 +25,9 @@ def lines(quick: bool) -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as folder:
         count = 128 if quick else 960
         what = {"photos": str(draw_photos(Path(folder), count, 1200, 900))}
+        named = precisions()
         all_of_theirs = best_workers(plain_predict_all, what, quick)
-        for precision in PRECISIONS:
+        for precision in named:
             yield Line(
                 what=f"predicting {count} photos of 1200x900, {NETWORK}, {SIZE} px, {precision}",
                 against="learn.get_preds, best of 0 and 2 workers",
@@ -36,7 +36,7 @@ def lines(quick: bool) -> Iterator[Line]:
                 at_least=2,
                 allocator_alike=True,
             )
-        for precision in PRECISIONS:
+        for precision in named:
             yield Line(
                 what=f"predicting one photo in a warm process, {NETWORK}, {SIZE} px, {precision}",
                 against="learn.predict",

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import Fresh, Line
+from harness import Fresh, Line, precisions
 from load import after, load
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ NETWORKS = (  # name, px, calibration.precision
 
 def lines(quick: bool) -> Iterator[Line]:
     """Yields a line for each network and number of clients."""
-    for architecture, size, precision in NETWORKS:
+    named = precisions()
+    for architecture, size, precision in (network for network in NETWORKS if network[2] in named):
         for clients in (16,) if quick else (1, 16, 64, 128):
             seconds = 6 if quick else 60
             how = {"architecture": architecture, "size": size, "clients": clients, "seconds": seconds}

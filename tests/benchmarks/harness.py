@@ -172,6 +172,17 @@ def _print_table(rows: Iterable[tuple[str, ...]], quick: bool) -> None:
     console.print(describe_machine())
 
 
+def precisions() -> tuple[str, ...]:
+    """Names what ``calibration.precision`` can be where the machine has it natively, and tells what it lacks."""
+    from guitar_kedro.learning.device import choose_device, choose_precision
+
+    fastest = str(choose_precision("auto", choose_device("auto"))).removeprefix("torch.")
+    if fastest != "float32":
+        return "float32", fastest
+    print("Left out: bfloat16, which this machine does not compute with natively.", file=sys.stderr)
+    return ("float32",)
+
+
 def describe_machine() -> str:
     """Says on what the figures were measured."""
     cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""

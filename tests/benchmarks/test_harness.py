@@ -56,6 +56,17 @@ def test_a_benchmark_that_crashes_says_why(harness) -> None:
         harness.Fresh(os.getenv, {"key": "A_NUMBER"}).cost({"A_NUMBER": "no number"})
 
 
+def test_bfloat16_is_measured_where_it_is_native_and_said_to_be_left_out_elsewhere(
+    harness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("guitar_kedro.learning.device._has_bfloat16", lambda device: True)
+    assert harness.precisions() == ("float32", "bfloat16")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("guitar_kedro.learning.device._has_bfloat16", lambda device: False)
+    assert harness.precisions() == ("float32",)
+    assert "bfloat16" in capsys.readouterr().err
+
+
 def test_the_table_has_ratios_their_spread_and_the_machine(harness, capsys: pytest.CaptureFixture[str]) -> None:
     module = type(harness)("bench_example")
     module.lines = lambda quick: [harness.Line("ours", "theirs", lambda: 2.0, lambda: 6.0, at_least=2.5)]
