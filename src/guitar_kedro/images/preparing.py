@@ -91,8 +91,8 @@ def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     import torch  # takes a second; whoever only reads a picture, or has small ones, need not wait for it
 
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
-    resized = torch.nn.functional.interpolate(pixels, size=size[::-1], mode="lanczos", antialias=True)
-    return Image.fromarray(resized[0].permute(1, 2, 0).contiguous().numpy())
+    bands = torch.nn.functional.interpolate(pixels, size=size[::-1], mode="lanczos", antialias=True)[0].numpy()
+    return Image.merge("RGB", [Image.fromarray(band) for band in bands])  # faster than interleaving them first
 
 
 def _encode(image: Image.Image, quality: int) -> bytes:
