@@ -12,17 +12,16 @@ from bench_training import epoch
 from harness import Fresh, Line
 from photos import draw_small
 
-FEW, MANY = 1_000, 10_000
-
 
 def lines(quick: bool) -> Iterator[Line]:
     """Yields a line for ingestion and one for training."""
+    counts = (300, 3_000) if quick else (1_000, 10_000)
     with tempfile.TemporaryDirectory() as folder:
-        few, many = (str(draw_small(Path(folder) / str(count), count)) for count in (FEW, MANY))
+        few, many = (str(draw_small(Path(folder) / str(count), count)) for count in counts)
         for name, peak in (("ingestion", peak_of_ingestion), ("training", peak_of_training)):
             yield Line(
-                what=f"peak memory of {name}, {MANY:,} images",
-                against=f"{FEW:,} images",
+                what=f"peak memory of {name}, {counts[1]:,} images",
+                against=f"{counts[0]:,} images",
                 ours=Fresh(peak, {"photos": many}),
                 theirs=Fresh(peak, {"photos": few}),
                 at_most=1.1,
