@@ -51,7 +51,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		{ echo "This needs Python 3.10 or later; '$(PYTHON)' is not. Name another one: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is missing; install it (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
-	@$(PYTHON) -c 'import shutil, sys; sys.exit(shutil.disk_usage(".").free < $(NEEDED_GB) * 10**9)' || \
+	@test -e $@ || $(PYTHON) -c 'import shutil, sys; sys.exit(shutil.disk_usage(".").free < $(NEEDED_GB) * 10**9)' || \
 		{ echo "Torch and the rest need $(NEEDED_GB) GB of free disk here; make room and try again."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing torch, fastai, Kedro and the rest (minutes, once)"

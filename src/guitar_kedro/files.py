@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 
 
 def sha256_of_file(path: Path) -> str:
@@ -19,8 +19,13 @@ def sha256_of_file(path: Path) -> str:
 
 
 def sha256_of_lines(lines: Iterable[str]) -> str:
-    """Computes the checksum of lines, whatever their order."""
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+    """Computes the checksum of lines, whatever their order; they may hold names of files that are no UTF-8."""
+    return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def printable(path: PurePath | str) -> str:
+    """Gives a path as text that any table takes: of one that is no UTF-8, the bytes that are none are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 @contextmanager

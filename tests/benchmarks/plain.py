@@ -36,6 +36,7 @@ def plain_learner(photos: str, network: str, size: int, batch: int, validation: 
     )
     learner.remove_cb(vision.ProgressCallback)
     learner.logger = lambda _: None
+    learner.model.to(loaders.device)  # training would do it, predicting alone does not
     return learner
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,9 @@ from guitar_kedro.datasets import (
     CurationDataset,
     DrawnImagesDataset,
     DrawnOthersDataset,
+    EarlierImagesDataset,
     FigureDataset,
+    ImagesToPredictDataset,
     LogDataset,
     MetricsDataset,
     OtherPhotosDataset,
@@ -282,11 +286,21 @@ def test_asking_whether_images_changed_draws_and_fetches_none(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def test_prepared_images_of_which_one_was_removed_count_as_missing(tmp_path: Path):
+@pytest.mark.parametrize("dataset", [PhotosDataset, OtherPhotosDataset, ImagesToPredictDataset])
+def test_a_name_that_was_read_as_a_number_is_refused(tmp_path: Path, dataset: type):
+    with pytest.raises(UserError, match=r"images=202405 is read as a number; put ./ before the name"):
+        dataset(str(tmp_path), images=202405)
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, partial(Path.write_bytes, data=b"")], ids=["removed", "emptied"])
+def test_prepared_images_of_which_one_is_lost_count_as_missing(tmp_path: Path, lose: Callable[[Path], object]):
     dataset = PreparedImagesDataset(str(tmp_path))
     record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared="abc")
     broken = FileRecord("cat/b.jpg", "cat", "cat/b.jpg", reason="broken")
     dataset.save(each for each in [(record, b"jpeg"), (broken, None)])
     assert dataset.fingerprint() is not None
-    (tmp_path / "abc.jpg").unlink()
+    lose(tmp_path / "abc.jpg")
     assert dataset.fingerprint() is None
+    assert list(EarlierImagesDataset(str(tmp_path)).load()) == ["cat/b.jpg"]
+    dataset.save(each for each in [(record, b"jpeg"), (broken, None)])
+    assert (tmp_path / "abc.jpg").read_bytes() == b"jpeg"

@@ -154,6 +154,14 @@ def test_writing_through_a_link_of_the_archive_is_impossible(tmp_path: Path):
     assert not list(outside.iterdir())
 
 
+def test_a_zip_with_the_slashes_of_windows_has_folders(tmp_path: Path):
+    files = {"pets\\": b"", "pets\\cat\\1.jpg": b"cat", "pets\\dog\\1.jpg": b"dog"}
+    unpack(zipped(tmp_path / "pets.zip", files), tmp_path / "out")
+    assert [member.name for member in read_index(tmp_path / "out")] == ["pets/cat/1.jpg", "pets/dog/1.jpg"]
+    with pytest.raises(UserError, match="leads out of the folder"):
+        unpack(zipped(tmp_path / "out.zip", {"..\\out.jpg": b"x"}), tmp_path / "other")
+
+
 def test_what_operating_systems_leave_behind_is_left_out(tmp_path: Path):
     clutter = ["__MACOSX/a/._1.jpg", "a/.DS_Store", "a/Thumbs.db", "a/._1.jpg", ".git/config", "a/desktop.ini"]
     members = unpack(zipped(tmp_path / "a.zip", {**FILES, **dict.fromkeys(clutter, b"x")}), tmp_path / "out")

@@ -338,6 +338,12 @@ def test_too_many_frames_are_refused(file_format: str):
     assert read_image(content, Limits(max_frames=5)).size == (8, 8)
 
 
+def tiff(tags: list[tuple[int, int]]) -> bytes:
+    """A TIFF of one directory with such tags, each with a number, and nothing after it."""
+    numbers = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + numbers + bytes(99)
+
+
 @cache
 def bombs() -> dict[str, bytes]:
     """Small files that say they are huge, and files made of very many parts."""
@@ -362,7 +368,9 @@ def bombs() -> dict[str, bytes]:
         (324, 8),
         (325, 20),
     ]
+    twice = [(322, 60000), (323, 60000), *tiles[:6], (322, 16), (323, 16), *tiles[8:]]
     return {
+        "tiles_given_twice.tif": tiff(twice),
         "wide.png": b"\x89PNG\r\n\x1a\n"
         + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0))
         + png_chunk(b"IDAT", zlib.compress(bytes(99))),
@@ -371,10 +379,7 @@ def bombs() -> dict[str, bytes]:
         "screen.gif": b"GIF89a" + struct.pack("<HH", 60000, 60000) + gif[10:],
         "extent.gif": gif[: palette_end + 1] + gif[palette_end + 1 :].replace(gif[6:10], b"\xff\xff\xff\xff", 1),
         "sizes.bmp": encode(flat, "BMP").replace(struct.pack("<ii", 8, 8), struct.pack("<ii", 60000, 60000)),
-        "tiles.tif": b"II*\0\x08\0\0\0"
-        + struct.pack("<H", len(tiles))
-        + b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tiles)
-        + bytes(99),
+        "tiles.tif": tiff(tiles),
         "values.tif": b"II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 273, 4, 12_000_000, 8) + bytes(99),
         "pages.tif": b"II*\0\x08\0\0\0" + b"".join(struct.pack("<HI", 0, 14 + 6 * n) for n in range(3000)),
         "segments.jpg": jpeg[:2] + b"\xff\xe3\0\x02" * 2000 + jpeg[2:],

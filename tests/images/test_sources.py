@@ -1,5 +1,6 @@
 """Where raw images come from: class folders, archives, addresses."""
 
+import errno
 import hashlib
 import http.server
 import io
@@ -17,6 +18,7 @@ from storage import Storage, serve_folder
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.probing import UnreadableImage
 from guitar_kedro.images.sources import (
+    ImageStream,
     RawImage,
     address_state,
     download,
@@ -118,6 +120,29 @@ def test_names_that_are_no_text_are_made_printable(tmp_path: Path):
     image = next(image for image in images_in_folder(tmp_path) if "ff" in image.file)
     assert image.file == "a/\\xff.jpg"
     assert image.read() == b"x"
+    (alone,) = ImageStream(image.path)
+    assert (alone.file, alone.label) == ("\\xff.jpg", "a")
+
+
+def test_a_folder_that_cannot_be_listed_is_told_as_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path, "a/1.jpg", "b/1.jpg", "c/d/1.jpg")
+    scan = os.scandir
+
+    def may_not(path: str) -> object:
+        if Path(path) in refused:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", may_not)  # tests may run as root, who may list everything
+    refused = {tmp_path / "c" / "d"}
+    assert {image.file: image.problem and image.problem[0] for image in images_in_folder(tmp_path)} == {
+        "a/1.jpg": None,
+        "b/1.jpg": None,
+        "c/d": "file_not_readable",
+    }
+    refused = {tmp_path}
+    with pytest.raises(UserError, match=r"cannot be listed \(Permission denied\)"):
+        images_in_folder(tmp_path)
 
 
 @pytest.mark.parametrize(

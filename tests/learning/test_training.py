@@ -8,15 +8,17 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
+from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import Adam
 from torch import nn
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning import Phase, Pixels, StageOptions, find_learning_rate, train_phase
+from guitar_kedro.learning import Phase, Pixels, StageOptions, TrainingOptions, find_learning_rate, train_phase
 from guitar_kedro.learning.architectures import architecture
 from guitar_kedro.learning.device import choose_precision, set_precision
 from guitar_kedro.learning.learner import ADAM
@@ -82,6 +84,31 @@ def test_the_suggested_rate_is_used_when_it_is_asked_for(phase: Phase):
     assert rate["used"] == [rate["suggested"]]
     assert np.isfinite(curve.to_numpy()).all()
     assert list(curve.columns) == ["learning_rate", "loss", "smoothed_loss"]
+
+
+def test_a_network_that_knows_its_images_gets_a_curve_although_its_first_losses_are_near_zero(
+    phase: Phase, monkeypatch: pytest.MonkeyPatch
+):
+    losses = iter([0.004, 0.03, *[0.05] * 98])
+    forward = CrossEntropyLossFlat.__call__
+    monkeypatch.setattr(
+        CrossEntropyLossFlat,
+        "__call__",
+        lambda self, *both, **options: (loss := forward(self, *both, **options)) * (next(losses) / loss.detach()),
+    )
+    curve, rate = find_learning_rate(phase)
+    assert len(curve) >= 10
+    assert np.isfinite(rate["suggested"])
+
+
+def test_a_gpu_with_too_little_memory_ends_training_with_a_sentence(phase: Phase, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(CrossEntropyLossFlat, "__call__", full)  # no machine that tests run on has a GPU to fill
+    for train in (find_learning_rate, partial(train_phase, rates=(1e-3,))):
+        with pytest.raises(UserError, match=r"small, unfrozen: .* too little memory .* lower batch_size or image_size"):
+            train(phase)
 
 
 def test_a_loss_that_is_no_number_ends_training_with_a_sentence(phase: Phase):
@@ -178,5 +205,18 @@ def test_to_learn_of_a_network_how_it_is_cut_takes_no_random_numbers():
 
 def test_a_process_that_gets_one_image_at_a_time_is_refused(phase: Phase):
     alone = dataclasses.replace(phase, stage=phase.stage.model_copy(update={"batch_size": 1}))
-    with pytest.raises(UserError, match=r"batch_size is 1, and so a process trains on 1 image at a time.*make it 2"):
+    with pytest.raises(UserError, match=r"batch_size is 1 and \d+ images are for training. Make both 2 at least."):
         train_phase(alone, (1e-3,))
+
+
+def test_a_training_part_of_one_image_is_refused(phase: Phase):
+    discs = phase.table.query("label == 'disc'")
+    table = pd.concat([discs.query("split == 'train'").head(1), discs.query("split == 'validation'")])
+    with pytest.raises(UserError, match=r"and 1 images are for training"):
+        train_phase(dataclasses.replace(phase, table=table), (1e-3,))
+
+
+def test_zooms_in_the_wrong_order_are_refused(phase: Phase):
+    options = phase.training.model_dump()
+    with pytest.raises(ValueError, match="min_zoom is the least magnification and must not be above max_zoom"):
+        TrainingOptions.model_validate({**options, "augmentation": {**options["augmentation"], "min_zoom": 1.2}})

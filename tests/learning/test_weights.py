@@ -16,6 +16,7 @@ import pytest
 import torch
 import torchvision
 from PIL import Image
+from torchvision.models import get_model
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import Checkpoint, ModelSpec, Phase, PretrainedWeights, StageOptions, train_phase
@@ -43,6 +44,9 @@ def spec(name: str) -> ModelSpec:
 def test_networks_of_torchvision_work_by_name(name: str):
     learner = build_learner(inference_loaders(spec(name)), spec(name))
     assert learner.model.eval()(torch.zeros(2, 3, 64, 64)).shape == (2, 3)
+    convolutions = [each for each in get_model(name).modules() if isinstance(each, torch.nn.Conv2d)]
+    classifier = int(name == "squeezenet1_1")  # it classifies with a convolution
+    assert sum(isinstance(each, torch.nn.Conv2d) for each in learner.model.modules()) == len(convolutions) - classifier
     assert len(learner.opt_func(learner.splitter(learner.model), lr=0.1).param_lists) >= 2  # a body and a head
 
 
@@ -51,9 +55,10 @@ def test_an_unknown_network_is_named_with_those_that_are_alike():
         architecture("resnet34x")
 
 
-def test_a_network_without_a_convolutional_body_is_refused_by_name():
-    with pytest.raises(UserError, match="vit_b_16 cannot be cut into a body and a head"):
-        architecture("vit_b_16")
+@pytest.mark.parametrize("name", ["vit_b_16", "swin_t"])
+def test_a_network_without_a_convolutional_body_is_refused_by_name(name: str):
+    with pytest.raises(UserError, match=f"{name} cannot be cut into a body and a head"):
+        architecture(name)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from small_project import kedro_in
 
 from guitar_kedro.pipelines.audit.nodes import (
@@ -37,6 +38,17 @@ def test_a_random_split_has_parts_of_the_same_size_and_leaves_the_test_part_seal
     assert (dealt["split"] == "test").equals(splits["split"] == "test")
     assert dealt.groupby("duplicate_group")["split"].nunique().max() == 2
     assert dealt.equals(split_at_random(splits, seed=1))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_random_split_leaves_each_class_something_to_train_on(seed: int):
+    parts = ["train"] * 80 + ["validation"] * 20 + ["train", "validation", "test"] * 5
+    labels = ["common"] * 100 + [f"rare{number}" for number in range(5) for _ in range(3)]
+    splits = pd.DataFrame({"split": parts, "label": labels, "image_id": range(115), "duplicate_group": range(115)})
+    dealt = split_at_random(splits, seed)
+    assert set(dealt.loc[dealt["split"] == "train", "label"]) == set(labels)
+    assert dealt["split"].value_counts().to_dict() == splits["split"].value_counts().to_dict()
+    assert (dealt["split"] == "test").equals(splits["split"] == "test")
 
 
 def test_folds_keep_duplicates_together_and_hold_every_image_but_the_sealed_ones():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from guitar_kedro.datasets import EarlierImagesDataset, PreparedImagesDataset
+from guitar_kedro.datasets import EarlierImagesDataset, ImagesToPredictDataset, PhotosDataset, PreparedImagesDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.sources import images_in_folder
 from guitar_kedro.images.store import PreparedImages
@@ -55,6 +56,20 @@ def test_every_file_stands_in_exactly_one_table(photos: Path, tmp_path: Path):
     assert len(table) == 8
     assert set(rejected["file"]) == {"cat/notes.jpg", "dog/empty.png"}
     assert rejected["detail"].str.len().gt(10).all()
+
+
+def test_a_file_whose_name_is_no_text_is_taken_in_under_one_that_is(photos: Path, tmp_path: Path):
+    odd = Path(os.fsdecode(os.fsencode(photos) + b"/cat/caf\xe9.png"))
+    try:
+        draw(odd, 7)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    source = PhotosDataset(str(tmp_path / "workspace"), str(photos))
+    before = source.fingerprint()
+    table, _ = ingest(photos, tmp_path / "store")
+    assert "cat/caf\\xe9.png" in set(table["file"])
+    assert before != PhotosDataset(str(tmp_path / "workspace"), str(photos / "cat")).fingerprint() is not None
+    assert ImagesToPredictDataset(str(tmp_path), str(odd)).fingerprint() is not None
 
 
 def test_near_duplicates_share_a_group_and_stay(photos: Path, tmp_path: Path):
@@ -130,7 +145,7 @@ def test_what_was_prepared_before_a_crash_is_used_and_nothing_half_done_counts(p
         store.save(interrupted())
     assert not store.exists()
     journal = tmp_path / "store" / "index.journal.csv"
-    journal.write_text(journal.read_text() + "half a li")  # as a killed process leaves it
+    journal.write_bytes(journal.read_bytes() + "half an é".encode()[:-1])  # as a full disk leaves it
     assert len(EarlierImagesDataset(str(tmp_path / "store")).load()) == 3
     assert len(ingest(photos, tmp_path / "store")[0]) == 8
 

@@ -61,6 +61,14 @@ def test_three_images_of_a_class_are_enough():
     assert splits.groupby("label")["split"].nunique().eq(3).all()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_burst_of_near_duplicates_is_trained_on_where_a_class_has_little_else(seed: int):
+    burst = images({"burst": 40}).assign(label="a", duplicate_group=-1)
+    table = pd.concat([images({"a": 3, "b": 30}), burst], ignore_index=True)
+    splits = split_images(table, OPTIONS, seed)
+    assert set(splits.loc[splits["duplicate_group"] == -1, "split"]) == {"train"}
+
+
 def test_a_split_in_which_a_group_crosses_is_refused():
     splits = split_images(images({"a": 30, "b": 30}, 3), OPTIONS, 1)
     splits.loc[splits["duplicate_group"] == 0, "split"] = ["train", "validation", "train"]

@@ -98,6 +98,14 @@ def test_a_version_that_a_kept_run_used_stays(workspace: Workspace):
     assert workspace.versions("run_record") == ["4"]
 
 
+def test_an_entry_that_left_the_catalog_does_not_matter(workspace: Workspace):
+    catalog = workspace.catalog("4")
+    catalog.save("metrics", {"accuracy": 1.0})
+    catalog.save("run_record", {"saved": {"metrics": "4", "entry_of_long_ago": "4"}, "loaded": {}})
+    workspace.prune(keep=1)
+    assert workspace.versions("metrics") == ["4"]
+
+
 def test_a_dry_run_says_the_same_and_removes_nothing(workspace: Workspace):
     told = workspace.prune(keep=1, dry_run=True)
     assert workspace.versions("metrics") == ["1", "2", "3"]

@@ -21,7 +21,7 @@ from PIL.Image import Image
 
 from guitar_kedro.cluster import work_on
 from guitar_kedro.errors import UserError
-from guitar_kedro.files import sha256_of_file, sha256_of_lines
+from guitar_kedro.files import sha256_of_file, sha256_of_lines, written_whole
 from guitar_kedro.images.drawing import MODELS, OTHERS, draw_guitar, draw_other
 from guitar_kedro.images.ingest import RECORD_COLUMNS, FileRecord
 from guitar_kedro.images.sources import (
@@ -166,6 +166,13 @@ def _check_positive(**numbers: int) -> None:
             raise UserError(f"--params={name}={number}: how the demo set is drawn needs a positive whole number.")
 
 
+def _as_given(name: str, place: object) -> str | None:
+    """Refuses what Kedro read as a number: of 007 or 2024_05 it does not say any more how it was written."""
+    if place is None or isinstance(place, str):
+        return place
+    raise UserError(f"--params={name}={place} is read as a number; put ./ before the name: --params={name}=./NAME.")
+
+
 def _draw_to(path: Path, draw: _Draw, name: str, size: int, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")
@@ -194,10 +201,13 @@ class PhotosDataset(_SourceDataset):
                 http(s) URL of an archive; ``None`` stands for the one of the run before.
             sha256: Checksum of the archive, if it is known.
             metadata: For Kedro's plugins.
+
+        Raises:
+            UserError: If what was given is no name.
         """
         if sha256 is not None and not isinstance(sha256, str):
             raise UserError(f"--params=sha256={sha256}: a SHA-256 has 64 hexadecimal digits.")
-        self._folder, self._images, self._sha256 = Path(filepath), images, sha256
+        self._folder, self._images, self._sha256 = Path(filepath), _as_given("images", images), sha256
         self.metadata = metadata
 
     def load(self) -> list[RawImage]:
@@ -215,7 +225,8 @@ class PhotosDataset(_SourceDataset):
         found = find_images(images, self._folder, self._sha256)
         self._folder.mkdir(parents=True, exist_ok=True)
         local = Path(images)
-        self._noted.write_text(json.dumps({"images": str(local.resolve()) if local.exists() else images}))
+        with written_whole(self._noted) as beside:
+            beside.write_text(json.dumps({"images": str(local.resolve()) if local.exists() else images}))
         return found
 
     @property
@@ -244,8 +255,11 @@ class OtherPhotosDataset(_SourceDataset):
             filepath: The folder to which downloads and unpacked archives go.
             images: As for ``PhotosDataset``; ``None`` stands for no pictures.
             metadata: For Kedro's plugins.
+
+        Raises:
+            UserError: If what was given is no name.
         """
-        self._folder, self._images = Path(filepath), images
+        self._folder, self._images = Path(filepath), _as_given("other_images", images)
         self.metadata = metadata
 
     def load(self) -> list[RawImage]:
@@ -276,8 +290,11 @@ class ImagesToPredictDataset(_SourceDataset):
             images: Folder, archive (``.tar``, ``.tgz``, ``.zip``) or file, by path or by address; ``None`` where
                 nothing was named.
             metadata: For Kedro's plugins.
+
+        Raises:
+            UserError: If what was given is no name.
         """
-        self._folder, self._images = Path(filepath), images
+        self._folder, self._images = Path(filepath), _as_given("images", images)
         self.metadata = metadata
 
     def load(self) -> ImageStream:
@@ -290,7 +307,7 @@ class ImagesToPredictDataset(_SourceDataset):
             raise UserError(
                 "There are no images to predict: name them with --params=images=PATH (a folder, an archive or a file)."
             )
-        return stream_images(str(self._images), self._folder)
+        return stream_images(self._images, self._folder)
 
     def fingerprint(self) -> str | None:
         """Gives a checksum of what is there by name, size and time of each file, or ``None`` if nothing is there."""
@@ -306,11 +323,11 @@ class ImagesToPredictDataset(_SourceDataset):
             name, states = path.resolve(), (image.state for image in ImageStream(path))
         digest = hashlib.sha256(os.fsencode(name))
         for state in states:
-            digest.update(state.encode())
+            digest.update(state.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
     def _source(self) -> str | None:
-        return None if self._images is None else str(self._images)
+        return self._images
 
     def _exists(self) -> bool:
         return self._images is not None
@@ -364,7 +381,7 @@ class PreparedImagesDataset(AbstractDataset[Iterator[tuple[FileRecord, bytes | N
         """Gives the checksum of the index, in which each picture stands with its own; ``None`` if one is missing."""
         if not self._index.exists():
             return None
-        there = {path.stem for path in self._folder.glob("*.jpg")} | {""}
+        there = _pictures_in(self._folder) | {""}
         return sha256_of_file(self._index) if there.issuperset(_read_records(self._index)["prepared"]) else None
 
     def preview(self, nrows: int = 5) -> TablePreview:
@@ -386,7 +403,7 @@ class EarlierImagesDataset(PreparedImagesDataset):
         tables = [_read_records(path) for path in (self._index, self._journal) if path.exists()]
         rows = (row for table in tables for row in table.to_dict(orient="records"))
         records = {row["file"]: FileRecord(**row) for row in rows}
-        there = {path.stem for path in self._folder.glob("*.jpg")}
+        there = _pictures_in(self._folder)
         return {file: record for file, record in records.items() if record.reason or record.prepared in there}
 
     def fingerprint(self) -> str:
@@ -408,9 +425,18 @@ def _read_records(path: Path) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(lines), dtype=dtypes, keep_default_na=False)
 
 
+def _pictures_in(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("*.jpg") if _is_written(path)}
+
+
+def _is_written(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0  # a power cut soon after a write may leave a file without content
+
+
 def _whole_lines(path: Path) -> str:
-    text = path.read_text(encoding="utf-8")
-    return text[: text.rfind("\n") + 1]  # a process that died may have left half a line
+    content = path.read_bytes()
+    # a process that died, or a full disk, may have left half a line, and of it half a character
+    return content[: content.rfind(b"\n") + 1].decode("utf-8").replace("\r\n", "\n")
 
 
 @contextmanager
@@ -427,7 +453,7 @@ def _record_writer(path: Path, mode: str) -> Iterator[Callable[[FileRecord], Non
 
 def _write_once(path: Path, content: bytes) -> None:
     """Writes a file that is named by its content, and so need not be written again where it is there already."""
-    if path.exists():
+    if _is_written(path):
         return
     beside = path.with_suffix(".part")
     beside.write_bytes(content)

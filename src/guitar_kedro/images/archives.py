@@ -275,22 +275,23 @@ def _zip_members(file: IO[bytes], _: str, writer: _Writer) -> Iterator[tuple[str
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             mode = member.external_attr >> 16
+            name = member.filename.replace("\\", "/")  # as Windows' own tools wrote them, against the zip format
             if member.flag_bits & 1:
                 raise UserError(f"{writer.archive} is encrypted. Unpack it yourself and give the folder.")
-            if member.is_dir():
-                writer.check_name(member.filename)
+            if name.endswith("/"):
+                writer.check_name(name)
             elif stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                 what = "a link, and links in archives are not followed" if stat.S_ISLNK(mode) else "not a regular file"
-                yield member.filename, None, f"It is {what}."
+                yield name, None, f"It is {what}."
             elif member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 # zipfile unpacks a MB of the others in one piece, which may fill the memory whatever size is declared
                 raise UserError(
-                    f"{writer.archive} has a member {_printable(member.filename)} that is packed in an unusual way. "
+                    f"{writer.archive} has a member {_printable(name)} that is packed in an unusual way. "
                     "Pack it anew with the usual compression (deflate), or unpack it yourself and give the folder."
                 )
             else:
                 with archive.open(member) as content:
-                    yield member.filename, content, ""
+                    yield name, content, ""
 
 
 class _Writer:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 
 from joblib import Parallel, delayed
 
+from guitar_kedro.files import printable
 from guitar_kedro.images.preparing import prepare
 from guitar_kedro.images.reading import Limits, UnreadableImage, pillow_strict_and_quiet
 from guitar_kedro.images.sources import RawImage
@@ -99,7 +100,7 @@ def prepare_file(
 ) -> tuple[FileRecord, bytes | None]:
     """Prepares one picture; what is wrong with it becomes part of its record."""
     keep_freed_memory()
-    known = {"file": raw.file, "label": raw.label, "source": str(raw.path), "options": options.key}
+    known = {"file": raw.file, "label": raw.label, "source": printable(raw.path), "options": options.key}
     try:
         content = raw.read(options.limits.max_bytes)
     except UnreadableImage as error:

@@ -276,7 +276,9 @@ def _tiff_tags(content: bytes, position: int, order: str, entry: str, count: int
         if kind not in (1, 2, 6, 7) and length > MAX_TAG_VALUES:
             raise _too_complex("values in one tag", MAX_TAG_VALUES)
         if tag in (322, 323):
-            values[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), value)[0]
+            number = "H" if kind == 3 else "Q" if kind in (16, 17) and len(value) == 8 else "I"
+            # of a tag that is there twice, decoders take one or the other
+            values[tag] = max(values.get(tag, 0), *struct.unpack_from(order + number, value))
     return values
 
 

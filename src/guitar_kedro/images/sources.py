@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.files import printable
 from guitar_kedro.images.archives import ArchiveLimits, Member, is_archive, is_clutter, read_index, unpack
 from guitar_kedro.images.probing import Limits, UnreadableImage
 
@@ -130,9 +131,9 @@ class ImageStream:
         else:
             place = self.place.resolve()
             if not place.is_dir():
-                return iter([RawImage(self.place.name, place.parent.name, self.place)])
+                return iter([RawImage(printable(self.place.name), printable(place.parent.name), self.place)])
             found = (_in_folder(path, place) for path in _files(place))
-        return (image if image.label else replace(image, label=place.name) for image in found)
+        return (image if image.label else replace(image, label=printable(place.name)) for image in found)
 
 
 def stream_images(source: str, folder: Path) -> ImageStream:
@@ -381,18 +382,22 @@ def _no_such(path: Path) -> str:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    """Find everything in a folder but folders and clutter, links to folders included, sorted."""
-    for parent, folders, files in os.walk(root):
+    """Find everything in a folder but folders and clutter: also links to folders, and folders that cannot be listed."""
+    unlisted: list[OSError] = []
+    for parent, folders, files in os.walk(root, onerror=unlisted.append):
         links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
         folders[:] = sorted(name for name in folders if name not in links and not is_clutter(name))
         for name in sorted(files + links):
             if not is_clutter(name):
                 yield Path(parent, name)
+    for error in unlisted:
+        if Path(error.filename) == root:
+            raise UserError(f"{root} cannot be listed ({error.strerror}). Give yourself the right to read it.")
+        yield Path(error.filename)
 
 
 def _in_folder(path: Path, root: Path) -> RawImage:
-    relative = path.relative_to(root)
-    name = os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+    name = printable(path.relative_to(root).as_posix())
     label = PurePosixPath(name).parent.name
     return RawImage(name, label, path, _problem_of(path, root))
 
@@ -404,6 +409,8 @@ def _problem_of(path: Path, root: Path) -> tuple[str, str] | None:
             return "link_not_followed", f"It is a link to {target}, outside of the folder; put a copy in its place."
         if not target.is_file():
             return "link_not_followed", "It is a link to a folder or to nothing; put a copy in its place."
+    if path.is_dir():
+        return "file_not_readable", "It is a folder that cannot be listed; give yourself the right to read it."
     if not path.is_file():
         return "not_a_regular_file", "It is not a regular file (a device or a pipe)."
     return None

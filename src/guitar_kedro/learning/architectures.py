@@ -45,14 +45,30 @@ def architecture(name: str) -> Callable[..., torch.nn.Module] | str:
 
 
 def _cut(name: str, builder: Callable[..., torch.nn.Module]) -> Callable[[torch.nn.Module], torch.nn.Module] | None:
-    """Networks that pool in ``forward`` (MobileNetV2, for one) keep their body in ``features``, where fastai cuts."""
+    """Networks that pool in ``forward`` have their body in ``features`` (MobileNetV2) or before a linear layer."""
     with torch.random.fork_rng(devices=[]):  # this happens once in a process, and must leave no trace in later weights
         model = builder(weights=None)
+    children = list(model.children())
+    pools = [place for place, child in enumerate(children) if has_pool_type(child)]
     if hasattr(model, "features"):
-        return lambda network: torch.nn.Sequential(network.features)
-    if any(has_pool_type(child) for child in model.children()):
+        if _gives_feature_maps(model.features):
+            return lambda network: torch.nn.Sequential(network.features)
+    elif pools and not any(_has_convolution(child) for child in children[pools[-1] :]):
         return None  # fastai cuts before the last pooling layer
+    elif pools and isinstance(children[-1], torch.nn.Linear):
+        return lambda network: torch.nn.Sequential(*list(network.children())[:-1])
     raise UserError(f"architecture: {name} cannot be cut into a body and a head; choose a convolutional network.")
+
+
+def _has_convolution(module: torch.nn.Module) -> bool:
+    return any(isinstance(layer, torch.nn.Conv2d) for layer in module.modules())
+
+
+def _gives_feature_maps(body: torch.nn.Module) -> bool:
+    """Whether a square picture gives square maps: some transformers (Swin, for one) keep their channels last."""
+    with torch.inference_mode():
+        _, _, height, width = body.eval()(torch.zeros(1, 3, 64, 64)).shape
+    return height == width
 
 
 def body_state(name: str, state: dict[str, torch.Tensor], origin: str) -> dict[str, torch.Tensor]:

@@ -15,6 +15,9 @@ from guitar_kedro.progress import live_bar
 
 logger = logging.getLogger(__name__)
 
+# of the learning-rate finder: steps at the end of the curve that are not looked at, and the fewest that must be
+LEFT_OUT_AT_END, FEWEST_STEPS = 5, 3
+
 
 class EpochTable(Callback):
     """Shows a live bar in a terminal, and after each epoch a line of a table, which goes to the log as well.
@@ -107,12 +110,23 @@ class FiniteLoss(Callback):
 
 
 class RateFinder(LRFinder):
-    """fastai's learning-rate finder for a Learner that nobody uses afterwards: no weights are kept and restored."""
+    """fastai's learning-rate finder for a Learner that nobody uses afterwards: no weights are kept and restored.
+
+    It looks for a loss that explodes only after the steps that no suggestion is made from: on a network that knows its
+    images, the smoothed loss begins near zero, and the first image it takes for another would end the search.
+    """
 
     def before_fit(self) -> None:
         """Begins."""
         ParamScheduler.before_fit(self)
         self.best_loss = float("inf")
+
+    def after_batch(self) -> None:
+        """Ends when the loss explodes, or after the last step."""
+        if self.train_iter <= self.num_it // 10 + LEFT_OUT_AT_END + FEWEST_STEPS:
+            ParamScheduler.after_batch(self)
+        else:
+            super().after_batch()
 
     def after_fit(self) -> None:
         """Ends."""

@@ -134,11 +134,6 @@ def data_loaders(
         raise UserError(
             f"batch_size is {batch_size}, which {processes} processes cannot share evenly; make it a multiple of them."
         )
-    if batch_size < 2 * processes:
-        raise UserError(
-            f"batch_size is {batch_size}, and so a process trains on {batch_size // processes} image at a time, of "
-            f"which BatchNorm can measure nothing; make it {2 * processes} at least."
-        )
     sizes = pixel_sizes(spec.image_size, options)
     if pixels.sizes != sizes:
         raise UserError(
@@ -150,6 +145,12 @@ def data_loaders(
     normalise = Normalise(spec.mean, spec.std)
     # fastai drops what does not fill a batch: a small dataset would have none
     size = min(batch_size, len(training) // processes * processes)
+    if size < 2 * processes:
+        raise UserError(
+            f"A step needs two images for each process, for BatchNorm measures nothing of one; but batch_size is "
+            f"{batch_size} and {len(training)} images are for training. Make both {2 * processes} at least"
+            f"{', or train in fewer processes' if processes > 1 else ''}."
+        )
     return DataLoaders(
         DecodedLoader(training, size, shuffle=True, drop_last=True, indexed=True, after_batch=_on_images(augment)),
         DecodedLoader(validation, 2 * size, indexed=True, after_batch=_on_images(normalise)),

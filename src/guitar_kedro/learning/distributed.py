@@ -160,8 +160,13 @@ def _is_complete(state: EpochState) -> bool:
 
 
 def _check_devices(processes: Processes, phase: Phase) -> None:
-    gpus = torch.cuda.device_count()
-    if choose_device(phase.training.device).type == "cuda" and processes.processes > gpus:
+    device, gpus = choose_device(phase.training.device).type, torch.cuda.device_count()
+    if device == "mps":
+        raise UserError(
+            "Processes cannot train together on Apple's GPU (mps); leave processes and machines out, or ask for "
+            "--params=training.device=cpu as well."
+        )
+    if device == "cuda" and processes.processes > gpus:
         raise UserError(
             f"processes is {processes.processes}, but the GPUs of this machine are {gpus}; ask for at most so many, or "
             "for --params=training.device=cpu."

@@ -77,6 +77,12 @@ class AugmentationOptions(_Options):
     p_affine: float = Field(ge=0, le=1)
     p_lighting: float = Field(ge=0, le=1)
 
+    @model_validator(mode="after")
+    def _zooms_in_order(self) -> AugmentationOptions:
+        if self.min_zoom > self.max_zoom:
+            raise ValueError("min_zoom is the least magnification and must not be above max_zoom")
+        return self
+
 
 class TrainingOptions(_Options):
     """What all stages share: the parameters under ``training``.

@@ -95,9 +95,9 @@ class ExactResume(Callback):
         recorder = self.recorder
         recorder.lrs, recorder.iters = facts["learning_rates"], facts["iters"]
         recorder.values = facts["values"]
-        recorder.losses = list(tensors["losses"].to(self.dls.device)) if "losses" in tensors else []
+        recorder.losses = list(tensors["losses"]) if "losses" in tensors else []
         recorder.smooth_loss.count = facts["smooth_loss_count"]
-        recorder.smooth_loss.val = tensors["smooth_loss"].to(self.dls.device)
+        recorder.smooth_loss.val = tensors["smooth_loss"]  # fastai keeps it on the CPU, wherever it trains
         self.learn.train_iter = facts["train_iter"]
         self.table.go_on(facts["rows"])
         torch.set_rng_state(tensors["random.torch"])

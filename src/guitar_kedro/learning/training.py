@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
@@ -18,7 +20,14 @@ from fastai.vision.core import PILImage
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.architectures import IMAGENET_MEAN, IMAGENET_STD, body_state
-from guitar_kedro.learning.callbacks import EpochTable, FiniteLoss, RateFinder, StepLosses
+from guitar_kedro.learning.callbacks import (
+    FEWEST_STEPS,
+    LEFT_OUT_AT_END,
+    EpochTable,
+    FiniteLoss,
+    RateFinder,
+    StepLosses,
+)
 from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.data import data_loaders
 from guitar_kedro.learning.device import choose_device, choose_precision, set_precision
@@ -82,14 +91,15 @@ def find_learning_rate(phase: Phase) -> tuple[pd.DataFrame, dict[str, Any]]:
         ``used`` (lowest and highest rate of the layer groups in this phase).
 
     Raises:
-        UserError: If the loss is not finite from the start.
+        UserError: If the loss is not finite from the start, or the GPU has too little memory.
     """
     learner = prepared_learner(phase)
     iterations = phase.training.finder_iterations
     steps = StepLosses()
     logger.info("%s: looking for a learning rate in %d steps", phase.title, iterations)
     epochs = iterations // len(learner.dls.train) + 1
-    learner.fit(epochs, cbs=[steps, RateFinder(num_it=iterations)])
+    with _enough_memory(phase):
+        learner.fit(epochs, cbs=[steps, RateFinder(num_it=iterations)])
     curve = pd.DataFrame(
         {
             "learning_rate": learner.recorder.lrs,
@@ -99,8 +109,8 @@ def find_learning_rate(phase: Phase) -> tuple[pd.DataFrame, dict[str, Any]]:
     )
     curve = curve[np.minimum.accumulate(np.isfinite(curve).all(axis=1))]
     # fastai's lr_find leaves out the beginning, where the smoothed loss settles, and the end, where it explodes
-    looked_at = curve.iloc[iterations // 10 : -5]
-    if len(looked_at) < 3:
+    looked_at = curve.iloc[iterations // 10 : -LEFT_OUT_AT_END]
+    if len(looked_at) < FEWEST_STEPS:
         raise UserError(f"{phase.title}: the loss is not finite from the first step on; check the weights.")
     suggested, _ = valley(looked_at["learning_rate"].tolist(), looked_at["smoothed_loss"].tolist(), iterations)
     used = _rates(phase.options.learning_rate, suggested)
@@ -122,19 +132,33 @@ def train_phase(
         network sees it.
 
     Raises:
-        UserError: If the loss becomes infinite or not a number, or if the phase cannot be set up.
+        UserError: If the loss becomes infinite or not a number, the GPU has too little memory, or the phase cannot be
+            set up.
     """
     learner = prepared_learner(phase)
     table = EpochTable(phase.title)
     learner.add_cbs([table, FiniteLoss(phase.title), *([ExactResume(state, table)] if state else [])])
     highest = rates[0] if len(set(rates)) == 1 else slice(rates[0], rates[-1])
     try:
-        learner.fit_one_cycle(phase.options.epochs, highest)
+        with _enough_memory(phase):
+            learner.fit_one_cycle(phase.options.epochs, highest)
     finally:
         table.bar.stop()
     _check_weights(learner, phase)
     checkpoint = Checkpoint(state_on_cpu(learner), _spec(phase, _provenance(phase, rates)))
     return checkpoint, table.history, _pictures(learner, phase)
+
+
+@contextmanager
+def _enough_memory(phase: Phase) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        stage = phase.stage
+        raise UserError(
+            f"{phase.title}: the GPU has too little memory to train {stage.architecture} on {stage.batch_size} images "
+            f"of {stage.image_size} px at a time; lower batch_size or image_size of this stage."
+        ) from error
 
 
 def _rates(configured: float | tuple[float, float] | str, suggested: float) -> tuple[float, ...]:

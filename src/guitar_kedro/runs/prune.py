@@ -65,7 +65,8 @@ def _condemned(catalog: DataCatalog, names: set[str], keep: int) -> list[Path]:
         belonging = {**record["saved"], **record["loaded"]}
         names |= set(belonging)
         if _folder(records) / version in kept:
-            kept |= {_folder(catalog.get(name)) / version for name, version in belonging.items()}
+            entries = ((catalog.get(name), version) for name, version in belonging.items())
+            kept |= {_folder(entry) / version for entry, version in entries if entry is not None}
     datasets = [records, *(catalog.get(name) for name in sorted(names))]
     for dataset in datasets:
         if isinstance(dataset, PredictionsBeforeCurationDataset):

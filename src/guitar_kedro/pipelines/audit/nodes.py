@@ -38,11 +38,17 @@ def split_at_random(splits: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Deals training and validation images anew, one by one, as a plain random split does.
 
     Returns:
-        ``splits`` with as many images in each part as before, and duplicates on both sides.
+        ``splits`` with as many images in each part as before, and duplicates on both sides. A class that would have no
+        image in training changes one with the class that has most there.
     """
     chosen = splits["split"] != "test"
     dealt = splits.copy()
     dealt.loc[chosen, "split"] = np.random.default_rng(seed).permutation(splits.loc[chosen, "split"].to_numpy())
+    for _, images_of_class in dealt[chosen].groupby("label"):
+        if not (images_of_class["split"] == "train").any():
+            training = dealt.loc[dealt["split"] == "train", "label"]
+            largest = training.index[training == training.mode()[0]]
+            dealt.loc[[images_of_class.index[0], largest[0]], "split"] = ["train", "validation"]
     return dealt
 
 

@@ -77,8 +77,10 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
 
 
 def _deal(groups: list[int], sizes: pd.Series, options: SplittingOptions) -> dict[int, str]:
-    """Gives each part its first group, then deals on until test and validation have their share of the images."""
+    """Gives each part a group, training the largest of three; deals on until the others have their share of images."""
     size_of_group = dict(zip(groups, sizes[groups].tolist(), strict=True))
+    largest = max(groups[:3], key=size_of_group.get)
+    groups = [largest, *(group for group in groups if group != largest)]
     total = sum(size_of_group.values())
     wanted = {"test": options.test * total, "validation": options.validation * total}
     parts = dict(zip(groups[:3], PARTS, strict=True))
