@@ -66,7 +66,7 @@ other_images:
 """
 
 _IMPORTED = multiprocessing.get_context("forkserver")
-_IMPORTED.set_forkserver_preload(["fastai.vision.learner", "kedro_datasets.plotly.json_dataset"])
+_IMPORTED.set_forkserver_preload(["fastai.vision.learner", "plotly.graph_objects"])
 Kedro = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kedro_datasets._typing import HTMLPreview
+from kedro_datasets._typing import HTMLPreview, PlotlyPreview
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset
-from kedro_datasets.plotly import JSONDataset as PlotlyDataset
 from kedro_datasets.text import TextDataset
 from PIL import Image
 
 from guitar_kedro.datasets.artifacts import Artifact
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 
 class FigureDataset(Artifact, MatplotlibDataset):
@@ -30,8 +33,27 @@ class FigureDataset(Artifact, MatplotlibDataset):
             return picture.convert("RGB")
 
 
-class ExplorerDataset(Artifact, PlotlyDataset):
+class _PlotlyFile(TextDataset):
+    """A plotly figure as JSON.
+
+    That of kedro-datasets brings plotly's widgets and with them IPython, for which every command would wait.
+    """
+
+    def load(self) -> Figure:
+        from plotly.io import from_json
+
+        return from_json(super().load.__wrapped__(self))
+
+    def save(self, data: Figure) -> None:
+        super().save.__wrapped__(self, data.to_json())
+
+
+class ExplorerDataset(Artifact, _PlotlyFile):
     """A plotly figure, whose points tell more when one points at them."""
+
+    def preview(self) -> PlotlyPreview:
+        """The figure, for kedro-viz."""
+        return PlotlyPreview(json.loads(Path(self._get_load_path()).read_text(encoding="utf-8")))
 
 
 class MetricsDataset(Artifact, JSONDataset):
