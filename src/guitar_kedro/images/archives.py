@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.files import printable
 
 INDEX = "files.csv"
 
@@ -389,6 +390,5 @@ class _Writer:
 
 def _printable(name: str) -> str:
     """Give a name that fits into a table: valid text, slashes, no control characters, no leading `./`."""
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    text = "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in text)
+    text = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in printable(name))
     return str(PurePosixPath(text))
