@@ -41,7 +41,7 @@ def lines(quick: bool) -> Iterator[Line]:
                 at_least=target,
                 allocator_alike=True,
             )
-        count, batch, iterations = (32, 8, 20) if quick else (1000, 64, 100)
+        count, batch, iterations = (32, 8, 20) if quick else (1000, 64, 30)
         what = {"batch": batch, "iterations": iterations}
         what["photos"] = str(draw_photos(Path(folder) / "stage", count, 1200, 900))
         yield Line(
