@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from guitar_kedro.reporting.training import history_plot, learning_rate_curve, training_batch
+from guitar_kedro.reporting.training import history_plot, learning_rate_curve, training_batch, training_sheet
 
 
 @pytest.fixture
@@ -84,3 +84,10 @@ def test_a_batch_is_readable(number, side, is_readable):
 def test_a_batch_needs_a_caption_per_picture():
     with pytest.raises(ValueError, match="1 and 0"):
         training_batch([Image.new("RGB", (8, 8))], [], "")
+
+
+def test_wide_and_tall_figures_stand_on_the_white_of_their_sheet(saved):
+    figures = [Image.new("RGB", size, "white") for size in ((1440, 544), (863, 1117))]
+    sheet = saved(training_sheet({"a_stage.unfrozen": figures})).convert("RGB")
+    below_the_title = sheet.crop((sheet.width // 2, 150, sheet.width, sheet.height))
+    assert below_the_title.getcolors() == [(below_the_title.width * below_the_title.height, (255, 255, 255))]

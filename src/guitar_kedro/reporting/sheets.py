@@ -41,6 +41,7 @@ def picture_sheet(
     notes: Sequence[str] = (),
     tile: float = 1.5,
     resample: Image.Resampling = Image.Resampling.LANCZOS,
+    ground: str = style.TILE,
 ) -> Figure:
     """Lay out rows of pictures, each as large as its square tile allows.
 
@@ -50,6 +51,7 @@ def picture_sheet(
         notes: Lines below the title.
         tile: Side of a tile, in inches.
         resample: How pictures are brought to the size of their tile.
+        ground: Colour of what a picture leaves free of its tile.
     """
     notes = list(notes)
     if len(rows) > _MOST_ROWS:
@@ -74,7 +76,7 @@ def picture_sheet(
         )
         for column, picture in enumerate(row.pictures):
             x = left + column * (tile + _GAP)
-            _draw_tile(axes, picture, (x, top), tile, resample)
+            _draw_tile(axes, picture, (x, top), tile, resample, ground)
             if lines:
                 place = ((x + tile / 2) * figure.dpi, (top + tile + 0.04) * figure.dpi)
                 axes.text(
@@ -96,13 +98,18 @@ def _caption_height(captions: Sequence[Sequence[str]]) -> float:
 
 
 def _draw_tile(
-    axes: Axes, picture: Image.Image, corner: tuple[float, float], tile: float, resample: Image.Resampling
+    axes: Axes,
+    picture: Image.Image,
+    corner: tuple[float, float],
+    tile: float,
+    resample: Image.Resampling,
+    ground: str,
 ) -> None:
     # Whole pixels, and pictures of exactly the size they are drawn at: the renderer copies them and blurs nothing.
     dpi = axes.get_figure().dpi
     side = round(tile * dpi)
     x, y = (round(value * dpi) for value in corner)
-    axes.add_patch(Rectangle((x, y), side, side, facecolor=style.TILE, linewidth=0))
+    axes.add_patch(Rectangle((x, y), side, side, facecolor=ground, linewidth=0))
     scale = side / max(picture.size)
     size = tuple(max(1, round(value * scale)) for value in picture.size)
     fitted = picture.convert("RGB").resize(size, resample, reducing_gap=3.0)

@@ -80,7 +80,7 @@ def training_sheet(pictures_by_phase: Mapping[str, Sequence[Image.Image]]) -> Fi
         pictures_by_phase: By the phases' names, in the order of the rows.
     """
     rows = [sheets.Row(pictures, label=phase) for phase, pictures in pictures_by_phase.items()]
-    return sheets.picture_sheet(rows, "How the network was trained", tile=4.0)
+    return sheets.picture_sheet(rows, "How the network was trained", tile=4.0, ground=style.PAPER)
 
 
 def history_plot(history: pd.DataFrame, title: str) -> Figure:
