@@ -13,7 +13,7 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.learning import ModelSpec
 from guitar_kedro.serving.app import create_app
 from guitar_kedro.serving.options import ServingOptions
-from guitar_kedro.serving.pages import About, Pages
+from guitar_kedro.serving.pages import About, Accuracy, Pages
 from guitar_kedro.serving.server import listen
 from guitar_kedro.serving.service import Service
 from guitar_kedro.serving.start import start
@@ -95,3 +95,13 @@ def test_who_starts_a_second_service_while_the_first_one_loads_is_told_that_the_
             first.listen()
             with pytest.raises(UserError, match=rf"--host=127\.0\.0\.1 --port={port} cannot be used \(Address alrea"):
                 start(second, Model(), "2026", "demo", OPTIONS, None, [], ())
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.0, "0.0"), (1e-5, "&lt;0.1"), (0.0123, "1.2"), (0.5, "50"), (0.9996, "&gt;99.9"), (1.0, "100.0")],
+)
+def test_the_page_says_0_or_100_percent_only_where_nothing_else_is_meant(share: float, words: str):
+    about = About("demo", "2026", SPEC, Accuracy(share, share, share, 8), None, ())
+    page = Pages(about, "http://here/", OPTIONS.max_bytes).page().body.decode()
+    assert f"<dd>{words}\N{NO-BREAK SPACE}% " in page

@@ -85,7 +85,7 @@ VERDICTS = {"sure": "Sure", "not_sure": "Not sure", "none_of_these": "None of th
 
 
 def shares(answer: Locator) -> list[float]:
-    return [float(text.split()[0]) for text in answer.locator(".share").all_text_contents()]
+    return [float(text.split()[0].lstrip("<>")) for text in answer.locator(".share").all_text_contents()]
 
 
 def shown_map(answer: Locator) -> Locator:

@@ -181,8 +181,13 @@ def _drawn(form: Form, examples: tuple[str, ...]) -> list[Upload]:
 
 def _percent(share: float) -> str:
     """Writes a share with as many digits as tell something: 100 and 0 only where nothing else is meant."""
-    value = min(max(100 * share, 0.1), 99.9) if 0 < share < 1 else 100 * share
-    return f"{value:.1f}\N{NO-BREAK SPACE}%" if value < 10 or value > 90 else f"{value:.0f}\N{NO-BREAK SPACE}%"
+    value = 100 * share
+    written = f"{value:.1f}" if value < 10 or value > 90 else f"{value:.0f}"
+    if share > 0 and written == "0.0":
+        written = "<0.1"
+    if share < 1 and written == "100.0":
+        written = ">99.9"
+    return f"{written}\N{NO-BREAK SPACE}%"
 
 
 _REFUSED = {
