@@ -14,6 +14,7 @@ MAX_DISTANCE = 64
 MIN_SET_BITS = 8
 
 _LARGE_RUN = 1_024
+_BITS_ROWS = 1_024  # a byte a bit: what a core's cache holds
 _STRIPE_ROWS = 2_048
 _BLOCK_ROWS, _BLOCK_COLUMNS = 16, 8_192  # what a core's cache holds
 _DISTANCES_AT_ONCE = 1_000_000
@@ -146,16 +147,27 @@ def _band_keys(words: np.ndarray, bands: int) -> Iterator[tuple[np.ndarray, np.n
     Yields:
         the order that sorts the hashes by one band, and where in it the runs of equal bands start, with the end.
     """
-    bits = np.unpackbits(words.view(np.uint8), axis=1)
-    dealt = np.argsort(np.abs(bits.mean(axis=0) - 0.5), kind="stable")
-    for band in range(bands):
-        packed = np.packbits(bits[:, dealt[band::bands]], axis=1)
-        key = np.zeros((len(words), 8), dtype=np.uint8)
-        key[:, : packed.shape[1]] = packed
-        key = key.view(np.uint64)[:, 0]
-        order = np.argsort(key, kind="stable")
+    blocks = [words[start : start + _BITS_ROWS] for start in range(0, len(words), _BITS_ROWS)]
+    set_bits = sum(_bits(block).sum(axis=0, dtype=np.int64) for block in blocks)
+    dealt = np.argsort(np.abs(set_bits / len(words) - 0.5), kind="stable")
+    for key in np.concatenate([_deal(block, dealt, bands) for block in blocks], axis=1):
+        order = np.argsort(key)
         changes = np.flatnonzero(np.diff(key[order])) + 1
         yield order, np.concatenate([[0], changes, [len(words)]])
+
+
+def _bits(words: np.ndarray) -> np.ndarray:
+    return np.unpackbits(words.view(np.uint8), axis=1)
+
+
+def _deal(words: np.ndarray, dealt: np.ndarray, bands: int) -> np.ndarray:
+    """Give the bits of each band as one number for each hash, shape (bands, n), uint64."""
+    bits = _bits(words)
+    keys = np.zeros((bands, len(words), 8), dtype=np.uint8)
+    for band in range(bands):
+        packed = np.packbits(bits[:, dealt[band::bands]], axis=1)
+        keys[band, :, : packed.shape[1]] = packed
+    return keys.view(np.uint64)[:, :, 0]
 
 
 def _join_runs(components: _Components, order: np.ndarray, starts: np.ndarray, pool: ThreadPoolExecutor) -> None:
