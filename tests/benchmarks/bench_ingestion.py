@@ -27,6 +27,7 @@ def lines(quick: bool) -> Iterator[Line]:
                 ours=Fresh(ingest, where),
                 theirs=Fresh(verify_and_resize, where),
                 at_least=target,
+                allocator_alike=True,
             )
 
 
