@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import tempfile
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from guitar_kedro.images.probing import Limits
-from guitar_kedro.images.reading import read
+from guitar_kedro.images.reading import Reading, read
 
 HASH_SIDE = 16  # a difference hash of 16 x 16 bits
 _METADATA = 65_536  # bytes beside the pixels that a JPEG may have and be kept
@@ -67,43 +67,53 @@ def prepare(content: bytes, max_side: int, limits: Limits, quality: int = 90) ->
         raise ValueError(f"max_side is {max_side}; it must be at least 1.")
     # a JPEG is decoded at the next half, quarter or eighth above: from there on, Lanczos loses less than encoding does
     reading = read(content, limits, longest_side=max_side)
-    image = _shrink(reading.image, reading.width, reading.height, max_side)
+    image, pixels = _shrink(reading, max_side)
     fits = max(reading.width, reading.height) <= max_side and len(content) <= 3 * image.width * image.height + _METADATA
     kept = reading.is_plain_jpeg and fits
     return PreparedImage(
         jpeg=content if kept else _encode(image, quality),
         width=reading.width,
         height=reading.height,
-        pixel_hash=_hash_pixels(image),
+        pixel_hash=_hash_pixels(pixels),
         perceptual_hash=_hash_perception(image),
     )
 
 
-def _shrink(image: Image.Image, width: int, height: int, max_side: int) -> Image.Image:
-    """Scale to the size that the original's sides ask for; `image` may already be smaller than the original."""
-    scale = min(1.0, max_side / max(width, height))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return image if image.size == size else _resize(image, size)
+def _shrink(reading: Reading, max_side: int) -> tuple[Image.Image, np.ndarray]:
+    """Scale to the size that the original's sides ask for, and give the pixels, of shape (height, width, 3), as well.
+
+    What was read may already be smaller than the original.
+    """
+    image, pixels = reading.image, np.array(reading.image)
+    scale = min(1.0, max_side / max(reading.width, reading.height))
+    size = max(1, round(reading.width * scale)), max(1, round(reading.height * scale))
+    if image.size == size:
+        return image, pixels
+    pixels = _resize(pixels, size)
+    return Image.fromarray(pixels), pixels
 
 
-def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize with the Lanczos filter, as Pillow does but for a grey level, with the vector instructions of torch."""
     import torch  # takes a second; whoever only reads a picture, or has small ones, need not wait for it
 
-    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
-    bands = torch.nn.functional.interpolate(pixels, size=size[::-1], mode="lanczos", antialias=True)[0].numpy()
-    return Image.merge("RGB", [Image.fromarray(band) for band in bands])  # faster than interleaving them first
+    batch = torch.from_numpy(pixels)[None].permute(0, 3, 1, 2)  # channels last in memory, as they are in a picture
+    resized = torch.nn.functional.interpolate(batch, size=size[::-1], mode="lanczos", antialias=True)
+    return resized.permute(0, 2, 3, 1)[0].contiguous().numpy()
 
 
 def _encode(image: Image.Image, quality: int) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
+    # into a file, not into a buffer: this way Pillow lets other threads run while it encodes
+    with tempfile.TemporaryFile() as file:
+        image.save(file, "JPEG", quality=quality)
+        file.seek(0)
+        return file.read()
 
 
-def _hash_pixels(image: Image.Image) -> str:
-    digest = hashlib.sha256(f"{image.width}x{image.height}:".encode())
-    digest.update(image.tobytes())
+def _hash_pixels(pixels: np.ndarray) -> str:
+    height, width, _ = pixels.shape
+    digest = hashlib.sha256(f"{width}x{height}:".encode())
+    digest.update(pixels)
     return digest.hexdigest()
 
 
