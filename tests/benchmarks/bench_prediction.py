@@ -45,6 +45,14 @@ def lines(quick: bool) -> Iterator[Line]:
                 at_most=0.5,
                 allocator_alike=True,
             )
+        yield Line(
+            what=f"predicting one photo in a warm process, {NETWORK}, {SIZE} px, float32, exported as ONNX",
+            against="learn.predict",
+            ours=Fresh(predict_one_exported, what),
+            theirs=Fresh(plain_predict_one, what),
+            at_most=0.5,
+            allocator_alike=True,
+        )
 
 
 def predict_all(photos: str, precision: str) -> float:
@@ -72,6 +80,15 @@ def predict_one(photos: str, precision: str) -> float:
     from guitar_kedro.learning import Predictor
 
     predictor = Predictor(_checkpoint(photos, precision))
+    return _median_call(lambda path: predictor.answer(predictor.read(path)[None]), photos)
+
+
+def predict_one_exported(photos: str) -> float:
+    """Does it in ONNX Runtime, as the service does with ``--backend=onnx``."""
+    from guitar_kedro.learning.onnx import OnnxPredictor, to_onnx
+
+    checkpoint = _checkpoint(photos, "float32")
+    predictor = OnnxPredictor(checkpoint.spec, to_onnx(checkpoint))
     return _median_call(lambda path: predictor.answer(predictor.read(path)[None]), photos)
 
 
