@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import random
-import resource
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from full_disk import room_for
 from kedro.io import AbstractDataset, DatasetError, Version
 from matplotlib.figure import Figure
 from torture import KILLS, SEED
@@ -194,19 +192,6 @@ def test_a_log_is_swept_without_losing_a_row(tmp_path: Path):
     log.save(pd.DataFrame({"errors": [2]}))
     assert log.load()["errors"].tolist() == [3, 2]
     assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
-
-
-@contextlib.contextmanager
-def room_for(most_bytes: int) -> Iterator[None]:
-    """Lets no file of this process become larger: writing on fails in the system, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.mark.parametrize("most_bytes", [0, 10, 50])

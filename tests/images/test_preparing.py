@@ -6,8 +6,10 @@ import io
 import imagehash
 import numpy as np
 import pytest
+from full_disk import room_for
 from PIL import Image, ImageFilter
 
+from guitar_kedro.errors import user_error_behind
 from guitar_kedro.images.preparing import PreparedImage, prepare
 from guitar_kedro.images.reading import Limits, UnreadableImage
 
@@ -156,3 +158,11 @@ def test_what_cannot_be_read_is_raised_with_its_reason():
 def test_a_side_that_is_not_positive_is_refused():
     with pytest.raises(ValueError, match="max_side is 0"):
         prepare(encode(picture()), 0, LIMITS)
+
+
+def test_a_jpeg_that_could_be_written_in_part_only_is_not_taken_for_whole():
+    content = encode(picture())
+    with room_for(100), pytest.raises(OSError, match="File too large") as caught:
+        prepare(content, 200, LIMITS)
+    told = str(user_error_behind(caught.value))
+    assert told.startswith("A prepared picture cannot be written, for there is no room for it")

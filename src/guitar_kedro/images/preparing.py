@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import tempfile
+import io
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,7 @@ from guitar_kedro.images.reading import Reading, read
 
 HASH_SIDE = 16  # a difference hash of 16 x 16 bits
 _METADATA = 65_536  # bytes beside the pixels that a JPEG may have and be kept
+_END_OF_JPEG = b"\xff\xd9"  # the marker EOI of ITU-T T.81; among the data, no 0xFF is followed by it
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ def prepare(content: bytes, max_side: int, limits: Limits, quality: int = 90) ->
     Raises:
         UnreadableImage: the file is no picture that can be taken; with a reason and a sentence.
         ValueError: `max_side` is not positive.
+        OSError: the system did not let the JPEG be written, not even into memory.
     """
     if max_side < 1:
         raise ValueError(f"max_side is {max_side}; it must be at least 1.")
@@ -103,11 +107,14 @@ def _resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _encode(image: Image.Image, quality: int) -> bytes:
-    # into a file, not into a buffer: this way Pillow lets other threads run while it encodes
-    with tempfile.TemporaryFile() as file:
+    # Pillow lets other threads run while it encodes only if it writes into a file, be it one in memory
+    with os.fdopen(os.memfd_create("jpeg"), "w+b") if hasattr(os, "memfd_create") else io.BytesIO() as file:
         image.save(file, "JPEG", quality=quality)
         file.seek(0)
-        return file.read()
+        jpeg = file.read()
+    if not jpeg.endswith(_END_OF_JPEG):  # Pillow does not see that less was written than it gave
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), "A prepared picture")
+    return jpeg
 
 
 def _hash_pixels(pixels: np.ndarray) -> str:
