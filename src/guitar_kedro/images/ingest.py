@@ -90,7 +90,7 @@ def prepare_files(
     """
     jobs = (delayed(prepare_file)(raw, earlier.get(raw.file), options) for raw in raw_images)
     # a generator: what has been prepared goes to disk while the rest is still to come, whatever their number; threads:
-    # decoding, shrinking and hashing are C code that lets others run, and processes would take seconds to start
+    # decoding, shrinking, encoding and hashing are C code that lets others run, and processes take seconds to start
     with pillow_strict_and_quiet():  # once, not anew for each picture
         yield from Parallel(n_jobs=-1, prefer="threads", batch_size=1, return_as="generator")(jobs)
 
