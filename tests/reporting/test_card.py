@@ -190,6 +190,19 @@ def test_the_page_needs_nothing_from_outside(facts):
     assert not re.search(r"url\(|@import", model_card_html(facts, {}))
 
 
+@pytest.mark.parametrize(
+    ("title", "described"),
+    [
+        ("What each stage brought", "error of each stage with its interval"),
+        ("Images that stages fixed and broke", "what the stage before had wrong and this one right"),
+        ("Class balance", "bars of how many images each class has"),
+        ("Balance of the parts", "bars of how many images of each class each part has"),
+    ],
+)
+def test_pictures_are_described_by_what_they_show(facts, title, described):
+    assert f"{title}: {described}" in model_card_html(facts, {title: Image.new("RGB", (9, 9))})
+
+
 def test_pictures_are_embedded_small_and_described(facts):
     page = model_card_html(facts, _figures())
     images = [pair for pair in _Page(page).attributes if pair[0] == "img"]

@@ -54,7 +54,9 @@ _ALT_TEXTS = (
     ("top loss", "the pictures on which the model was most wrong, each with its label and the answer"),
     ("look", "pictures overlaid with the regions that decided the answer"),
     ("reliab", "how often answers were right, against how probable the model called them"),
+    ("fixed and broke", "what the stage before had wrong and this one right, and the other way round"),
     ("stage", "error of each stage with its interval"),
+    ("balance of the parts", "bars of how many images of each class each part has"),
     ("balance", "bars of how many images each class has"),
 )
 
