@@ -37,6 +37,7 @@ from guitar_kedro.pipelines.ingestion.options import IngestionOptions
 OPTIONS = IngestionOptions(
     max_side=128, quality=90, duplicate_distance=4, max_bytes=10**6, max_pixels=10**6, max_frames=10
 )
+PREPARING = OPTIONS.model_dump(exclude={"duplicate_distance"})
 WORKER_KILLS = max(1, KILLS // 20)
 
 
@@ -107,7 +108,7 @@ def ingest(
     """Ingests, and kills a worker after so many pictures; gives the tables and the checksum of each file."""
 
     def stream() -> Iterator[Any]:
-        for number, item in enumerate(nodes.prepare_images(find_images(str(photos), store), {}, OPTIONS)):
+        for number, item in enumerate(nodes.prepare_images(find_images(str(photos), store), {}, **PREPARING)):
             if number == kill_after:
                 cluster.kill_worker()
             yield item
@@ -115,7 +116,9 @@ def ingest(
     prepared = PreparedImagesDataset(str(store), address)
     prepared.save(stream())
     curation = pd.DataFrame(columns=["file", "action", "label"], dtype="str")
-    tables = [table.to_csv() for table in nodes.build_image_table(prepared.load(), curation, OPTIONS)]
+    tables = [
+        table.to_csv() for table in nodes.build_image_table(prepared.load(), curation, OPTIONS.duplicate_distance)
+    ]
     return tables, {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in store.iterdir()}
 
 

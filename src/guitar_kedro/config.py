@@ -11,6 +11,7 @@ from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.parameters import checked
 
 REGISTRY = "guitar_kedro.pipeline_registry"
 # ${runtime_params:NAME, default} in a configuration file, and ${workspace_name:default}, which reads `name`
@@ -61,6 +62,15 @@ class StagesConfigLoader(OmegaConfigLoader):
         StagesConfigLoader.current = self
         pipelines.configure(REGISTRY)
 
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Reads the configuration of a kind; parameters are checked, and complete.
+
+        Raises:
+            UserError: If parameters cannot be used.
+        """
+        found = super().__getitem__(key)
+        return checked(found) if key == "parameters" else found
+
     def _read_raw_config(self, key: str) -> tuple[dict, dict, str, str, set]:
         """Reads the files, and lets the parameters of the env replace those of base at once.
 
@@ -82,7 +92,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         given = self.runtime_params
         self.runtime_params = {}
         try:
-            return known | set(self["parameters"]) - {"workspace"}  # which `name` sets
+            return known | set(super().__getitem__("parameters")) - {"workspace"}  # which `name` sets
         finally:
             self.runtime_params = given
 

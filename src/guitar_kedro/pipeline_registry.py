@@ -22,7 +22,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     """
     stages = training.plan_stages(_parameters().get("stages"))
     single = {
-        "ingestion": ingestion.create_pipeline(),
+        "ingestion": ingestion.create_pipeline(stages),
         "splitting": splitting.create_pipeline(),
         "training": training.create_pipeline(stages),
         "evaluation": evaluation.create_pipeline(stages) + reporting.create_pipeline(stages),

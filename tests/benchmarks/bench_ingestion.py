@@ -38,20 +38,13 @@ def ingest(photos: str) -> float:
     from guitar_kedro.datasets import EarlierImagesDataset, PreparedImagesDataset
     from guitar_kedro.images.sources import images_in_folder
     from guitar_kedro.pipelines.ingestion import nodes
-    from guitar_kedro.pipelines.ingestion.options import IngestionOptions
 
-    options = IngestionOptions(
-        max_side=MAX_SIDE,
-        quality=90,
-        duplicate_distance=4,
-        max_bytes=50_000_000,
-        max_pixels=50_000_000,
-        max_frames=1000,
-    )
+    options = {"max_side": MAX_SIDE, "quality": 90}
+    limits = {"max_bytes": 50_000_000, "max_pixels": 50_000_000, "max_frames": 1000}
     with tempfile.TemporaryDirectory() as store:
         earlier, prepared = EarlierImagesDataset(store), PreparedImagesDataset(store)
         began = time.perf_counter()
-        prepared.save(nodes.prepare_images(images_in_folder(Path(photos)), earlier.load(), options))
+        prepared.save(nodes.prepare_images(images_in_folder(Path(photos)), earlier.load(), **options, **limits))
         seconds = time.perf_counter() - began
         failed = [record for record in prepared.load().records.itertuples() if record.reason]
         assert not failed, failed[0]

@@ -18,14 +18,11 @@ from guitar_kedro import reporting
 from guitar_kedro.datasets import CurationDataset
 from guitar_kedro.images.duplicates import near_duplicate_groups
 from guitar_kedro.pipelines.ingestion import nodes as ingestion
-from guitar_kedro.pipelines.ingestion.options import IngestionOptions
 from guitar_kedro.pipelines.reporting import nodes as reports
 from guitar_kedro.pipelines.splitting import nodes as splitting
 
 FEW = 1_000
-INGESTION = IngestionOptions(
-    max_side=512, quality=90, duplicate_distance=4, max_bytes=10**8, max_pixels=10**8, max_frames=1000
-)
+DUPLICATE_DISTANCE = 4
 SPLITTING = splitting.SplittingOptions(validation=0.2, test=0.1)
 
 
@@ -61,7 +58,7 @@ def _run(work: Callable[[], object]) -> None:
 
 
 def _group(hashes: list[str]) -> None:
-    near_duplicate_groups(hashes, INGESTION.duplicate_distance)
+    near_duplicate_groups(hashes, DUPLICATE_DISTANCE)
 
 
 def _work_on_tables(count: int) -> dict[str, Callable[[], object]]:
@@ -74,7 +71,7 @@ def _work_on_tables(count: int) -> dict[str, Callable[[], object]]:
     validation = reporting.of_stage(predictions, model.spec.provenance["stage"], "validation")
     names = model.spec.display_names
     return {
-        "image table": partial(ingestion.build_image_table, prepared, curation, INGESTION),
+        "image table": partial(ingestion.build_image_table, prepared, curation, DUPLICATE_DISTANCE),
         "class balance and resolutions": lambda: (
             reporting.class_balance(image_table, names),
             reporting.resolutions(image_table, {"only": 224}),
@@ -90,9 +87,7 @@ def _work_on_tables(count: int) -> dict[str, Callable[[], object]]:
             reports.list_most_confused(predictions, model),
         ),
         "top losses": partial(reporting.top_losses, validation, names),
-        "calibration": partial(
-            reports.report_calibration, predictions, predictions.iloc[:0], model, SimpleNamespace(sure_accuracy=0.99)
-        ),
+        "calibration": partial(reports.report_calibration, predictions, predictions.iloc[:0], model, 0.99),
         "slices": partial(reports.report_slices, predictions, image_table, model),
         "suspects": lambda: reporting.curation_proposal(reporting.suspect_labels(validation)),
     }

@@ -88,11 +88,10 @@ def stage(photos: str, batch: int, iterations: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         phase = _phase(photos, "resnet34", 224, batch, "frozen", len(photo_files(photos)) // 5, again=True)
-        phase = dataclasses.replace(phase, training=phase.training.model_copy(update={"finder_iterations": iterations}))
         for name, rates in (("frozen", (1e-2,)), ("unfrozen", (1e-5, 2e-3))):
             phase = dataclasses.replace(phase, name=name)
-            find_learning_rate(phase)
-            checkpoint, _, _ = train_phase(phase, rates, EpochState(Path(folder) / f"{name}_state"))
+            find_learning_rate(phase, iterations)
+            checkpoint, _ = train_phase(phase, rates, EpochState(Path(folder) / f"{name}_state"))
             checkpoint.save(Path(folder) / name)
             phase = dataclasses.replace(phase, start=checkpoint)
 
@@ -163,5 +162,7 @@ def _phase(photos: str, network: str, size: int, batch: int, name: str, validati
     )
     folder = Path(tempfile.mkdtemp(dir=photos) if again else Path(photos) / f"pixels_{size}px")
     dataset = PixelsDataset(str(folder))
-    dataset.save(Decoding(table.rename(columns={"split": "part"}), pixel_sizes(size, training)))
-    return Phase("stage", name, stage, training, PretrainedWeights(folder), table, dataset.load(), {}, 1)
+    dataset.save(
+        Decoding(table.rename(columns={"split": "part"}), pixel_sizes(size, training.presize, training.resize_method))
+    )
+    return Phase("stage", name, stage, training, PretrainedWeights(folder), table, dataset.load(), 1, 1)

@@ -62,7 +62,9 @@ def decode(shapes: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> De
 
     def decode(image_size: int, table: pd.DataFrame = shapes, **options: object) -> Pixels:
         training = TRAINING.model_copy(update=options)
-        decoding = Decoding(table.rename(columns={"split": "part"}), pixel_sizes(image_size, training))
+        decoding = Decoding(
+            table.rename(columns={"split": "part"}), pixel_sizes(image_size, training.presize, training.resize_method)
+        )
         folder = tmp_path_factory.mktemp("pixels")
         Pixels.save(decoding, folder)
         return Pixels(folder)
@@ -89,4 +91,4 @@ def stage() -> StageOptions:
 
 @pytest.fixture
 def phase(shapes: pd.DataFrame, pixels: Pixels, stage: StageOptions, tmp_path: Path) -> Phase:
-    return Phase("small", "unfrozen", stage, TRAINING, PretrainedWeights(tmp_path), shapes, pixels, {"disc": "Disc"}, 1)
+    return Phase("small", "unfrozen", stage, TRAINING, PretrainedWeights(tmp_path), shapes, pixels, 1, 2)

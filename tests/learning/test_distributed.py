@@ -107,7 +107,7 @@ class Killer(threading.Thread):
 
 
 def long(phase: Phase) -> Phase:
-    return with_options(phase, unfrozen={"epochs": 12 + 4 * RESTARTS, "learning_rate": 1e-3})
+    return dataclasses.replace(phase, epochs=12 + 4 * RESTARTS)
 
 
 def same(checkpoint: Checkpoint, other: Checkpoint) -> bool:
@@ -117,12 +117,11 @@ def same(checkpoint: Checkpoint, other: Checkpoint) -> bool:
 @pytest.mark.torture
 def test_killed_processes_are_started_again_and_the_weights_are_the_same(phase: Phase, two: Processes, tmp_path: Path):
     phase = long(phase)
-    expected, history, pictures = train_together(two, train_phase, phase, (1e-3,))
-    assert len(pictures) == 4
+    expected, history = train_together(two, train_phase, phase, (1e-3,))
     state = EpochState(tmp_path / "state.safetensors")
     killer = Killer(state, RESTARTS)
     killer.start()
-    checkpoint, again, _ = train_together(two, train_phase, phase, (1e-3,), state)
+    checkpoint, again = train_together(two, train_phase, phase, (1e-3,), state)
     assert len(killer.killed) == RESTARTS
     assert same(checkpoint, expected)
     assert again.drop(columns="seconds").equals(history.drop(columns="seconds"))

@@ -52,7 +52,7 @@ def test_training_squares_are_those_of_fastai_at_the_same_place(method: str, sid
 
 
 def test_validation_squares_are_those_that_a_prediction_sees(phase: Phase, decode: Callable[..., Pixels]):
-    checkpoint, _, _ = train_phase(phase, (1e-3,))
+    checkpoint, _ = train_phase(phase, (1e-3,))
     loaders = data_loaders(phase.table, phase.pixels, checkpoint.spec, 8, phase.training, CPU)
     images, targets = loaders.valid.one_batch()
     rows = phase.table[phase.table["split"] == "validation"]
@@ -91,7 +91,7 @@ def test_pictures_are_decoded_again_only_when_they_or_the_sizes_change(phase: Ph
     table = phase.table.rename(columns={"split": "part"})
 
     def file_after(table: pd.DataFrame, image_size: int) -> tuple[str, int]:
-        dataset.save(Decoding(table, pixel_sizes(image_size, phase.training)))
+        dataset.save(Decoding(table, pixel_sizes(image_size, phase.training.presize, phase.training.resize_method)))
         (file,) = (tmp_path / "pixels").glob("*.bin")
         return file.name, file.stat().st_mtime_ns
 
@@ -105,7 +105,10 @@ def test_pictures_are_decoded_again_only_when_they_or_the_sizes_change(phase: Ph
 def test_pictures_whose_file_is_gone_or_cut_short_are_decoded_again(phase: Phase, tmp_path: Path):
     dataset = PixelsDataset(str(tmp_path / "pixels"))
     assert dataset.fingerprint() is None
-    decoding = Decoding(phase.table.rename(columns={"split": "part"}), pixel_sizes(32, phase.training))
+    decoding = Decoding(
+        phase.table.rename(columns={"split": "part"}),
+        pixel_sizes(32, phase.training.presize, phase.training.resize_method),
+    )
     dataset.save(decoding)
     (file,) = (tmp_path / "pixels").glob("*.bin")
     whole = file.read_bytes()

@@ -71,7 +71,7 @@ def weights_file(tmp_path: Path) -> Path:
 
 def test_a_state_dict_from_a_file_becomes_the_body(weights_file: Path, phase: Phase):
     options = {**phase.stage.model_dump(), "weights": str(weights_file)}
-    checkpoint, _, _ = train_phase(dataclasses.replace(phase, stage=StageOptions(**options)), (1e-10,))
+    checkpoint, _ = train_phase(dataclasses.replace(phase, stage=StageOptions(**options)), (1e-10,))
     given = torch.load(weights_file, weights_only=True)
     assert torch.allclose(checkpoint.weights["0.0.0.weight"], given["features.0.weight"], atol=1e-6)
 

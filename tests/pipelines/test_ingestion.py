@@ -12,6 +12,8 @@ from PIL import Image
 
 from guitar_kedro.datasets import EarlierImagesDataset, ImagesToPredictDataset, PhotosDataset, PreparedImagesDataset
 from guitar_kedro.errors import UserError
+from guitar_kedro.images.ingest import PreparationOptions
+from guitar_kedro.images.probing import Limits
 from guitar_kedro.images.sources import images_in_folder
 from guitar_kedro.images.store import PreparedImages
 from guitar_kedro.pipelines.ingestion import nodes
@@ -20,6 +22,8 @@ from guitar_kedro.pipelines.ingestion.options import IngestionOptions
 OPTIONS = IngestionOptions(
     max_side=64, quality=90, duplicate_distance=4, max_bytes=10**6, max_pixels=10**6, max_frames=10
 )
+PREPARING = OPTIONS.model_dump(exclude={"duplicate_distance"})
+LIMITS = Limits(OPTIONS.max_bytes, OPTIONS.max_pixels, OPTIONS.max_frames)
 NO_CURATION = pd.DataFrame(columns=["file", "action", "label"], dtype="str")
 
 
@@ -41,8 +45,8 @@ def photos(tmp_path: Path) -> Path:
 
 def ingest(photos: Path, store: Path, curation: pd.DataFrame = NO_CURATION) -> tuple[pd.DataFrame, pd.DataFrame]:
     earlier, prepared = EarlierImagesDataset(str(store)), PreparedImagesDataset(str(store))
-    prepared.save(nodes.prepare_images(images_in_folder(photos), earlier.load(), OPTIONS))
-    return nodes.build_image_table(prepared.load(), curation, OPTIONS)[:2]
+    prepared.save(nodes.prepare_images(images_in_folder(photos), earlier.load(), **PREPARING))
+    return nodes.build_image_table(prepared.load(), curation, OPTIONS.duplicate_distance)[:2]
 
 
 def decide(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -117,7 +121,7 @@ def test_files_that_have_not_changed_are_not_decoded_again(
 
     first, _ = ingest(photos, tmp_path / "store")
     earlier = EarlierImagesDataset(str(tmp_path / "store")).load()
-    how = module.PreparationOptions(OPTIONS.max_side, OPTIONS.quality, OPTIONS.limits)
+    how = PreparationOptions(OPTIONS.max_side, OPTIONS.quality, LIMITS)
 
     def decode(*_: object) -> None:
         raise AssertionError("decoded again")
@@ -133,7 +137,7 @@ def test_files_that_have_not_changed_are_not_decoded_again(
 
 def test_what_was_prepared_before_a_crash_is_used_and_nothing_half_done_counts(photos: Path, tmp_path: Path):
     store = PreparedImagesDataset(str(tmp_path / "store"))
-    stream = nodes.prepare_images(images_in_folder(photos), {}, OPTIONS)
+    stream = nodes.prepare_images(images_in_folder(photos), {}, **PREPARING)
 
     def interrupted():
         for number, item in enumerate(stream):
@@ -168,7 +172,7 @@ def test_prepared_pictures_are_jpegs_of_at_most_the_longest_side(photos: Path, t
 
 def test_only_the_decisions_about_these_images_count_as_applied(photos: Path, tmp_path: Path):
     prepared = PreparedImagesDataset(str(tmp_path / "store"))
-    prepared.save(nodes.prepare_images(images_in_folder(photos), {}, OPTIONS))
+    prepared.save(nodes.prepare_images(images_in_folder(photos), {}, **PREPARING))
     decisions = decide(("dog/1.png", "drop", ""), ("bird/1.png", "drop", ""), ("cat/2.png", "keep", ""))
-    _, _, applied = nodes.build_image_table(prepared.load(), decisions, OPTIONS)
+    _, _, applied = nodes.build_image_table(prepared.load(), decisions, OPTIONS.duplicate_distance)
     assert applied["file"].tolist() == ["cat/2.png", "dog/1.png"]

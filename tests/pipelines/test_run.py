@@ -68,7 +68,8 @@ def _of_last_stage(catalog: DataCatalog, part: str) -> pd.DataFrame:
 
 
 def _uncalibrated(spec: ModelSpec) -> dict[str, object]:
-    return {name: getattr(spec, name) for name in ("temperature", "sure_threshold", "known_threshold")}
+    names = ("temperature", "sure_threshold", "known_threshold", "display_names")
+    return {name: getattr(spec, name) for name in names}
 
 
 def test_the_history_has_a_row_for_each_epoch(catalog: DataCatalog):
@@ -84,8 +85,13 @@ def test_the_learning_rate_finder_leaves_its_curve_and_suggestion(catalog: DataC
     assert curve["learning_rate"].is_monotonic_increasing
     assert len(curve) > 10
     assert 1e-7 <= rate["suggested"] <= 10
-    assert rate["used"] == [rate["suggested"]]  # this phase asks for the suggested rate
-    assert catalog.load("train.small.unfrozen_learning_rate")["used"] == [1e-4, 1e-3]
+    # this phase asks for the suggested rate, and the next one for its own
+    assert _rates_of(catalog, "train.small.frozen_checkpoint") == [rate["suggested"]]
+    assert _rates_of(catalog, "train.small.unfrozen_checkpoint") == [1e-4, 1e-3]
+
+
+def _rates_of(catalog: DataCatalog, checkpoint: str) -> list[float]:
+    return catalog.load(checkpoint).spec.provenance["learning_rates"]
 
 
 def test_predictions_have_a_row_for_each_image_with_probabilities_that_sum_to_one(catalog: DataCatalog):
@@ -143,7 +149,7 @@ def test_what_is_taken_for_none_of_the_classes_does_not_count_as_sure(catalog: D
         catalog.load("predictions"),
         catalog.load("other_predictions"),
         Checkpoint(model.weights, spec),
-        catalog.load("params:calibration"),
+        catalog.load("params:calibration.sure_accuracy"),
     )
     sure = validation[validation["energy"] <= median]
     assert numbers["sure"]["validation"]["coverage"] == len(sure) / len(validation)

@@ -116,7 +116,13 @@ def validated(checkpoint: Checkpoint, paths: list[Path], folder: Path) -> np.nda
     ids = [str(number) for number in range(len(paths))]
     table = pd.DataFrame({"image_id": ids, "path": paths, "label": spec.classes[0]})
     table = pd.concat([table.assign(split=part) for part in ("train", "validation")], ignore_index=True)
-    Pixels.save(Decoding(table.rename(columns={"split": "part"}), pixel_sizes(spec.image_size, options)), folder)
+    Pixels.save(
+        Decoding(
+            table.rename(columns={"split": "part"}),
+            pixel_sizes(spec.image_size, options.presize, options.resize_method),
+        ),
+        folder,
+    )
     loaders = data_loaders(table, Pixels(folder), spec, 4, options, torch.device("cpu"))
     model = learner_for_inference(checkpoint).model.cpu().eval()
     with torch.inference_mode():

@@ -7,10 +7,11 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 from joblib import Parallel, delayed
@@ -21,9 +22,9 @@ from PIL.Image import Image
 
 from guitar_kedro.cluster import work_on
 from guitar_kedro.errors import UserError
-from guitar_kedro.files import sha256_of_file, sha256_of_lines, written_whole
+from guitar_kedro.files import sha256_of_lines, written_whole
 from guitar_kedro.images.drawing import MODELS, OTHERS, draw_guitar, draw_other
-from guitar_kedro.images.ingest import RECORD_COLUMNS, FileRecord
+from guitar_kedro.images.ingest import HOW_COLUMNS, RECORD_COLUMNS, FileRecord
 from guitar_kedro.images.sources import (
     ImageStream,
     RawImage,
@@ -31,12 +32,16 @@ from guitar_kedro.images.sources import (
     find_images,
     images_in_folder,
     is_address,
+    spare_archives,
     stream_images,
 )
 from guitar_kedro.images.store import PreparedImages
 from guitar_kedro.progress import track
+from guitar_kedro.versions import VERSIONS
 
 _Draw = Callable[[str, int, int], Image]
+_DRAWN_FILE = re.compile(r"\d{4,}\.(jpg|part)")
+_PREPARED_FILE = re.compile(r"[0-9a-f]{20}\.(jpg|part)")  # the name of its content: see PreparedImage.name
 
 
 class _SourceDataset(AbstractDataset[None, list[RawImage]]):
@@ -62,8 +67,12 @@ class _SourceDataset(AbstractDataset[None, list[RawImage]]):
         found = ((path.relative_to(local), path.stat()) for path in files)
         return sha256_of_lines(f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in found)
 
+    def unneeded(self) -> Iterator[Path]:
+        """Lists archives that were unpacked here, are not looked at any more, and can be unpacked again."""
+        return spare_archives(self._folder, self._source())
+
     def _source(self) -> str | None:
-        """Path or address of the pictures, if it is known and not yet to be made."""
+        """Path or address of the pictures, if it is known and there whole."""
         raise NotImplementedError
 
     def _describe(self) -> dict[str, Any]:
@@ -71,40 +80,64 @@ class _SourceDataset(AbstractDataset[None, list[RawImage]]):
 
 
 class _DrawnDataset(_SourceDataset):
-    """A set of drawn pictures, made on first use, in one folder per thing that is drawn."""
+    """A set of drawn pictures, made on first use, in one folder per thing that is drawn.
 
-    def __init__(self, folder: Path, count: int, size: int, seed: int, metadata: dict[str, Any] | None) -> None:
-        self._folder, self._count, self._size, self._seed = folder, count, size, seed
+    A drawn set is never altered: another number, size, seed or version is drawn into a folder of its own.
+    """
+
+    made_by_loading = True
+    NAMES: ClassVar[tuple[str, ...]]
+    WHAT: ClassVar[str]
+    SET: ClassVar[str]  # how the folders of sets are called
+
+    def __init__(self, filepath: str, count: int, size: int, seed: int, metadata: dict[str, Any] | None) -> None:
+        version = VERSIONS["drawn_pictures"]
+        self._folder = Path(filepath) / f"{self.SET.format(count)}_{size}px_seed{seed}_version{version}"
+        self._count, self._size, self._seed = count, size, seed
         self.metadata = metadata
 
-    def _drawn(self, names: tuple[str, ...], draw: _Draw, what: str) -> list[RawImage]:
-        """Draws what is not there yet, and lists all."""
-        wanted = {
-            self._folder / name / f"{number:04d}.jpg": (name, self._seed * 1_000_003 + number)
-            for name in names
-            for number in range(self._count)
-        }
-        missing = {path: how for path, how in wanted.items() if not path.exists()}
-        jobs = (delayed(_draw_to)(path, draw, name, self._size, seed) for path, (name, seed) in missing.items())
+    def load(self) -> list[RawImage]:
+        """Draws what is not there yet, and lists all; the label is the name of what is drawn."""
+        missing = [(path, *how) for path, how in self._pictures().items() if not path.exists()]
+        jobs = (delayed(_draw_to)(path, self._draw, name, self._size, seed) for path, name, seed in missing)
         if missing:
             drawn = Parallel(n_jobs=-1, return_as="generator")(jobs)
-            for _ in track(drawn, len(missing), f"Drawing {what}"):
+            for _ in track(drawn, len(missing), f"Drawing {self.WHAT}"):
                 pass
             get_reusable_executor().shutdown()  # or idle workers stay for minutes
         return images_in_folder(self._folder)
 
+    def unneeded(self) -> Iterator[Path]:
+        """Lists the other sets beside this one: whoever asks for one has it drawn again."""
+        for folder in sorted(self._folder.parent.glob(f"{self.SET.format('*')}_*px_seed*")):
+            files = (path for path in folder.rglob("*") if not path.is_dir())
+            if folder != self._folder and all(_is_drawn(path, folder, self.NAMES) for path in files):
+                yield folder
+
+    @staticmethod
+    def _draw(name: str, size: int, seed: int) -> Image:
+        raise NotImplementedError
+
+    def _pictures(self) -> dict[Path, tuple[str, int]]:
+        """Where each picture lies, what it shows, and its seed."""
+        return {
+            self._folder / name / f"{number:04d}.jpg": (name, self._seed * 1_000_003 + number)
+            for name in self.NAMES
+            for number in range(self._count)
+        }
+
     def _source(self) -> str | None:
-        return str(self._folder) if self._folder.is_dir() else None
+        return str(self._folder) if all(path.exists() for path in self._pictures()) else None
 
     def _exists(self) -> bool:
         return True
 
 
 class DrawnImagesDataset(_DrawnDataset):
-    """The demo set: drawn guitars of eleven models, made on first use.
+    """The demo set: drawn guitars of eleven models, made on first use."""
 
-    A drawn set is never altered: another number, size or seed is drawn into a folder of its own.
-    """
+    NAMES, WHAT, SET = MODELS, "guitars", "drawn_{}_per_class"
+    _draw = staticmethod(draw_guitar)
 
     def __init__(
         self, filepath: str, images_per_class: int, size: int, seed: int, metadata: dict[str, Any] | None = None
@@ -122,19 +155,14 @@ class DrawnImagesDataset(_DrawnDataset):
             UserError: If one of the numbers is not a positive integer.
         """
         _check_positive(images_per_class=images_per_class, image_pixels=size)
-        folder = Path(filepath) / f"drawn_{images_per_class}_per_class_{size}px_seed{seed}"
-        super().__init__(folder, images_per_class, size, seed, metadata)
-
-    def load(self) -> list[RawImage]:
-        """Draws what is not there yet, and lists all."""
-        return self._drawn(MODELS, draw_guitar, "guitars")
+        super().__init__(filepath, images_per_class, size, seed, metadata)
 
 
 class DrawnOthersDataset(_DrawnDataset):
-    """Drawn things that are none of the demo set's models, in the same scenes, made on first use.
+    """Drawn things that are none of the demo set's models, in the same scenes, made on first use."""
 
-    Like the demo set, a drawn set is never altered.
-    """
+    NAMES, WHAT, SET = OTHERS, "other things", "drawn_others_{}_per_kind"
+    _draw = staticmethod(draw_other)
 
     def __init__(
         self, filepath: str, images_per_kind: int, size: int, seed: int, metadata: dict[str, Any] | None = None
@@ -152,12 +180,12 @@ class DrawnOthersDataset(_DrawnDataset):
             UserError: If one of the numbers is not a positive integer.
         """
         _check_positive(images_per_kind=images_per_kind, image_pixels=size)
-        folder = Path(filepath) / f"drawn_others_{images_per_kind}_per_kind_{size}px_seed{seed}"
-        super().__init__(folder, images_per_kind, size, seed, metadata)
+        super().__init__(filepath, images_per_kind, size, seed, metadata)
 
-    def load(self) -> list[RawImage]:
-        """Draws what is not there yet, and lists all; the label is the kind of thing."""
-        return self._drawn(OTHERS, draw_other, "other things")
+
+def _is_drawn(path: Path, folder: Path, names: tuple[str, ...]) -> bool:
+    """Tells whether a file in the folder of a drawn set is one that the project drew."""
+    return path.parent.parent == folder and path.parent.name in names and bool(_DRAWN_FILE.fullmatch(path.name))
 
 
 def _check_positive(**numbers: int) -> None:
@@ -354,10 +382,13 @@ class PreparedImagesDataset(AbstractDataset[Iterator[tuple[FileRecord, bytes | N
         self.metadata = metadata
 
     def save(self, data: Generator[tuple[FileRecord, bytes | None], None, None]) -> None:
-        """Writes pictures as they come, then the index."""
+        """Writes pictures as they come, then the index; removes those that only an earlier version made."""
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._journal.exists():
             self._journal.write_text(_whole_lines(self._journal), encoding="utf-8")
+        outdated = {
+            prepared for table in self._tables() for prepared in table.loc[_is_outdated(table), "prepared"] if prepared
+        }
         beside = self._index.with_suffix(".part")
         with (
             work_on(self._cluster),
@@ -368,25 +399,43 @@ class PreparedImagesDataset(AbstractDataset[Iterator[tuple[FileRecord, bytes | N
             for record, jpeg in data:
                 if jpeg is not None:
                     _write_once(self._folder / f"{record.prepared}.jpg", jpeg)
+                outdated.discard(record.prepared)
                 to_journal(record)
                 to_index(record)
         os.replace(beside, self._index)
         self._journal.unlink()
+        for prepared in outdated:
+            (self._folder / f"{prepared}.jpg").unlink(missing_ok=True)
 
     def load(self) -> PreparedImages:
         """Loads the index; the pictures stay on disk."""
         return PreparedImages(self._folder, _read_records(self._index))
 
     def fingerprint(self) -> str | None:
-        """Gives the checksum of the index, in which each picture stands with its own; ``None`` if one is missing."""
+        """Gives the checksum of the index, in which each picture stands with its own; ``None`` if one is missing.
+
+        How a picture came about does not count: the same pictures in wider limits are the same.
+        """
         if not self._index.exists():
             return None
-        there = _pictures_in(self._folder) | {""}
-        return sha256_of_file(self._index) if there.issuperset(_read_records(self._index)["prepared"]) else None
+        records, there = _read_records(self._index), _pictures_in(self._folder) | {""}
+        if not there.issuperset(records["prepared"]):
+            return None
+        return sha256_of_lines([records.drop(columns=[*HOW_COLUMNS], errors="ignore").to_csv(index=False)])
+
+    def unneeded(self) -> Iterator[Path]:
+        """Lists the pictures that stand in no record; what else lies there is not the project's."""
+        named = {prepared for table in self._tables() for prepared in table["prepared"]}
+        files = (path for path in sorted(self._folder.glob("*")) if _PREPARED_FILE.fullmatch(path.name))
+        return (path for path in files if path.suffix == ".part" or path.stem not in named)
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """The first rows of the index, for kedro-viz."""
         return TablePreview(_read_records(self._index).head(nrows).to_dict(orient="split"))
+
+    def _tables(self) -> list[pd.DataFrame]:
+        """What the index and the journal say, as far as they are there; of a file in both, the journal is right."""
+        return [_read_records(path) for path in (self._index, self._journal) if path.exists()]
 
     def _exists(self) -> bool:
         return self._index.exists()
@@ -400,8 +449,7 @@ class EarlierImagesDataset(PreparedImagesDataset):
 
     def load(self) -> dict[str, FileRecord]:
         """Loads the records by file name, leaving out those whose prepared picture is not there."""
-        tables = [_read_records(path) for path in (self._index, self._journal) if path.exists()]
-        rows = (row for table in tables for row in table.to_dict(orient="records"))
+        rows = (row for table in self._tables() for row in table.to_dict(orient="records"))
         records = {row["file"]: FileRecord(**row) for row in rows}
         there = _pictures_in(self._folder)
         return {file: record for file, record in records.items() if record.reason or record.prepared in there}
@@ -422,7 +470,13 @@ class EarlierImagesDataset(PreparedImagesDataset):
 def _read_records(path: Path) -> pd.DataFrame:
     dtypes = {name: "int64" if name in ("width", "height") else "str" for name in RECORD_COLUMNS}
     lines = _whole_lines(path) or ",".join(RECORD_COLUMNS)  # a disk that was full may not have taken the first one
-    return pd.read_csv(io.StringIO(lines), dtype=dtypes, keep_default_na=False)
+    # an earlier version may have noted other things of a file
+    table = pd.read_csv(io.StringIO(lines), dtype=dtypes, keep_default_na=False)
+    return table.reindex(columns=list(RECORD_COLUMNS), fill_value="")
+
+
+def _is_outdated(table: pd.DataFrame) -> pd.Series:
+    return table["version"] != str(VERSIONS["prepared_pictures"])
 
 
 def _pictures_in(folder: Path) -> set[str]:

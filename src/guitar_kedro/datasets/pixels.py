@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ logger = logging.getLogger(__name__)
 
 
 class PixelsDataset(AbstractDataset[Decoding, Pixels]):
-    """Decoded pictures in a folder. What is there already, decoded from the same pictures in the same way, stays."""
+    """Decoded pictures in a folder. What is there already, decoded from the same pictures in the same way, stays.
+
+    They are a cache: if they are removed, they are decoded again when training needs them.
+    """
+
+    is_cache = True
 
     def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         """Takes note of the folder.
@@ -23,7 +29,7 @@ class PixelsDataset(AbstractDataset[Decoding, Pixels]):
             filepath: The folder.
             metadata: For Kedro's plugins.
         """
-        self._folder = Path(filepath)
+        self.folder = Path(filepath)
         self.metadata = metadata
 
     def save(self, data: Decoding) -> None:
@@ -31,11 +37,11 @@ class PixelsDataset(AbstractDataset[Decoding, Pixels]):
         if self.fingerprint() == data.key:
             logger.info("%d pictures are decoded already", len(data.table))
         else:
-            Pixels.save(data, self._folder)
+            Pixels.save(data, self.folder)
 
     def load(self) -> Pixels:
         """Loads the index; the pictures stay on disk."""
-        return Pixels(self._folder)
+        return Pixels(self.folder)
 
     def fingerprint(self) -> str | None:
         """Says from which pictures they were decoded, and how; ``None`` if they are not there whole."""
@@ -44,8 +50,18 @@ class PixelsDataset(AbstractDataset[Decoding, Pixels]):
         pixels = self.load()
         return pixels.key if pixels.is_whole() else None
 
+    def unneeded(self) -> Iterator[Path]:
+        """Lists files of pixels that are not those of the index: a process that died left them."""
+        key = self.load().key if self._exists() else None
+        return (path for path in sorted(self.folder.glob("*.bin")) if path.stem != key)
+
     def _exists(self) -> bool:
-        return (self._folder / INDEX_FILE).exists()
+        return (self.folder / INDEX_FILE).exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._folder}
+        return {"filepath": self.folder}
+
+
+def holds_pixels_alone(folder: Path) -> bool:
+    """Tells whether there is a folder with decoded pictures, and nothing else in it."""
+    return folder.is_dir() and all(path.suffix == ".bin" or path.name.endswith(INDEX_FILE) for path in folder.iterdir())

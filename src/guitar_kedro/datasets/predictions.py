@@ -82,6 +82,15 @@ class _PredictionsFile(AbstractVersionedDataset):
             if not paths[-1].exists():
                 yield paths[-1], chunk
 
+    def unneeded(self, key: str | None) -> Iterator[Path]:
+        """Lists the chunks that nobody goes on with.
+
+        Args:
+            key: What the keys of the model's chunks begin with; ``None`` where there is no model.
+        """
+        chunks = sorted(self._chunks.glob("*.parquet"))
+        return (path for path in chunks if key is None or not path.name.startswith(f"{key}-"))
+
     def preview(self, nrows: int = 5) -> TablePreview:
         """The first rows, for kedro-viz."""
         first = next(self.load().iter_batches(nrows))

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "duplicates": ["near_duplicate_groups"],
         "ingest": ["FileRecord", "PreparationOptions", "prepare_files"],
+        "probing": ["Limits"],
         "sources": ["ImageStream", "RawImage", "is_address"],
         "store": ["PreparedImages", "Picture", "open_thumbnail"],
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
@@ -13,6 +14,9 @@ from guitar_kedro.images.preparing import prepare
 from guitar_kedro.images.reading import Limits, UnreadableImage, pillow_strict_and_quiet
 from guitar_kedro.images.sources import RawImage
 from guitar_kedro.memory import keep_freed_memory
+from guitar_kedro.versions import VERSIONS
+
+_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,14 @@ class PreparationOptions:
     limits: Limits
 
     @property
-    def key(self) -> str:
-        """A word that changes when any of the options does."""
-        return hashlib.sha256(repr(asdict(self)).encode()).hexdigest()[:12]
+    def way(self) -> str:
+        """What decides how a picture comes out that is within the limits."""
+        return f"{self.max_side} px, quality {self.quality}"
+
+    @property
+    def bounds(self) -> str:
+        """What decides whether a picture is refused."""
+        return f"{self.limits.max_bytes} bytes, {self.limits.max_pixels} pixels, {self.limits.max_frames} frames"
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,9 @@ class FileRecord:
         perceptual_hash: 256-bit difference hash, in hexadecimal.
         reason: Why it was refused; empty where it was not.
         detail: The same as a sentence.
-        options: The options it was prepared with.
+        way: How it was prepared: ``PreparationOptions.way``.
+        bounds: The limits it was held against: ``PreparationOptions.bounds``.
+        version: Of ``prepared_pictures``, which it was prepared by; empty where that was not noted yet.
     """
 
     file: str
@@ -65,10 +76,13 @@ class FileRecord:
     perceptual_hash: str = ""
     reason: str = ""
     detail: str = ""
-    options: str = ""
+    way: str = ""
+    bounds: str = ""
+    version: str = ""
 
 
 RECORD_COLUMNS = tuple(field.name for field in fields(FileRecord))
+HOW_COLUMNS = ("way", "bounds", "version")  # of a record: how it came about, and not what became of the file
 
 
 def prepare_files(
@@ -80,8 +94,8 @@ def prepare_files(
 
     Args:
         raw_images: The files.
-        earlier: What an earlier run made of them, by file name; a file that has not changed since, with the same
-            options, is not decoded again.
+        earlier: What an earlier run made of them, by file name; a file that has not changed since, and would come out
+            the same, is not decoded again.
         options: How to prepare them.
 
     Yields:
@@ -100,13 +114,13 @@ def prepare_file(
 ) -> tuple[FileRecord, bytes | None]:
     """Prepares one picture; what is wrong with it becomes part of its record."""
     keep_freed_memory()
-    known = {"file": raw.file, "label": raw.label, "source": printable(raw.path), "options": options.key}
+    known = {"file": raw.file, "label": raw.label, "source": printable(raw.path), **_how(options)}
     try:
         content = raw.read(options.limits.max_bytes)
     except UnreadableImage as error:
         return FileRecord(**known, reason=error.reason, detail=error.detail), None
     file_hash = hashlib.sha256(content).hexdigest()
-    if earlier and (earlier.file_hash, earlier.options) == (file_hash, options.key):
+    if earlier and earlier.file_hash == file_hash and _still_holds(earlier, options):
         return FileRecord(**{**asdict(earlier), **known}), None
     try:
         picture = prepare(content, options.max_side, options.limits, options.quality)
@@ -122,3 +136,17 @@ def prepare_file(
         perceptual_hash=picture.perceptual_hash,
     )
     return record, picture.jpeg
+
+
+def _how(options: PreparationOptions) -> dict[str, str]:
+    return {"way": options.way, "bounds": options.bounds, "version": str(VERSIONS["prepared_pictures"])}
+
+
+def _still_holds(earlier: FileRecord, options: PreparationOptions) -> bool:
+    """Tells whether a file that has not changed would come out as it did; what was taken is taken in wider limits."""
+    if (earlier.way, earlier.version) != (options.way, str(VERSIONS["prepared_pictures"])):
+        return False
+    if earlier.bounds == options.bounds:
+        return True
+    now, then = (map(int, _NUMBER.findall(bounds)) for bounds in (options.bounds, earlier.bounds))
+    return not earlier.reason and all(new >= old for new, old in zip(now, then, strict=True))

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import printable
-from guitar_kedro.images.archives import ArchiveLimits, Member, is_archive, is_clutter, read_index, unpack
+from guitar_kedro.images.archives import INDEX, ArchiveLimits, Member, is_archive, is_clutter, read_index, unpack
 from guitar_kedro.images.probing import Limits, UnreadableImage
 
 if TYPE_CHECKING:
@@ -282,12 +282,39 @@ def _unpacked(archive: Path, unpacked: Path, limits: ArchiveLimits | None = None
         raise UserError(_no_such(archive)) from error
     name = re.sub(r"[^\w.-]", "_", archive.name).lstrip(".") or "archive"
     place = unpacked / f"{name}-{hashlib.sha256(os.fsencode(archive.resolve())).hexdigest()[:8]}"
-    stamp = {"bytes": found.st_size, "modified": found.st_mtime_ns}
-    if _stamp_of(place) != stamp:
+    stamp = {"archive": str(archive.resolve()), "bytes": found.st_size, "modified": found.st_mtime_ns}
+    if not _is_made_of(_stamp_of(place), found):
         with _progress(f"Unpacking {archive.name}") as progress:
             unpack(archive, place, limits, progress)
         (place / _STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     return place
+
+
+def spare_archives(folder: Path, source: str | None) -> Iterator[Path]:
+    """List unpacked archives that are not looked at any more and can be unpacked again.
+
+    Args:
+        folder: where downloads and unpacked archives are kept.
+        source: what is looked at now, as for `find_images`; None where that is nothing.
+
+    Returns:
+        Folders in which there is only what was unpacked, from archives that are still as they were.
+    """
+    used = Path()
+    if source is not None:
+        used = folder / "downloads" / _name_for(source) if is_address(source) else Path(source).expanduser()
+    for place in sorted((folder / "unpacked").glob("*")):
+        stamp = _stamp_of(place) or {}
+        archive = Path(stamp.get("archive", ""))
+        if not archive.is_file() or archive == used.resolve() or not _is_made_of(stamp, archive.stat()):
+            continue
+        own = {_STAMP, INDEX, *(member.file for member in read_index(place))}
+        if all(path.relative_to(place).as_posix() in own for path in place.rglob("*") if not path.is_dir()):
+            yield place
+
+
+def _is_made_of(stamp: dict | None, archive: os.stat_result) -> bool:
+    return stamp is not None and (stamp["bytes"], stamp["modified"]) == (archive.st_size, archive.st_mtime_ns)
 
 
 def _at_address(address: str) -> Iterator[RawImage]:

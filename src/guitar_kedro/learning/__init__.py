@@ -18,8 +18,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "predictor": ["Answers", "Predictor"],
         "pretrained": ["PretrainedWeights"],
         "distributed": ["train_together"],
-        "recipe": ["PhaseOptions", "Processes", "StageOptions", "TrainingOptions"],
+        "recipe": ["LoopOptions", "NetworkOptions", "PhaseOptions", "Processes", "StageOptions", "TrainingOptions"],
         "epoch_state": ["EpochState"],
-        "training": ["Phase", "find_learning_rate", "train_phase"],
+        "training": ["Phase", "find_learning_rate", "train_phase", "training_batch"],
     },
 )

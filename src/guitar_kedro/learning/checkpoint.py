@@ -25,7 +25,7 @@ class ModelSpec(BaseModel):
     Attributes:
         architecture: Name of the network of torchvision or timm.
         classes: Labels in the order of the network's outputs.
-        display_names: What people call them.
+        display_names: What people call them; the checkpoint of a phase has none, for it trains under any.
         image_size: Side of the square input, in pixels.
         resize_method: How pictures become squares: squish, crop, or pad.
         mean: Of each channel of RGB scaled to 0..1, subtracted before ...
@@ -44,7 +44,7 @@ class ModelSpec(BaseModel):
 
     architecture: str
     classes: tuple[str, ...]
-    display_names: dict[str, str]
+    display_names: dict[str, str] = {}
     image_size: int
     resize_method: str
     mean: tuple[float, float, float]

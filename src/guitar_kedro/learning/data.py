@@ -27,7 +27,7 @@ from guitar_kedro.learning.checkpoint import ModelSpec
 from guitar_kedro.learning.distributed import own_share, process_count
 from guitar_kedro.learning.pictures import read_square
 from guitar_kedro.learning.pixels import TRAIN, VALIDATION, Pixels, PixelSizes
-from guitar_kedro.learning.recipe import TrainingOptions
+from guitar_kedro.learning.recipe import LoopOptions
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,15 @@ class DecodedLoader(DataLoader):
         return np.array([(self.rng.random(), self.rng.random()) for _ in rows])
 
 
-def pixel_sizes(image_size: int, options: TrainingOptions) -> PixelSizes:
+def pixel_sizes(image_size: int, presize: float, resize_method: str) -> PixelSizes:
     """Says in which sizes pictures are decoded for a stage.
 
     Args:
         image_size: Of the stage, in pixels.
-        options: Give presizing, which makes training pictures larger, and the method of resizing.
+        presize: By how much training pictures are larger.
+        resize_method: How they become squares.
     """
-    return PixelSizes(round(image_size * options.presize), image_size, options.resize_method)
+    return PixelSizes(round(image_size * presize), image_size, resize_method)
 
 
 def data_loaders(
@@ -110,7 +111,7 @@ def data_loaders(
     pixels: Pixels,
     spec: ModelSpec,
     batch_size: int,
-    options: TrainingOptions,
+    options: LoopOptions,
     device: torch.device,
 ) -> DataLoaders:
     """Makes loaders for training and validation.
@@ -134,7 +135,7 @@ def data_loaders(
         raise UserError(
             f"batch_size is {batch_size}, which {processes} processes cannot share evenly; make it a multiple of them."
         )
-    sizes = pixel_sizes(spec.image_size, options)
+    sizes = pixel_sizes(spec.image_size, options.presize, options.resize_method)
     if pixels.sizes != sizes:
         raise UserError(
             f"The pictures were decoded for other parameters ({pixels.sizes}) than these ({sizes}); decode them again "

@@ -319,7 +319,7 @@ def _agree(phase: Phase) -> None:
     Raises:
         UserError: If they do not.
     """
-    words = (phase.stage, phase.training, phase.seed, phase.table.to_csv())
+    words = (phase.stage, phase.training, phase.epochs, phase.seed, phase.table.to_csv())
     device = choose_device(phase.training.device)
     own = torch.tensor([zlib.crc32(repr(words).encode())], device=device)
     lowest, highest = own.clone(), own.clone()

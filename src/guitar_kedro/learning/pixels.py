@@ -20,6 +20,7 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines, written_whole
 from guitar_kedro.learning.pictures import open_image, read_square
 from guitar_kedro.progress import track
+from guitar_kedro.versions import VERSIONS
 
 TRAIN, VALIDATION = "train", "validation"
 INDEX_FILE = "index.json"
@@ -55,9 +56,9 @@ class Decoding:
 
     @property
     def key(self) -> str:
-        """Equal for equal results: image ids are content hashes."""
+        """Equal for equal results: image ids are content hashes, and the version stands for how they are decoded."""
         lines = self.table["image_id"] + " " + self.table["part"]
-        return sha256_of_lines([str(self.sizes), *lines])[:20]
+        return sha256_of_lines([f"version {VERSIONS['decoded_pixels']}", str(self.sizes), *lines])[:20]
 
     def decode(self) -> Iterator[np.ndarray]:
         """Decodes in threads, a few pictures ahead.

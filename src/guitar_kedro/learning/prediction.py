@@ -20,7 +20,7 @@ from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.images.probing import UnreadableImage
 from guitar_kedro.images.sources import ImageStream, RawImage
 from guitar_kedro.learning.checkpoint import Checkpoint
-from guitar_kedro.learning.chunk import Chunk
+from guitar_kedro.learning.chunk import Chunk, predictor_key
 from guitar_kedro.learning.predictor import Predictor
 from guitar_kedro.learning.verdict import verdict
 from guitar_kedro.progress import track
@@ -80,9 +80,9 @@ def predict_in_chunks(checkpoint: Checkpoint, files: ImageStream) -> Iterator[Ch
         and ``error`` (empty for what could be read) and ``probability_<class>``.
     """
     predictor = Predictor(checkpoint)
-    model = checkpoint.spec.model_dump_json()
+    model = predictor_key(checkpoint.spec)
     for some in chunked(track(files, sum(1 for _ in files), "Predicting"), CHUNK):
-        key = sha256_of_lines([model, *(file.state for file in some)])
+        key = f"{model}-{sha256_of_lines(file.state for file in some)}"
         yield Chunk(key, partial(_predict_files, some), predictor)
 
 

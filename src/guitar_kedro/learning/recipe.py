@@ -28,23 +28,32 @@ class PhaseOptions(_Options):
     learning_rate: Rate | tuple[Rate, Rate] | Literal["suggested"]
 
 
-class StageOptions(_Options):
-    """One stage of training.
+class NetworkOptions(_Options):
+    """What both phases of a stage share.
 
     Attributes:
         architecture: Name of a network of torchvision, or of timm where that is installed.
         image_size: Side of the square that the network sees, in pixels.
         batch_size: Images in a training step.
-        weights: What the network starts from: ``imagenet``, ``none``, or the path of a state dict.
-        start_from: An earlier stage whose network is trained further, instead of ``weights``.
-        frozen: The phase that trains the head alone.
-        unfrozen: The phase that trains everything.
+        weights: What the network starts from: ``imagenet``, ``none``, or the path of a state dict; ``None`` where it
+            starts from an earlier stage.
     """
 
     architecture: str
     image_size: int = Field(gt=0)
     batch_size: int = Field(gt=0)
     weights: str | None = None
+
+
+class StageOptions(NetworkOptions):
+    """One stage of training, as it is configured.
+
+    Attributes:
+        start_from: An earlier stage whose network is trained further, instead of ``weights``.
+        frozen: The phase that trains the head alone.
+        unfrozen: The phase that trains everything.
+    """
+
     start_from: str | None = None
     frozen: PhaseOptions
     unfrozen: PhaseOptions
@@ -84,14 +93,13 @@ class AugmentationOptions(_Options):
         return self
 
 
-class TrainingOptions(_Options):
-    """What all stages share: the parameters under ``training``.
+class LoopOptions(_Options):
+    """What the training of every phase shares.
 
     Attributes:
         resize_method: How a picture becomes a square: ``squish`` (distorts), ``crop`` (loses the ends), ``pad``.
         presize: Pictures are loaded at this multiple of the image size, so that rotating and zooming lose no detail.
         augmentation: Random changes in training.
-        finder_iterations: Steps of the learning-rate finder.
         device: Where networks are trained: ``cpu``, ``cuda``, ``mps``; ``auto`` takes a GPU where there is one.
         precision: ``float32`` is the reference; ``bfloat16`` is faster where the device computes with it natively, and
             there ``auto`` takes it.
@@ -100,9 +108,18 @@ class TrainingOptions(_Options):
     resize_method: Literal["squish", "crop", "pad"]
     presize: float = Field(ge=1, le=2)
     augmentation: AugmentationOptions
-    finder_iterations: int = Field(ge=20, le=1000)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+class TrainingOptions(LoopOptions):
+    """What all stages share: the parameters under ``training``.
+
+    Attributes:
+        finder_iterations: Steps of the learning-rate finder.
+    """
+
+    finder_iterations: int = Field(ge=20, le=1000)
 
 
 class Processes(_Options):

@@ -36,7 +36,7 @@ from guitar_kedro.learning.epoch_state import EpochState
 from guitar_kedro.learning.learner import build_learner, quiet, state_on_cpu
 from guitar_kedro.learning.pixels import Pixels
 from guitar_kedro.learning.pretrained import PretrainedWeights
-from guitar_kedro.learning.recipe import PhaseOptions, StageOptions, TrainingOptions
+from guitar_kedro.learning.recipe import LoopOptions, NetworkOptions
 from guitar_kedro.learning.resume import ExactResume
 from guitar_kedro.memory import keep_freed_memory
 
@@ -53,29 +53,25 @@ class Phase:
     Attributes:
         stage_name: Of the stage.
         name: Of the phase.
-        stage: Its options.
-        training: What all stages share.
-        start: Where the network comes from: an earlier phase or stage, or pretrained weights.
+        stage: What the network is, and what it is shown.
+        training: What the training of every phase shares.
+        start: Where the network comes from: an earlier phase or stage, or pretrained weights; ``None`` where it is not
+            looked at.
         table: A row per image: ``image_id``, ``label``, ``split``.
         pixels: The pictures of the training and the validation part, decoded.
-        display_names: What people call the classes.
         seed: Decides weights, order and augmentation.
+        epochs: How long it is trained; a search for a learning rate does not ask.
     """
 
     stage_name: str
     name: Literal["frozen", "unfrozen"]
-    stage: StageOptions
-    training: TrainingOptions
-    start: Checkpoint | PretrainedWeights
+    stage: NetworkOptions
+    training: LoopOptions
+    start: Checkpoint | PretrainedWeights | None
     table: pd.DataFrame
     pixels: Pixels
-    display_names: dict[str, str]
     seed: int
-
-    @property
-    def options(self) -> PhaseOptions:
-        """Epochs and learning rate of this phase."""
-        return self.stage.frozen if self.name == "frozen" else self.stage.unfrozen
+    epochs: int = 0
 
     @property
     def title(self) -> str:
@@ -83,18 +79,20 @@ class Phase:
         return f"{self.stage_name}, {self.name}"
 
 
-def find_learning_rate(phase: Phase) -> tuple[pd.DataFrame, dict[str, Any]]:
+def find_learning_rate(phase: Phase, iterations: int) -> tuple[pd.DataFrame, float]:
     """Tries learning rates from 1e-7 to 10, growing from step to step (Smith 2015, fastai's ``lr_find``).
 
+    Args:
+        phase: Before which to look.
+        iterations: Steps.
+
     Returns:
-        The curve (``learning_rate``, ``loss``, ``smoothed_loss``), and ``suggested`` (fastai's valley) with
-        ``used`` (lowest and highest rate of the layer groups in this phase).
+        The curve (``learning_rate``, ``loss``, ``smoothed_loss``), and the rate that it suggests (fastai's valley).
 
     Raises:
         UserError: If the loss is not finite from the start, or the GPU has too little memory.
     """
     learner = prepared_learner(phase)
-    iterations = phase.training.finder_iterations
     steps = StepLosses()
     logger.info("%s: looking for a learning rate in %d steps", phase.title, iterations)
     epochs = iterations // len(learner.dls.train) + 1
@@ -113,13 +111,12 @@ def find_learning_rate(phase: Phase) -> tuple[pd.DataFrame, dict[str, Any]]:
     if len(looked_at) < FEWEST_STEPS:
         raise UserError(f"{phase.title}: the loss is not finite from the first step on; check the weights.")
     suggested, _ = valley(looked_at["learning_rate"].tolist(), looked_at["smoothed_loss"].tolist(), iterations)
-    used = _rates(phase.options.learning_rate, suggested)
-    return curve, {"suggested": suggested, "used": list(used)}
+    return curve, suggested
 
 
 def train_phase(
     phase: Phase, rates: tuple[float, ...], state: EpochState | None = None
-) -> tuple[Checkpoint, pd.DataFrame, list[tuple[Any, str]]]:
+) -> tuple[Checkpoint, pd.DataFrame]:
     """Trains one phase with the one-cycle policy (Smith 2018).
 
     Args:
@@ -128,8 +125,7 @@ def train_phase(
         state: Where training records where it is, and goes on if it was interrupted; ``None`` records nothing.
 
     Returns:
-        The checkpoint; the history with a row per epoch; pictures and labels of an augmented training batch as the
-        network sees it.
+        The checkpoint, and the history with a row per epoch.
 
     Raises:
         UserError: If the loss becomes infinite or not a number, the GPU has too little memory, or the phase cannot be
@@ -141,12 +137,23 @@ def train_phase(
     highest = rates[0] if len(set(rates)) == 1 else slice(rates[0], rates[-1])
     try:
         with _enough_memory(phase):
-            learner.fit_one_cycle(phase.options.epochs, highest)
+            learner.fit_one_cycle(phase.epochs, highest)
     finally:
         table.bar.stop()
     _check_weights(learner, phase)
-    checkpoint = Checkpoint(state_on_cpu(learner), _spec(phase, _provenance(phase, rates)))
-    return checkpoint, table.history, _pictures(learner, phase)
+    return Checkpoint(state_on_cpu(learner), _spec(phase, _provenance(phase, rates))), table.history
+
+
+def training_batch(phase: Phase) -> list[tuple[PILImage, str]]:
+    """Makes pictures and labels of an augmented training batch, as the network sees it."""
+    device = torch.device("cpu")
+    set_seed(phase.seed)
+    loaders = data_loaders(phase.table, phase.pixels, _spec(phase, {}), phase.stage.batch_size, phase.training, device)
+    images, targets = loaders.train.one_batch()
+    mean, std = (torch.tensor(stat)[:, None, None] for stat in (IMAGENET_MEAN, IMAGENET_STD))
+    pixels = ((images[:PICTURES_OF_BATCH] * std + mean).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    labels = [loaders.vocab[target] for target in targets]
+    return [(PILImage.create(pixel), label) for pixel, label in zip(pixels, labels, strict=False)]
 
 
 @contextmanager
@@ -159,12 +166,6 @@ def _enough_memory(phase: Phase) -> Iterator[None]:
             f"{phase.title}: the GPU has too little memory to train {stage.architecture} on {stage.batch_size} images "
             f"of {stage.image_size} px at a time; lower batch_size or image_size of this stage."
         ) from error
-
-
-def _rates(configured: float | tuple[float, float] | str, suggested: float) -> tuple[float, ...]:
-    if configured == "suggested":
-        return (suggested,)
-    return configured if isinstance(configured, tuple) else (configured,)
 
 
 def prepared_learner(phase: Phase) -> Learner:
@@ -228,11 +229,9 @@ def _check_classes(phase: Phase) -> None:
 
 
 def _spec(phase: Phase, provenance: dict[str, Any]) -> ModelSpec:
-    classes = _classes(phase.table)
     return ModelSpec(
         architecture=phase.stage.architecture,
-        classes=classes,
-        display_names={label: phase.display_names.get(label, label.replace("_", " ")) for label in classes},
+        classes=_classes(phase.table),
         image_size=phase.stage.image_size,
         resize_method=phase.training.resize_method,
         mean=IMAGENET_MEAN,
@@ -250,7 +249,7 @@ def _provenance(phase: Phase, rates: tuple[float, ...]) -> dict[str, Any]:
         "stage": phase.stage_name,
         "phase": phase.name,
         "started_from": started_from,
-        "epochs": phase.options.epochs,
+        "epochs": phase.epochs,
         "learning_rates": list(rates),
         "batch_size": phase.stage.batch_size,
         "seed": phase.seed,
@@ -263,13 +262,3 @@ def _check_weights(learner: Learner, phase: Phase) -> None:
     for name, tensor in learner.model.state_dict().items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise UserError(f"{phase.title}: {name} is not finite after training; lower learning_rate of this phase.")
-
-
-def _pictures(learner: Learner, phase: Phase) -> list[tuple[Any, str]]:
-    set_seed(phase.seed)
-    images, labels = learner.dls.train.one_batch()
-    mean, std = (torch.tensor(stat, device=images.device)[:, None, None] for stat in (IMAGENET_MEAN, IMAGENET_STD))
-    pixels = (
-        ((images[:PICTURES_OF_BATCH] * std + mean).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    )
-    return [(PILImage.create(pixel), learner.dls.vocab[label]) for pixel, label in zip(pixels, labels, strict=False)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kedro.io import DataCatalog, DatasetError
@@ -13,10 +13,12 @@ from kedro.io.core import is_parameter
 from kedro.pipeline.node import Node
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.runs.code import PACKAGE, code_fingerprint
 from guitar_kedro.runs.units import in_memory
+from guitar_kedro.versions import version_changes, versions_of
 
 LEDGER = "ledger"
+# what a dataset may say of itself: that its first load makes what it gives; that it may be removed at any time
+MADE_BY_LOADING, CACHE = "made_by_loading", "is_cache"
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,13 @@ class Fingerprint:
         inputs: Checksum of each dataset that it loads; ``None`` where there is nothing to load.
         parameters: Value of each parameter.
         files: Size and time of each file that a parameter names.
-        code: Checksum of each module that has a part in it.
+        versions: Of the families of what it makes.
     """
 
     inputs: dict[str, str | None]
     parameters: dict[str, Any]
     files: dict[str, str]
-    code: dict[str, str]
+    versions: dict[str, int]
 
     def digest(self) -> str:
         """One checksum of all of it."""
@@ -41,13 +43,14 @@ class Fingerprint:
 
     def changes_since(self, earlier: dict[str, dict[str, Any]]) -> list[str]:
         """Says what differs from an earlier fingerprint, in a few words each."""
-        words = [f"{name} changed" for name in _differing(self.inputs, earlier["inputs"])]
+        if "versions" not in earlier:
+            return ["it was made before versions of results were noted"]
+        words = version_changes(self.versions, earlier["versions"])
+        words += [f"{name} changed" for name in _differing(self.inputs, earlier["inputs"])]
         for name in _differing(self.parameters, earlier["parameters"]):
             path = name.removeprefix("params:")
             words += _value_changes(path, self.parameters.get(name), earlier["parameters"].get(name))
-        words += [f"the file {name} changed" for name in _differing(self.files, earlier["files"])]
-        modules = _differing(self.code, earlier["code"])
-        return words + [f"code in {name.removeprefix(f'{PACKAGE}.').replace('.', '/')}.py changed" for name in modules]
+        return words + [f"the file {name} changed" for name in _differing(self.files, earlier["files"])]
 
 
 def _differing(now: dict[str, Any], then: dict[str, Any]) -> list[str]:
@@ -108,7 +111,7 @@ class Ledger:
             inputs={name: self.checksum(name) for name in node.inputs if name not in values},
             parameters=values,
             files={path: state for value in values.values() for path, state in _named_files(value)},
-            code=code_fingerprint(node.func),
+            versions=versions_of(node.tags),
         )
 
     def reasons(self, node: Node, fingerprint: Fingerprint) -> list[str]:
@@ -144,25 +147,41 @@ class Ledger:
 
     def note_run(self, node: Node, fingerprint: Fingerprint, version: str) -> None:
         """Notes that a node ran, and what it saved."""
-        for name in (*node.inputs, *node.outputs):
-            # a drawn or downloaded input was made as it was asked for
-            if name in node.outputs or fingerprint.inputs.get(name, "") is None:
-                self._checksums.pop(name, None)
-        inputs = {name: known or self.checksum(name) for name, known in fingerprint.inputs.items()}
+        # what loading made or completed was made as it was asked for; what came to another input meanwhile is not in
+        # the results
+        made = [name for name, known in fingerprint.inputs.items() if known is None and self._is(name, MADE_BY_LOADING)]
+        for name in (*made, *node.outputs):
+            self._checksums.pop(name, None)
+        inputs = {**fingerprint.inputs, **{name: self.checksum(name) for name in made}}
+        fingerprint = replace(fingerprint, inputs=inputs)
         self.note_memory(node, fingerprint)
         self._entries[node.name] = {
             "version": version,
-            "fingerprint": {**asdict(fingerprint), "inputs": inputs},
+            "fingerprint": asdict(fingerprint),
             "outputs": {name: self.checksum(name) for name in self.results(node)},
         }
         self._dataset.save(self._entries)
 
     def checksum(self, name: str) -> str | None:
-        """The checksum of a dataset as it would be loaded now; ``None`` where there is nothing, or no checksum."""
+        """The checksum of a dataset as it would be loaded now; ``None`` where there is nothing, or no checksum.
+
+        A cache that was removed counts as what it was: it is made again when somebody needs it.
+        """
         if name not in self._checksums:
             take = getattr(self._catalog[name], "fingerprint", None)
-            self._checksums[name] = take() if take else None
+            found = take() if take else None
+            self._checksums[name] = self._noted(name) if found is None and self._is(name, CACHE) else found
         return self._checksums[name]
+
+    def must_be_made_again(self, name: str) -> bool:
+        """Tells whether a dataset is a cache that was removed."""
+        return self._is(name, CACHE) and self._catalog[name].fingerprint() is None
+
+    def _noted(self, name: str) -> str | None:
+        return next((entry["outputs"][name] for entry in self._entries.values() if name in entry["outputs"]), None)
+
+    def _is(self, name: str, kind: str) -> bool:
+        return not is_parameter(name) and getattr(self._catalog[name], kind, False)
 
     def _keeps_no_checksum(self, name: str) -> bool:
         return not (is_parameter(name) or name in self._checksums or hasattr(self._catalog[name], "fingerprint"))

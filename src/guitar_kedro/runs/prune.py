@@ -8,12 +8,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kedro.io import DataCatalog
+from kedro.io.core import is_parameter
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from rich.filesize import decimal
 
 from guitar_kedro.datasets.artifacts import SUMS_FILE, Artifact
 from guitar_kedro.datasets.curation import PredictionsBeforeCurationDataset
+from guitar_kedro.datasets.pixels import PixelsDataset, holds_pixels_alone
+from guitar_kedro.datasets.predictions import PredictionsDataset
+from guitar_kedro.learning.checkpoint import Checkpoint
+from guitar_kedro.learning.chunk import predictor_key
 from guitar_kedro.runs.ledger import LEDGER
 from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.units import epoch_states
@@ -22,9 +27,11 @@ RUN_RECORD = "run_record"
 
 
 def prune_workspace(catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: int, dry_run: bool) -> Iterator[str]:
-    """Removes the versions that no kept run record names, unfinished writes, and training that nobody goes on with.
+    """Removes what nobody needs: of versions, those that no kept run record names; of the rest, what can be made again.
 
-    The latest version of each dataset stays in any case.
+    That is drawn sets of other parameters, archives unpacked for other runs, prepared pictures that stand in no record,
+    decoded ones of no stage, predictions and training that nobody goes on with, and unfinished writes. The latest
+    version of each dataset stays in any case, and so does what the project did not make itself.
 
     Args:
         catalog: Of the workspace.
@@ -43,7 +50,8 @@ def prune_workspace(catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: i
     try:
         nodes = {node for pipeline in pipelines for node in pipeline.nodes}
         names = {name for node in nodes for name in (*node.inputs, *node.outputs)}
-        condemned, freed = [*_condemned(catalog, names, keep), *_orphans(catalog, nodes)], 0
+        found = (*_condemned(catalog, names, keep), *_orphans(catalog, nodes), *_spare(catalog, nodes, names))
+        condemned, freed = list(dict.fromkeys(found)), 0  # two datasets may look at one folder
         for path in condemned:
             size = sum(file.lstat().st_size for file in (path, *path.rglob("*")) if not file.is_dir())
             freed += size
@@ -71,8 +79,7 @@ def _condemned(catalog: DataCatalog, names: set[str], keep: int) -> list[Path]:
     for dataset in datasets:
         if isinstance(dataset, PredictionsBeforeCurationDataset):
             kept |= dataset.needed()
-    found = [path for dataset in datasets if isinstance(dataset, Artifact) for path in _unneeded(dataset, kept)]
-    return list(dict.fromkeys(found))  # model and learner are one folder
+    return [path for dataset in datasets if isinstance(dataset, Artifact) for path in _unneeded(dataset, kept)]
 
 
 def _orphans(catalog: DataCatalog, nodes: set[Node]) -> Iterator[Path]:
@@ -80,6 +87,33 @@ def _orphans(catalog: DataCatalog, nodes: set[Node]) -> Iterator[Path]:
     of_node = {node.name: states for node in nodes if (states := epoch_states(node, catalog))}
     for folder in {states.folder for states in of_node.values()}:
         yield from (path for path in sorted(folder.glob("*")) if path.stem not in of_node)
+
+
+def _spare(catalog: DataCatalog, nodes: set[Node], names: set[str]) -> Iterator[Path]:
+    """Lists what was made on the way to results, and would be made again if somebody needed it."""
+    datasets = [dataset for name in sorted(names) if not is_parameter(name) and (dataset := catalog.get(name))]
+    phases = [node for node in nodes if epoch_states(node, catalog)]
+    of_stages = {dataset.folder for node in phases for dataset in _pixels(catalog, node.inputs)}
+    folders = {dataset.folder for dataset in datasets if isinstance(dataset, PixelsDataset)}
+    folders |= {found for folder in folders for found in folder.parent.glob("pixels_*px")}
+    yield from sorted(filter(holds_pixels_alone, folders - of_stages))
+    for dataset in datasets:
+        if isinstance(dataset, PredictionsDataset):
+            yield from dataset.unneeded(_predictor_key(catalog))
+        elif hasattr(dataset, "unneeded") and getattr(dataset, "folder", None) not in folders - of_stages:
+            yield from dataset.unneeded()
+
+
+def _pixels(catalog: DataCatalog, names: Iterable[str]) -> Iterator[PixelsDataset]:
+    datasets = (catalog[name] for name in names if not is_parameter(name))
+    return (dataset for dataset in datasets if isinstance(dataset, PixelsDataset))
+
+
+def _predictor_key(catalog: DataCatalog) -> str | None:
+    model = catalog.get("model")
+    if model is None or not model.exists():
+        return None
+    return predictor_key(Checkpoint.load_spec(Path(model._get_load_path())))
 
 
 def _folder(dataset: Artifact) -> Path:

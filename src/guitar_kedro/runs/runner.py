@@ -112,7 +112,7 @@ class ResumingRunner(SequentialRunner):
             if not (asked_for or _are_stale(nodes, ledger)):
                 _say_skipped(nodes, ledger)
                 continue
-            for node in nodes:
+            for node in (*_makers_of_caches(nodes, pipeline, ledger), *nodes):
                 fingerprint = ledger.fingerprint(node)
                 states = epoch_states(node, catalog)
                 if states:
@@ -135,6 +135,16 @@ class ResumingRunner(SequentialRunner):
             return True
         logger.info("%s: %s is loaded from version %s, skipped", node.name, *next(iter(pinned.items())))
         return False
+
+
+def _makers_of_caches(nodes: list[Node], pipeline: Pipeline, ledger: Ledger) -> list[Node]:
+    """Finds who must make again the caches that nodes need and that were removed."""
+    gone = {name for node in nodes for name in node.inputs if ledger.must_be_made_again(name)}
+    makers = [node for node in pipeline.nodes if gone & set(node.outputs)]
+    for maker in makers:
+        missing = ", ".join(sorted(gone & set(maker.outputs)))
+        logger.info("%s runs again: %s is needed, and was removed", maker.name, missing)
+    return makers
 
 
 def _begin_training(states: EpochStatesDataset, node: Node, fingerprint: Fingerprint, resume: bool) -> None:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from guitar_kedro import images, learning, reporting
 from guitar_kedro.files import sha256_of_lines
-from guitar_kedro.learning.recipe import StageOptions, TrainingOptions
-from guitar_kedro.pipelines.training.nodes import BATCH_SIZE, with_paths
+from guitar_kedro.learning.recipe import PhaseOptions
+from guitar_kedro.pipelines.training.nodes import BATCH_SIZE, make_phase, rates_of, with_paths
 
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
@@ -70,12 +70,12 @@ def deal_folds(splits: pd.DataFrame, options: AuditOptions, seed: int) -> pd.Dat
 
 
 def decode_images(
-    splits: pd.DataFrame, prepared_images: images.PreparedImages, stage: StageOptions, training: TrainingOptions
+    splits: pd.DataFrame, prepared_images: images.PreparedImages, image_size: int, presize: float, resize_method: str
 ) -> learning.Decoding:
     """Says which pictures are decoded: all but the test part, each for training and for validation."""
     table = with_paths(splits.loc[splits["split"] != "test", ["image_id"]], prepared_images)
     both = pd.concat([table.assign(part=part) for part in ("train", "validation")], ignore_index=True)
-    return learning.Decoding(both, learning.pixel_sizes(stage.image_size, training))
+    return learning.Decoding(both, learning.pixel_sizes(image_size, presize, resize_method))
 
 
 def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.DataFrame]:
@@ -87,16 +87,11 @@ def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[.
         prepared_images: images.PreparedImages,
         pixels: learning.Pixels,
         start: learning.PretrainedWeights,
-        stage: StageOptions,
-        training: TrainingOptions,
-        display_names: dict[str, str],
-        seed: int,
-        *learning_rates: dict[str, Any],
+        **recipe: Any,
     ) -> pd.DataFrame:
         """Trains on the training part of a random split and predicts its validation part."""
         table = _with_files(random_splits, image_table, prepared_images)
-        recipe = (stage, training, pixels, display_names, seed, learning_rates)
-        checkpoint = _train(f"{stage_name}, {RANDOM_SPLIT}", phases, start, table, recipe)
+        checkpoint = _train(f"{stage_name}, {RANDOM_SPLIT}", phases, start, table, pixels, recipe)
         return _predict(checkpoint, table[table["split"] == "validation"], RANDOM_SPLIT)
 
     return predict_random_split
@@ -111,11 +106,7 @@ def fold_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.D
         prepared_images: images.PreparedImages,
         pixels: learning.Pixels,
         start: learning.PretrainedWeights,
-        stage: StageOptions,
-        training: TrainingOptions,
-        display_names: dict[str, str],
-        seed: int,
-        *learning_rates: dict[str, Any],
+        **recipe: Any,
     ) -> pd.DataFrame:
         """Predicts every image of training and validation with a network that has not seen it.
 
@@ -123,13 +114,12 @@ def fold_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.D
             As ``predictions``, with ``out of fold`` as the stage.
         """
         table = _with_files(folds, image_table, prepared_images)
-        recipe = (stage, training, pixels, display_names, seed, learning_rates)
         predictions = []
         for fold in sorted(table["fold"].unique()):
             title = f"{stage_name}, fold {fold + 1} of {table['fold'].nunique()}"
             held_out = table["fold"] == fold
             part = table.assign(split=np.where(held_out, "validation", "train"))
-            checkpoint = _train(title, phases, start, part, recipe)
+            checkpoint = _train(title, phases, start, part, pixels, recipe)
             predictions.append(_predict(checkpoint, part[held_out], title))
         return pd.concat(predictions, ignore_index=True).assign(stage="out of fold")
 
@@ -144,13 +134,18 @@ def _with_files(
 
 
 def _train(
-    title: str, phases: tuple[str, ...], start: learning.PretrainedWeights, table: pd.DataFrame, recipe: tuple
+    title: str,
+    phases: tuple[str, ...],
+    start: learning.PretrainedWeights,
+    table: pd.DataFrame,
+    pixels: learning.Pixels,
+    recipe: dict[str, Any],
 ) -> learning.Checkpoint:
-    stage, training, pixels, display_names, seed, learning_rates = recipe
     checkpoint = start
-    for phase, rate in zip(phases, learning_rates, strict=True):
-        what = learning.Phase(title, phase, stage, training, checkpoint, table, pixels, display_names, seed)
-        checkpoint, _, _ = learning.train_phase(what, tuple(rate["used"]))
+    for phase in phases:
+        options = PhaseOptions.model_validate(recipe[phase])
+        what = make_phase(title, phase, checkpoint, table, pixels, recipe, options.epochs)
+        checkpoint, _ = learning.train_phase(what, rates_of(options, recipe.get(f"{phase}_suggestion")))
     return checkpoint
 
 

@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.pipelines.audit import nodes
+from guitar_kedro.pipelines.training.pipeline import recipe_inputs
 from guitar_kedro.pipelines.training.plan import StagePlan
 
 
@@ -12,17 +13,19 @@ def create_pipeline(first: StagePlan) -> Pipeline:
     Args:
         first: The first stage.
     """
-    training = [
-        "image_table",
-        "prepared_images",
-        "audit_pixels",
-        first.start,
-        f"params:stages.{first.name}",
-        "params:training",
-        "params:display_names",
-        "params:seed",
-        *(f"train.{first.name}.{phase}_learning_rate" for phase in first.phases),
-    ]
+    training = {
+        "image_table": "image_table",
+        "prepared_images": "prepared_images",
+        "pixels": "audit_pixels",
+        "start": first.start,
+        **{phase: f"params:stages.{first.name}.{phase}" for phase in first.phases},
+        **{
+            f"{phase}_suggestion": f"train.{first.name}.{phase}_learning_rate"
+            for phase in first.phases
+            if phase in first.suggested
+        },
+        **recipe_inputs(first, with_weights=True),
+    }
     return Pipeline(
         [
             Node(
@@ -31,20 +34,29 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 outputs="random_splits",
                 name="split_at_random",
                 namespace="audit",
+                tags="splits",
             ),
             Node(
                 func=nodes.decode_images,
-                inputs=["splits", "prepared_images", f"params:stages.{first.name}", "params:training"],
+                inputs=[
+                    "splits",
+                    "prepared_images",
+                    f"params:stages.{first.name}.image_size",
+                    "params:training.presize",
+                    "params:training.resize_method",
+                ],
                 outputs="audit_pixels",
                 name="decode_images",
                 namespace="audit",
+                tags="decoded_pixels",
             ),
             Node(
                 func=nodes.random_split_trainer(first.name, first.phases),
-                inputs=["random_splits", *training],
+                inputs={"random_splits": "random_splits", **training},
                 outputs="random_predictions",
                 name="predict_random_split",
                 namespace="audit",
+                tags=["trained_networks", "predictions"],
             ),
             Node(
                 func=nodes.report_honest_accuracy,
@@ -52,6 +64,7 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 outputs="honest_accuracy",
                 name="report_honest_accuracy",
                 namespace="audit",
+                tags="reports",
             ),
             Node(
                 func=nodes.deal_folds,
@@ -59,13 +72,15 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 outputs="folds",
                 name="deal_folds",
                 namespace="audit",
+                tags="splits",
             ),
             Node(
                 func=nodes.fold_trainer(first.name, first.phases),
-                inputs=["folds", *training],
+                inputs={"folds": "folds", **training},
                 outputs="out_of_fold_predictions",
                 name="predict_out_of_fold",
                 namespace="audit",
+                tags=["trained_networks", "predictions"],
             ),
         ]
     )

@@ -24,6 +24,7 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
             outputs=f"evaluate.{stage.name}.validation_predictions",
             name="predict_validation",
             namespace=f"evaluate.{stage.name}",
+            tags="predictions",
         )
         for stage in stages
     ]
@@ -33,6 +34,7 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
         outputs="test_predictions",
         name="predict_test",
         namespace="evaluate",
+        tags="predictions",
     )
     gather = Node(
         func=nodes.gather_predictions,
@@ -40,6 +42,7 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
         outputs="predictions",
         name="gather_predictions",
         namespace="evaluate",
+        tags="predictions",
     )
     record = Node(
         func=nodes.record_test,
@@ -47,6 +50,7 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
         outputs="test_log",
         name="record_test",
         namespace="evaluate",
+        tags="reports",
     )
     views = Node(
         func=nodes.report_augmented_views,
@@ -54,6 +58,7 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
         outputs="augmented_views",
         name="report_augmented_views",
         namespace="evaluate",
+        tags=["predictions", "reports"],
     )
     return [*validation, test, record, views, gather]
 
@@ -65,6 +70,7 @@ def _other_node() -> Node:
         outputs="other_predictions",
         name="predict_others",
         namespace="evaluate",
+        tags="predictions",
     )
 
 
@@ -75,4 +81,5 @@ def _attention_node() -> Node:
         outputs=["attention_by_class", "attention_of_errors"],
         name="draw_attention",
         namespace="evaluate",
+        tags=["predictions", "reports"],
     )

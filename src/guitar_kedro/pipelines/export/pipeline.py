@@ -14,7 +14,7 @@ def create_pipeline() -> Pipeline:
                 inputs=["model", "latest_model_card", "splits", "prepared_images", "params:export"],
                 outputs="bundle",
                 name="export_model",
-                tags="any_model",  # one that another recipe trained will do
+                tags=["bundles", "any_model"],  # one that another recipe trained will do
             )
         ]
     )

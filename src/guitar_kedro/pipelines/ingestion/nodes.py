@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import lazy_loader as lazy
 
 from guitar_kedro import images, reporting
 from guitar_kedro.errors import UserError
-from guitar_kedro.pipelines.ingestion.options import IngestionOptions
+from guitar_kedro.versions import VERSIONS
 
 pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
@@ -31,7 +31,13 @@ PICTURES_PER_ROW = 8
 
 
 def prepare_images(
-    raw_images: Sequence[images.RawImage], earlier_images: Mapping[str, images.FileRecord], options: IngestionOptions
+    raw_images: Sequence[images.RawImage],
+    earlier_images: Mapping[str, images.FileRecord],
+    max_side: int,
+    quality: int,
+    max_bytes: int,
+    max_pixels: int,
+    max_frames: int,
 ) -> Iterable[tuple[images.FileRecord, bytes | None]]:
     """Reads, turns upright, converts to RGB, shrinks and hashes every file.
 
@@ -41,12 +47,17 @@ def prepare_images(
     """
     from guitar_kedro.progress import track
 
-    how = images.PreparationOptions(options.max_side, options.quality, options.limits)
+    version = VERSIONS["prepared_pictures"]
+    if outdated := sum(record.version != str(version) for record in earlier_images.values()):
+        logger.info(
+            "%d files were prepared by an earlier version: they are prepared anew (version %d)", outdated, version
+        )
+    how = images.PreparationOptions(max_side, quality, images.Limits(max_bytes, max_pixels, max_frames))
     return track(images.prepare_files(raw_images, earlier_images, how), len(raw_images), "Preparing images")
 
 
 def build_image_table(
-    prepared_images: images.PreparedImages, curation: pd.DataFrame, options: IngestionOptions
+    prepared_images: images.PreparedImages, curation: pd.DataFrame, duplicate_distance: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Groups duplicates, applies the curation, and decides which files make the dataset.
 
@@ -66,7 +77,7 @@ def build_image_table(
             f"None of the {len(records)} files can be read as an image, for example {first.file}: {first.detail}"
         )
     readable["duplicate_group"] = images.near_duplicate_groups(
-        readable["perceptual_hash"].tolist(), options.duplicate_distance, readable["pixel_hash"].tolist()
+        readable["perceptual_hash"].tolist(), duplicate_distance, readable["pixel_hash"].tolist()
     )
     readable["image_id"] = _image_ids(readable["prepared"])
     curated = _apply_curation(readable, curation)
@@ -153,24 +164,24 @@ def plot_class_balance(image_table: pd.DataFrame, display_names: dict[str, str])
     return reporting.class_balance(image_table, display_names)
 
 
-def plot_resolutions(image_table: pd.DataFrame, stages: dict) -> reporting.Figure:
-    """Draws the sizes of the originals, and warns where a stage enlarges most of them."""
-    sizes = {name: _setting(stage, "image_size") for name, stage in stages.items()}
-    median = image_table[["width", "height"]].min(axis=1).median()
-    for name, size in sizes.items():
-        if size > median:
-            logger.warning(
-                "Stage %s trains at %d px, more than the shorter side of half of the originals (%.0f px)",
-                name,
-                size,
-                median,
-            )
-    return reporting.resolutions(image_table, sizes)
+def resolutions_plotter(stages: list[str]) -> Callable[..., reporting.Figure]:
+    """Makes the node that compares the pictures with the sizes of stages."""
 
+    def plot_resolutions(image_table: pd.DataFrame, *image_sizes: int) -> reporting.Figure:
+        """Draws the sizes of the originals, and warns where a stage enlarges most of them."""
+        sizes = dict(zip(stages, image_sizes, strict=True))
+        median = image_table[["width", "height"]].min(axis=1).median()
+        for name, size in sizes.items():
+            if size > median:
+                logger.warning(
+                    "Stage %s trains at %d px, more than the shorter side of half of the originals (%.0f px)",
+                    name,
+                    size,
+                    median,
+                )
+        return reporting.resolutions(image_table, sizes)
 
-def _setting(stage: object, name: str) -> int:
-    # once validated, a stage is a model; in a pipeline that does not train it is still a dictionary
-    return stage[name] if isinstance(stage, dict) else getattr(stage, name)
+    return plot_resolutions
 
 
 def show_classes(

@@ -2,8 +2,6 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from guitar_kedro.images.reading import Limits
-
 
 class IngestionOptions(BaseModel):
     """The parameters under ``ingestion``.
@@ -26,8 +24,3 @@ class IngestionOptions(BaseModel):
     max_bytes: int = Field(gt=0)
     max_pixels: int = Field(gt=0)
     max_frames: int = Field(gt=0)
-
-    @property
-    def limits(self) -> Limits:
-        """What a file may ask of the machine."""
-        return Limits(max_bytes=self.max_bytes, max_pixels=self.max_pixels, max_frames=self.max_frames)

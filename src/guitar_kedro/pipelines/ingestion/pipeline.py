@@ -3,23 +3,38 @@
 from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.pipelines.ingestion import nodes
+from guitar_kedro.pipelines.training.plan import StagePlan
 
 
-def create_pipeline() -> Pipeline:
-    """Creates the pipeline from ``raw_images`` to ``image_table`` and what to look at in the data."""
+def create_pipeline(stages: list[StagePlan]) -> Pipeline:
+    """Creates the pipeline from ``raw_images`` to ``image_table`` and what to look at in the data.
+
+    Args:
+        stages: For their sizes, which are compared with those of the pictures.
+    """
     return Pipeline(
         [
             Node(
                 func=nodes.prepare_images,
-                inputs=["raw_images", "earlier_images", "params:ingestion"],
+                inputs=[
+                    "raw_images",
+                    "earlier_images",
+                    "params:ingestion.max_side",
+                    "params:ingestion.quality",
+                    "params:ingestion.max_bytes",
+                    "params:ingestion.max_pixels",
+                    "params:ingestion.max_frames",
+                ],
                 outputs="prepared_images",
                 name="prepare_images",
+                tags="prepared_pictures",
             ),
             Node(
                 func=nodes.build_image_table,
-                inputs=["prepared_images", "curation", "params:ingestion"],
+                inputs=["prepared_images", "curation", "params:ingestion.duplicate_distance"],
                 outputs=["image_table", "rejected_images", "applied_curation"],
                 name="build_image_table",
+                tags="image_tables",
             ),
             Node(
                 func=nodes.plot_class_balance,
@@ -27,13 +42,15 @@ def create_pipeline() -> Pipeline:
                 outputs="class_balance",
                 name="plot_class_balance",
                 namespace="report.data",
+                tags="reports",
             ),
             Node(
-                func=nodes.plot_resolutions,
-                inputs=["image_table", "params:stages"],
+                func=nodes.resolutions_plotter([stage.name for stage in stages]),
+                inputs=["image_table", *(f"params:stages.{stage.name}.image_size" for stage in stages)],
                 outputs="resolutions",
                 name="plot_resolutions",
                 namespace="report.data",
+                tags="reports",
             ),
             Node(
                 func=nodes.show_classes,
@@ -41,6 +58,7 @@ def create_pipeline() -> Pipeline:
                 outputs="class_contact_sheet",
                 name="show_classes",
                 namespace="report.data",
+                tags="reports",
             ),
             Node(
                 func=nodes.show_duplicates,
@@ -48,6 +66,7 @@ def create_pipeline() -> Pipeline:
                 outputs=["duplicates", "duplicates_sheet"],
                 name="show_duplicates",
                 namespace="report.data",
+                tags="reports",
             ),
         ]
     )

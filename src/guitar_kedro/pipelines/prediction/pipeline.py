@@ -14,24 +14,28 @@ def create_pipeline() -> Pipeline:
                 inputs=["images_to_predict", "model"],
                 outputs="image_predictions",
                 name="predict_images",
+                tags="predictions",
             ),
             Node(
                 func=nodes.write_table,
                 inputs="image_predictions",
                 outputs="predictions_table",
                 name="write_table",
+                tags="reports",
             ),
             Node(
                 func=nodes.summarise_predictions,
                 inputs="image_predictions",
                 outputs="predictions_summary",
                 name="summarise_predictions",
+                tags="reports",
             ),
             Node(
                 func=nodes.show_predictions,
                 inputs=["image_predictions", "images_to_predict", "model"],
                 outputs="predictions_sheet",
                 name="show_predictions",
+                tags="reports",
             ),
         ],
         tags="any_model",  # one that another recipe trained will do

@@ -14,7 +14,6 @@ from guitar_kedro import images, learning, reporting
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.learning.verdict import Verdict, verdict
 from guitar_kedro.pipelines.audit.nodes import honest_sentence
-from guitar_kedro.pipelines.training.options import CalibrationOptions
 
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
@@ -79,7 +78,7 @@ def show_top_losses(
 
 
 def report_calibration(
-    predictions: pd.DataFrame, other_predictions: pd.DataFrame, model: learning.Checkpoint, options: CalibrationOptions
+    predictions: pd.DataFrame, other_predictions: pd.DataFrame, model: learning.Checkpoint, sure_accuracy: float
 ) -> tuple[dict[str, Any], reporting.Figure, reporting.Figure, reporting.Figure]:
     """Says whether probabilities can be believed, what "sure" means, and whether strange pictures are noticed.
 
@@ -96,7 +95,7 @@ def report_calibration(
             "ece_before": reporting.expected_calibration_error(before, right),
             "ece_after": reporting.expected_calibration_error(after, right),
         }
-    numbers["sure"] = {"accuracy_asked": options.sure_accuracy, "threshold": spec.sure_threshold}
+    numbers["sure"] = {"accuracy_asked": sure_accuracy, "threshold": spec.sure_threshold}
     for part in parts:
         numbers["sure"][part] = _sureness(_of_model(predictions, model, part), spec)
     known = _of_model(predictions, model, "validation")["energy"].to_numpy()
@@ -113,9 +112,7 @@ def report_calibration(
     return (
         numbers,
         reporting.reliability_figure(parts, spec.temperature),
-        reporting.risk_coverage_figure(
-            reporting.risk_coverage(after, right), spec.sure_threshold, options.sure_accuracy
-        ),
+        reporting.risk_coverage_figure(reporting.risk_coverage(after, right), spec.sure_threshold, sure_accuracy),
         reporting.unknown_figure(known, others, spec.known_threshold, auroc),
     )
 

@@ -14,7 +14,7 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
     Args:
         stages: In the order in which they were trained.
     """
-    return Pipeline([*_result_nodes(), *_error_nodes(), *_stage_nodes(stages), _card_node()])
+    return Pipeline([*_result_nodes(), *_error_nodes(), *_stage_nodes(stages), _card_node()], tags="reports")
 
 
 def _result_nodes() -> list[Node]:
@@ -35,7 +35,7 @@ def _result_nodes() -> list[Node]:
         ),
         Node(
             func=nodes.report_calibration,
-            inputs=["predictions", "other_predictions", "model", "params:calibration"],
+            inputs=["predictions", "other_predictions", "model", "params:calibration.sure_accuracy"],
             outputs=["calibration", "reliability_diagram", "risk_coverage", "energies"],
             name="report_calibration",
             namespace="report",

@@ -14,6 +14,7 @@ def create_pipeline() -> Pipeline:
                 inputs=["image_table", "params:splitting", "params:seed"],
                 outputs="splits",
                 name="split_images",
+                tags="splits",
             ),
             Node(
                 func=nodes.plot_split_balance,
@@ -21,6 +22,7 @@ def create_pipeline() -> Pipeline:
                 outputs="split_balance",
                 name="plot_split_balance",
                 namespace="report.data",
+                tags="reports",
             ),
             Node(
                 func=nodes.report_leakage,
@@ -28,6 +30,7 @@ def create_pipeline() -> Pipeline:
                 outputs="leakage",
                 name="report_leakage",
                 namespace="report.data",
+                tags="reports",
             ),
         ]
     )

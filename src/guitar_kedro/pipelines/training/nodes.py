@@ -9,8 +9,7 @@ from typing import Any
 import lazy_loader as lazy
 
 from guitar_kedro import images, learning, reporting
-from guitar_kedro.learning.recipe import StageOptions, TrainingOptions
-from guitar_kedro.pipelines.training.options import CalibrationOptions
+from guitar_kedro.learning.recipe import PhaseOptions
 
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
@@ -20,7 +19,7 @@ BATCH_SIZE = 64
 
 
 def decode_images(
-    splits: pd.DataFrame, prepared_images: images.PreparedImages, stage: StageOptions, training: TrainingOptions
+    splits: pd.DataFrame, prepared_images: images.PreparedImages, image_size: int, presize: float, resize_method: str
 ) -> learning.Decoding:
     """Says which pictures are decoded for the stages of a size: those of the training and the validation part.
 
@@ -28,7 +27,8 @@ def decode_images(
         What the dataset decodes when it saves, picture by picture, unless it has them already.
     """
     table = with_paths(splits[splits["split"] != "test"], prepared_images).rename(columns={"split": "part"})
-    return learning.Decoding(table[["image_id", "path", "part"]], learning.pixel_sizes(stage.image_size, training))
+    sizes = learning.pixel_sizes(image_size, presize, resize_method)
+    return learning.Decoding(table[["image_id", "path", "part"]], sizes)
 
 
 def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
@@ -38,21 +38,18 @@ def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
         splits: pd.DataFrame,
         pixels: learning.Pixels,
         start: learning.Checkpoint | learning.PretrainedWeights,
-        stage: StageOptions,
-        training: TrainingOptions,
-        display_names: dict[str, str],
-        seed: int,
         processes: learning.Processes,
-    ) -> tuple[pd.DataFrame, dict[str, Any], reporting.Figure]:
+        iterations: int,
+        **recipe: Any,
+    ) -> tuple[pd.DataFrame, dict[str, float]]:
         """Tries learning rates, growing from step to step; each machine by itself.
 
         Returns:
-            The curve (learning rate, loss), the suggested and the used rate, and the figure of both.
+            The curve (learning rate, loss), and the ``suggested`` rate.
         """
-        what = learning.Phase(stage_name, phase, stage, training, start, splits, pixels, display_names, seed)
-        curve, rate = learning.train_together(processes.here, learning.find_learning_rate, what)
-        figure = reporting.learning_rate_curve(curve, rate["suggested"], tuple(rate["used"]), f"{stage_name}, {phase}")
-        return curve, rate, figure
+        what = make_phase(stage_name, phase, start, splits, pixels, recipe)
+        curve, suggested = learning.train_together(processes.here, learning.find_learning_rate, what, iterations)
+        return curve, {"suggested": suggested}
 
     return find_learning_rate
 
@@ -64,30 +61,87 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
         splits: pd.DataFrame,
         pixels: learning.Pixels,
         start: learning.Checkpoint | learning.PretrainedWeights,
-        stage: StageOptions,
-        training: TrainingOptions,
-        display_names: dict[str, str],
-        seed: int,
         processes: learning.Processes,
-        learning_rate: dict[str, Any],
+        options: PhaseOptions,
         epoch_states: learning.EpochState,
-    ) -> tuple[learning.Checkpoint, pd.DataFrame, reporting.Figure, reporting.Figure]:
+        suggestion: dict[str, float] | None = None,
+        **recipe: Any,
+    ) -> tuple[learning.Checkpoint, pd.DataFrame]:
         """Trains one cycle.
 
         Returns:
-            The checkpoint, the history (a row per epoch) and its figure, and a sheet of an augmented training batch.
+            The checkpoint, and the history (a row per epoch).
         """
-        what = learning.Phase(stage_name, phase, stage, training, start, splits, pixels, display_names, seed)
-        rates = tuple(learning_rate["used"])
-        checkpoint, history, batch = learning.train_together(processes, learning.train_phase, what, rates, epoch_states)
-        names = [checkpoint.spec.display_names[label] for _, label in batch]
-        title = f"{stage_name}, {phase}"
-        sheet = reporting.training_batch(
-            [picture for picture, _ in batch], names, f"{title}: a training batch as the network sees it"
-        )
-        return checkpoint, history, reporting.history_plot(history, title), sheet
+        what = make_phase(stage_name, phase, start, splits, pixels, recipe, options.epochs)
+        rates = rates_of(options, suggestion)
+        return tuple(learning.train_together(processes, learning.train_phase, what, rates, epoch_states))
 
     return train
+
+
+def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
+    """Makes the node that draws what happened in a phase of a stage."""
+
+    def show_phase(
+        splits: pd.DataFrame,
+        pixels: learning.Pixels,
+        options: PhaseOptions,
+        suggestion: dict[str, float],
+        curve: pd.DataFrame,
+        history: pd.DataFrame,
+        display_names: dict[str, str],
+        **recipe: Any,
+    ) -> tuple[reporting.Figure, reporting.Figure, reporting.Figure]:
+        """Draws the learning-rate curve, the history, and a sheet of an augmented training batch."""
+        title = f"{stage_name}, {phase}"
+        batch = learning.training_batch(make_phase(stage_name, phase, None, splits, pixels, recipe))
+        names = [display_names.get(label, label.replace("_", " ")) for _, label in batch]
+        sheet = f"{title}: a training batch as the network sees it"
+        return (
+            reporting.learning_rate_curve(curve, suggestion["suggested"], rates_of(options, suggestion), title),
+            reporting.history_plot(history, title),
+            reporting.training_batch([picture for picture, _ in batch], names, sheet),
+        )
+
+    return show_phase
+
+
+def make_phase(
+    stage_name: str,
+    phase: str,
+    start: learning.Checkpoint | learning.PretrainedWeights | None,
+    splits: pd.DataFrame,
+    pixels: learning.Pixels,
+    recipe: dict[str, Any],
+    epochs: int = 0,
+) -> learning.Phase:
+    """Puts together what is trained.
+
+    Args:
+        stage_name: Of the stage.
+        phase: frozen or unfrozen.
+        start: What the network starts from.
+        splits: A row per image: ``image_id``, ``label``, ``split``.
+        pixels: The pictures, decoded.
+        recipe: Values of the parameters that ``recipe_inputs`` names.
+        epochs: How long it is trained.
+    """
+    network, loop = (
+        options(**{name: recipe[name] for name in options.model_fields if name in recipe})
+        for options in (learning.NetworkOptions, learning.LoopOptions)
+    )
+    return learning.Phase(stage_name, phase, network, loop, start, splits, pixels, recipe["seed"], epochs)
+
+
+def rates_of(options: PhaseOptions, suggestion: dict[str, float] | None) -> tuple[float, ...]:
+    """Gives the highest learning rate of a phase, or those of its first and last layers."""
+    match options.learning_rate:
+        case "suggested":
+            return (suggestion["suggested"],)
+        case tuple() as rates:
+            return rates
+        case rate:
+            return (rate,)
 
 
 def training_reporter(phases: list[str]) -> Callable[..., reporting.Figure]:
@@ -111,18 +165,27 @@ def calibrate_model(
     checkpoint: learning.Checkpoint,
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
-    options: CalibrationOptions,
-    training: TrainingOptions,
+    sure_accuracy: float,
+    known_share: float,
+    precision: str,
+    augmented_views: int,
+    augmentation: dict[str, float],
+    display_names: dict[str, str],
 ) -> learning.Checkpoint:
     """Makes the last stage's checkpoint the model: with the temperature and thresholds that validation gives it.
 
     Returns:
-        The same weights; ``temperature``, ``sure_threshold``, ``known_threshold``, the precision and the augmented
-        views stand in the spec.
+        The same weights; ``temperature``, ``sure_threshold``, ``known_threshold``, the precision, the augmented views
+        and the names of the classes stand in the spec.
     """
-    how = {"precision": options.precision, "augmented_views": options.augmented_views}
-    if options.augmented_views:
-        how["augmentation"] = training.augmentation.model_dump()
+    how = {
+        "precision": precision,
+        "augmented_views": augmented_views,
+        "augmentation": augmentation if augmented_views else {},
+        "display_names": {
+            label: display_names.get(label, label.replace("_", " ")) for label in checkpoint.spec.classes
+        },
+    }
     checkpoint = learning.Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=how))
     validation = with_paths(splits[splits["split"] == "validation"], prepared_images)
     predictions = learning.predict(checkpoint, validation, BATCH_SIZE, "Calibrating")
@@ -135,8 +198,8 @@ def calibrate_model(
     spec = checkpoint.spec.model_copy(
         update={
             "temperature": temperature,
-            "sure_threshold": reporting.sure_threshold(calibrated.max(axis=1), right, options.sure_accuracy),
-            "known_threshold": reporting.known_threshold(predictions["energy"].to_numpy(), options.known_share),
+            "sure_threshold": reporting.sure_threshold(calibrated.max(axis=1), right, sure_accuracy),
+            "known_threshold": reporting.known_threshold(predictions["energy"].to_numpy(), known_share),
         }
     )
     logger.info("Temperature %.3g, sure from a probability of %s on", temperature, spec.sure_threshold)

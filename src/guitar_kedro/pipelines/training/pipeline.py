@@ -1,12 +1,12 @@
-"""The training pipeline: four nodes for each stage."""
+"""The training pipeline: three nodes for each phase of each stage.
+
+A node asks for the single parameters that it uses, so that another one does not make it run again.
+"""
 
 from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.pipelines.training import nodes
-from guitar_kedro.pipelines.training.plan import StagePlan
-
-SHARED_INPUTS = {"splits", "processes", "epoch_states"}
-SHARED_PARAMETERS = {"params:training", "params:display_names", "params:seed"}
+from guitar_kedro.pipelines.training.plan import PRETRAINED, StagePlan
 
 
 def create_pipeline(stages: list[StagePlan]) -> Pipeline:
@@ -17,25 +17,59 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
     """
     calibrate = Node(
         func=nodes.calibrate_model,
-        inputs=[stages[-1].checkpoint, "splits", "prepared_images", "params:calibration", "params:training"],
+        inputs=[
+            stages[-1].checkpoint,
+            "splits",
+            "prepared_images",
+            "params:calibration.sure_accuracy",
+            "params:calibration.known_share",
+            "params:calibration.precision",
+            "params:calibration.augmented_views",
+            "params:training.augmentation",
+            "params:display_names",
+        ],
         outputs="model",
         name="calibrate_model",
         namespace="train",
+        tags=["predictions", "calibrated_models"],
     )
     shared = Pipeline([*_decode_nodes(stages), calibrate, _report_node(stages)])
     return sum((_stage_pipeline(stage) for stage in stages), shared)
 
 
+def recipe_inputs(stage: StagePlan, *, with_weights: bool) -> dict[str, str]:
+    """Names what the training of both phases of a stage goes by.
+
+    Args:
+        stage: The stage.
+        with_weights: Whether pretrained weights are looked for.
+    """
+    of_stage = ("architecture", "image_size", "batch_size", *(["weights"] if with_weights else []))
+    of_all = ("resize_method", "presize", "augmentation", "device", "precision")
+    return {
+        **{name: f"params:stages.{stage.name}.{name}" for name in of_stage},
+        **{name: f"params:training.{name}" for name in of_all},
+        "seed": "params:seed",
+    }
+
+
 def _decode_nodes(stages: list[StagePlan]) -> list[Node]:
-    """One node for each size: of the stages that share it, the first gives the parameters."""
+    """One node for each size: of the stages that share it, the first gives the parameter."""
     first_of_size = {stage.pixels: stage for stage in reversed(stages)}
     return [
         Node(
             func=nodes.decode_images,
-            inputs=["splits", "prepared_images", f"params:stages.{stage.name}", "params:training"],
+            inputs=[
+                "splits",
+                "prepared_images",
+                f"params:stages.{stage.name}.image_size",
+                "params:training.presize",
+                "params:training.resize_method",
+            ],
             outputs=pixels,
             name=f"decode_{pixels}",
             namespace="train",
+            tags="decoded_pixels",
         )
         for pixels, stage in first_of_size.items()
     ]
@@ -50,6 +84,7 @@ def _report_node(stages: list[StagePlan]) -> Node:
         outputs="training_sheet",
         name="show_training",
         namespace="train",
+        tags="reports",
     )
 
 
@@ -61,33 +96,58 @@ def _stage_pipeline(stage: StagePlan) -> Pipeline:
     return Pipeline(
         phases,
         namespace=f"train.{stage.name}",
-        inputs={"start": stage.start, "pixels": stage.pixels, **{name: name for name in SHARED_INPUTS}},
-        parameters={"params:stage": f"params:stages.{stage.name}", **{name: name for name in SHARED_PARAMETERS}},
+        inputs={
+            "start": stage.start,
+            "pixels": stage.pixels,
+            **{name: name for name in ("splits", "processes", "epoch_states")},
+        },
+        parameters={name for node in phases for name in node.inputs if name.startswith("params:")},
     )
 
 
 def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
-    common = [
-        "splits",
-        "pixels",
-        start,
-        "params:stage",
-        "params:training",
-        "params:display_names",
-        "params:seed",
-        "processes",
-    ]
+    pictures = {"splits": "splits", "pixels": "pixels"}
+    recipe = {
+        "start": start,
+        "processes": "processes",
+        **recipe_inputs(stage, with_weights=start == "start" and stage.start == PRETRAINED),
+    }
+    options = {"options": f"params:stages.{stage.name}.{phase}"}
+    suggestion = {"suggestion": f"{phase}_learning_rate"}
     return [
         Node(
             func=nodes.learning_rate_finder(stage.name, phase),
-            inputs=common,
-            outputs=[f"{phase}_learning_rate_curve", f"{phase}_learning_rate", f"{phase}_learning_rate_plot"],
+            inputs={**pictures, **recipe, "iterations": "params:training.finder_iterations"},
+            outputs=[f"{phase}_learning_rate_curve", f"{phase}_learning_rate"],
             name=f"find_{phase}_learning_rate",
+            tags="trained_networks",
         ),
         Node(
             func=nodes.phase_trainer(stage.name, phase),
-            inputs=[*common, f"{phase}_learning_rate", "epoch_states"],
-            outputs=[f"{phase}_checkpoint", f"{phase}_history", f"{phase}_history_plot", f"{phase}_batch"],
+            inputs={
+                **pictures,
+                **recipe,
+                **options,
+                "epoch_states": "epoch_states",
+                **(suggestion if phase in stage.suggested else {}),
+            },
+            outputs=[f"{phase}_checkpoint", f"{phase}_history"],
             name=f"train_{phase}",
+            tags="trained_networks",
+        ),
+        Node(
+            func=nodes.phase_reporter(stage.name, phase),
+            inputs={
+                **pictures,
+                **options,
+                **suggestion,
+                "curve": f"{phase}_learning_rate_curve",
+                "history": f"{phase}_history",
+                "display_names": "params:display_names",
+                **recipe_inputs(stage, with_weights=False),
+            },
+            outputs=[f"{phase}_learning_rate_plot", f"{phase}_history_plot", f"{phase}_batch"],
+            name=f"show_{phase}",
+            tags=["reports", "trained_networks"],  # how a batch is augmented, training knows
         ),
     ]

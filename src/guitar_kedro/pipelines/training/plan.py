@@ -8,6 +8,7 @@ from typing import Any
 from guitar_kedro.errors import UserError
 
 PHASES = ("frozen", "unfrozen")
+PRETRAINED = "pretrained_weights"
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,14 @@ class StagePlan:
         start: The dataset it starts from.
         phases: Those of ``PHASES`` with epochs to train.
         image_size: Of its input, in pixels; stages of one size share the decoded pictures.
+        suggested: Phases that are trained with the learning rate that the finder suggests.
     """
 
     name: str
     start: str
     phases: tuple[str, ...]
     image_size: Any
+    suggested: tuple[str, ...] = ()
 
     @property
     def pixels(self) -> str:
@@ -53,14 +56,18 @@ def plan_stages(stages: Any) -> list[StagePlan]:
         if not isinstance(options, dict):
             raise UserError(f"stages.{name} must hold the options of a stage, not {options!r}.")
         plans[name] = StagePlan(
-            name, _start(name, options.get("start_from"), plans), _phases(name, options), options.get("image_size")
+            name,
+            _start(name, options.get("start_from"), plans),
+            _phases(name, options),
+            options.get("image_size"),
+            tuple(phase for phase in PHASES if _of(options.get(phase), "learning_rate") == "suggested"),
         )
     return list(plans.values())
 
 
 def _start(name: str, start_from: str | None, earlier: dict[str, StagePlan]) -> str:
     if start_from is None:
-        return "pretrained_weights"
+        return PRETRAINED
     if start_from not in earlier:
         known = f"one of {', '.join(earlier)}" if earlier else "weights, since it is the first"
         raise UserError(
@@ -70,11 +77,11 @@ def _start(name: str, start_from: str | None, earlier: dict[str, StagePlan]) -> 
 
 
 def _phases(name: str, options: dict[str, Any]) -> tuple[str, ...]:
-    phases = tuple(phase for phase in PHASES if _epochs(options.get(phase)) != 0)
+    phases = tuple(phase for phase in PHASES if _of(options.get(phase), "epochs") != 0)
     if not phases:
         raise UserError(f"stages.{name}: both phases have 0 epochs; give one of them epochs, or remove the stage.")
     return phases
 
 
-def _epochs(phase: Any) -> Any:
-    return phase.get("epochs") if isinstance(phase, dict) else None
+def _of(phase: Any, option: str) -> Any:
+    return phase.get(option) if isinstance(phase, dict) else None
