@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from kedro.config import OmegaConfigLoader
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.files import composed
 from guitar_kedro.parameters import checked
 
 REGISTRY = "guitar_kedro.pipeline_registry"
@@ -82,6 +83,8 @@ class StagesConfigLoader(OmegaConfigLoader):
             replaced = {name for config in env.values() for name in config}
             kept = {path: OmegaConf.masked_copy(config, set(config) - replaced) for path, config in base.items()}
             base, env = {**kept, **env}, {}
+            for config in base.values():
+                _compose_labels(config)
         return base, env, base_path, env_path, files
 
     def _known_parameters(self) -> set[str]:
@@ -95,6 +98,13 @@ class StagesConfigLoader(OmegaConfigLoader):
             return known | set(super().__getitem__("parameters")) - {"workspace"}  # which `name` sets
         finally:
             self.runtime_params = given
+
+
+def _compose_labels(config: DictConfig) -> None:
+    """Spells the labels under ``display_names`` as classes are, whichever way an editor wrote their accents."""
+    if isinstance(named := config.get("display_names"), DictConfig):
+        names = OmegaConf.to_container(named, resolve=False)
+        config["display_names"] = {composed(key) if isinstance(key, str) else key: name for key, name in names.items()}
 
 
 def _check_env(conf_source: Path, env: str | None) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
+
+_ENDS_A_LINE_OR_CONTROLS = {"Cc", "Cs", "Zl", "Zp"}  # Unicode's general categories
+_TURNS_THE_WRITING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # and its bidirectional classes
 
 
 def sha256_of_file(path: Path) -> str:
@@ -24,8 +28,34 @@ def sha256_of_lines(lines: Iterable[str]) -> str:
 
 
 def printable(path: PurePath | str) -> str:
-    """Gives a path as text that any table takes: of one that is no UTF-8, the bytes that are none are escaped."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """Gives a path as text in one line that any table takes, with slashes; other paths give other texts.
+
+    Escaped as in Python are bytes that are no UTF-8, what ``in_one_line`` escapes, and the backslash itself.
+    """
+    text = path.as_posix() if isinstance(path, PurePath) else path
+    with suppress(UnicodeError):  # text that this system could not use as a name
+        text = os.fsencode(text).decode("utf-8", "surrogateescape")  # not all systems decode names as UTF-8
+    return in_one_line(text.replace("\\", "\\\\"))
+
+
+def in_one_line(text: str) -> str:
+    """Escapes as Python does what ends a line, controls, turns the direction of writing, or is no character."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # stands for a byte that is no UTF-8 (PEP 383)
+        return f"\\x{code - 0xDC00:02x}"
+    category, direction = unicodedata.category(character), unicodedata.bidirectional(character)
+    if category not in _ENDS_A_LINE_OR_CONTROLS and direction not in _TURNS_THE_WRITING:
+        return character
+    return character.encode("unicode_escape").decode("ascii") if code < 0x80 else f"\\u{code:04x}"
+
+
+def composed(text: str) -> str:
+    """Gives text in Unicode's normal form C: an e with an accent may be one character or two, and is one here."""
+    return unicodedata.normalize("NFC", text)
 
 
 @contextmanager

@@ -292,6 +292,21 @@ def test_a_name_that_was_read_as_a_number_is_refused(tmp_path: Path, dataset: ty
         dataset(str(tmp_path), images=202405)
 
 
+@pytest.mark.parametrize("dataset", [PhotosDataset, OtherPhotosDataset, ImagesToPredictDataset])
+def test_images_whose_names_are_read_in_another_encoding_are_other_images(tmp_path: Path, dataset: type):
+    import tarfile
+
+    with tarfile.open(tmp_path / "a.tar", "w", encoding="cp866", format=tarfile.GNU_FORMAT) as archive:
+        for name in ("кот/1.jpg", "dog/1.jpg"):
+            archive.addfile(tarfile.TarInfo(name))
+    before, after = (dataset(str(tmp_path), str(tmp_path / "a.tar"), names_encoding=each) for each in (None, 866))
+    assert "кот" not in {raw.label for raw in before.load()}
+    assert {raw.label for raw in after.load()} == {"кот", "dog"}
+    assert before.fingerprint() != after.fingerprint()
+    with pytest.raises(UserError, match="names_encoding=cp9999: there is no such encoding"):
+        dataset(str(tmp_path), str(tmp_path / "a.tar"), names_encoding="cp9999")
+
+
 @pytest.mark.parametrize("lose", [Path.unlink, partial(Path.write_bytes, data=b"")], ids=["removed", "emptied"])
 def test_prepared_images_of_which_one_is_lost_count_as_missing(tmp_path: Path, lose: Callable[[Path], object]):
     dataset = PreparedImagesDataset(str(tmp_path))

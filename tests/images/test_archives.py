@@ -7,9 +7,12 @@ import tarfile
 import time
 import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.archives import ArchiveLimits, Member, is_archive, read_index, unpack
@@ -32,6 +35,26 @@ def zipped(path: Path, files: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
+    return path
+
+
+def zip_of_bytes(path: Path, *names: bytes, flagged: bool = False, extra: bytes = b"") -> Path:
+    """Pack files under names of any bytes, flagged as UTF-8 or not."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, name in enumerate(names):
+            member = zipfile.ZipInfo(f"{number}".ljust(len(name), "_"))
+            member.extra = extra
+            archive.writestr(member, b"content")
+    content = path.read_bytes()
+    for number, name in enumerate(names):
+        content = content.replace(f"{number}".ljust(len(name), "_").encode(), name)
+    if flagged:
+        for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            first, *parts = content.split(signature)
+            head = flags - len(signature)
+            parts = [part[: head + 1] + bytes([part[head + 1] | 8]) + part[head + 2 :] for part in parts]
+            content = signature.join([first, *parts])
+    path.write_bytes(content)
     return path
 
 
@@ -160,6 +183,88 @@ def test_a_zip_with_the_slashes_of_windows_has_folders(tmp_path: Path):
     assert [member.name for member in read_index(tmp_path / "out")] == ["pets/cat/1.jpg", "pets/dog/1.jpg"]
     with pytest.raises(UserError, match="leads out of the folder"):
         unpack(zipped(tmp_path / "out.zip", {"..\\out.jpg": b"x"}), tmp_path / "other")
+
+
+@pytest.mark.parametrize("flagged", [False, True])
+def test_names_in_a_zip_are_utf_8_where_their_bytes_are(tmp_path: Path, flagged: bool):
+    archive = zip_of_bytes(tmp_path / "a.zip", "Kätzchen/1.jpg".encode(), "犬/1.jpg".encode(), flagged=flagged)
+    members = unpack(archive, tmp_path / "out")
+    assert [(member.name, member.assumed) for member in members] == [("Kätzchen/1.jpg", ""), ("犬/1.jpg", "")]
+    assert (tmp_path / "out" / members[0].file).read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("flagged", [False, True])
+def test_other_names_in_a_zip_are_read_as_the_format_says_and_noted(tmp_path: Path, flagged: bool):
+    archive = zip_of_bytes(tmp_path / "a.zip", "Kätzchen/1.jpg".encode("cp437"), b"dog/1.jpg", flagged=flagged)
+    unpack(archive, tmp_path / "out")
+    found = [(member.name, member.assumed) for member in read_index(tmp_path / "out")]
+    assert found == [("Kätzchen/1.jpg", "cp437"), ("dog/1.jpg", "")]
+
+
+def test_a_byte_of_a_character_is_no_separator(tmp_path: Path):
+    name = "表/1.jpg".encode("cp932")
+    assert b"\\" in name
+    (member,) = unpack(zip_of_bytes(tmp_path / "a.zip", name), tmp_path / "out")
+    assert member.name.count("/") == 1
+    (member,) = unpack(tmp_path / "a.zip", tmp_path / "out", names_encoding="cp932")
+    assert (member.name, member.assumed) == ("表/1.jpg", "")
+
+
+def test_the_encoding_that_is_given_is_for_names_that_are_no_utf_8(tmp_path: Path):
+    names = ["кот/1.jpg".encode("cp866"), "猫/1.jpg".encode()]
+    members = unpack(zip_of_bytes(tmp_path / "a.zip", *names), tmp_path / "out", names_encoding="cp866")
+    assert [member.name for member in members] == ["кот/1.jpg", "猫/1.jpg"]
+
+
+def test_the_utf_8_name_that_info_zip_puts_beside_another_one_is_taken(tmp_path: Path):
+    plain, right = b"K?tzchen/1.jpg", "Kätzchen/1.jpg".encode()
+    field = b"\x01" + zlib.crc32(plain).to_bytes(4, "little") + right
+    extra = b"\x75\x70" + len(field).to_bytes(2, "little") + field
+    (member,) = unpack(zip_of_bytes(tmp_path / "a.zip", plain, extra=extra), tmp_path / "out")
+    assert member.name == "Kätzchen/1.jpg"
+
+
+def test_an_encoding_that_is_none_or_not_that_of_the_names_is_refused(tmp_path: Path):
+    archive = zip_of_bytes(tmp_path / "a.zip", b"K\x84tzchen/1.jpg")
+    assert "K\\x84tzchen/1.jpg', which is not in the encoding" in refusal(
+        archive, tmp_path / "out", names_encoding="ascii"
+    )
+    for encoding in ("cp99999", "hex"):
+        assert f"names_encoding={encoding}: there is no such encoding" in refusal(
+            archive, tmp_path / "out", names_encoding=encoding
+        )
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])
+def test_names_in_a_tar_are_utf_8_or_noted_or_in_the_encoding_that_is_given(tmp_path: Path, kind: int):
+    with tarfile.open(tmp_path / "a.tar", "w", format=kind, encoding="latin-1") as archive:
+        for name in ("Kätzchen/1.jpg", "long/" + "x" * 90 + "é.jpg"):
+            archive.addfile(tarfile.TarInfo(name))
+    with tarfile.open(tmp_path / "b.tar", "w", format=kind, encoding="utf-8") as archive:
+        archive.addfile(tarfile.TarInfo("Kätzchen/1.jpg"))
+    is_utf_8 = kind == tarfile.PAX_FORMAT  # whatever the encoding of the rest
+    first, second = unpack(tmp_path / "a.tar", tmp_path / "out")
+    assert (first.name, first.assumed) == (("Kätzchen/1.jpg", "") if is_utf_8 else ("K\\xe4tzchen/1.jpg", "utf-8"))
+    assert second.name.endswith("é.jpg" if is_utf_8 else "\\xe9.jpg")
+    for archive in ("a.tar", "b.tar"):
+        first, *_ = unpack(tmp_path / archive, tmp_path / "out", names_encoding="latin-1")
+        assert (first.name, first.assumed) == ("Kätzchen/1.jpg", "")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.binary(min_size=1, max_size=40).filter(lambda name: not {0, 47} & {*name}), min_size=1, max_size=5))
+def test_every_name_becomes_a_line_of_the_index_and_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, names: list[bytes]
+):
+    folder = tmp_path_factory.mktemp("any")
+    files = {f"a/x{os.fsdecode(name)}": b"x" for name in names}
+    with tarfile.open(folder / "a.tar", "w", format=tarfile.GNU_FORMAT) as archive:
+        for name in files:
+            archive.addfile(tarfile.TarInfo(name))
+    members = unpack(folder / "a.tar", folder / "out")
+    assert list(read_index(folder / "out")) == members
+    assert len({member.name for member in members}) == len(files)
+    assert all(len(member.name.splitlines()) == 1 and member.name.encode() for member in members)
 
 
 def test_what_operating_systems_leave_behind_is_left_out(tmp_path: Path):

@@ -9,7 +9,8 @@ import os
 import re
 import tarfile
 import threading
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,182 @@ def test_links_are_followed_inside_the_folder_only(tmp_path: Path):
     assert odd == dict.fromkeys(["a/outside.jpg", "a/nothing.jpg", "a/loop", "c"], "link_not_followed")
     (tmp_path / "link").symlink_to(folder)
     assert len(images_in_folder(tmp_path / "link")) == 7
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    with serve_folder(tmp_path / "storage") as storage:
+        yield storage
+
+
+@pytest.fixture
+def sources(storage: Storage, tmp_path: Path) -> Callable[..., list[str]]:
+    """Makes a folder, an archive and an address of the same files."""
+
+    def make(*names: str) -> list[str]:
+        write(tmp_path / "photos", *names)
+        write(storage.folder / "photos", *names)
+        (tmp_path / "photos.tgz").write_bytes(archive_of(*names))
+        return [str(tmp_path / "photos"), str(tmp_path / "photos.tgz"), f"{storage.address}/photos"]
+
+    return make
+
+
+COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "Kätzchen") for form in ("NFC", "NFD"))
+
+
+def test_a_class_is_one_however_its_accents_are_written(sources: Callable[..., list[str]], tmp_path: Path):
+    for source in sources(f"{COMPOSED}/1.jpg", f"{DECOMPOSED}/1.jpg", "dog/1.jpg"):
+        images = find_images(source, tmp_path / "raw")
+        assert sorted(image.label for image in images) == [COMPOSED, COMPOSED, "dog"]
+        assert len({image.file for image in images}) == 3
+        assert {image.label for image in stream_images(source, tmp_path / "raw")} == {COMPOSED, "dog"}
+    folder = write(tmp_path / "holiday" / DECOMPOSED, "1.jpg")
+    for one in (folder, folder / "1.jpg"):
+        assert [image.label for image in stream_images(str(one), tmp_path)] == [COMPOSED]
+
+
+def test_names_take_one_line_and_are_distinct(tmp_path: Path):
+    odd = [
+        "Icon\r",
+        "line\nbreak.jpg",
+        "tab\t.jpg",
+        "\u202egnp.jpg",
+        "\u2028.jpg",
+        "\\n.jpg",
+        "\n.jpg",
+        "nbsp\u00a0.jpg",
+    ]
+    write(tmp_path, *(f"a\r/{name}" for name in odd), "b/1.jpg")
+    images = images_in_folder(tmp_path)
+    assert listed(images)[-1] == ("b/1.jpg", "b")
+    assert {image.file for image in images[:-1]} == {
+        f"a\\r/{name}"
+        for name in (
+            "Icon\\r",
+            "line\\nbreak.jpg",
+            "tab\\t.jpg",
+            "\\u202egnp.jpg",
+            "\\u2028.jpg",
+            "\\\\n.jpg",
+            "\\n.jpg",
+            "nbsp\u00a0.jpg",
+        )
+    }
+    assert {image.label for image in images[:-1]} == {"a\\r"}
+    assert [image.read() for image in images[-1:]] == [b"b/1.jpg"]
+
+
+def test_a_hidden_file_is_one_whose_name_begins_with_a_dot(tmp_path: Path):
+    write(tmp_path, "a/1\\.jpg", "b/.1.jpg", "b/1.jpg")
+    assert len(images_in_folder(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "advice"),
+    [
+        (["train/cat/1.jpg", "train/dog/1.jpg", "val/cat/2.jpg", "test/cat/3.jpg"], "train"),
+        (["pets/Training/cat/1.jpg", "pets/Training/dog/1.jpg", "pets/validation/cat/2.jpg"], "pets/Training"),
+        (["train_data/cat/1.jpg", "train_data/dog/1.jpg", "test-images/2.jpg"], "train_data"),
+        (["valid/cat/1.jpg", "valid/dog/1.jpg", "test/cat/2.jpg"], ""),
+        (["cat/train/1.jpg", "cat/test/2.jpg", "dog/train/3.jpg", "dog/test/4.jpg"], "one folder that is called like"),
+        (["train/1.jpg", "test/2.jpg"], "one folder that is called like"),
+    ],
+)
+def test_a_given_split_is_refused_and_not_mixed(
+    sources: Callable[..., list[str]], tmp_path: Path, names: list[str], advice: str
+):
+    for source in sources(*names):
+        with pytest.raises(UserError, match="has a split of its own") as refused:
+            find_images(source, tmp_path / "raw")
+        assert source in str(refused.value)
+        assert advice in str(refused.value)
+        assert len(list(stream_images(source, tmp_path / "raw"))) == len(names)
+
+
+@pytest.mark.parametrize("names", [["train/1.jpg", "bus/1.jpg"], ["train/cat/1.jpg", "train/dog/1.jpg"]])
+def test_a_class_or_a_folder_of_classes_may_be_called_train(tmp_path: Path, names: list[str]):
+    assert len(images_in_folder(write(tmp_path, *names))) == 2
+
+
+def test_pictures_beside_folders_of_pictures_are_refused(sources: Callable[..., list[str]], tmp_path: Path):
+    for source in sources("cat/1.jpg", "cat/2023/2.jpg", "dog/3.jpg"):
+        with pytest.raises(UserError, match="has pictures in cat and in the folder cat/2023") as refused:
+            find_images(source, tmp_path / "raw")
+        assert source in str(refused.value)
+        assert "'cat' and '2023'" in str(refused.value)
+
+
+def test_notes_may_lie_beside_class_folders(tmp_path: Path):
+    write(tmp_path, "guitars/readme.txt", "guitars/labels.csv", "guitars/cat/1.jpg", "guitars/dog/1.jpg")
+    assert len(images_in_folder(tmp_path)) == 4
+
+
+def test_a_class_that_lies_in_several_folders_is_told(
+    sources: Callable[..., list[str]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    for source in sources("cat/2023/1.jpg", "dog/2023/1.jpg", "old/more/bird/1.jpg", "bird/2.jpg"):
+        caplog.clear()
+        find_images(source, tmp_path / "raw")
+        (line,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+        assert "2023 (cat/2023, dog/2023)" in line
+        assert "bird (bird, old/more/bird)" in line
+
+
+def test_classes_whose_names_are_read_in_an_assumed_encoding_are_told_until_it_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", encoding="cp866", format=tarfile.GNU_FORMAT) as archive:
+        for name in ("кот/1.jpg", "dog/1.jpg"):
+            archive.addfile(tarfile.TarInfo(name))
+    (tmp_path / "a.tar").write_bytes(buffer.getvalue())
+    for ask in (find_images, find_images, stream_images):
+        caplog.clear()
+        list(ask(str(tmp_path / "a.tar"), tmp_path / "raw"))
+        (line,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+        assert "classes are called \\xaa\\xae\\xe2." in line
+        assert "--params=names_encoding=" in line
+    caplog.clear()
+    images = find_images(str(tmp_path / "a.tar"), tmp_path / "raw", names_encoding="cp866")
+    assert [image.label for image in images] == ["dog", "кот"]
+    assert not [record for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def test_links_that_lead_outside_are_named_where_they_are_why_nothing_is_left(tmp_path: Path):
+    outside = write(tmp_path / "outside", "cat/1.jpg", "dog/1.jpg")
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        (tmp_path / "photos" / name / "1.jpg").symlink_to(outside / name / "1.jpg")
+    with pytest.raises(UserError, match=r"No file in the class folders of .* can be used") as refused:
+        images_in_folder(tmp_path / "photos")
+    assert f"cat/1.jpg: It is a link to {outside / 'cat' / '1.jpg'}, outside of the folder" in str(refused.value)
+    write(tmp_path / "linked", "cat/1.jpg")
+    (tmp_path / "linked" / "dog").symlink_to(outside / "dog")
+    with pytest.raises(UserError, match=r"one class only, 'cat'.* dog: It is a link to .*/dog, outside") as refused:
+        images_in_folder(tmp_path / "linked")
+    assert "put a copy in its place" in str(refused.value)
+
+
+def test_links_that_lead_nowhere_are_told_as_such(tmp_path: Path):
+    folder = write(tmp_path / "photos", "a/1.jpg", "b/1.jpg")
+    (folder / "a" / "circle.jpg").symlink_to("circle.jpg")
+    (folder / "a" / "gone.jpg").symlink_to(tmp_path / "gone.jpg")
+    (folder / "a" / "bytes.jpg").symlink_to(os.fsdecode(b"caf\xe9\n.jpg"))
+    problems = [image.problem[1] for image in images_in_folder(folder) if image.problem]
+    assert len(problems) == 3
+    assert all("which leads to nothing that can be reached" in problem for problem in problems)
+    assert "caf\\xe9\\n.jpg" in problems[0]
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    with pytest.raises(UserError, match=r"link is a link to .*/gone, where nothing is"):
+        images_in_folder(tmp_path / "link")
+
+
+def test_hidden_files_are_named_where_there_are_no_others(tmp_path: Path):
+    write(tmp_path / "photos", ".cat/1.jpg", ".dog/1.jpg")
+    for ask in (find_images, stream_images):
+        with pytest.raises(UserError, match=r"no files in .*photos but hidden ones.*, for example \.(cat|dog)/1\.jpg"):
+            ask(str(tmp_path / "photos"), tmp_path)
 
 
 def test_a_pipe_does_not_stall_reading(tmp_path: Path):
@@ -327,12 +504,6 @@ def test_a_refused_connection_says_what_to_do_instead(tmp_path: Path):
     message = refused_download("http://127.0.0.1:9/photos.tgz", tmp_path, instead="name it with weights=PATH")
     assert "No connection to 127.0.0.1:9" in message
     assert message.endswith("or name it with weights=PATH.")
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    with serve_folder(tmp_path / "storage") as storage:
-        yield storage
 
 
 def test_folders_on_storage_that_fsspec_reads_are_listed_and_read_like_those_of_this_machine(

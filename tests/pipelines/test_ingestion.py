@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from small_project import ROOT
 
+from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.datasets import EarlierImagesDataset, ImagesToPredictDataset, PhotosDataset, PreparedImagesDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.ingest import PreparationOptions
@@ -176,3 +181,111 @@ def test_only_the_decisions_about_these_images_count_as_applied(photos: Path, tm
     decisions = decide(("dog/1.png", "drop", ""), ("bird/1.png", "drop", ""), ("cat/2.png", "keep", ""))
     _, _, applied = nodes.build_image_table(prepared.load(), decisions, OPTIONS.duplicate_distance)
     assert applied["file"].tolist() == ["cat/2.png", "dog/1.png"]
+
+
+def said(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == level]
+
+
+def test_classes_are_listed_with_their_numbers_of_images(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (photos / "cat" / "0.png").write_text("no picture")
+    with caplog.at_level(logging.INFO):
+        ingest(photos, tmp_path / "store")
+    assert "2 classes: cat 3, dog 4" in said(caplog, logging.INFO)
+
+
+def test_of_very_many_classes_the_largest_and_the_smallest_are_listed(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    labels = [f"class{number:04d}" for number in range(1000) for _ in range(1 + (number == 500))]
+    columns = dict.fromkeys(("width", "height", "file_hash", "source", "reason", "detail"), "")
+    records = pd.DataFrame({"label": labels}).assign(**columns)
+    records["file"] = records["prepared"] = records["pixel_hash"] = [f"{number:064x}" for number in range(len(labels))]
+    rng = np.random.default_rng(0)
+    records["perceptual_hash"] = [rng.bytes(32).hex() for _ in labels]
+    with caplog.at_level(logging.INFO):
+        nodes.build_image_table(PreparedImages(tmp_path, records), NO_CURATION, OPTIONS)
+    (line,) = (line for line in said(caplog, logging.INFO) if "classes" in line)
+    assert line.startswith("1000 classes: class0500 2, class0000 1, ")
+    assert "class0999 1" in line
+    assert len(line) < 800
+
+
+@pytest.mark.parametrize("other", ["cat ", "Cat", "CAT", " cat", "cat_", "cat\u200b", "\uff43at"])
+def test_classes_whose_names_look_alike_are_told(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, other: str
+):
+    _, rejected = ingest(photos, tmp_path / "store", decide(("dog/0.png", "relabel", other)))
+    (line,) = said(caplog, logging.WARNING)
+    assert repr("cat") in line
+    assert repr(other) in line
+    assert rejected.empty
+
+
+def test_classes_that_are_shown_alike_are_told_and_others_are_not(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (photos / "cat").rename(photos / "a_b")
+    (photos / "dog").rename(photos / "a  b")
+    draw(photos / "ab" / "1.png", 300)
+    ingest(photos, tmp_path / "store")
+    (line,) = said(caplog, logging.WARNING)
+    assert line.startswith("'a  b' and 'a_b' are different classes")
+
+
+def test_a_decision_is_about_a_file_however_its_accents_are_written(photos: Path, tmp_path: Path):
+    composed, decomposed = (unicodedata.normalize(form, "é") for form in ("NFC", "NFD"))
+    (photos / "dog").rename(photos / f"d{decomposed}")
+    (photos / "cat").rename(photos / f"c{composed}")
+    decisions = decide((f"d{composed}/1.png", "drop", ""), (f"d{decomposed}/2.png", "relabel", f"c{decomposed}"))
+    table, rejected = ingest(photos, tmp_path / "store", decisions)
+    assert rejected["file"].tolist() == [f"d{decomposed}/1.png"]
+    assert table["label"].value_counts().to_dict() == {f"c{composed}": 5, f"d{composed}": 2}
+    twice = decide((f"d{composed}/1.png", "drop", ""), (f"d{decomposed}/1.png", "keep", ""))
+    with pytest.raises(UserError, match="stands twice in the curation file"):
+        ingest(photos, tmp_path / "store", twice)
+
+
+def test_of_two_files_that_differ_in_how_accents_are_written_a_decision_is_about_the_one_it_names(
+    photos: Path, tmp_path: Path
+):
+    composed, decomposed = (unicodedata.normalize(form, "cat/é.png") for form in ("NFC", "NFD"))
+    for seed, name in enumerate((composed, decomposed)):
+        draw(photos / name, 200 + seed)
+    _, rejected = ingest(photos, tmp_path / "store", decide((composed, "drop", "")))
+    assert rejected["file"].tolist() == [composed]
+
+
+def test_a_name_with_a_line_break_takes_one_row(photos: Path, tmp_path: Path):
+    (photos / "cat" / "Icon\r").write_bytes(b"")
+    draw(photos / "cat" / "line\nbreak.png", 7)
+    table, rejected = ingest(photos, tmp_path / "store", decide(("cat/line\\nbreak.png", "drop", "")))
+    assert rejected["file"].tolist() == ["cat/Icon\\r", "cat/line\\nbreak.png"]
+    assert len(table) == 8
+
+
+def test_the_reason_for_which_most_files_are_refused_is_the_one_that_is_told(photos: Path, tmp_path: Path):
+    (photos / "a.txt").write_text("a note")
+    for path in photos.rglob("*.png"):
+        path.write_bytes(b"%PDF-1.7")
+    with pytest.raises(
+        UserError, match=r"None of the 9 files.*8 format_not_allowed.*For example cat/0.png: It is a PDF"
+    ):
+        ingest(photos, tmp_path / "store")
+
+
+def test_where_one_class_is_left_it_is_told_why_the_others_are_not(photos: Path, tmp_path: Path):
+    (photos / "cat" / "a.txt").write_text("a note")
+    for path in (photos / "dog").iterdir():
+        path.write_bytes(b"%PDF-1.7")
+    with pytest.raises(UserError, match=r"only one, cat, is left of 9 files .*For example dog/0.png: It is a PDF"):
+        ingest(photos, tmp_path / "store")
+
+
+def test_a_class_has_its_display_name_however_its_accents_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(StagesConfigLoader, "current", None)
+    composed, decomposed = (unicodedata.normalize(form, "Kätzchen") for form in ("NFC", "NFD"))
+    conf = shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    (conf / "photos" / "parameters.yml").write_text(f"display_names:\n  {decomposed}: Kitten\n", encoding="utf-8")
+    loader = StagesConfigLoader(str(conf), "photos", base_env="base", default_run_env="local")
+    assert loader["parameters"]["display_names"] == {composed: "Kitten"}

@@ -35,7 +35,7 @@ class CurationDataset(TableDataset):
         path = Path(self._get_load_path())
         if not path.exists():
             return pd.DataFrame(columns=list(self.COLUMNS), dtype="str")
-        table = super().load.__wrapped__(self)
+        table = pd.read_csv(path, dtype="str", keep_default_na=False)
         if missing := [column for column in self.COLUMNS[:2] if column not in table]:
             raise UserError(f"{path}: the column {missing[0]} is missing; the file needs {','.join(self.COLUMNS)}.")
         table = table.reindex(columns=list(self.COLUMNS), fill_value="")

@@ -23,6 +23,7 @@ from PIL.Image import Image
 from guitar_kedro.cluster import work_on
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines, written_whole
+from guitar_kedro.images.archives import check_encoding
 from guitar_kedro.images.drawing import MODELS, OTHERS, draw_guitar, draw_other
 from guitar_kedro.images.ingest import HOW_COLUMNS, RECORD_COLUMNS, FileRecord
 from guitar_kedro.images.sources import (
@@ -47,6 +48,8 @@ _PREPARED_FILE = re.compile(r"[0-9a-f]{20}\.(jpg|part)")  # the name of its cont
 class _SourceDataset(AbstractDataset[None, list[RawImage]]):
     """Raw pictures; they are only read."""
 
+    _names_encoding: str | None = None
+
     def save(self, data: None) -> None:
         raise UserError("Raw images are only read: put new ones where they come from.")
 
@@ -55,6 +58,10 @@ class _SourceDataset(AbstractDataset[None, list[RawImage]]):
 
         Contents are not read, so that nobody waits for millions of pictures; no picture is drawn or fetched.
         """
+        state = self._state()
+        return f"{state} {self._names_encoding}" if state and self._names_encoding else state
+
+    def _state(self) -> str | None:
         source = self._source()
         if source is None:
             return None
@@ -201,6 +208,13 @@ def _as_given(name: str, place: object) -> str | None:
     raise UserError(f"--params={name}={place} is read as a number; put ./ before the name: --params={name}=./NAME.")
 
 
+def _encoding(given: object) -> str | None:
+    """Takes the name of an encoding, or its number: Kedro reads that of a code page as one."""
+    names_encoding = str(given) if given else None
+    check_encoding(names_encoding)
+    return names_encoding
+
+
 def _draw_to(path: Path, draw: _Draw, name: str, size: int, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")
@@ -219,6 +233,7 @@ class PhotosDataset(_SourceDataset):
         filepath: str,
         images: str | None = None,
         sha256: str | None = None,
+        names_encoding: str | int | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Takes note of where the pictures are.
@@ -228,14 +243,16 @@ class PhotosDataset(_SourceDataset):
             images: Folder or archive (``.tar``, ``.tgz``, ``.zip``), by path or by an address that fsspec reads, or
                 http(s) URL of an archive; ``None`` stands for the one of the run before.
             sha256: Checksum of the archive, if it is known.
+            names_encoding: Encoding of names in an archive which are no UTF-8, if it is known.
             metadata: For Kedro's plugins.
 
         Raises:
-            UserError: If what was given is no name.
+            UserError: If what was given is no name, or no encoding.
         """
         if sha256 is not None and not isinstance(sha256, str):
             raise UserError(f"--params=sha256={sha256}: a SHA-256 has 64 hexadecimal digits.")
         self._folder, self._images, self._sha256 = Path(filepath), _as_given("images", images), sha256
+        self._names_encoding = _encoding(names_encoding)
         self.metadata = metadata
 
     def load(self) -> list[RawImage]:
@@ -250,7 +267,7 @@ class PhotosDataset(_SourceDataset):
                 f"Workspace {self._folder.name} has no images yet: name them with --params=images=PATH_OR_URL "
                 "(class folders, an archive of them, or its URL)."
             )
-        found = find_images(images, self._folder, self._sha256)
+        found = find_images(images, self._folder, self._sha256, names_encoding=self._names_encoding)
         self._folder.mkdir(parents=True, exist_ok=True)
         local = Path(images)
         with written_whole(self._noted) as beside:
@@ -276,18 +293,26 @@ class OtherPhotosDataset(_SourceDataset):
     They need no class folders.
     """
 
-    def __init__(self, filepath: str, images: str | None = None, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        filepath: str,
+        images: str | None = None,
+        names_encoding: str | int | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         """Takes note of where the pictures are.
 
         Args:
             filepath: The folder to which downloads and unpacked archives go.
             images: As for ``PhotosDataset``; ``None`` stands for no pictures.
+            names_encoding: Encoding of names in an archive which are no UTF-8, if it is known.
             metadata: For Kedro's plugins.
 
         Raises:
-            UserError: If what was given is no name.
+            UserError: If what was given is no name, or no encoding.
         """
         self._folder, self._images = Path(filepath), _as_given("other_images", images)
+        self._names_encoding = _encoding(names_encoding)
         self.metadata = metadata
 
     def load(self) -> list[RawImage]:
@@ -298,7 +323,7 @@ class OtherPhotosDataset(_SourceDataset):
         """
         if self._images is None:
             return []
-        return find_images(self._images, self._folder, need_classes=False)
+        return find_images(self._images, self._folder, need_classes=False, names_encoding=self._names_encoding)
 
     def _source(self) -> str | None:
         return self._images
@@ -310,19 +335,27 @@ class OtherPhotosDataset(_SourceDataset):
 class ImagesToPredictDataset(_SourceDataset):
     """Pictures that somebody wants to have predicted: a folder with or without class folders, an archive, or a file."""
 
-    def __init__(self, filepath: str, images: str | None = None, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        filepath: str,
+        images: str | None = None,
+        names_encoding: str | int | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         """Takes note of where the pictures are.
 
         Args:
             filepath: The folder to which archives are unpacked.
             images: Folder, archive (``.tar``, ``.tgz``, ``.zip``) or file, by path or by address; ``None`` where
                 nothing was named.
+            names_encoding: Encoding of names in an archive which are no UTF-8, if it is known.
             metadata: For Kedro's plugins.
 
         Raises:
-            UserError: If what was given is no name.
+            UserError: If what was given is no name, or no encoding.
         """
         self._folder, self._images = Path(filepath), _as_given("images", images)
+        self._names_encoding = _encoding(names_encoding)
         self.metadata = metadata
 
     def load(self) -> ImageStream:
@@ -335,10 +368,9 @@ class ImagesToPredictDataset(_SourceDataset):
             raise UserError(
                 "There are no images to predict: name them with --params=images=PATH (a folder, an archive or a file)."
             )
-        return stream_images(self._images, self._folder)
+        return stream_images(self._images, self._folder, self._names_encoding)
 
-    def fingerprint(self) -> str | None:
-        """Gives a checksum of what is there by name, size and time of each file, or ``None`` if nothing is there."""
+    def _state(self) -> str | None:
         source = self._source()
         if source is None:
             return None
@@ -385,7 +417,7 @@ class PreparedImagesDataset(AbstractDataset[Iterator[tuple[FileRecord, bytes | N
         """Writes pictures as they come, then the index; removes those that only an earlier version made."""
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._journal.exists():
-            self._journal.write_text(_whole_lines(self._journal), encoding="utf-8")
+            self._journal.write_bytes(_whole_rows(self._journal))
         outdated = {
             prepared for table in self._tables() for prepared in table.loc[_is_outdated(table), "prepared"] if prepared
         }
@@ -469,9 +501,10 @@ class EarlierImagesDataset(PreparedImagesDataset):
 
 def _read_records(path: Path) -> pd.DataFrame:
     dtypes = {name: "int64" if name in ("width", "height") else "str" for name in RECORD_COLUMNS}
-    lines = _whole_lines(path) or ",".join(RECORD_COLUMNS)  # a disk that was full may not have taken the first one
+    # a disk that was full may not have taken the first row
+    rows = _whole_rows(path) or ",".join(RECORD_COLUMNS).encode("utf-8")
     # an earlier version may have noted other things of a file
-    table = pd.read_csv(io.StringIO(lines), dtype=dtypes, keep_default_na=False)
+    table = pd.read_csv(io.BytesIO(rows), dtype=dtypes, keep_default_na=False)
     return table.reindex(columns=list(RECORD_COLUMNS), fill_value="")
 
 
@@ -487,17 +520,23 @@ def _is_written(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0  # a power cut soon after a write may leave a file without content
 
 
-def _whole_lines(path: Path) -> str:
+def _whole_rows(path: Path) -> bytes:
+    """Reads what is whole: a process that died, or a full disk, may have left half a row, and of it half a character.
+
+    A row ends with a line that has no text open, so that before it quotation marks come in pairs.
+    """
     content = path.read_bytes()
-    # a process that died, or a full disk, may have left half a line, and of it half a character
-    return content[: content.rfind(b"\n") + 1].decode("utf-8").replace("\r\n", "\n")
+    end = content.rfind(b"\n") + 1
+    while content.count(b'"', 0, end) % 2:
+        end = content.rfind(b"\n", 0, end - 1) + 1
+    return content[:end]
 
 
 @contextmanager
 def _record_writer(path: Path, mode: str) -> Iterator[Callable[[FileRecord], None]]:
     """Opens a table of records; what was written is on disk when it closes."""
     with path.open(mode, newline="", encoding="utf-8") as file:
-        lines = csv.DictWriter(file, RECORD_COLUMNS)
+        lines = csv.DictWriter(file, RECORD_COLUMNS, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
         if file.tell() == 0:
             lines.writeheader()
         yield lambda record: lines.writerow(vars(record))

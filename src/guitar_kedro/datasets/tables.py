@@ -3,72 +3,57 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import IO, Any
 
 import pandas as pd
 from kedro_datasets.pandas import CSVDataset
+from pandas.api.types import is_numeric_dtype
 
 from guitar_kedro.datasets.artifacts import Artifact
 
-_TEXT = (
-    "image_id",
-    "label",
-    "file",
-    "source",
-    "predicted",
-    "actual",
-    "split",
-    "stage",
-    "phase",
-    "architecture",
-    "reason",
-    "detail",
-    "action",
-    "model_version",
-    "time",
-    "slice",
-    "value",
-    "suggested",
-    "stage_before",
-    "actual_name",
-    "predicted_name",
-    "file_hash",
-    "pixel_hash",
-    "perceptual_hash",
-    "second_guess",
-    "verdict",
-    "error",
-)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a cell begins with that a spreadsheet computes
+# what a cell begins with that a spreadsheet computes (owasp.org/www-community/attacks/CSV_Injection)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_CELL = re.compile(r'(?:^|,)("[^"]*(?:""[^"]*)*"|[^,\r\n]*)')
+_NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|-?inf"
 
 
-class TableDataset(Artifact, CSVDataset):
-    """A CSV file in which text stays text.
+class _Missing(float):
+    """A number that is missing: written as nothing, and without the quotation marks of text."""
 
-    A class may be called ``007``, ``NA`` or ``None``: text columns are read as they are written.
-    """
+    def __str__(self) -> str:
+        return ""
 
-    DEFAULT_LOAD_ARGS: dict[str, Any] = {  # noqa: RUF012 - the way kedro-datasets gives defaults
-        "dtype": dict.fromkeys(_TEXT, "str"),
-        "keep_default_na": False,
-    }
+
+class _TypedFile(CSVDataset):
+    """A CSV file in which all text stands in quotation marks, and nothing else does: so text is known from numbers."""
 
     def load(self) -> pd.DataFrame:
-        """Loads the table; a number that is missing is NaN, while missing text is empty.
+        path = self._get_load_path()
+        (names, are_quoted), (_, are_text) = _first_rows(Path(path))
+        if not all(are_quoted):
+            return _foreign(path, self._load_args)
+        # a table without rows does not say which columns are text
+        text = {name: "str" if is_text else None for name, is_text in zip(names, are_text, strict=False)}
+        missing = {name: [""] for name, kind in text.items() if kind is None}
+        kinds = {name: kind for name, kind in text.items() if kind}
+        return pd.read_csv(path, dtype=kinds, na_values=missing, keep_default_na=False, **self._load_args)
 
-        Raises:
-            UserError: If it is not as it was saved.
-        """
-        table = super().load()
-        for column in table.columns.difference(list(_TEXT)):
-            missing = table[column] == ""
-            numbers = pd.to_numeric(table[column].mask(missing), errors="coerce")
-            if missing.any() and numbers.isna().equals(missing):
-                table[column] = numbers
-        return table
+    def save(self, data: pd.DataFrame) -> None:
+        with _opened(self._get_save_path()) as file:
+            _write(_with_text(data), file)
+
+
+class TableDataset(Artifact, _TypedFile):
+    """A CSV file that loads as it was saved.
+
+    Text stays text: a class may be called ``007``, ``NA`` or ``None``. A number that is missing is NaN, while missing
+    text is empty. In a file without quotation marks, from a spreadsheet perhaps, a column of nothing but numbers as
+    Python writes them holds numbers.
+    """
 
 
 class OptionalTableDataset(TableDataset):
@@ -94,24 +79,78 @@ class LogDataset(TableDataset):
         super().save.__wrapped__(self, pd.concat([*earlier, data.assign(time=now)], ignore_index=True))
 
 
-class _SpreadsheetFile(CSVDataset):
+class _SpreadsheetFile(_TypedFile):
     """A CSV file that is written from a stream of tables."""
 
+    def load(self) -> pd.DataFrame:
+        table = super().load.__wrapped__(self)
+        return table.assign(**{name: cells.str.removeprefix("'") for name, cells in _text_columns(table)})
+
     def save(self, data: Iterable[pd.DataFrame]) -> None:
-        with Path(self._get_save_path()).open("w", encoding="utf-8", newline="") as file:
+        with _opened(self._get_save_path()) as file:
             for number, table in enumerate(data):
-                # all text is quoted: in some countries a semicolon would begin a cell
-                _harmless(table).to_csv(file, index=False, header=number == 0, quoting=csv.QUOTE_NONNUMERIC)
+                _write(_harmless(_with_text(table)), file, header=number == 0)
 
 
 class SpreadsheetDataset(TableDataset, _SpreadsheetFile):
     """A table for people, of any length: saved from a stream of tables, and safe to open in a spreadsheet.
 
     Names of files and classes are other people's: one that a spreadsheet would take for a formula gets an apostrophe
-    before it.
+    before it, and so does one that begins with an apostrophe. They load without it.
     """
 
 
+def _opened(path: PurePath) -> IO[str]:
+    return Path(path).open("w", encoding="utf-8", newline="")
+
+
+def _write(table: pd.DataFrame, file: IO[str], header: bool = True) -> None:
+    table.to_csv(
+        file, index=False, header=header, quoting=csv.QUOTE_NONNUMERIC, na_rep=_Missing("nan"), lineterminator="\n"
+    )
+
+
+def _with_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Makes text of all that is neither a number nor yes or no; of what is missing, empty text."""
+    table = table.infer_objects()
+    nothing = [name for name, cells in table.items() if cells.dtype == "object" and cells.isna().all()]
+    table = table.astype(dict.fromkeys(nothing, "float64"))
+    text = {
+        name: cells.astype("object").where(cells.notna(), "").map(str).astype("object")
+        for name, cells in _text_columns(table)
+    }
+    return table.assign(**text)
+
+
+def _text_columns(table: pd.DataFrame) -> list[tuple[str, pd.Series]]:
+    return [(name, cells) for name, cells in table.items() if not is_numeric_dtype(cells)]
+
+
 def _harmless(table: pd.DataFrame) -> pd.DataFrame:
-    text = table.select_dtypes(exclude="number")
-    return table.assign(**text.apply(lambda cells: cells.mask(cells.str.startswith(_FORMULA), "'" + cells)))
+    begins = (*_FORMULA, "'")
+    text = {name: cells.mask(cells.str.startswith(begins), "'" + cells) for name, cells in _text_columns(table)}
+    return table.assign(**text)
+
+
+def _first_rows(path: Path) -> list[tuple[list[str], list[bool]]]:
+    """Gives the cells of the first two rows, and whether each stands in quotation marks."""
+    rows = []
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        for _ in range(2):
+            row = file.readline()
+            while row.count('"') % 2 and (more := file.readline()):
+                row += more  # a line break in a cell
+            are_quoted = [cell.startswith('"') for cell in _CELL.findall(row)] if row else []
+            rows.append((next(csv.reader([row]), []), are_quoted))
+    return rows
+
+
+def _foreign(path: PurePath, load_args: dict[str, Any]) -> pd.DataFrame:
+    table = pd.read_csv(path, dtype="str", keep_default_na=False, **load_args)
+    for name, cells in table.items():
+        missing = cells == ""
+        if not missing.all() and (missing | cells.str.fullmatch(_NUMBER)).all():
+            table[name] = pd.to_numeric(cells.mask(missing))
+        elif len(cells) and cells.isin(["True", "False"]).all():
+            table[name] = cells == "True"
+    return table

@@ -12,10 +12,12 @@ import os
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path, PurePosixPath
@@ -32,7 +34,10 @@ _FILES_PER_FOLDER = 1_000
 _STALE_SECONDS = 24 * 3600
 _CLUTTER = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin"}
 
+_NOT_SAID = {"zip": "cp437", "tar": "utf-8"}  # what the formats mean by a name that does not say its encoding
+
 Progress = Callable[[int, int], None]
+_Found = tuple[str, str, "IO[bytes] | None", str]  # name, encoding that was assumed, content, problem
 
 
 @dataclass(frozen=True)
@@ -59,16 +64,18 @@ class Member:
         name: the member's name in the archive, printable, unique.
         file: where it lies, relative to the folder, with slashes; empty when it was not unpacked.
         problem: why it was not unpacked (a link, a device); empty when it was.
+        assumed: the encoding by which the name was read for want of a better one; empty where it is known.
     """
 
     name: str
     file: str
     problem: str = ""
+    assumed: str = ""
 
 
 def is_clutter(name: str) -> bool:
     """Tell whether a path has a part that an operating system leaves behind, or a hidden one (beginning with a dot)."""
-    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    parts = [part for part in name.split("/") if part not in ("", ".", "..")]
     return any(part.startswith(".") or part.lower() in _CLUTTER for part in parts)
 
 
@@ -82,7 +89,11 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(
-    archive: Path, folder: Path, limits: ArchiveLimits | None = None, progress: Progress | None = None
+    archive: Path,
+    folder: Path,
+    limits: ArchiveLimits | None = None,
+    progress: Progress | None = None,
+    names_encoding: str | None = None,
 ) -> list[Member]:
     """Unpack the regular files of a tar (also gz, bz2, xz) or zip archive, told by content.
 
@@ -92,20 +103,26 @@ def unpack(
     is left out. The folder appears when everything is in it, and replaces one that is there; until then the
     work is done in a temporary folder beside it.
 
+    Names are UTF-8 where their bytes are, whatever the archive says of them: many programs write UTF-8 into a zip file
+    without its flag, and some set the flag on other names.
+
     Args:
         archive: the file.
         folder: where the files go.
         limits: caps on number, bytes and ratio.
         progress: called with bytes of the archive read so far and in all.
+        names_encoding: that of names which are no UTF-8; `None` takes a zip file's for cp437, as the format says, and
+            escapes the bytes of a tar's that are none.
 
     Returns:
         The members in the archive's order.
 
     Raises:
         UserError: the file is missing, no archive, damaged, encrypted, beyond the limits, or has a member whose name
-            leads out of the folder; or the disk is full. Nothing is left behind then.
+            leads out of the folder or is not in the encoding; or the disk is full. Nothing is left behind then.
     """
     limits = limits or ArchiveLimits()
+    check_encoding(names_encoding)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(folder)
@@ -115,7 +132,7 @@ def unpack(
             f"Cannot write to {folder.parent}: {error.strerror}. Make room or change its rights."
         ) from error
     try:
-        members = _unpack_into(work, archive, limits, progress)
+        members = _unpack_into(work, archive, limits, progress, names_encoding)
         _write_index(work / INDEX, members)
         work.chmod(0o755)
         _replace(work, folder)
@@ -124,6 +141,21 @@ def unpack(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return members
+
+
+def check_encoding(names_encoding: str | None) -> None:
+    """Refuse what is no encoding of text.
+
+    Raises:
+        UserError: Python knows no such encoding.
+    """
+    try:
+        "".encode(names_encoding or "utf-8")
+    except LookupError as error:
+        raise UserError(
+            f"names_encoding={names_encoding}: there is no such encoding; use for example cp932 for Japanese, gb18030 "
+            "for Chinese, cp866 for Cyrillic or cp850 for western European names."
+        ) from error
 
 
 def read_index(folder: Path) -> Iterator[Member]:
@@ -171,7 +203,9 @@ def _os_error(error: OSError, archive: Path, folder: Path) -> UserError:
     return UserError(f"Cannot unpack {archive} to {folder.parent}: {error.strerror or error}.")
 
 
-def _unpack_into(work: Path, archive: Path, limits: ArchiveLimits, progress: Progress | None) -> list[Member]:
+def _unpack_into(
+    work: Path, archive: Path, limits: ArchiveLimits, progress: Progress | None, names_encoding: str | None
+) -> list[Member]:
     with archive.open("rb") as file:
         kind = _kind(file)
         if kind is None:
@@ -179,10 +213,10 @@ def _unpack_into(work: Path, archive: Path, limits: ArchiveLimits, progress: Pro
                 f"{archive} is not an archive that can be read. Give a .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz or .zip "
                 "file, or a folder of class folders."
             )
-        writer = _Writer(work, archive, limits, file, progress)
+        writer = _Writer(work, archive, limits, file, progress, names_encoding)
         try:
-            for name, content, problem in (_zip_members if kind == "zip" else _tar_members)(file, kind, writer):
-                writer.add(name, content, problem)
+            for found in (_zip_members if kind == "zip" else _tar_members)(file, kind, writer):
+                writer.add(*found)
         except UserError:
             raise
         except (NotImplementedError, RuntimeError) as error:  # zipfile's words for what it has not learnt
@@ -220,18 +254,20 @@ def _is_old_tar(head: bytes) -> bool:
     return True
 
 
-def _tar_members(file: IO[bytes], kind: str, writer: _Writer) -> Iterator[tuple[str, IO[bytes] | None, str]]:
+def _tar_members(file: IO[bytes], kind: str, writer: _Writer) -> Iterator[_Found]:
     openers = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
     stream = openers[kind](file) if kind in openers else file
-    with tarfile.open(fileobj=_ForwardOnly(stream, writer), mode="r:") as tar:
+    plain = _ForwardOnly(stream, writer)
+    with tarfile.open(fileobj=plain, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
         for member in tar:
             tar.members = []  # tarfile would keep them all
+            name, assumed = writer.decode(member.name.encode("utf-8", "surrogateescape"), "tar")
             if member.isdir():
-                writer.check_name(member.name)
+                writer.check_name(name)
             elif member.isreg() and not member.issparse():
-                yield member.name, tar.extractfile(member), ""
+                yield name, assumed, tar.extractfile(member), ""
             else:
-                yield member.name, None, _tar_problem(member)
+                yield name, assumed, None, _tar_problem(member)
 
 
 def _tar_problem(member: tarfile.TarInfo) -> str:
@@ -272,18 +308,22 @@ class _ForwardOnly(io.RawIOBase):
         return content
 
 
-def _zip_members(file: IO[bytes], _: str, writer: _Writer) -> Iterator[tuple[str, IO[bytes] | None, str]]:
-    with zipfile.ZipFile(file) as archive:
+def _zip_members(file: IO[bytes], _: str, writer: _Writer) -> Iterator[_Found]:
+    source = _NamesUnflagged(file)
+    with zipfile.ZipFile(source) as archive:
+        source.headers = {member.header_offset for member in archive.infolist()}
         for member in archive.infolist():
             mode = member.external_attr >> 16
-            name = member.filename.replace("\\", "/")  # as Windows' own tools wrote them, against the zip format
+            name, assumed = writer.decode(_zip_name(member), "zip")
+            if not assumed:  # else it may be half of a character of two bytes
+                name = name.replace("\\", "/")  # as Windows' own tools wrote them, against the zip format
             if member.flag_bits & 1:
                 raise UserError(f"{writer.archive} is encrypted. Unpack it yourself and give the folder.")
             if name.endswith("/"):
                 writer.check_name(name)
             elif stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                 what = "a link, and links in archives are not followed" if stat.S_ISLNK(mode) else "not a regular file"
-                yield name, None, f"It is {what}."
+                yield name, assumed, None, f"It is {what}."
             elif member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 # zipfile unpacks a MB of the others in one piece, which may fill the memory whatever size is declared
                 raise UserError(
@@ -292,7 +332,49 @@ def _zip_members(file: IO[bytes], _: str, writer: _Writer) -> Iterator[tuple[str
                 )
             else:
                 with archive.open(member) as content:
-                    yield name, content, ""
+                    yield name, assumed, content, ""
+
+
+class _NamesUnflagged:
+    """A zip file in which no name is flagged as UTF-8.
+
+    zipfile gives up on an archive with a flagged name that is none; without flags it takes each byte of a name for a
+    character of cp437, from which the bytes can be had back.
+
+    Attributes:
+        headers: where the headers of members begin, once the directory has been read.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.headers: set[int] = set()
+        self._file = file
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        start, content = self._file.tell(), self._file.read(size)
+        if start in self.headers:
+            return content[:7] + bytes(byte & ~0x08 for byte in content[7:8]) + content[8:]
+        if self.headers or not content.startswith(b"PK\x01\x02"):
+            return content
+        directory, entry = bytearray(content), 0
+        while directory.startswith(b"PK\x01\x02", entry) and entry + 46 <= len(directory):
+            directory[entry + 9] &= ~0x08
+            entry += 46 + sum(struct.unpack_from("<3H", directory, entry + 28))
+        return bytes(directory)
+
+
+def _zip_name(member: zipfile.ZipInfo) -> bytes:
+    """Give the bytes of a name, those of Info-ZIP's field for UTF-8 names (0x7075) where there is one."""
+    name, extra = member.orig_filename.encode("cp437"), member.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<2H", extra)
+        if kind == 0x7075 and int.from_bytes(extra[5:9], "little") == zlib.crc32(name):
+            name = extra[9 : 4 + size]
+            break
+        extra = extra[4 + size :]
+    return name.partition(b"\0")[0]
 
 
 class _Writer:
@@ -305,7 +387,13 @@ class _Writer:
     """
 
     def __init__(
-        self, folder: Path, archive: Path, limits: ArchiveLimits, file: IO[bytes], progress: Progress | None
+        self,
+        folder: Path,
+        archive: Path,
+        limits: ArchiveLimits,
+        file: IO[bytes],
+        progress: Progress | None,
+        names_encoding: str | None,
     ) -> None:
         self.archive = archive
         self.size = os.fstat(file.fileno()).st_size
@@ -314,18 +402,35 @@ class _Writer:
         self._limits = limits
         self._file = file
         self._progress = progress
+        self._names_encoding = names_encoding
         self._seen = 0
         self._written = 0
         self._names: dict[str, int] = {}  # and the last number that was put behind each
 
-    def add(self, name: str, content: IO[bytes] | None, problem: str) -> None:
+    def decode(self, name: bytes, kind: str) -> tuple[str, str]:
+        """Read a name, and give the encoding that was assumed; an empty one where it is known."""
+        try:
+            return name.decode("utf-8"), ""
+        except UnicodeDecodeError:
+            pass
+        if self._names_encoding is None:
+            return name.decode(_NOT_SAID[kind], "surrogateescape"), _NOT_SAID[kind]
+        try:
+            return name.decode(self._names_encoding), ""
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{self.archive} has a member named {ascii(name)[1:]}, which is not in the encoding that was given, "
+                f"names_encoding={self._names_encoding}. Give another one, or unpack it yourself and give the folder."
+            ) from error
+
+    def add(self, name: str, assumed: str, content: IO[bytes] | None, problem: str) -> None:
         """Write one member, or note why it is not written."""
         self.check_name(name)
         if is_clutter(name):
             return
         unique = self._unique(_printable(name))
         if content is None:
-            self.members.append(Member(unique, "", problem))
+            self.members.append(Member(unique, "", problem, assumed))
             return
         file = self._own_name(name)
         path = self._folder / file
@@ -335,7 +440,7 @@ class _Writer:
                 self._written += len(chunk)
                 self.check_bytes(self._written)
                 target.write(chunk)
-        self.members.append(Member(unique, file))
+        self.members.append(Member(unique, file, "", assumed))
         self.report(min(self._file.tell(), self.size))
 
     def check_name(self, name: str) -> None:
@@ -389,6 +494,5 @@ class _Writer:
 
 
 def _printable(name: str) -> str:
-    """Give a name that fits into a table: valid text, slashes, no control characters, no leading `./`."""
-    text = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in printable(name))
-    return str(PurePosixPath(text))
+    """Give a name that fits into a table, without a leading `./`."""
+    return str(PurePosixPath(printable(name)))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import mimetypes
 import os
 import re
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.files import printable
+from guitar_kedro.files import composed, printable
 from guitar_kedro.images.archives import INDEX, ArchiveLimits, Member, is_archive, is_clutter, read_index, unpack
 from guitar_kedro.images.probing import Limits, UnreadableImage
 
@@ -33,6 +35,11 @@ _TIMEOUT = (15, 60)  # seconds to connect, and without a byte
 _CHUNK = 1 << 16
 _HTTP = ("http", "https")
 _STAMP = "archive.json"
+_SHOWN = 3  # examples in a sentence
+_PART_OF_SPLIT = re.compile(
+    "(?:(?P<training>train(?:ing)?)|(?P<validation>val(?:id(?:ation)?)?|dev)|(?P<test>test(?:ing)?|eval|holdout))"
+    "(?:set|data|images)?"
+)
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,9 @@ class RawImage:
     """A file that is to become a picture of a class.
 
     Attributes:
-        file: its name for tables: the path in the source, or the archive member's name, with slashes; unique.
-        label: its class, the name of the folder it lies in.
+        file: its name for tables: the path in the source, or the archive member's name, with slashes, in one line;
+            unique.
+        label: its class, the name of the folder it lies in, in Unicode's normal form C.
         path: where it is read from; an address, as a string, on storage that fsspec reads.
         problem: reason and sentence why it cannot be read, for what was given but is no file in a class folder, or
             None.
@@ -131,17 +139,20 @@ class ImageStream:
         else:
             place = self.place.resolve()
             if not place.is_dir():
-                return iter([RawImage(printable(self.place.name), printable(place.parent.name), self.place)])
+                label = composed(printable(place.parent.name))
+                return iter([RawImage(printable(self.place.name), label, self.place)])
             found = (_in_folder(path, place) for path in _files(place))
-        return (image if image.label else replace(image, label=printable(place.name)) for image in found)
+        top = composed(printable(place.name))
+        return (image if image.label else replace(image, label=top) for image in found)
 
 
-def stream_images(source: str, folder: Path) -> ImageStream:
+def stream_images(source: str, folder: Path, names_encoding: str | None = None) -> ImageStream:
     """Find the files of a source in which no class folders are needed, unpacking an archive.
 
     Args:
         source: path or address of a folder, of an archive, or of one picture.
         folder: where unpacked archives are kept.
+        names_encoding: of names in an archive which are no UTF-8.
 
     Raises:
         UserError: nothing is there, or the archive cannot be unpacked.
@@ -150,11 +161,12 @@ def stream_images(source: str, folder: Path) -> ImageStream:
     if isinstance(place, Path) and not place.exists():
         raise UserError(f"{place} does not exist. Give the path of a folder, of an archive, or of a picture.")
     if isinstance(place, Path) and place.is_file() and is_archive(place):
-        stream = ImageStream(_unpacked(place, folder), is_unpacked=True)
+        stream = ImageStream(_unpacked(place, folder, names_encoding=names_encoding), is_unpacked=True)
+        _tell_assumed(read_index(stream.place), place)
     else:
         stream = ImageStream(place)
     if next(iter(stream), None) is None:
-        raise UserError(f"There are no files in {source}. Give the path of a folder, of an archive, or of a picture.")
+        raise UserError(f"{_no_files(place)} Give the path of a folder, of an archive, or of a picture.")
     return stream
 
 
@@ -164,6 +176,7 @@ def find_images(
     sha256: str | None = None,
     limits: ArchiveLimits | None = None,
     need_classes: bool = True,
+    names_encoding: str | None = None,
 ) -> list[RawImage]:
     """List the images of a source, fetching and unpacking what must be fetched and unpacked.
 
@@ -174,6 +187,7 @@ def find_images(
         sha256: checksum that a downloaded archive must have, None for any.
         limits: caps on what an archive may unpack to.
         need_classes: whether images of at least two classes are needed; without, files may lie in no class folder.
+        names_encoding: of names in an archive which are no UTF-8.
 
     Returns:
         The images, sorted by name.
@@ -195,7 +209,7 @@ def find_images(
             f"What {source} sends is not a .tar, .tgz or .zip archive (a web page perhaps). Download the archive "
             "yourself and give its path with --params=images=PATH."
         )
-    return images_in_archive(place, folder / "unpacked", limits, need_classes)
+    return images_in_archive(place, folder / "unpacked", limits, need_classes, names_encoding)
 
 
 def is_address(source: str) -> bool:
@@ -244,7 +258,8 @@ def images_in_folder(folder: Path, need_classes: bool = True) -> list[RawImage]:
         The files, sorted by name.
 
     Raises:
-        UserError: no such folder, nothing in it, or fewer than two class folders with files.
+        UserError: no such folder, nothing in it, fewer than two class folders with files, a split of its own, or
+            pictures beside the class folders of a class folder.
     """
     if not folder.is_dir():
         raise UserError(_no_such(folder))
@@ -253,39 +268,55 @@ def images_in_folder(folder: Path, need_classes: bool = True) -> list[RawImage]:
 
 
 def images_in_archive(
-    archive: Path, unpacked: Path, limits: ArchiveLimits | None = None, need_classes: bool = True
+    archive: Path,
+    unpacked: Path,
+    limits: ArchiveLimits | None = None,
+    need_classes: bool = True,
+    names_encoding: str | None = None,
 ) -> list[RawImage]:
     """List the files of an archive of class folders, unpacking it if that was not done before.
 
     Args:
         archive: a tar (also gz, bz2, xz) or zip file.
         unpacked: folder for unpacked archives; each gets a folder in it, which is renewed when the archive's size or
-            time has changed.
+            time, or the encoding, has changed.
         limits: caps on what the archive may unpack to.
         need_classes: whether files of at least two classes are needed; without, files may lie in no class folder.
+        names_encoding: of names which are no UTF-8.
 
     Returns:
         The files, sorted by the members' names; links and the like are listed with a problem.
 
     Raises:
-        UserError: no such file, not an archive, hostile or damaged, nothing in it, or fewer than two class folders.
+        UserError: no such file, not an archive, hostile or damaged, or as for ``images_in_folder``.
     """
-    place = _unpacked(archive, unpacked, limits)
+    place = _unpacked(archive, unpacked, limits, names_encoding)
     members = sorted(read_index(place), key=lambda member: member.name)
+    _tell_assumed(members, archive)
     return _checked([_in_archive(member, place) for member in members], archive, need_classes)
 
 
-def _unpacked(archive: Path, unpacked: Path, limits: ArchiveLimits | None = None) -> Path:
+def _unpacked(
+    archive: Path, unpacked: Path, limits: ArchiveLimits | None = None, names_encoding: str | None = None
+) -> Path:
     try:
         found = archive.stat()
-    except OSError as error:
+    except FileNotFoundError as error:
         raise UserError(_no_such(archive)) from error
+    except OSError as error:
+        raise UserError(f"{archive} cannot be read: {error.strerror}.") from error
     name = re.sub(r"[^\w.-]", "_", archive.name).lstrip(".") or "archive"
     place = unpacked / f"{name}-{hashlib.sha256(os.fsencode(archive.resolve())).hexdigest()[:8]}"
-    stamp = {"archive": str(archive.resolve()), "bytes": found.st_size, "modified": found.st_mtime_ns}
-    if not _is_made_of(_stamp_of(place), found):
+    stamp = {
+        "archive": str(archive.resolve()),
+        "bytes": found.st_size,
+        "modified": found.st_mtime_ns,
+        "names_encoding": names_encoding,
+    }
+    there = _stamp_of(place)
+    if not _is_made_of(there, found) or there.get("names_encoding") != names_encoding:
         with _progress(f"Unpacking {archive.name}") as progress:
-            unpack(archive, place, limits, progress)
+            unpack(archive, place, limits, progress, names_encoding)
         (place / _STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     return place
 
@@ -324,8 +355,9 @@ def _at_address(address: str) -> Iterator[RawImage]:
         for parent, folders, files in storage.walk(top, on_error="raise"):
             folders[:] = sorted(name for name in folders if not is_clutter(name))
             for name in sorted(name for name in files if name and not is_clutter(name)):
-                file = f"{parent}/{name}".removeprefix(top).lstrip("/")
-                yield RawImage(file, PurePosixPath(file).parent.name, f"{address.rstrip('/')}/{file}")
+                path = f"{parent}/{name}".removeprefix(top).lstrip("/")
+                file = printable(path)
+                yield RawImage(file, _label_of(file), f"{address.rstrip('/')}/{path}")
 
 
 @contextmanager
@@ -402,6 +434,8 @@ def download(
 
 def _no_such(path: Path) -> str:
     what = "is not a folder" if path.exists() else "does not exist"
+    if path.is_symlink() and not path.exists():
+        what = f"is a link to {printable(os.readlink(path))}, where nothing is"
     return (
         f"{path} {what}. Give the path of a folder with one folder per class, of a .tar, .tgz or .zip archive of them, "
         "or an http(s) address of such an archive."
@@ -423,19 +457,40 @@ def _files(root: Path) -> Iterator[Path]:
         yield Path(error.filename)
 
 
+def _no_files(place: Path | str) -> str:
+    """Tell that a source has no files, and whether it has any that were left out."""
+    found = (path for path in place.rglob("*") if path.is_file()) if isinstance(place, Path) else iter(())
+    if left_out := next(found, None):
+        example = printable(left_out.relative_to(place))
+        return (
+            f"There are no files in {place} but hidden ones, whose own name or folder's begins with a dot, and what "
+            f"operating systems leave behind, for example {example}; these are left out."
+        )
+    return f"There are no files in {place}, beside hidden ones, if any, and what operating systems leave behind."
+
+
+def _label_of(file: str) -> str:
+    return composed(PurePosixPath(file).parent.name)
+
+
 def _in_folder(path: Path, root: Path) -> RawImage:
-    name = printable(path.relative_to(root).as_posix())
-    label = PurePosixPath(name).parent.name
-    return RawImage(name, label, path, _problem_of(path, root))
+    name = printable(path.relative_to(root))
+    return RawImage(name, _label_of(name), path, _problem_of(path, root))
 
 
 def _problem_of(path: Path, root: Path) -> tuple[str, str] | None:
     if path.is_symlink():
-        target = path.resolve()
+        try:
+            target = path.resolve(strict=True)
+        except (OSError, RuntimeError):  # the latter: links in a circle, before Python 3.13
+            to = printable(os.readlink(path))
+            return "link_not_followed", f"It is a link to {to}, which leads to nothing that can be reached; remove it."
         if not target.is_relative_to(root):
-            return "link_not_followed", f"It is a link to {target}, outside of the folder; put a copy in its place."
+            to = f"It is a link to {printable(target)}, outside of the folder"
+            return "link_not_followed", f"{to}; put a copy in its place, or give the folder that has both."
         if not target.is_file():
-            return "link_not_followed", "It is a link to a folder or to nothing; put a copy in its place."
+            to = f"It is a link to {printable(target)}, which is no file"
+            return "link_not_followed", f"{to}; put a copy in its place."
     if path.is_dir():
         return "file_not_readable", "It is a folder that cannot be listed; give yourself the right to read it."
     if not path.is_file():
@@ -445,32 +500,126 @@ def _problem_of(path: Path, root: Path) -> tuple[str, str] | None:
 
 def _in_archive(member: Member, place: Path) -> RawImage:
     problem = ("not_a_regular_file", member.problem) if member.problem else None
-    return RawImage(
-        member.name, PurePosixPath(member.name).parent.name, place / (member.file or "not-unpacked"), problem
-    )
+    return RawImage(member.name, _label_of(member.name), place / (member.file or "not-unpacked"), problem)
+
+
+def _tell_assumed(members: Iterable[Member], archive: Path) -> None:
+    """Warn of classes whose names are read in an encoding that was assumed."""
+    assumed = [(_label_of(member.name) or member.name, member.assumed) for member in members if member.assumed]
+    if assumed:
+        logger.warning(
+            "%s: %d names are no UTF-8 and are read as %s, so that classes are called %s. If that is wrong, name the "
+            "encoding, for example --params=names_encoding=cp932 (Japanese), gb18030 (Chinese), cp866 (Cyrillic) or "
+            "cp850 (western Europe)",
+            archive,
+            len(assumed),
+            "cp437" if assumed[0][1] == "cp437" else "UTF-8 with escapes for the other bytes",
+            _some(sorted({label for label, _ in assumed}), 10),
+        )
 
 
 def _checked(images: list[RawImage], source: Path | str, need_classes: bool) -> list[RawImage]:
-    """Refuse a source without classes, and mark the files that lie beside the class folders."""
+    """Refuse a source without classes or of another layout, and mark the files that lie beside the class folders."""
     if not images:
-        raise UserError(f"There are no files in {source}. Give one folder per class with pictures in it.")
+        raise UserError(f"{_no_files(source)} Give one folder per class with pictures in it.")
     if not need_classes:
         return images
-    labels = sorted({image.label for image in images if image.label and not image.problem})
-    if not labels:
-        raise UserError(
-            f"The files in {source} lie in no class folder. Make one folder per class, at least two, and put the "
-            "pictures in them."
-        )
-    if len(labels) == 1:
-        raise UserError(
-            f"{source} has one class only, {labels[0]!r}; at least two are needed. Put the pictures of another class "
-            "in a folder beside it."
+    folders: dict[str, list[RawImage]] = defaultdict(list)
+    for image in images:
+        if image.label and not image.problem:
+            folders[image.file.rpartition("/")[0]].append(image)
+    _refuse_given_split(folders, source)
+    _refuse_classes_in_classes(folders, source)
+    places: dict[str, list[str]] = defaultdict(list)
+    for folder, (first, *_) in folders.items():
+        places[first.label].append(folder)
+    if len(places) < 2:
+        raise UserError(_too_few_classes(list(places), images, source))
+    if several := {label: where for label, where in places.items() if len(where) > 1}:
+        logger.warning(
+            "Classes whose pictures lie in several folders are each taken as one: %s. Rename the folders of those that "
+            "are different classes",
+            _some([f"{label} ({_some(where)})" for label, where in several.items()]),
         )
     outside = ("no_class_folder", "It lies in no class folder.")
     return [
         image if image.label else RawImage(image.file, "", image.path, image.problem or outside) for image in images
     ]
+
+
+def _some(names: Sequence[str], most: int = _SHOWN) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _refuse_given_split(folders: Iterable[str], source: Path | str) -> None:
+    """Refuse folders called train, val, test and the like beside each other: they would become, or mix, classes."""
+    beside: dict[str, set[str]] = defaultdict(set)
+    holds_folders: set[str] = set()
+    for folder in folders:
+        parents = ["", *(str(parent) for parent in PurePosixPath(folder).parents if parent.name)]
+        for path in [folder, *parents[1:]]:
+            beside[path.rpartition("/")[0]].add(path)
+        holds_folders.update(parents)
+    for paths in beside.values():
+        parts = {path: part for path in sorted(paths) if (part := _part_of(path.rpartition("/")[2]))}
+        if len(set(parts.values())) < 2:
+            continue
+        training = next((path for path, part in parts.items() if part == "training"), next(iter(parts)))
+        if training in holds_folders:
+            is_archive_here = isinstance(source, Path) and not source.is_dir()
+            give = f"unpack it and give {training} alone" if is_archive_here else f"--params=images={source}/{training}"
+            way_out = f"Take the training part alone: {give}. The others can be predicted with --pipeline=predict."
+        else:
+            way_out = "Put the pictures of each class into one folder that is called like it, without folders in it."
+        raise UserError(
+            f"{source} has a split of its own, {_some(list(parts))}, which cannot be taken over: this project would "
+            f"mix the parts, test pictures with training ones, and split them anew. {way_out}"
+        )
+
+
+def _part_of(name: str) -> str:
+    found = _PART_OF_SPLIT.fullmatch(re.sub(r"[\W\d_]", "", name.lower()))
+    return found.lastgroup if found else ""
+
+
+def _refuse_classes_in_classes(folders: dict[str, list[RawImage]], source: Path | str) -> None:
+    """Refuse pictures beside folders of pictures, of which nobody can tell whether they are of one class."""
+    with_pictures = {folder for folder, files in folders.items() if any(map(_may_be_picture, files))}
+    for folder in sorted(with_pictures):
+        for above in map(str, PurePosixPath(folder).parents):
+            if above in with_pictures:
+                raise UserError(
+                    f"{source} has pictures in {above} and in the folder {folder}, which lies in it: would they be one "
+                    f"class or two, {folders[above][0].label!r} and {folders[folder][0].label!r}? If one, move the "
+                    f"pictures of {folder} into {above}; if two, those of {above} into a folder that lies beside the "
+                    "other class folders."
+                )
+
+
+def _may_be_picture(image: RawImage) -> bool:
+    """Tell by its name whether a file may be a picture, to let notes and tables lie beside class folders."""
+    kind, _ = mimetypes.guess_type(image.file)
+    return kind is None or kind.startswith("image/")
+
+
+def _too_few_classes(labels: list[str], images: list[RawImage], source: Path | str) -> str:
+    unusable = [image for image in images if image.problem]
+    if labels:
+        message = (
+            f"{source} has one class only, {labels[0]!r}; at least two are needed. Put the pictures of another class "
+            "in a folder beside it."
+        )
+    elif any(image.label for image in unusable):
+        message = f"No file in the class folders of {source} can be used."
+    else:
+        message = (
+            f"The files in {source} lie in no class folder. Make one folder per class, at least two, and put the "
+            "pictures in them."
+        )
+    if unusable:
+        first = unusable[0]
+        message += f" {len(unusable)} of {len(images)} cannot be used, for example {first.file}: {first.problem[1]}"
+    return message
 
 
 def _stamp_of(place: Path) -> dict | None:

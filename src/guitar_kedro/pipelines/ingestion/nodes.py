@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import lazy_loader as lazy
 
 from guitar_kedro import images, reporting
 from guitar_kedro.errors import UserError
+from guitar_kedro.files import composed, in_one_line
 from guitar_kedro.versions import VERSIONS
 
 pd = lazy.load("pandas")
@@ -28,6 +31,7 @@ IMAGE_COLUMNS = [
 ]
 GROUPS_ON_SHEET = 12
 PICTURES_PER_ROW = 8
+CLASSES_IN_LOG = 30
 
 
 def prepare_images(
@@ -72,10 +76,10 @@ def build_image_table(
     records = prepared_images.records.sort_values("file", kind="stable").reset_index(drop=True)
     readable = records[records["reason"] == ""].reset_index(drop=True)
     if readable.empty:
-        first = records.iloc[0]
         raise UserError(
-            f"None of the {len(records)} files can be read as an image, for example {first.file}: {first.detail}"
+            f"None of the {len(records)} files can be read as an image ({_reasons(records)}).{_why(records)}"
         )
+    curation = _as_named_here(curation, set(readable["file"]))
     readable["duplicate_group"] = images.near_duplicate_groups(
         readable["perceptual_hash"].tolist(), duplicate_distance, readable["pixel_hash"].tolist()
     )
@@ -94,6 +98,23 @@ def build_image_table(
 def _image_ids(prepared: pd.Series) -> pd.Series:
     copies = prepared.groupby(prepared).cumcount()
     return prepared.where(copies == 0, prepared + "-" + (copies + 1).astype(str))
+
+
+def _as_named_here(curation: pd.DataFrame, files: set[str]) -> pd.DataFrame:
+    """Spells files as the tables do, and labels as classes are: two spellings of an accent are one name.
+
+    Where two files differ by nothing else, each line is about the one that is spelled alike.
+    """
+
+    def one(text: str) -> str:
+        return composed(in_one_line(text))
+
+    spelled = {one(file): file for file in sorted(files)}
+    names = [file if file in files else spelled.get(one(file), file) for file in curation["file"]]
+    named = curation.assign(file=names, label=[one(label) for label in curation["label"]])
+    if len(twice := named[named["file"].duplicated()]):
+        raise UserError(f"{twice['file'].iloc[0]} stands twice in the curation file; leave one line for each file.")
+    return named
 
 
 def _apply_curation(readable: pd.DataFrame, curation: pd.DataFrame) -> pd.DataFrame:
@@ -148,15 +169,51 @@ def _listed(files: list[str], without: str, most: int = 3) -> str:
 def _check_and_report(image_table: pd.DataFrame, rejected: pd.DataFrame, given: int) -> None:
     if len(image_table) + len(rejected) != given or set(image_table["file"]) & set(rejected["file"]):
         raise RuntimeError(f"{given} files came in, {len(image_table)} + {len(rejected)} went out")
-    reasons = ", ".join(f"{count} {reason}" for reason, count in rejected["reason"].value_counts().items())
-    logger.info("%d of %d files make the dataset; rejected: %s", len(image_table), given, reasons or "none")
-    if (number := image_table["label"].nunique()) < 2:
-        found = f"only one, {image_table['label'].iloc[0]}," if number else "none"
-        example = f" For example {rejected['file'].iloc[0]}: {rejected['detail'].iloc[0]}" if len(rejected) else ""
+    logger.info("%d of %d files make the dataset; rejected: %s", len(image_table), given, _reasons(rejected))
+    counts = image_table["label"].value_counts().sort_index()
+    if len(counts) < 2:
+        found = f"only one, {counts.index[0]}," if len(counts) else "none"
+        other_classes = rejected[~rejected["label"].isin(counts.index)]
         raise UserError(
             f"A classifier needs images of at least two classes, and {found} is left of {given} files "
-            f"(rejected: {reasons or 'none'}).{example}"
+            f"(rejected: {_reasons(rejected)}).{_why(other_classes)}"
         )
+    logger.info("%d classes: %s", len(counts), _counted(counts))
+    for alike in _alike(counts.index):
+        logger.warning(
+            "%s are different classes, though their names look alike; if they are one, rename a folder, or relabel in "
+            "the curation file",
+            " and ".join(map(repr, alike)),
+        )
+
+
+def _reasons(rejected: pd.DataFrame) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in rejected["reason"].value_counts().items()) or "none"
+
+
+def _why(rejected: pd.DataFrame) -> str:
+    """Says of what was rejected most often why, by an example."""
+    if rejected.empty:
+        return ""
+    first = rejected[rejected["reason"] == rejected["reason"].mode().iloc[0]].iloc[0]
+    return f" For example {first['file']}: {first['detail']}"
+
+
+def _counted(counts: pd.Series) -> str:
+    """Lists classes with their numbers of images; of very many the largest and the smallest."""
+    if len(counts) <= CLASSES_IN_LOG:
+        return ", ".join(f"{label} {count}" for label, count in counts.items())
+    ordered, half = counts.sort_values(ascending=False, kind="stable"), CLASSES_IN_LOG // 2
+    return f"{_counted(ordered[:half])} ... {_counted(ordered[-half:])} (the others lie between)"
+
+
+def _alike(labels: Iterable[str]) -> list[list[str]]:
+    """Finds labels that differ in capitals, white space, what is not seen, or "_", which is shown as a space."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        seen = "".join(c for c in unicodedata.normalize("NFKC", label) if unicodedata.category(c) != "Cf")
+        found[" ".join(seen.replace("_", " ").split()).casefold()].append(label)
+    return [alike for alike in found.values() if len(alike) > 1]
 
 
 def plot_class_balance(image_table: pd.DataFrame, display_names: dict[str, str]) -> reporting.Figure:

@@ -1,0 +1,159 @@
+"""Tables come back as they were saved, whatever the names of files and classes in them are."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+from guitar_kedro.datasets import (
+    CurationDataset,
+    EarlierImagesDataset,
+    LogDataset,
+    PreparedImagesDataset,
+    SpreadsheetDataset,
+    TableDataset,
+)
+from guitar_kedro.files import printable
+from guitar_kedro.images import FileRecord
+
+NASTY = (
+    "007",
+    "7",
+    "1e3",
+    "NA",
+    "nan",
+    "None",
+    "True",
+    "",
+    " a ",
+    "'=1",
+    "=1",
+    '"',
+    'a"b,c',
+    "\r",
+    "a\r\nb",
+    "\0",
+    "\ufeff",
+)
+texts = st.one_of(st.sampled_from(NASTY), st.text(st.characters(exclude_categories=["Cs"])))
+numbers = st.one_of(st.floats(), st.sampled_from([0.1, 1 / 3, 5e-324, -0.0]))
+legal_names = st.binary(min_size=1, max_size=60).filter(
+    lambda name: not {0, 47} & {*name} and name not in (b".", b"..")
+)
+any_table = settings(max_examples=25, deadline=None)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pd.DataFrame:
+    """Draws tables of text, numbers with gaps, whole numbers, yes and no, under any names."""
+    rows = draw(st.integers(1, 4))
+    kinds = {"str": texts, "float64": numbers, "int64": st.integers(-(2**53), 2**53), "bool": st.booleans()}
+    chosen = draw(st.lists(st.sampled_from(sorted(kinds)), min_size=2, max_size=5))
+    names = draw(st.lists(texts.filter(bool), min_size=len(chosen), max_size=len(chosen), unique=True))
+    cells = [draw(st.lists(kinds[kind], min_size=rows, max_size=rows)) for kind in chosen]
+    return pd.DataFrame(
+        {name: pd.Series(column, dtype=kind) for name, kind, column in zip(names, chosen, cells, strict=True)}
+    )
+
+
+@any_table
+@example(pd.DataFrame({"label": ["007", "7"], "note": ["7", "8"], "loss": [np.nan, 1.0]}))
+@example(pd.DataFrame({"label": ["", ""], "seconds": [np.nan, np.nan], "probability_a,b": [0.5, 1.0]}))
+@given(tables())
+def test_a_table_comes_back_as_it_was_saved(tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame):
+    dataset = TableDataset(filepath=str(tmp_path_factory.mktemp("any") / "table.csv"))
+    dataset.save(table)
+    assert_frame_equal(dataset.load(), table, check_exact=True)
+    dataset.save(dataset.load())
+    assert_frame_equal(dataset.load(), table, check_exact=True)
+
+
+@any_table
+@given(tables())
+def test_a_log_keeps_its_rows_as_they_were_saved(tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame):
+    log = LogDataset(filepath=str(tmp_path_factory.mktemp("any") / "log.csv"))
+    for _ in range(2):
+        log.save(table)
+    assert_frame_equal(log.load().drop(columns="time"), pd.concat([table, table], ignore_index=True), check_exact=True)
+
+
+@any_table
+@example(pd.DataFrame({"file": ["'=1", "=1", "''", "\ta", "\uff1d1"], "probability": [0.5, np.nan, 0.1, 1.0, 0.0]}))
+@given(tables())
+def test_a_spreadsheet_comes_back_as_it_was_saved_and_holds_no_formula(
+    tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame
+):
+    path = tmp_path_factory.mktemp("any") / "table.csv"
+    dataset = SpreadsheetDataset(filepath=str(path))
+    dataset.save(iter([table, table]))
+    assert_frame_equal(dataset.load(), pd.concat([table, table], ignore_index=True), check_exact=True)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    text = [number for number, kind in enumerate(table.dtypes) if kind == "str"]
+    assert not any(
+        row[number].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d")) for row in rows for number in text
+    )
+
+
+def test_a_table_without_quotation_marks_loads_too(tmp_path: Path):
+    (tmp_path / "table.csv").write_text("file,label,loss,exact\ncat/1.jpg,007,0.10,True\ncat/2.jpg,NA,,False\n")
+    table = TableDataset(filepath=str(tmp_path / "table.csv")).load()
+    assert table["label"].tolist() == ["007", "NA"]
+    assert (table["loss"].iloc[0], table["loss"].isna().tolist()) == (0.1, [False, True])
+    assert table["exact"].tolist() == [True, False]
+
+
+@any_table
+@given(
+    st.lists(
+        st.builds(
+            FileRecord, file=texts, label=texts, source=texts, width=st.integers(0, 10**6), reason=texts, detail=texts
+        ),
+        min_size=1,
+        max_size=4,
+        unique_by=lambda record: record.file,
+    )
+)
+def test_the_index_of_pictures_and_a_journal_that_was_cut_come_back(
+    tmp_path_factory: pytest.TempPathFactory, records: list[FileRecord]
+):
+    folder = tmp_path_factory.mktemp("any")
+    dataset = PreparedImagesDataset(str(folder))
+    dataset.save((record, None) for record in records)
+    index = (folder / "index.csv").read_bytes()
+    loaded = dataset.load().records.to_dict(orient="records")
+    assert [FileRecord(**row) for row in loaded] == records
+    (folder / "index.csv").rename(folder / "index.journal.csv")
+    header = index.index(b"\n") + 1
+    whole = {record.file: record for record in records}
+    for end in range(header, len(index), max(1, len(index) // 10)):
+        (folder / "index.journal.csv").write_bytes(index[:end])
+        found = EarlierImagesDataset(str(folder)).load()
+        assert all(whole[file] == record for file, record in found.items())
+
+
+@any_table
+@given(st.lists(legal_names, min_size=1, max_size=4, unique=True), st.sampled_from(["007", "7", "NA", "cat"]))
+def test_a_decision_names_any_file_as_the_tables_do(
+    tmp_path_factory: pytest.TempPathFactory, names: list[bytes], label: str
+):
+    path = tmp_path_factory.mktemp("any") / "curation.csv"
+    rows = [(printable(f"cat/x{name.decode('utf-8', 'surrogateescape')}"), "relabel", label) for name in names]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("file", "action", "label"), *rows])
+    assert list(CurationDataset(filepath=str(path)).load().itertuples(index=False, name=None)) == rows
+
+
+@any_table
+@given(st.lists(legal_names, min_size=2, max_size=2, unique=True))
+def test_names_of_two_files_are_two_lines_of_text(names: list[bytes]):
+    lines = {printable(name.decode("utf-8", "surrogateescape")) for name in names}
+    assert len(lines) == 2
+    assert all(len(line.splitlines()) == 1 and line.encode("utf-8") for line in lines)
