@@ -50,7 +50,7 @@ training:
 TINY_DRAWN = """
 raw_images:
   type: guitar_kedro.datasets.DrawnImagesDataset
-  filepath: data/01_raw/${globals:workspace}
+  filepath: data/02_intermediate/${globals:workspace}
   images_per_class: ${runtime_params:images_per_class, 8}
   size: ${runtime_params:image_pixels, 64}
   seed: ${runtime_params:seed, ${globals:seed}}
@@ -58,7 +58,7 @@ raw_images:
 
 other_images:
   type: guitar_kedro.datasets.DrawnOthersDataset
-  filepath: data/01_raw/${globals:workspace}/others
+  filepath: data/02_intermediate/${globals:workspace}/others
   images_per_kind: 2
   size: 64
   seed: ${globals:seed}
@@ -114,7 +114,7 @@ def kedro_in(folder: Path, *arguments: str, **environment: str) -> subprocess.Co
         if command.is_alive():
             command.kill()
             raise subprocess.TimeoutExpired(arguments, 600)
-        stdout, stderr = (Path(output, name).read_text() for name in ("stdout", "stderr"))
+        stdout, stderr = (Path(output, name).read_text(encoding="utf-8") for name in ("stdout", "stderr"))
     return subprocess.CompletedProcess(arguments, command.exitcode, stdout, stderr)
 
 
@@ -126,7 +126,7 @@ def start_kedro(folder: Path, *arguments: str, prefix: Sequence[str] = ()) -> su
         env={**os.environ, "PYTHONPATH": str(folder / "src"), "COLUMNS": "200"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
     )
 
 

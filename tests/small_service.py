@@ -51,15 +51,15 @@ def start_service(project: Path, console: Path, *options: str, params: str = "")
     """Starts ``kedro serve`` in a project, and waits until it says where it listens."""
     command = [sys.executable, "-m", "kedro", "serve", "--port=0", f"--params={params}", *options]
     environment = {**os.environ, "PYTHONPATH": str(project / "src"), "COLUMNS": "200"}
-    with console.open("w") as log:
+    with console.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=subprocess.STDOUT)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if found := re.search(r"Serving at (http://\S+)", console.read_text()):
+        if found := re.search(r"Serving at (http://\S+)", console.read_text(encoding="utf-8")):
             return Running(process, found.group(1))
         time.sleep(0.1)
     process.kill()
-    raise AssertionError(f"kedro serve did not start:\n{console.read_text()}")
+    raise AssertionError(f"kedro serve did not start:\n{console.read_text(encoding='utf-8')}")
 
 
 def jpeg(seed: int, size: tuple[int, int] = (60, 40)) -> bytes:

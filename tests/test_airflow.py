@@ -90,7 +90,7 @@ def _check(code: str, project: Path, tmp_path: Path) -> None:
         cwd=project,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(project / "src"), str(tmp_path)])},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr

@@ -67,13 +67,13 @@ def test_commands_that_do_not_train_do_not_wait_for_torch(project: Path):
         "heavy = {'torch', 'fastai', 'pandas.core', 'matplotlib'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"
     )
-    run = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, encoding="utf-8", check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_commands_that_look_at_the_nodes_wait_for_neither_torch_nor_matplotlib(project: Path):
     command = [sys.executable, "-X", "importtime", "-m", "kedro", "catalog", "list-patterns"]
-    run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    run = subprocess.run(command, cwd=project, capture_output=True, encoding="utf-8", check=True)
     imported = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
     assert "guitar_kedro.reporting" in imported
     assert not imported & {"torch", "fastai", "matplotlib"}

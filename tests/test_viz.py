@@ -72,7 +72,7 @@ def _wait_until_it_answers(url: str, server: subprocess.Popen, console: Path) ->
             return
         except OSError:
             time.sleep(0.2)
-    pytest.fail(f"kedro viz did not start:\n{console.read_text()}")
+    pytest.fail(f"kedro viz did not start:\n{console.read_text(encoding='utf-8')}")
 
 
 class Visit:

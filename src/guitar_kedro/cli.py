@@ -20,6 +20,7 @@ from kedro.framework.cli.project import run as kedro_run
 from rich.console import Console
 
 from guitar_kedro.errors import user_error_behind
+from guitar_kedro.progress import say_any_name
 from guitar_kedro.serving.command import serve
 
 _OPTIONS = {option.name: option for option in kedro_run.params}
@@ -29,6 +30,7 @@ _WHERE = [_OPTIONS["env"], _OPTIONS["params"]]
 def _in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def told(**options: Any) -> Any:
+        say_any_name()
         logging.raiseExceptions = False  # a log that cannot be written, on a full disk say, is no reason for tracebacks
         try:
             with _interruptible():

@@ -13,11 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import composed
 from guitar_kedro.parameters import checked
+from guitar_kedro.yaml_files import check_yaml
 
 REGISTRY = "guitar_kedro.pipeline_registry"
 # ${runtime_params:NAME, default} in a configuration file, and ${workspace_name:default}, which reads `name`
 _RUNTIME_PARAMETER = re.compile(r"\$\{runtime_params:\s*(\w+)")
 _WORKSPACE_PARAMETER = "${workspace_name:"
+_LONGEST_NAME = 100  # of 255 bytes that a file name may have, the project puts its own beside it
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -66,10 +68,19 @@ class StagesConfigLoader(OmegaConfigLoader):
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Reads the configuration of a kind; parameters are checked, and complete.
 
+        Of few mistakes in a file, Kedro and PyYAML say in which one they are.
+
         Raises:
-            UserError: If parameters cannot be used.
+            UserError: If a file of it cannot be read, or parameters cannot be used.
         """
-        found = super().__getitem__(key)
+        try:
+            found = super().__getitem__(key)
+        except Exception:
+            for env in (self.base_env, self.env or self.default_run_env):
+                for pattern in self.config_patterns.get(key, ()) if env else ():
+                    for path in sorted(self._fs.glob(f"{self._get_conf_env_path(env)}/{pattern}")):
+                        check_yaml(path, self._fs.cat_file(path))
+            raise
         return checked(found) if key == "parameters" else found
 
     def _read_raw_config(self, key: str) -> tuple[dict, dict, str, str, set]:
@@ -89,7 +100,11 @@ class StagesConfigLoader(OmegaConfigLoader):
 
     def _known_parameters(self) -> set[str]:
         folders = [Path(self.conf_source) / env for env in (self.base_env, self.env or self.default_run_env) if env]
-        texts = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.rglob("*.yml"))]
+        texts = [
+            path.read_text(encoding="utf-8", errors="replace")
+            for folder in folders
+            for path in sorted(folder.rglob("*.yml"))
+        ]
         known = {name for text in texts for name in _RUNTIME_PARAMETER.findall(text)}
         known |= {"name"} if any(_WORKSPACE_PARAMETER in text for text in texts) else set()
         given = self.runtime_params
@@ -120,6 +135,8 @@ def _workspace_name(runtime_params: dict[str, Any], default: str) -> str:
             f"--params=name={name}: a workspace names a folder, so use letters, digits, '-' and '_' only, "
             "for example --params=name=pets."
         )
+    if len(name) > _LONGEST_NAME:
+        raise UserError(f"--params=name={name}: it has {len(name)} letters, and a workspace may have {_LONGEST_NAME}.")
     return name
 
 

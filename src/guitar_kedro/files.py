@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 
+from guitar_kedro.errors import UserError
+
 _ENDS_A_LINE_OR_CONTROLS = {"Cc", "Cs", "Zl", "Zp"}  # Unicode's general categories
 _TURNS_THE_WRITING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # and its bidirectional classes
 
@@ -56,6 +58,35 @@ def _escaped(character: str) -> str:
 def composed(text: str) -> str:
     """Gives text in Unicode's normal form C: an e with an accent may be one character or two, and is one here."""
     return unicodedata.normalize("NFC", text)
+
+
+def local_path(text: str) -> Path:
+    """Gives the path that a person typed; ``~`` stands for their home folder.
+
+    Raises:
+        UserError: If there is no such home folder, or the system cannot look at the path: a name in it is too long, a
+            link leads to itself, or the right is missing. That nothing is there is no error.
+    """
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise UserError(
+            f"{text} begins with a home folder that there is not: give the whole path, or ./{text} if something here "
+            "is called so."
+        ) from None
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:  # of a zero byte in it, Python says ValueError
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{text} cannot be looked at ({reason}); give the path of what you can open.") from None
+    return path
+
+
+def real_path(path: Path) -> Path:
+    """Follows all links of a path; where one leads to itself, ``Path.resolve`` would raise."""
+    return Path(os.path.realpath(path))
 
 
 @contextmanager

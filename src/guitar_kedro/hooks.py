@@ -191,6 +191,41 @@ class ImagesMustBeUsed:
             )
 
 
+class PicturesApart:
+    """Keeps the folders of the user's pictures apart from those in which a run writes."""
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Compares the places of the pictures that the pipeline loads with those of all that it saves.
+
+        Raises:
+            UserError: If it would write into a folder of pictures, or the system cannot look at one.
+        """
+        from guitar_kedro.datasets import GivenImagesDataset
+
+        saved = [catalog[name] for name in sorted({*pipeline.all_outputs(), LEDGER, "run_record"})]
+        places = [getattr(dataset, "_filepath", getattr(dataset, "_folder", None)) for dataset in saved]
+        for name in sorted({*pipeline.inputs(), "raw_images"}):
+            if isinstance(dataset := catalog[name], GivenImagesDataset):
+                dataset.refuse_written(Path(place) for place in places if place is not None)
+
+
+class RememberImages:
+    """Notes where the pictures of a workspace are whenever a run is told, also one that skips all that would load them.
+
+    It does so once the workspace is locked. ``kedro status`` only looks, and notes nothing.
+    """
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Notes ``images``, unless they are there to be predicted."""
+        from guitar_kedro.datasets import PhotosDataset
+
+        inputs, dataset = pipeline.inputs(), catalog["raw_images"]
+        if isinstance(dataset, PhotosDataset) and ("raw_images" in inputs or "images_to_predict" not in inputs):
+            dataset.remember()
+
+
 class RunReport:
     """Shows at the end of a run how good the model is, or what it predicted, and where each file lies."""
 

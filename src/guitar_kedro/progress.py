@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -14,6 +16,13 @@ from rich.text import Text
 Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 20.0
 logger = logging.getLogger(__name__)
+
+
+def say_any_name() -> None:
+    """Lets the console show what its encoding lacks as escapes, instead of ending a command with an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 class _RateColumn(ProgressColumn):

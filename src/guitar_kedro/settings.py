@@ -1,10 +1,26 @@
 """Project settings, see https://docs.kedro.org/en/stable/configure/configuration_basics/."""
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.hooks import CheckpointGuard, ImagesMustBeUsed, OneRunAtATime, RunRecorder, RunReport
+from guitar_kedro.hooks import (
+    CheckpointGuard,
+    ImagesMustBeUsed,
+    OneRunAtATime,
+    PicturesApart,
+    RememberImages,
+    RunRecorder,
+    RunReport,
+)
 from guitar_kedro.runs.runner import ResumingSession
 
 CONFIG_LOADER_CLASS = StagesConfigLoader
 SESSION_CLASS = ResumingSession
 # of those that come first, the last one here does: nothing may fail while the workspace is locked and no run begun
-HOOKS = (OneRunAtATime(), ImagesMustBeUsed(), CheckpointGuard(), RunRecorder(), RunReport())
+HOOKS = (
+    OneRunAtATime(),
+    PicturesApart(),
+    ImagesMustBeUsed(),
+    RememberImages(),
+    CheckpointGuard(),
+    RunRecorder(),
+    RunReport(),
+)

@@ -58,7 +58,7 @@ def ask_learner(architecture: str, size: int, clients: int, seconds: float) -> f
 def _ask(server: str, clients: int, seconds: float) -> float:
     code, pictures = f"import bench_service; bench_service.{server}", [draw_picture(number) for number in range(16)]
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8"
     ) as process:
         try:
             port = int(process.stdout.readline())
@@ -82,13 +82,13 @@ def _ask(server: str, clients: int, seconds: float) -> float:
 
 def _cpu_seconds(pid: int) -> float:
     """Gives the seconds that all cores have worked for a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(pid: int) -> float:
     """Gives the resident memory of a process in megabytes."""
-    status = Path(f"/proc/{pid}/status").read_text()
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(status.partition("VmRSS:")[2].split()[0]) / 1000
 
 
@@ -171,5 +171,6 @@ def serve_learner(architecture: str, size: int) -> None:
 
     server = Server(("127.0.0.1", 0), Handler)
     print(server.server_port, flush=True)
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # progress bars would fill the pipe
+    # progress bars would fill the pipe
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
         server.serve_forever()

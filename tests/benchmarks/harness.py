@@ -59,7 +59,7 @@ class Fresh:
             [sys.executable, "-c", call, json.dumps(dict(self.arguments))],
             env={**os.environ, "PYTHONPATH": path, **environment},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
         if process.returncode:
@@ -185,7 +185,7 @@ def precisions() -> tuple[str, ...]:
 
 def describe_machine() -> str:
     """Says on what the figures were measured."""
-    cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
     named = [line.partition(": ")[2] for line in cpu.splitlines() if line.startswith("model name")]
     bf16 = sorted({word for word in cpu.split() if word.endswith("_bf16")}) if cpu else ["unknown"]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

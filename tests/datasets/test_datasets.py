@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -122,8 +124,8 @@ def test_a_checkpoint_with_one_flipped_bit_is_refused(tmp_path: Path):
     assert "not as it was saved" in sentence(caught.value)
 
 
-def curation(tmp_path: Path, text: str) -> CurationDataset:
-    (tmp_path / "curation.csv").write_text(text)
+def curation(tmp_path: Path, text: str | bytes) -> CurationDataset:
+    (tmp_path / "curation.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     return CurationDataset(filepath=str(tmp_path / "curation.csv"))
 
 
@@ -134,16 +136,64 @@ def test_no_curation_file_means_no_decisions(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
+        ("file,action,label\na,b.jpg,drop,\n", "line 2: it has 4 fields, and the first line names 3"),
+        ("file,action,label\na.jpg,drop,\na,b.jpg,relabel,cat\n", "line 3: it has 4 fields"),
+        ("file,action,label\na.jpg,drop\n", "line 2: it has 2 fields"),
+        ("file,action,label,,\na.jpg,drop,,x,\n", "line 2: it has 5 fields, and the first line names 3"),
+        ("file,action,label,why\na.jpg,drop,,blurred\n", "there is no column 'why'"),
+        ("file,action,label,label\na.jpg,drop,,\n", "the column label stands in the first line twice"),
+        ("a.jpg,drop,\n", "there is no column 'a.jpg'; the first line can name file, action, label"),
+        ("file,action,label\n,drop,\n", "line 2: the name of the file is missing"),
+        ('file,action,label\na.jpg,drop,\n"b.jpg,drop,\n', "line 3: it cannot be read"),
+        ('file,action,label\n\n"a\nb.jpg",delete,\n', "line 4: the action 'delete' is none of"),
         ("file,action,label\na.jpg,delete,\n", "line 2: the action 'delete' is none of keep, drop, relabel"),
         ("file,action,label\na.jpg,keep,\nb.jpg,relabel,\n", "line 3: a relabel needs the new label"),
         ("file,action,label\na.jpg,keep,\na.jpg,drop,\n", "a.jpg stands in it twice"),
-        ("name,action\na.jpg,keep\n", "the column file is missing"),
+        ("action,label\nkeep,\n", "the column file is missing"),
     ],
 )
 def test_a_mistake_in_the_curation_file_is_named_with_its_line(tmp_path: Path, text: str, wrong: str):
     with pytest.raises(DatasetError) as caught:
         curation(tmp_path, text).load()
     assert wrong in sentence(caught.value)
+
+
+DECISIONS = 'file,action,label\n"caf\u00e9, 1.jpg",drop,\n\n2.jpg, relabel , cat\n'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_curation_file_may_come_from_any_spreadsheet(tmp_path: Path, encoding: str, separator: str, end: str):
+    text = DECISIONS.replace("\u00e9,", "\u00e9;").replace(",", separator).replace("\u00e9;", "\u00e9,")
+    table = curation(tmp_path, text.replace("\n", end).encode(encoding)).load()
+    assert table.to_numpy().tolist() == [["caf\u00e9, 1.jpg", "drop", ""], ["2.jpg", "relabel", "cat"]]
+
+
+@pytest.mark.parametrize("text", ["", "\n \n\n", "file,action,label", "file;action;label\n", ",,\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_curation_file_without_lines_decides_nothing(tmp_path: Path, text: str, encoding: str):
+    table = curation(tmp_path, text.encode(encoding)).load()
+    assert list(table.columns) == ["file", "action", "label"]
+    assert table.empty
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        (DECISIONS.encode("cp1252"), "line 2: byte 23 of the file, 0xe9, is no UTF-8: save it as UTF-8"),
+        (DECISIONS.encode("utf-16")[:-1], "line 4: byte 121 of the file, 0x0a, is no UTF-16: save it as UTF-8"),
+        ("file,action".encode("utf-16-le"), "line 1: it has a zero byte"),
+        (DECISIONS.encode("utf-32"), "line 1: it has a zero byte"),
+        (b"PK\x03\x04\x14\0\x06\0 a workbook", "line 1: it has a zero byte"),
+    ],
+)
+def test_a_curation_file_that_is_no_text_is_told_with_the_line_and_what_to_do(
+    tmp_path: Path, content: bytes, wrong: str
+):
+    with pytest.raises(DatasetError) as caught:
+        curation(tmp_path, content).load()
+    assert f"{tmp_path / 'curation.csv'}, {wrong}" in sentence(caught.value)
 
 
 def test_the_label_column_may_be_left_out_when_nothing_is_relabelled(tmp_path: Path):
@@ -165,18 +215,111 @@ def test_a_drawn_set_of_no_images_is_refused(tmp_path: Path):
         DrawnImagesDataset(str(tmp_path), images_per_class=0, size=48, seed=1)
 
 
-def test_a_workspace_remembers_its_images(tmp_path: Path):
+def class_folders(folder: Path, *classes: str) -> Path:
     from PIL import Image
 
-    photos = tmp_path / "photos"
-    for label in ("cat", "dog"):
-        (photos / label).mkdir(parents=True)
-        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(photos / label / "a.png")
-    first = PhotosDataset(str(tmp_path / "pets"), str(photos)).load()
-    assert PhotosDataset(str(tmp_path / "pets")).load() == first
+    for label in classes or ("cat", "dog"):
+        (folder / label).mkdir(parents=True)
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / label / "a.png")
+    return folder
+
+
+def test_a_workspace_remembers_its_images(tmp_path: Path):
+    given = PhotosDataset(str(tmp_path / "pets"), str(class_folders(tmp_path / "photos")))
+    given.remember()
+    assert PhotosDataset(str(tmp_path / "pets")).load() == given.load()
     with pytest.raises(DatasetError) as caught:
         PhotosDataset(str(tmp_path / "birds")).load()
     assert "Workspace birds has no images yet" in sentence(caught.value)
+
+
+@pytest.mark.parametrize("given", ["nowhere", "one_class", "empty", "a_file"])
+def test_a_place_that_cannot_be_used_is_not_remembered(tmp_path: Path, given: str):
+    PhotosDataset(str(tmp_path / "pets"), str(class_folders(tmp_path / "photos"))).remember()
+    class_folders(tmp_path / "one_class", "cat")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a_file").write_text("no archive", encoding="utf-8")
+    PhotosDataset(str(tmp_path / "pets"), str(tmp_path / given)).remember()
+    assert PhotosDataset(str(tmp_path / "pets")).place() == tmp_path / "photos"
+
+
+def test_the_place_that_an_earlier_version_noted_among_the_raw_images_is_found_and_the_note_taken_from_there(
+    tmp_path: Path,
+):
+    pets = tmp_path / "01_raw" / "pets"
+    (pets / "downloads").mkdir(parents=True)
+    (pets / "downloads" / "pets-0123abcd.zip").write_bytes(b"fetched")
+    (pets / "source.json").write_text(json.dumps({"images": "https://127.0.0.1:9/pets.zip"}), encoding="utf-8")
+    dataset = PhotosDataset(str(tmp_path / "02_intermediate" / "pets"))
+    before = dataset.fingerprint()
+    assert before is not None
+    dataset.remember()
+    assert dataset.fingerprint() == before
+    assert list(pets.iterdir()) == []
+    assert (tmp_path / "02_intermediate/pets/downloads/pets-0123abcd.zip").exists()
+
+
+def test_a_folder_of_the_users_that_is_called_like_ours_is_left_where_it_is(tmp_path: Path):
+    pets = class_folders(tmp_path / "01_raw" / "pets", "downloads", "unpacked")
+    (pets / "source.json").write_text(json.dumps({"images": str(pets)}), encoding="utf-8")
+    dataset = PhotosDataset(str(tmp_path / "02_intermediate" / "pets"))
+    dataset.remember()
+    assert [raw.file for raw in dataset.load()] == ["downloads/a.png", "unpacked/a.png"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"images": 7}', b'"pets"', b'{"images": "caf\xe9"}', b"\xff\xfe{"])
+def test_a_note_that_somebody_spoilt_is_told_with_what_to_do(tmp_path: Path, content: bytes):
+    (tmp_path / "source.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"source\.json does not say where .* remove it, and name them with --params="):
+        PhotosDataset(str(tmp_path)).fingerprint()
+
+
+@pytest.mark.parametrize("made", [PhotosDataset, OtherPhotosDataset, ImagesToPredictDataset])
+@pytest.mark.parametrize("inside", ["", "data", "data/02_intermediate", "data/03_primary/pets"])
+def test_pictures_in_a_folder_to_which_the_project_writes_are_refused(tmp_path: Path, made: type, inside: str):
+    class_folders(tmp_path / "data/02_intermediate/pets/photos")
+    prepared = class_folders(tmp_path / "data/03_primary/pets") / "prepared_images"
+    with pytest.raises(UserError, match=r"is no place for pictures, since this project writes to .*/pets"):
+        made(str(tmp_path / "data/02_intermediate/pets"), str(tmp_path / inside)).refuse_written([prepared])
+
+
+@pytest.mark.parametrize("made", [PhotosDataset, OtherPhotosDataset, ImagesToPredictDataset])
+def test_a_folder_of_pictures_is_as_it_was_after_it_and_an_archive_in_it_were_used(tmp_path: Path, made: type):
+    pets = class_folders(tmp_path / "data/01_raw/pets")
+    with zipfile.ZipFile(pets / "pets.zip", "w") as archive:
+        for path in pets.glob("*/a.png"):
+            archive.write(path, path.relative_to(pets))
+    before = sorted(pets.rglob("*"))
+    for place in (pets, pets / "pets.zip"):
+        dataset = made(str(tmp_path / "data/02_intermediate/pets"), str(place))
+        dataset.refuse_written([tmp_path / "data/03_primary/pets"])
+        if isinstance(dataset, PhotosDataset):
+            dataset.remember()
+        assert len([raw for raw in dataset.load() if raw.file.endswith("a.png")]) == 2
+    assert sorted(pets.rglob("*")) == before
+
+
+@pytest.mark.parametrize("made", [PhotosDataset, OtherPhotosDataset, ImagesToPredictDataset])
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        ("~nobody_is_called_so/pets", "begins with a home folder that there is not"),
+        ("~nobody_is_called_so", "or ./~nobody_is_called_so if something here is called so"),
+        ("x" * 300, "cannot be looked at (File name too long)"),
+        ("a\0b", "cannot be looked at (embedded null byte)"),
+        ("loop/pets", "cannot be looked at (Too many levels of symbolic links)"),
+        ("http://[pets", "is no address (Invalid IPv6 URL)"),
+    ],
+)
+def test_a_place_at_which_nobody_can_look_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: type, place: str, wrong: str
+):
+    monkeypatch.chdir(tmp_path)
+    Path("loop").symlink_to("loop")
+    for ask in ("load", "fingerprint"):
+        with pytest.raises((UserError, DatasetError)) as caught:
+            getattr(made(str(tmp_path / "own"), place), ask)()
+        assert wrong in sentence(caught.value)
 
 
 def test_the_drawn_others_lie_beside_the_guitars_and_are_labelled_by_their_kind(tmp_path: Path):
@@ -264,12 +407,7 @@ def test_the_last_predictions_before_the_curation_changed_are_found(tmp_path: Pa
 
 
 def test_raw_images_are_known_by_name_size_and_time_wherever_they_lie(tmp_path: Path):
-    from PIL import Image
-
-    photos = tmp_path / "photos"
-    for label in ("cat", "dog"):
-        (photos / label).mkdir(parents=True)
-        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(photos / label / "a.png")
+    photos = class_folders(tmp_path / "photos")
     before = PhotosDataset(str(tmp_path / "pets"), str(photos)).fingerprint()
     assert before is not None
     photos.rename(tmp_path / "moved")

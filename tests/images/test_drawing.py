@@ -52,7 +52,7 @@ def test_another_process_draws_the_same_pixels():
         "picture = draw_guitar('gibson_SG', 64, 3); assert 'torch' not in sys.modules and 'fastai' not in sys.modules;"
         "print(sha256(picture.tobytes() + repr(picture.size).encode()).hexdigest())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == digest(draw_guitar("gibson_SG", 64, 3))
 
 

@@ -464,5 +464,5 @@ def test_mutilated_files_never_bring_another_error():
 
 def test_reading_needs_neither_torch_nor_kedro():
     code = "import sys, guitar_kedro.images.preparing; print({'torch', 'kedro', 'fastai', 'scipy'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == "set()"

@@ -607,3 +607,25 @@ def test_a_source_without_files_is_refused(tmp_path: Path):
         stream_images(str(tmp_path / "empty"), tmp_path)
     with pytest.raises(UserError, match="does not exist"):
         stream_images(str(tmp_path / "nowhere"), tmp_path)
+
+
+def test_links_in_a_circle_are_listed_with_a_problem(tmp_path: Path):
+    write(tmp_path, "a/1.jpg", "b/1.jpg")
+    (tmp_path / "a/round.jpg").symlink_to("and_round.jpg")
+    (tmp_path / "a/and_round.jpg").symlink_to("round.jpg")
+    circles = [image.file for image in images_in_folder(tmp_path) if image.problem]
+    assert circles == ["a/and_round.jpg", "a/round.jpg"]
+    assert {problem_of(image) for image in ImageStream(tmp_path) if image.problem} == {"link_not_followed"}
+
+
+def test_a_folder_whose_names_alone_may_be_read_is_told_file_by_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path, "a/1.jpg", "b/1.jpg", "c/1.jpg")
+    look = os.stat
+
+    def may_not(path: str | Path, *arguments: object, **options: object) -> os.stat_result:
+        if Path(path) == tmp_path / "c/1.jpg":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return look(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", may_not)  # tests may run as root, who may look at everything
+    assert [problem_of(image) for image in images_in_folder(tmp_path) if image.problem] == ["file_not_readable"]

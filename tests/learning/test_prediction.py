@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from guitar_kedro.images.sources import images_in_folder
 from guitar_kedro.learning import Checkpoint, Phase, predict, train_phase
+from guitar_kedro.pipelines.evaluation.nodes import predict_others
 
 
 @pytest.fixture
@@ -65,3 +70,27 @@ def test_views_that_change_nothing_give_the_plain_probabilities(checkpoint: Chec
     table = shapes.head(6)
     still = with_views(checkpoint, p_affine=0, p_lighting=0, max_zoom=1)
     assert np.allclose(probabilities(still, table), probabilities(checkpoint, table), atol=1e-5)
+
+
+def test_what_cannot_be_read_is_left_out_and_told_and_the_others_are_answered_as_ever(
+    checkpoint: Checkpoint, shapes: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    for number, path in enumerate(shapes["path"].head(5)):
+        shutil.copy(path, tmp_path / f"{number}.jpg")
+    (tmp_path / "0_notes.txt").write_text("no picture", encoding="utf-8")
+    (tmp_path / "3.jpg").write_bytes((tmp_path / "3.jpg").read_bytes()[:200])
+    (tmp_path / "link.jpg").symlink_to("/nowhere.jpg")
+    files = images_in_folder(tmp_path, need_classes=False)
+    table = predict_others(checkpoint, files)
+    readable = [file for file in files if file.file in ("0.jpg", "1.jpg", "2.jpg", "4.jpg")]
+    as_ever = predict(checkpoint, pd.DataFrame({"file": table["file"], "path": readable}), 8, "Predicting")
+    pd.testing.assert_frame_equal(table, as_ever, check_exact=True)
+    assert "3 of 7 other pictures could not be read, for example 0_notes.txt: " in caplog.text
+
+
+def test_other_pictures_of_which_none_can_be_read_are_none(checkpoint: Checkpoint, tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("no picture", encoding="utf-8")
+    for files in (images_in_folder(tmp_path, need_classes=False), []):
+        table = predict_others(checkpoint, files)
+        assert table.empty
+        assert list(table.columns[:3]) == ["file", "predicted", "energy"]

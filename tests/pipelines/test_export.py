@@ -94,7 +94,9 @@ def test_the_example_runs_without_this_project(folder: Path, evaluated: pd.DataF
     assert "guitar_kedro" not in example + preprocessing
     assert len([line for line in example.splitlines() if line and "import" not in line]) <= 10
     paths = list(evaluated["path"][:5])
-    run = subprocess.run([sys.executable, folder / "example.py", *paths], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, folder / "example.py", *paths], capture_output=True, encoding="utf-8", check=True
+    )
     for line, row in zip(run.stdout.splitlines(), evaluated.itertuples(), strict=False):
         path, predicted, probability = line.split()
         assert (path, predicted) == (f"{row.path}:", row.predicted)

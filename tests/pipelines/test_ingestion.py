@@ -204,7 +204,7 @@ def test_of_very_many_classes_the_largest_and_the_smallest_are_listed(tmp_path: 
     rng = np.random.default_rng(0)
     records["perceptual_hash"] = [rng.bytes(32).hex() for _ in labels]
     with caplog.at_level(logging.INFO):
-        nodes.build_image_table(PreparedImages(tmp_path, records), NO_CURATION, OPTIONS)
+        nodes.build_image_table(PreparedImages(tmp_path, records), NO_CURATION, OPTIONS.duplicate_distance)
     (line,) = (line for line in said(caplog, logging.INFO) if "classes" in line)
     assert line.startswith("1000 classes: class0500 2, class0000 1, ")
     assert "class0999 1" in line

@@ -33,7 +33,7 @@ def predicted(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) 
     """A clone in which the drawn guitars were predicted, with some files among them that are none or badly named."""
     folder = tmp_path_factory.mktemp("predicted") / "project"
     shutil.copytree(finished_project, folder)
-    (drawn,) = (folder / "data/01_raw/demo").glob("drawn_*")
+    (drawn,) = (folder / "data/02_intermediate/demo").glob("drawn_*")
     pictures = folder.parent / "pictures"
     shutil.copytree(drawn, pictures)
     some = next(drawn.rglob("*.jpg")).read_bytes()
@@ -118,7 +118,7 @@ def test_an_archive_is_predicted_by_the_version_of_the_model_that_is_named(used_
     shutil.copytree(models / version, models / "2999-01-01T00.00.00.000Z")
     archive = tmp_path / "pictures.zip"
     with zipfile.ZipFile(archive, "w") as packed:
-        for number, path in enumerate((used_project / "data/01_raw/demo").rglob("000[01].jpg")):
+        for number, path in enumerate((used_project / "data/02_intermediate/demo").rglob("000[01].jpg")):
             packed.write(path, f"{number}.jpg")
     images = f"--params=images={archive}"
     run = kedro_in(used_project, "run", "--pipeline=predict", images, f"--load-versions=model:{version}")
@@ -137,7 +137,7 @@ def test_what_was_predicted_before_a_crash_is_not_predicted_again(
     finished_project: Path, checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(prediction, "CHUNK", 8)
-    files = ImageStream(next((finished_project / "data/01_raw/demo").glob("drawn_*")))
+    files = ImageStream(next((finished_project / "data/02_intermediate/demo").glob("drawn_*")))
     predicted = []
 
     def noted(stop_at: int | None) -> Iterator[Chunk]:

@@ -56,7 +56,7 @@ def run_until_the_disk_is_full(project: Path, failures: int) -> subprocess.Compl
         cwd=project,
         env={**os.environ, "PYTHONPATH": str(project / "src"), "COLUMNS": "300"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=600,
         check=False,
     )

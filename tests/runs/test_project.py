@@ -130,7 +130,7 @@ def test_the_status_is_told_without_torch(finished_project: Path):
         "sys.exit('torch' in sys.modules)"
     )
     run = subprocess.run(
-        [sys.executable, "-c", code], cwd=finished_project, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code], cwd=finished_project, capture_output=True, encoding="utf-8", check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Workspace demo" in run.stdout
@@ -170,7 +170,7 @@ def test_a_run_without_room_for_a_checkpoint_ends_in_one_line_and_the_next_one_c
         env={**os.environ, "PYTHONPATH": str(used_project / "src"), "COLUMNS": "400"},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY)),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     sentence = one_line(full)

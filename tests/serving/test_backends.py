@@ -152,7 +152,7 @@ def test_odd_pictures_are_the_same_to_training_prediction_both_services_and_the_
     assert np.abs(answers(services["onnx"], *contents) - wanted).max() < 1e-4
 
     example = subprocess.run(
-        [sys.executable, folder / "example.py", *paths], capture_output=True, text=True, check=True
+        [sys.executable, folder / "example.py", *paths], capture_output=True, encoding="utf-8", check=True
     )
     for line, probabilities in zip(example.stdout.splitlines(), wanted, strict=True):
         _, label, probability = line.rsplit(" ", 2)

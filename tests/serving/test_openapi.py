@@ -16,7 +16,7 @@ def test_the_service_does_what_its_document_says(fetching_service: Running, tmp_
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     tool = Path(sys.executable).with_name("schemathesis")
     command = [tool, "run", f"{fetching_service.url}openapi.json", "--max-examples=30", "--seed=1"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=300, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "6 passed" in run.stdout
 

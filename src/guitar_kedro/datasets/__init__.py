@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "DrawnImagesDataset",
             "DrawnOthersDataset",
             "EarlierImagesDataset",
+            "GivenImagesDataset",
             "ImagesToPredictDataset",
             "OtherPhotosDataset",
             "PhotosDataset",

@@ -125,6 +125,15 @@ class Artifact:
         return self._beside or super()._get_save_path()
 
 
+class TextArtifact(Artifact):
+    """Mixin for a Kedro dataset of one text file: it is UTF-8 whatever encoding the machine is set to."""
+
+    DEFAULT_FS_ARGS: dict[str, Any] = {  # noqa: RUF012 - the way kedro-datasets gives defaults
+        "open_args_save": {"mode": "w", "encoding": "utf-8"},
+        "open_args_load": {"mode": "r", "encoding": "utf-8"},
+    }
+
+
 def _beginning(path: Path) -> str:
     """How the names begin under which this machine writes a file; the number of the process follows."""
     return f".{path.stem}.{socket.gethostname()}-"

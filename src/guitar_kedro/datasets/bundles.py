@@ -10,6 +10,7 @@ from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import JSONPreview
 
 from guitar_kedro.datasets.artifacts import Artifact
+from guitar_kedro.errors import UserError
 from guitar_kedro.learning.checkpoint import SPEC_FILE, WEIGHTS_FILE, Checkpoint
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ class _BundleFolder(AbstractVersionedDataset):
         folder = Path(self._get_load_path())
         own = {SPEC_FILE, WEIGHTS_FILE, FACTS_FILE}
         files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in own}
-        facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
-        return Bundle(Checkpoint.load(folder), files, facts)
+        return Bundle(Checkpoint.load(folder), files, _facts(folder))
 
     def save(self, data: Bundle) -> None:
         folder = Path(self._get_save_path())
@@ -60,8 +60,7 @@ class _BundleFolder(AbstractVersionedDataset):
     def version_made_of(self, model_version: str) -> str | None:
         """Finds the latest bundle of a version of the model."""
         for folder in sorted(Path(self._filepath).glob(f"*/{self._filepath.name}"), reverse=True):
-            facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
-            if facts["model_version"] == model_version:
+            if _facts(folder).get("model_version") == model_version:
                 return folder.parent.name
         return None
 
@@ -75,6 +74,16 @@ class _BundleFolder(AbstractVersionedDataset):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "version": self._version}
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads((folder / FACTS_FILE).read_bytes())
+    except (OSError, ValueError):
+        facts = None
+    if not isinstance(facts, dict):
+        raise UserError(f"{folder / FACTS_FILE} cannot be read: remove {folder.parent}, and export the model again.")
+    return facts
 
 
 class BundleDataset(Artifact, _BundleFolder):

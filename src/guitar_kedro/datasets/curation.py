@@ -9,6 +9,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, Version
 from kedro_datasets._typing import TablePreview
 
+from guitar_kedro.datasets.handwritten import read_handwritten_table
 from guitar_kedro.datasets.tables import TableDataset
 from guitar_kedro.errors import UserError
 
@@ -29,24 +30,28 @@ class CurationDataset(TableDataset):
             A row per decision.
 
         Raises:
-            UserError: If a column is missing, an action is none of the three, a file stands twice, or a relabel has no
-                label.
+            UserError: If the file is no such table, an action is none of the three, a file stands twice, or a relabel
+                has no label.
         """
         path = Path(self._get_load_path())
         if not path.exists():
             return pd.DataFrame(columns=list(self.COLUMNS), dtype="str")
-        table = pd.read_csv(path, dtype="str", keep_default_na=False)
-        if missing := [column for column in self.COLUMNS[:2] if column not in table]:
-            raise UserError(f"{path}: the column {missing[0]} is missing; the file needs {','.join(self.COLUMNS)}.")
-        table = table.reindex(columns=list(self.COLUMNS), fill_value="")
-        for number, row in enumerate(table.itertuples(), start=2):
+        table = read_handwritten_table(path, self.COLUMNS, optional=("label",))
+        for column in ("action", "label"):  # people write a space after a comma
+            table[column] = table[column].str.strip()
+        for row in table.itertuples():
+            if not row.file:
+                raise UserError(f"{path}, line {row.Index}: the name of the file is missing.")
             if row.action not in self.ACTIONS:
-                raise UserError(f"{path}, line {number}: the action {row.action!r} is none of keep, drop, relabel.")
+                raise UserError(f"{path}, line {row.Index}: the action {row.action!r} is none of keep, drop, relabel.")
             if row.action == "relabel" and not row.label:
-                raise UserError(f"{path}, line {number}: a relabel needs the new label in the column label.")
+                raise UserError(f"{path}, line {row.Index}: a relabel needs the new label in the column label.")
         if (twice := table["file"].duplicated()).any():
-            raise UserError(f"{path}: {table['file'][twice].iloc[0]} stands in it twice; leave one line for each file.")
-        return table
+            again = table[twice].iloc[0]
+            raise UserError(
+                f"{path}, line {again.name}: {again['file']} stands in it twice; leave one line for each file."
+            )
+        return table.reset_index(drop=True)
 
     def save(self, data: Any) -> None:
         """Refuses: a person writes this file.

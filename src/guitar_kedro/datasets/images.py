@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import json
 import os
 import re
-from collections.abc import Callable, Generator, Iterator
+import stat
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,17 +24,19 @@ from PIL.Image import Image
 
 from guitar_kedro.cluster import work_on
 from guitar_kedro.errors import UserError
-from guitar_kedro.files import sha256_of_lines, written_whole
+from guitar_kedro.files import local_path, real_path, sha256_of_lines, written_whole
 from guitar_kedro.images.archives import check_encoding
 from guitar_kedro.images.drawing import MODELS, OTHERS, draw_guitar, draw_other
 from guitar_kedro.images.ingest import HOW_COLUMNS, RECORD_COLUMNS, FileRecord
 from guitar_kedro.images.sources import (
+    STAMP,
     ImageStream,
     RawImage,
     address_state,
     find_images,
     images_in_folder,
     is_address,
+    is_usable,
     spare_archives,
     stream_images,
 )
@@ -67,12 +71,11 @@ class _SourceDataset(AbstractDataset[None, list[RawImage]]):
             return None
         if is_address(source):
             return sha256_of_lines(address_state(source, self._folder))
-        local = Path(source).expanduser()
+        local = local_path(source)
         if not local.exists():
             return sha256_of_lines([source])
-        files = [path for path in local.rglob("*") if path.is_file()] if local.is_dir() else [local]
-        found = ((path.relative_to(local), path.stat()) for path in files)
-        return sha256_of_lines(f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in found)
+        files = local.rglob("*") if local.is_dir() else [local]
+        return sha256_of_lines(f"{path.relative_to(local)} {state}" for path in files if (state := _state_of(path)))
 
     def unneeded(self) -> Iterator[Path]:
         """Lists archives that were unpacked here, are not looked at any more, and can be unpacked again."""
@@ -197,7 +200,7 @@ def _is_drawn(path: Path, folder: Path, names: tuple[str, ...]) -> bool:
 
 def _check_positive(**numbers: int) -> None:
     for name, number in numbers.items():
-        if not isinstance(number, int) or number < 1:
+        if type(number) is not int or number < 1:  # True is an int
             raise UserError(f"--params={name}={number}: how the demo set is drawn needs a positive whole number.")
 
 
@@ -215,6 +218,15 @@ def _encoding(given: object) -> str | None:
     return names_encoding
 
 
+def _state_of(path: Path) -> str | None:
+    """Size and time of a file; ``None`` for anything else."""
+    try:
+        found = path.stat()
+    except OSError as error:  # a link that leads nowhere, or a folder that may not be entered
+        return None if error.errno in (errno.ENOENT, errno.ELOOP) else str(error.strerror)
+    return f"{found.st_size} {found.st_mtime_ns}" if stat.S_ISREG(found.st_mode) else None
+
+
 def _draw_to(path: Path, draw: _Draw, name: str, size: int, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")
@@ -222,7 +234,61 @@ def _draw_to(path: Path, draw: _Draw, name: str, size: int, seed: int) -> None:
     os.replace(beside, path)
 
 
-class PhotosDataset(_SourceDataset):
+class GivenImagesDataset(_SourceDataset):
+    """Pictures of the user: a folder, an archive, or the address of one. Nothing is written where they lie."""
+
+    def __init__(self, folder: str, name: str, images: object, metadata: dict[str, Any] | None) -> None:
+        """Takes note of where the pictures are.
+
+        Args:
+            folder: Of the project, where what is fetched and unpacked goes.
+            name: Of the parameter that gives the pictures.
+            images: Its value; ``None`` stands for none.
+            metadata: For Kedro's plugins.
+
+        Raises:
+            UserError: If what was given is no name.
+        """
+        self._folder, self._images = Path(folder), _as_given(name, images)
+        self.metadata = metadata
+
+    def place(self) -> Path | None:
+        """Gives the file or folder on this machine from which the pictures come, if they come from one.
+
+        Raises:
+            UserError: If the system cannot look at it.
+        """
+        source = self._source()
+        return None if source is None or is_address(source) else local_path(source)
+
+    def refuse_written(self, written: Iterable[Path]) -> None:
+        """Refuses pictures in a folder in which the project writes: they would be other ones after each run.
+
+        Args:
+            written: Files and folders that the project writes, beside the folder of what is fetched and unpacked.
+
+        Raises:
+            UserError: If one of them lies in the folder of the pictures, or is it.
+        """
+        place = self.place()
+        if place is None or not place.is_dir():
+            return
+        there = real_path(place)
+        for path in (self._folder, *written):
+            if real_path(path).is_relative_to(there):
+                raise UserError(
+                    f"{place} is no place for pictures, since this project writes to {os.path.relpath(path)}: put them "
+                    "into a folder of their own, data/01_raw/NAME for example, and name that."
+                )
+
+    def _source(self) -> str | None:
+        return self._images
+
+    def _exists(self) -> bool:
+        return self._source() is not None
+
+
+class PhotosDataset(GivenImagesDataset):
     """Class folders, an archive of them, or the URL of such an archive.
 
     What was given is noted in the workspace, so that later runs need not name it again.
@@ -239,9 +305,9 @@ class PhotosDataset(_SourceDataset):
         """Takes note of where the pictures are.
 
         Args:
-            filepath: The folder of the workspace: downloads and unpacked archives go there.
+            filepath: The folder of the workspace: the note, downloads and unpacked archives go there.
             images: Folder or archive (``.tar``, ``.tgz``, ``.zip``), by path or by an address that fsspec reads, or
-                http(s) URL of an archive; ``None`` stands for the one of the run before.
+                http(s) URL of an archive; ``None`` stands for the one that was noted.
             sha256: Checksum of the archive, if it is known.
             names_encoding: Encoding of names in an archive which are no UTF-8, if it is known.
             metadata: For Kedro's plugins.
@@ -251,12 +317,13 @@ class PhotosDataset(_SourceDataset):
         """
         if sha256 is not None and not isinstance(sha256, str):
             raise UserError(f"--params=sha256={sha256}: a SHA-256 has 64 hexadecimal digits.")
-        self._folder, self._images, self._sha256 = Path(filepath), _as_given("images", images), sha256
-        self._names_encoding = _encoding(names_encoding)
-        self.metadata = metadata
+        super().__init__(filepath, "images", images, metadata)
+        self._sha256, self._names_encoding = sha256, _encoding(names_encoding)
 
     def load(self) -> list[RawImage]:
         """Brings the pictures here where they are not yet, and lists them.
+
+        An address is noted only now, for whether it can be used is known only now.
 
         Raises:
             UserError: If nothing was named, or what was named cannot be used.
@@ -268,26 +335,69 @@ class PhotosDataset(_SourceDataset):
                 "(class folders, an archive of them, or its URL)."
             )
         found = find_images(images, self._folder, self._sha256, names_encoding=self._names_encoding)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        local = Path(images)
-        with written_whole(self._noted) as beside:
-            beside.write_text(json.dumps({"images": str(local.resolve()) if local.exists() else images}))
+        if is_address(images):
+            self._note(images)
         return found
+
+    def remember(self) -> None:
+        """Notes the place that was given for later runs, if pictures of two classes or an archive are there.
+
+        Not ``load`` does it, since a run skips what it would load where other pictures are the same.
+
+        Raises:
+            UserError: If the place cannot be listed.
+        """
+        self._take_over()
+        place = self.place() if self._images is not None else None
+        if place is not None and is_usable(place):
+            self._note(str(real_path(place)))
+
+    def _source(self) -> str | None:
+        if self._images is not None:
+            return self._images
+        note = next((note for note in (self._noted, self._noted_earlier) if note.exists()), None)
+        return _read_note(note) if note else None
 
     @property
     def _noted(self) -> Path:
         return self._folder / "source.json"
 
-    def _source(self) -> str | None:
-        if self._images is None and self._noted.exists():
-            return json.loads(self._noted.read_text())["images"]
-        return self._images
+    @property
+    def _noted_earlier(self) -> Path:
+        # by earlier versions of this project, in a folder that is the user's
+        return self._folder.parent.parent / "01_raw" / self._folder.name / "source.json"
 
-    def _exists(self) -> bool:
-        return self._source() is not None
+    def _note(self, images: str) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with written_whole(self._noted) as beside:
+            text = os.fsencode(images).decode("utf-8", "surrogateescape")  # whatever encoding the next run has
+            beside.write_text(json.dumps({"images": text}), encoding="utf-8")
+
+    def _take_over(self) -> None:
+        """Moves what earlier versions of this project noted, fetched and unpacked in the user's folder."""
+        earlier = self._noted_earlier
+        if self._noted.exists() or not earlier.exists():
+            return
+        self._note(_read_note(earlier))
+        earlier.unlink()
+        for name, made in (("downloads", "*-????????*"), ("unpacked", f"*/{STAMP}")):
+            there, here = earlier.with_name(name), self._folder / name
+            if not here.exists() and any(there.glob(made)):
+                os.replace(there, here)
 
 
-class OtherPhotosDataset(_SourceDataset):
+def _read_note(path: Path) -> str:
+    try:
+        images = json.loads(path.read_text(encoding="utf-8"))["images"]
+        return os.fsdecode(images.encode("utf-8", "surrogateescape"))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise UserError(
+            f"{path} does not say where the images of this workspace are: remove it, and name them with "
+            "--params=images=PATH_OR_URL."
+        ) from None
+
+
+class OtherPhotosDataset(GivenImagesDataset):
     """Pictures that are none of the classes, if there are any: a folder, an archive, or the URL of one.
 
     They need no class folders.
@@ -311,9 +421,8 @@ class OtherPhotosDataset(_SourceDataset):
         Raises:
             UserError: If what was given is no name, or no encoding.
         """
-        self._folder, self._images = Path(filepath), _as_given("other_images", images)
+        super().__init__(filepath, "other_images", images, metadata)
         self._names_encoding = _encoding(names_encoding)
-        self.metadata = metadata
 
     def load(self) -> list[RawImage]:
         """Brings the pictures here where they are not yet, and lists them; an empty list if none were named.
@@ -325,14 +434,11 @@ class OtherPhotosDataset(_SourceDataset):
             return []
         return find_images(self._images, self._folder, need_classes=False, names_encoding=self._names_encoding)
 
-    def _source(self) -> str | None:
-        return self._images
-
     def _exists(self) -> bool:
         return True
 
 
-class ImagesToPredictDataset(_SourceDataset):
+class ImagesToPredictDataset(GivenImagesDataset):
     """Pictures that somebody wants to have predicted: a folder with or without class folders, an archive, or a file."""
 
     def __init__(
@@ -354,9 +460,8 @@ class ImagesToPredictDataset(_SourceDataset):
         Raises:
             UserError: If what was given is no name, or no encoding.
         """
-        self._folder, self._images = Path(filepath), _as_given("images", images)
+        super().__init__(filepath, "images", images, metadata)
         self._names_encoding = _encoding(names_encoding)
-        self.metadata = metadata
 
     def load(self) -> ImageStream:
         """Unpacks an archive that is not unpacked yet. Memory does not grow with the number of files.
@@ -377,20 +482,14 @@ class ImagesToPredictDataset(_SourceDataset):
         if is_address(source):
             name, states = source, address_state(source, self._folder)
         else:
-            path = Path(source).expanduser()
+            path = local_path(source)
             if not path.exists():
                 return None
-            name, states = path.resolve(), (image.state for image in ImageStream(path))
+            name, states = real_path(path), (image.state for image in ImageStream(path))
         digest = hashlib.sha256(os.fsencode(name))
         for state in states:
             digest.update(state.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
-
-    def _source(self) -> str | None:
-        return self._images
-
-    def _exists(self) -> bool:
-        return self._images is not None
 
 
 class PreparedImagesDataset(AbstractDataset[Iterator[tuple[FileRecord, bytes | None]], PreparedImages]):
@@ -501,11 +600,16 @@ class EarlierImagesDataset(PreparedImagesDataset):
 
 def _read_records(path: Path) -> pd.DataFrame:
     dtypes = {name: "int64" if name in ("width", "height") else "str" for name in RECORD_COLUMNS}
-    # a disk that was full may not have taken the first row
-    rows = _whole_rows(path) or ",".join(RECORD_COLUMNS).encode("utf-8")
+    try:
+        # a disk that was full may not have taken the first row
+        rows = _whole_rows(path) or ",".join(RECORD_COLUMNS).encode("utf-8")
+        records = pd.read_csv(io.BytesIO(rows), dtype=dtypes, keep_default_na=False)
+    except ValueError:  # also of pandas, and of bytes that are no UTF-8
+        records = pd.DataFrame()
+    if not {"file", "prepared", "reason"} <= set(records.columns) or not isinstance(records.index, pd.RangeIndex):
+        raise UserError(f"{path} is not as it was written: remove it, and the images are prepared again.")
     # an earlier version may have noted other things of a file
-    table = pd.read_csv(io.BytesIO(rows), dtype=dtypes, keep_default_na=False)
-    return table.reindex(columns=list(RECORD_COLUMNS), fill_value="")
+    return records.reindex(columns=list(RECORD_COLUMNS), fill_value="")
 
 
 def _is_outdated(table: pd.DataFrame) -> pd.Series:

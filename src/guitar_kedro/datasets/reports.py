@@ -13,7 +13,7 @@ from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.text import TextDataset
 from PIL import Image
 
-from guitar_kedro.datasets.artifacts import Artifact
+from guitar_kedro.datasets.artifacts import Artifact, TextArtifact
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -48,7 +48,7 @@ class _PlotlyFile(TextDataset):
         super().save.__wrapped__(self, data.to_json())
 
 
-class ExplorerDataset(Artifact, _PlotlyFile):
+class ExplorerDataset(TextArtifact, _PlotlyFile):
     """A plotly figure, whose points tell more when one points at them."""
 
     def preview(self) -> PlotlyPreview:
@@ -56,7 +56,7 @@ class ExplorerDataset(Artifact, _PlotlyFile):
         return PlotlyPreview(json.loads(Path(self._get_load_path()).read_text(encoding="utf-8")))
 
 
-class MetricsDataset(Artifact, JSONDataset):
+class MetricsDataset(TextArtifact, JSONDataset):
     """Numbers as a JSON file."""
 
 
@@ -68,7 +68,7 @@ class OptionalMetricsDataset(MetricsDataset):
         return super().load.__wrapped__(self) if self.exists() else {}
 
 
-class DocumentDataset(Artifact, TextDataset):
+class DocumentDataset(TextArtifact, TextDataset):
     """Text, as Markdown."""
 
 

@@ -13,7 +13,8 @@ import pandas as pd
 from kedro_datasets.pandas import CSVDataset
 from pandas.api.types import is_numeric_dtype
 
-from guitar_kedro.datasets.artifacts import Artifact
+from guitar_kedro.datasets.artifacts import TextArtifact
+from guitar_kedro.errors import UserError
 
 # what a cell begins with that a spreadsheet computes (owasp.org/www-community/attacks/CSV_Injection)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -47,13 +48,33 @@ class _TypedFile(CSVDataset):
             _write(_with_text(data), file)
 
 
-class TableDataset(Artifact, _TypedFile):
+class TableDataset(TextArtifact, _TypedFile):
     """A CSV file that loads as it was saved.
 
     Text stays text: a class may be called ``007``, ``NA`` or ``None``. A number that is missing is NaN, while missing
     text is empty. In a file without quotation marks, from a spreadsheet perhaps, a column of nothing but numbers as
     Python writes them holds numbers.
     """
+
+    def load(self) -> pd.DataFrame:
+        """Loads the table.
+
+        Raises:
+            UserError: If it is not as it was saved, or no table any more.
+        """
+        try:
+            table = super().load()
+        except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+            raise self._not_a_table(" ".join(str(error).split())) from None
+        if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first fields of too long lines for names
+            raise self._not_a_table("its lines have more fields than its first one")
+        return table
+
+    def _not_a_table(self, reason: str) -> UserError:
+        return UserError(
+            f"{self._get_load_path()} cannot be read as a table ({reason}): mend it, or remove it, and the next run "
+            "makes it anew."
+        )
 
 
 class OptionalTableDataset(TableDataset):

@@ -166,9 +166,17 @@ def read_index(folder: Path) -> Iterator[Member]:
 
     Yields:
         The members in the archive's order.
+
+    Raises:
+        UserError: it was altered.
     """
     with (folder / INDEX).open(newline="", encoding="utf-8") as file:
-        yield from (Member(**row) for row in csv.DictReader(file))
+        try:
+            yield from (Member(**row) for row in csv.DictReader(file, strict=True))
+        except (csv.Error, TypeError, UnicodeDecodeError):
+            raise UserError(
+                f"{folder / INDEX} is not as it was written: remove {folder}, and the archive is unpacked again."
+            ) from None
 
 
 def _write_index(path: Path, members: list[Member]) -> None:

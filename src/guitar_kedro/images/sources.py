@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.files import composed, printable
+from guitar_kedro.files import composed, local_path, printable, real_path
 from guitar_kedro.images.archives import INDEX, ArchiveLimits, Member, is_archive, is_clutter, read_index, unpack
 from guitar_kedro.images.probing import Limits, UnreadableImage
 
@@ -34,7 +34,7 @@ MAX_DOWNLOAD_BYTES = 20_000_000_000
 _TIMEOUT = (15, 60)  # seconds to connect, and without a byte
 _CHUNK = 1 << 16
 _HTTP = ("http", "https")
-_STAMP = "archive.json"
+STAMP = "archive.json"
 _SHOWN = 3  # examples in a sentence
 _PART_OF_SPLIT = re.compile(
     "(?:(?P<training>train(?:ing)?)|(?P<validation>val(?:id(?:ation)?)?|dev)|(?P<test>test(?:ing)?|eval|holdout))"
@@ -135,9 +135,9 @@ class ImageStream:
         if self.is_unpacked:
             return (_in_archive(member, self.place) for member in read_index(self.place))
         if isinstance(self.place, str):
-            place, found = PurePosixPath(urlsplit(self.place).path), _at_address(self.place)
+            place, found = PurePosixPath(_parts(self.place).path), _at_address(self.place)
         else:
-            place = self.place.resolve()
+            place = real_path(self.place)
             if not place.is_dir():
                 label = composed(printable(place.parent.name))
                 return iter([RawImage(printable(self.place.name), label, self.place)])
@@ -195,7 +195,8 @@ def find_images(
     Raises:
         UserError: nothing usable is there; the message says what to do.
     """
-    was_there = (folder / "downloads" / _name_for(source)).exists()  # perhaps put there by hand
+    # perhaps put there by hand
+    was_there = is_address(source) and (folder / "downloads" / _name_for(source)).exists()
     place = _place(source, folder, sha256)
     if isinstance(place, str):
         return _checked(list(_at_address(place)), place, need_classes)
@@ -210,6 +211,19 @@ def find_images(
             "yourself and give its path with --params=images=PATH."
         )
     return images_in_archive(place, folder / "unpacked", limits, need_classes, names_encoding)
+
+
+def is_usable(source: Path) -> bool:
+    """Tell whether a path holds an archive, or files of two classes; nothing is unpacked, and not all is listed."""
+    if not source.is_dir():
+        return is_archive(source)
+    root, labels = real_path(source), set()
+    for path in _files(root):
+        image = _in_folder(path, root)
+        labels |= {image.label} if image.label and not image.problem else set()
+        if len(labels) > 1:
+            return True
+    return False
 
 
 def is_address(source: str) -> bool:
@@ -232,12 +246,12 @@ def address_state(address: str, folder: Path) -> Iterator[str]:
 def _place(source: str, folder: Path, sha256: str | None = None) -> Path | str:
     """Find where the files are: on this machine, for a single file is downloaded, or at an address."""
     if not is_address(source):
-        return Path(source).expanduser()
+        return local_path(source)
     return source if _is_folder(source, folder) else download(source, folder / "downloads", sha256)
 
 
 def _is_folder(address: str, folder: Path) -> bool:
-    if urlsplit(address).scheme in _HTTP or (folder / "downloads" / _name_for(address)).exists():
+    if _parts(address).scheme in _HTTP or (folder / "downloads" / _name_for(address)).exists():
         return False
     with _reaching(address) as (storage, path):
         return not storage.isfile(path)
@@ -263,7 +277,7 @@ def images_in_folder(folder: Path, need_classes: bool = True) -> list[RawImage]:
     """
     if not folder.is_dir():
         raise UserError(_no_such(folder))
-    root = folder.resolve()
+    root = real_path(folder)
     return _checked([_in_folder(path, root) for path in _files(root)], folder, need_classes)
 
 
@@ -306,9 +320,9 @@ def _unpacked(
     except OSError as error:
         raise UserError(f"{archive} cannot be read: {error.strerror}.") from error
     name = re.sub(r"[^\w.-]", "_", archive.name).lstrip(".") or "archive"
-    place = unpacked / f"{name}-{hashlib.sha256(os.fsencode(archive.resolve())).hexdigest()[:8]}"
+    place = unpacked / f"{name}-{hashlib.sha256(os.fsencode(real_path(archive))).hexdigest()[:8]}"
     stamp = {
-        "archive": str(archive.resolve()),
+        "archive": str(real_path(archive)),
         "bytes": found.st_size,
         "modified": found.st_mtime_ns,
         "names_encoding": names_encoding,
@@ -317,7 +331,7 @@ def _unpacked(
     if not _is_made_of(there, found) or there.get("names_encoding") != names_encoding:
         with _progress(f"Unpacking {archive.name}") as progress:
             unpack(archive, place, limits, progress, names_encoding)
-        (place / _STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+        (place / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     return place
 
 
@@ -339,7 +353,7 @@ def spare_archives(folder: Path, source: str | None) -> Iterator[Path]:
         archive = Path(stamp.get("archive", ""))
         if not archive.is_file() or archive == used.resolve() or not _is_made_of(stamp, archive.stat()):
             continue
-        own = {_STAMP, INDEX, *(member.file for member in read_index(place))}
+        own = {STAMP, INDEX, *(member.file for member in read_index(place))}
         if all(path.relative_to(place).as_posix() in own for path in place.rglob("*") if not path.is_dir()):
             yield place
 
@@ -369,7 +383,7 @@ def _reaching(address: str) -> Iterator[tuple[AbstractFileSystem, str]]:
     """
     from fsspec.core import url_to_fs
 
-    if urlsplit(address).password:
+    if _parts(address).password:
         raise UserError(
             "An address must not hold a password, for addresses stand in tables and records. Keep it in fsspec's "
             "configuration, https://filesystem-spec.readthedocs.io/en/latest/features.html#configuration."
@@ -411,7 +425,7 @@ def download(
     """
     import pooch
 
-    parts = urlsplit(url)
+    parts = _parts(url)
     if not parts.scheme or (parts.scheme in _HTTP and not parts.hostname):
         raise UserError(f"{url} is no address. Give one, or the path of a folder or archive.")
     if sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
@@ -430,6 +444,13 @@ def download(
         advice = f"Download it yourself and put it at {path}, or {instead}."
         raise _download_error(error, url, path, advice) from error
     return path
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise UserError(f"{url} is no address ({error}). Give one, or the path of a folder or archive.") from None
 
 
 def _no_such(path: Path) -> str:
@@ -479,10 +500,16 @@ def _in_folder(path: Path, root: Path) -> RawImage:
 
 
 def _problem_of(path: Path, root: Path) -> tuple[str, str] | None:
+    try:
+        return _kind_of_problem(path, root)
+    except OSError as error:  # in a folder whose names may be read, and nothing else
+        return "file_not_readable", f"It cannot be looked at: {error.strerror}."
+
+
+def _kind_of_problem(path: Path, root: Path) -> tuple[str, str] | None:
     if path.is_symlink():
-        try:
-            target = path.resolve(strict=True)
-        except (OSError, RuntimeError):  # the latter: links in a circle, before Python 3.13
+        target = real_path(path)
+        if not path.exists():
             to = printable(os.readlink(path))
             return "link_not_followed", f"It is a link to {to}, which leads to nothing that can be reached; remove it."
         if not target.is_relative_to(root):
@@ -624,16 +651,17 @@ def _too_few_classes(labels: list[str], images: list[RawImage], source: Path | s
 
 def _stamp_of(place: Path) -> dict | None:
     try:
-        return json.loads((place / _STAMP).read_text(encoding="utf-8"))
+        return json.loads((place / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 
 
 def _name_for(url: str) -> str:
     """Name a download: the address's last part, so that people recognise it, made unique by the address's hash."""
-    last = re.sub(r"[^\w.-]", "_", unquote(urlsplit(url).path).rsplit("/", 1)[-1]).lstrip(".")[-80:] or "archive"
+    name = unquote(_parts(url).path).rsplit("/", 1)[-1]
+    last = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII).lstrip(".")[-80:] or "archive"
     stem, dot, suffix = last.partition(".")
-    return f"{stem}-{hashlib.sha256(url.encode()).hexdigest()[:8]}{dot}{suffix}"
+    return f"{stem}-{hashlib.sha256(os.fsencode(url)).hexdigest()[:8]}{dot}{suffix}"
 
 
 class _Downloader:

@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "data": ["pixel_sizes"],
         "pictures": ["thumbnail"],
         "pixels": ["Decoding", "Pixels"],
-        "prediction": ["PROBABILITY", "predict", "predict_in_chunks"],
+        "prediction": ["PROBABILITY", "predict", "predict_in_chunks", "predict_readable"],
         "predictor": ["Answers", "Predictor"],
         "pretrained": ["PretrainedWeights"],
         "distributed": ["train_together"],

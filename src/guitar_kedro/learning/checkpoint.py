@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_file
@@ -104,5 +103,17 @@ class Checkpoint:
 
     @staticmethod
     def load_spec(folder: Path) -> ModelSpec:
-        """Reads the spec alone."""
-        return ModelSpec.model_validate(json.loads((folder / SPEC_FILE).read_text(encoding="utf-8")))
+        """Reads the spec alone.
+
+        Raises:
+            UserError: If it is no spec.
+        """
+        try:
+            return ModelSpec.model_validate_json((folder / SPEC_FILE).read_bytes())
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            reason = ": ".join(map(str, (*wrong["loc"], wrong["msg"])))
+            raise UserError(
+                f"{folder / SPEC_FILE} describes no model ({reason}): it was altered or cut off; put the file back, or "
+                f"remove {folder.parent}."
+            ) from None

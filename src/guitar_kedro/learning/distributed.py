@@ -257,7 +257,7 @@ def _work(
     first = os.environ["LOCAL_RANK"] == "0"
     if not first:
         logging.disable(logging.CRITICAL)
-        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for module in processes.imports:
         importlib.import_module(module)
     restarts = int(os.environ["TORCHELASTIC_RESTART_COUNT"])

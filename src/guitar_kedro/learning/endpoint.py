@@ -47,7 +47,7 @@ def _resolved(endpoint: str) -> tuple[str, int]:
     host, _, port = endpoint.rpartition(":")
     try:
         address = socket.gethostbyname(host)
-    except OSError:
+    except (OSError, UnicodeError):  # of a name that cannot be one, Python says the latter
         raise UserError(f"endpoint={endpoint}: there is no machine {host}; name one of the machines.") from None
     if address.startswith("127.") and address != host:
         raise UserError(

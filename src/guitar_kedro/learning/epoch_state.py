@@ -41,7 +41,7 @@ class EpochState:
         try:
             with safe_open(self.path, "numpy") as file:
                 return json.loads(file.metadata()["facts"])
-        except (SafetensorError, KeyError, ValueError):
+        except (SafetensorError, KeyError, ValueError, TypeError):
             raise UserError(
                 f"{self.path} cannot be read: remove it, and the phase begins at its first epoch."
             ) from None

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 import torch
 from fastcore.basics import chunked
@@ -65,6 +66,40 @@ def predict(checkpoint: Checkpoint, table: pd.DataFrame, batch_size: int, title:
     result["energy"] = torch.cat([answer.energies for answer in answers]).numpy()
     columns = [f"{PROBABILITY}{name}" for name in classes]
     return pd.concat([result, pd.DataFrame(probabilities.numpy(), columns=columns)], axis=1)
+
+
+def predict_readable(
+    checkpoint: Checkpoint, files: Sequence[RawImage], batch_size: int, title: str
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Predicts the pictures among files.
+
+    Args:
+        checkpoint: The model.
+        files: What is to be predicted.
+        batch_size: Images that are looked at together.
+        title: What is predicted, for the progress bar.
+
+    Returns:
+        A row per readable picture: ``file``, ``predicted``, ``energy``, ``probability_<class>``. Why the others could
+        not be read, by their names.
+    """
+    classes = list(checkpoint.spec.classes)
+    rows: list[list[Any]] = []
+    unreadable: dict[str, str] = {}
+    if files:
+        predictor = Predictor(checkpoint)
+        batches = _read_ahead(partial(_read_or_reason, predictor), files, batch_size)
+        shown = track(batches, -(-len(files) // batch_size), title, "batches")
+        found = (outcome for batch in shown for outcome in _answer(predictor, batch))
+        for file, outcome in zip(files, found, strict=True):
+            if isinstance(outcome, UnreadableImage):
+                unreadable[file.file] = outcome.detail
+            else:
+                probabilities, energy = outcome
+                rows.append([file.file, classes[np.argmax(probabilities)], energy, *probabilities])
+    numbers = ["energy", *(f"{PROBABILITY}{name}" for name in classes)]
+    table = pd.DataFrame(rows, columns=["file", "predicted", *numbers])
+    return table.astype({"file": "str", "predicted": "str", **dict.fromkeys(numbers, "float64")}), unreadable
 
 
 def predict_in_chunks(checkpoint: Checkpoint, files: ImageStream) -> Iterator[Chunk]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.files import sha256_of_file
+from guitar_kedro.files import local_path, sha256_of_file
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +39,7 @@ class PretrainedWeights:
         Raises:
             UserError: If there are no such weights, they cannot be fetched, or the file holds anything but tensors.
         """
-        path = self._imagenet(architecture) if weights == "imagenet" else Path(weights)
+        path = self._imagenet(architecture) if weights == "imagenet" else local_path(weights)
         if not path.is_file():
             raise UserError(f"weights: there is no file {path}. Give the path of a state dict, imagenet, or none.")
         return {name: value.float() if value.is_floating_point() else value for name, value in _read(path).items()}
@@ -81,14 +81,18 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what a broken file raises depends on where it is broken
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
             f"weights: {path} cannot be read as a state dict ({reason}); save one with "
             "torch.save(model.state_dict(), ...)."
         ) from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    if (
+        not isinstance(state, dict)
+        or not state
+        or not all(isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items())
+    ):
         raise UserError(
             f"weights: {path} is no state dict of tensors; save one with torch.save(model.state_dict(), ...)."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from kedro.io import DataCatalog, DatasetError
@@ -86,6 +86,8 @@ class Ledger:
         self._dataset = catalog[LEDGER]
         try:
             self._entries: dict[str, dict[str, Any]] = self._dataset.load() if self._dataset.exists() else {}
+            if not _is_ledger(self._entries):
+                raise DatasetError("It holds something else.")
         except DatasetError:
             raise UserError(
                 f"{self._dataset._filepath} cannot be read: remove it, and the next run makes everything anew."
@@ -193,13 +195,26 @@ class Ledger:
         return json.loads(json.dumps(value, default=str))  # as it comes back from the ledger
 
 
+def _is_ledger(entries: Any) -> bool:
+    parts = {field.name for field in fields(Fingerprint)} - {"versions"}  # earlier ledgers have none
+    return isinstance(entries, dict) and all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("version"), str)
+        and isinstance(entry.get("outputs"), dict)
+        and isinstance(entry.get("fingerprint"), dict)
+        and {name for name, part in entry["fingerprint"].items() if isinstance(part, dict)} >= parts
+        for entry in entries.values()
+    )
+
+
 def _named_files(value: Any) -> list[tuple[str, str]]:
     match value:
         case dict():
             return [found for part in value.values() for found in _named_files(part)]
         case list():
             return [found for part in value for found in _named_files(part)]
-        case str() if os.path.isfile(value):  # Path.is_file raises for a text that is too long for a name
-            state = os.stat(value)
+        # Path.is_file raises for a text that is too long for a name
+        case str() if os.path.isfile(path := os.path.expanduser(value)):
+            state = os.stat(path)
             return [(value, f"{state.st_size} {state.st_mtime_ns}")]
     return []

@@ -55,5 +55,5 @@ class WorkspaceLock:
         try:
             holder = json.loads(self._holder.read_text(encoding="utf-8"))
             return " by `{command}` (process {process} on {host}, since {since})".format(**holder)
-        except (OSError, ValueError, KeyError):  # it may just be written
+        except (OSError, ValueError, KeyError, TypeError):  # it may just be written
             return ""

@@ -89,7 +89,9 @@ def environment() -> dict[str, Any]:
 
 def _git(*arguments: str) -> str | None:
     try:
-        run = subprocess.run(["git", *arguments], cwd=_PROJECT, capture_output=True, text=True, check=False)
+        run = subprocess.run(
+            ["git", *arguments], cwd=_PROJECT, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
     except OSError:  # there is no git
         return None
     return run.stdout.strip() if run.returncode == 0 else None

@@ -13,6 +13,7 @@ from kedro.io import DataCatalog
 from pydantic import ValidationError
 
 from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.progress import say_any_name
 
 # what visitors may try who have no picture at hand; the last two are none of the classes
 EXAMPLES = ("fender_stratocaster", "gibson_les_paul", "gibson_Flying_V", "fender_jaguar", "gibson_ES", "cat", "banjo")
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 )
 def serve(host: str, port: int, model_version: str | None, backend: str, **config: Any) -> None:
     """Serve the model: a web page, and a REST service described at /openapi.json."""
+    say_any_name()
     try:
         _serve(host, port, model_version, backend, **config)
     except Exception as error:

@@ -74,7 +74,7 @@ class Intake:
     async def _read(self, request: Request, body: bytearray) -> None:
         limit = self.options.max_bytes
         announced = request.headers.get("content-length", "")
-        if announced.isdigit() and int(announced) > limit:
+        if announced.isdecimal() and int(announced) > limit:
             raise _too_large(limit)
         try:
             with anyio.fail_after(self.options.upload_seconds):

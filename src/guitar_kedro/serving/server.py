@@ -164,7 +164,7 @@ def listen(host: str, port: int) -> socket.socket:
         except BaseException:
             sock.close()
             raise
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):  # of a name that cannot be one, Python says the latter
         raise UserError(
             f"--host={host}: this computer has no such address; 127.0.0.1 is this computer alone, "
             "0.0.0.0 all of its networks."

@@ -71,5 +71,5 @@ def _accuracy(test_log: pd.DataFrame | None, spec: ModelSpec) -> Accuracy | None
 
 
 def _model_card(pages: list[Path], spec: ModelSpec) -> str | None:
-    texts = (page.read_text(encoding="utf-8") for page in pages)
+    texts = (page.read_text(encoding="utf-8", errors="replace") for page in pages)
     return next((text for text in texts if spec.checksum in text), None)

@@ -69,10 +69,17 @@ def predict_others(model: learning.Checkpoint, other_images: list[images.RawImag
         A row per readable picture: ``file``, ``predicted``, ``energy``, ``probability_<class>``; none where no pictures
         were given.
     """
-    table = pd.DataFrame({"file": [image.file for image in other_images], "path": other_images})
-    if table.empty:
-        return table.drop(columns="path").assign(predicted="", energy=0.0)
-    return learning.predict(model, table, BATCH_SIZE, "Predicting other pictures")
+    table, unreadable = learning.predict_readable(model, other_images, BATCH_SIZE, "Predicting other pictures")
+    if unreadable:
+        file, reason = next(iter(unreadable.items()))
+        logger.warning(
+            "%d of %d other pictures could not be read, for example %s: %s",
+            len(unreadable),
+            len(other_images),
+            file,
+            reason,
+        )
+    return table
 
 
 def gather_predictions(test: pd.DataFrame, *validation: pd.DataFrame) -> pd.DataFrame:
