@@ -210,10 +210,24 @@ def test_a_byte_of_a_character_is_no_separator(tmp_path: Path):
     assert (member.name, member.assumed) == ("表/1.jpg", "")
 
 
-def test_the_encoding_that_is_given_is_for_names_that_are_no_utf_8(tmp_path: Path):
-    names = ["кот/1.jpg".encode("cp866"), "猫/1.jpg".encode()]
-    members = unpack(zip_of_bytes(tmp_path / "a.zip", *names), tmp_path / "out", names_encoding="cp866")
-    assert [member.name for member in members] == ["кот/1.jpg", "猫/1.jpg"]
+def test_a_short_name_that_is_utf_8_by_chance_is_read_as_the_others_are(tmp_path: Path):
+    names = [f"{name}/1.jpg".encode("gbk") for name in ("猫", "狗", "cat")]
+    assert names[0].decode("utf-8") == "è/1.jpg"
+    members = unpack(zip_of_bytes(tmp_path / "a.zip", *names), tmp_path / "out")
+    assert [member.assumed for member in members] == ["cp437", "cp437", ""]
+    for archive in (zip_of_bytes(tmp_path / "b.zip", *names), zip_of_bytes(tmp_path / "c.zip", names[0])):
+        first, *_ = unpack(archive, tmp_path / "out", names_encoding="gb18030")
+        assert (first.name, first.assumed) == ("猫/1.jpg", "")
+
+
+def test_the_encoding_that_is_given_is_not_for_names_that_are_said_to_be_utf_8(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("猫/1.jpg", b"flagged")
+        archive.writestr("xxx/1.jpg", b"not flagged")
+    content = (tmp_path / "a.zip").read_bytes().replace(b"xxx/1.jpg", "кот/1.jpg".encode("cp866"))
+    (tmp_path / "a.zip").write_bytes(content)
+    members = unpack(tmp_path / "a.zip", tmp_path / "out", names_encoding="cp866")
+    assert [member.name for member in members] == ["猫/1.jpg", "кот/1.jpg"]
 
 
 def test_the_utf_8_name_that_info_zip_puts_beside_another_one_is_taken(tmp_path: Path):
@@ -246,9 +260,10 @@ def test_names_in_a_tar_are_utf_8_or_noted_or_in_the_encoding_that_is_given(tmp_
     first, second = unpack(tmp_path / "a.tar", tmp_path / "out")
     assert (first.name, first.assumed) == (("Kätzchen/1.jpg", "") if is_utf_8 else ("K\\xe4tzchen/1.jpg", "utf-8"))
     assert second.name.endswith("é.jpg" if is_utf_8 else "\\xe9.jpg")
-    for archive in ("a.tar", "b.tar"):
-        first, *_ = unpack(tmp_path / archive, tmp_path / "out", names_encoding="latin-1")
-        assert (first.name, first.assumed) == ("Kätzchen/1.jpg", "")
+    first, *_ = unpack(tmp_path / "a.tar", tmp_path / "out", names_encoding="latin-1")
+    assert (first.name, first.assumed) == ("Kätzchen/1.jpg", "")
+    (member,) = unpack(tmp_path / "b.tar", tmp_path / "out")
+    assert (member.name, member.assumed) == ("Kätzchen/1.jpg", "")
 
 
 @settings(max_examples=50, deadline=None)

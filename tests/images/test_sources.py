@@ -274,6 +274,13 @@ def test_hidden_files_are_named_where_there_are_no_others(tmp_path: Path):
             ask(str(tmp_path / "photos"), tmp_path)
 
 
+def test_folders_that_give_no_class_are_named_where_one_class_is_left(tmp_path: Path):
+    write(tmp_path, "pets/cat/1.jpg", "pets/.dog/1.jpg")
+    (tmp_path / "pets" / "bird").mkdir()
+    with pytest.raises(UserError, match=r"one class only, 'cat'.* pets/\.dog is hidden, pets/bird is empty\."):
+        images_in_folder(tmp_path)
+
+
 def test_a_pipe_does_not_stall_reading(tmp_path: Path):
     write(tmp_path, "a/1.jpg", "b/1.jpg")
     os.mkfifo(tmp_path / "a/pipe.jpg")

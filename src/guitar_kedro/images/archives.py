@@ -34,8 +34,6 @@ _FILES_PER_FOLDER = 1_000
 _STALE_SECONDS = 24 * 3600
 _CLUTTER = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin"}
 
-_NOT_SAID = {"zip": "cp437", "tar": "utf-8"}  # what the formats mean by a name that does not say its encoding
-
 Progress = Callable[[int, int], None]
 _Found = tuple[str, str, "IO[bytes] | None", str]  # name, encoding that was assumed, content, problem
 
@@ -103,16 +101,18 @@ def unpack(
     is left out. The folder appears when everything is in it, and replaces one that is there; until then the
     work is done in a temporary folder beside it.
 
-    Names are UTF-8 where their bytes are, whatever the archive says of them: many programs write UTF-8 into a zip file
-    without its flag, and some set the flag on other names.
+    Names are UTF-8 where the archive says so and their bytes are. Of others it says nothing, or what is wrong: they are
+    in the encoding that is given; without one they are UTF-8 if the bytes of all of them are (of a tar, which is read
+    once, each by itself), since many programs write UTF-8 into a zip file without its flag. A single name proves
+    nothing: that of a cat in GBK is UTF-8 by chance.
 
     Args:
         archive: the file.
         folder: where the files go.
         limits: caps on number, bytes and ratio.
         progress: called with bytes of the archive read so far and in all.
-        names_encoding: that of names which are no UTF-8; `None` takes a zip file's for cp437, as the format says, and
-            escapes the bytes of a tar's that are none.
+        names_encoding: that of names of which the archive does not say that they are UTF-8; `None` takes those which
+            are none for cp437 in a zip file, as the format says, and escapes their bytes in a tar.
 
     Returns:
         The members in the archive's order.
@@ -269,7 +269,8 @@ def _tar_members(file: IO[bytes], kind: str, writer: _Writer) -> Iterator[_Found
     with tarfile.open(fileobj=plain, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
         for member in tar:
             tar.members = []  # tarfile would keep them all
-            name, assumed = writer.decode(member.name.encode("utf-8", "surrogateescape"), "tar")
+            raw = member.name.encode("utf-8", "surrogateescape")
+            name, assumed = writer.decode(raw, "utf-8", said="path" in member.pax_headers)
             if member.isdir():
                 writer.check_name(name)
             elif member.isreg() and not member.issparse():
@@ -320,9 +321,12 @@ def _zip_members(file: IO[bytes], _: str, writer: _Writer) -> Iterator[_Found]:
     source = _NamesUnflagged(file)
     with zipfile.ZipFile(source) as archive:
         source.headers = {member.header_offset for member in archive.infolist()}
+        unsaid = [raw for raw, said in map(_zip_name, archive.infolist()) if not said]
+        otherwise = "utf-8" if all(map(_is_utf_8, unsaid)) else "cp437"
         for member in archive.infolist():
             mode = member.external_attr >> 16
-            name, assumed = writer.decode(_zip_name(member), "zip")
+            raw, said = _zip_name(member)
+            name, assumed = writer.decode(raw, otherwise, said)
             if not assumed:  # else it may be half of a character of two bytes
                 name = name.replace("\\", "/")  # as Windows' own tools wrote them, against the zip format
             if member.flag_bits & 1:
@@ -366,23 +370,32 @@ class _NamesUnflagged:
             return content[:7] + bytes(byte & ~0x08 for byte in content[7:8]) + content[8:]
         if self.headers or not content.startswith(b"PK\x01\x02"):
             return content
-        directory, entry = bytearray(content), 0
+        directory, entry = bytearray(content), 0  # in it, the flag moves to a bit that has no meaning
         while directory.startswith(b"PK\x01\x02", entry) and entry + 46 <= len(directory):
-            directory[entry + 9] &= ~0x08
+            directory[entry + 9] = (directory[entry + 9] & ~0x08) | (directory[entry + 9] & 0x08) << 4
             entry += 46 + sum(struct.unpack_from("<3H", directory, entry + 28))
         return bytes(directory)
 
 
-def _zip_name(member: zipfile.ZipInfo) -> bytes:
-    """Give the bytes of a name, those of Info-ZIP's field for UTF-8 names (0x7075) where there is one."""
-    name, extra = member.orig_filename.encode("cp437"), member.extra
+def _zip_name(member: zipfile.ZipInfo) -> tuple[bytes, bool]:
+    """Give the bytes of a name, and whether they are said to be UTF-8, by the flag or Info-ZIP's field (0x7075)."""
+    name, extra, said = member.orig_filename.encode("cp437"), member.extra, bool(member.flag_bits & 0x8000)
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<2H", extra)
         if kind == 0x7075 and int.from_bytes(extra[5:9], "little") == zlib.crc32(name):
-            name = extra[9 : 4 + size]
+            name, said = extra[9 : 4 + size], True
             break
         extra = extra[4 + size :]
-    return name.partition(b"\0")[0]
+    name = name.partition(b"\0")[0]
+    return name, said and _is_utf_8(name)
+
+
+def _is_utf_8(name: bytes) -> bool:
+    try:
+        name.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class _Writer:
@@ -415,14 +428,19 @@ class _Writer:
         self._written = 0
         self._names: dict[str, int] = {}  # and the last number that was put behind each
 
-    def decode(self, name: bytes, kind: str) -> tuple[str, str]:
-        """Read a name, and give the encoding that was assumed; an empty one where it is known."""
-        try:
+    def decode(self, name: bytes, otherwise: str, said: bool) -> tuple[str, str]:
+        """Read a name, and give the encoding that was assumed; an empty one where it is known.
+
+        Args:
+            name: Its bytes.
+            otherwise: Its encoding where none was given.
+            said: Whether the archive says that it is UTF-8.
+        """
+        is_known = said or name.isascii() or (self._names_encoding is None and otherwise == "utf-8")
+        if is_known and _is_utf_8(name):
             return name.decode("utf-8"), ""
-        except UnicodeDecodeError:
-            pass
         if self._names_encoding is None:
-            return name.decode(_NOT_SAID[kind], "surrogateescape"), _NOT_SAID[kind]
+            return name.decode(otherwise, "surrogateescape"), otherwise
         try:
             return name.decode(self._names_encoding), ""
         except UnicodeDecodeError as error:

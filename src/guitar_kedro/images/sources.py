@@ -487,7 +487,9 @@ def _no_files(place: Path | str) -> str:
             f"There are no files in {place} but hidden ones, whose own name or folder's begins with a dot, and what "
             f"operating systems leave behind, for example {example}; these are left out."
         )
-    return f"There are no files in {place}, beside hidden ones, if any, and what operating systems leave behind."
+    return (
+        f"There are no files in {place} that are taken: hidden ones, and what operating systems leave behind, are not."
+    )
 
 
 def _label_of(file: str) -> str:
@@ -561,7 +563,7 @@ def _checked(images: list[RawImage], source: Path | str, need_classes: bool) -> 
     for folder, (first, *_) in folders.items():
         places[first.label].append(folder)
     if len(places) < 2:
-        raise UserError(_too_few_classes(list(places), images, source))
+        raise UserError(_too_few_classes(places, images, source))
     if several := {label: where for label, where in places.items() if len(where) > 1}:
         logger.warning(
             "Classes whose pictures lie in several folders are each taken as one: %s. Rename the folders of those that "
@@ -629,12 +631,13 @@ def _may_be_picture(image: RawImage) -> bool:
     return kind is None or kind.startswith("image/")
 
 
-def _too_few_classes(labels: list[str], images: list[RawImage], source: Path | str) -> str:
+def _too_few_classes(places: dict[str, list[str]], images: list[RawImage], source: Path | str) -> str:
     unusable = [image for image in images if image.problem]
-    if labels:
+    if places:
+        ((label, (folder, *_)),) = places.items()
         message = (
-            f"{source} has one class only, {labels[0]!r}; at least two are needed. Put the pictures of another class "
-            "in a folder beside it."
+            f"{source} has one class only, {label!r}; at least two are needed. Put the pictures of another class "
+            f"in a folder beside it.{_without_files(source, folder, images)}"
         )
     elif any(image.label for image in unusable):
         message = f"No file in the class folders of {source} can be used."
@@ -647,6 +650,19 @@ def _too_few_classes(labels: list[str], images: list[RawImage], source: Path | s
         first = unusable[0]
         message += f" {len(unusable)} of {len(images)} cannot be used, for example {first.file}: {first.problem[1]}"
     return message
+
+
+def _without_files(source: Path | str, folder: str, images: list[RawImage]) -> str:
+    """Tell which folders beside a class folder of this machine have no files that are listed."""
+    if not isinstance(source, Path) or not source.is_dir():
+        return ""
+    above = PurePosixPath(folder).parent
+    told = []
+    for path in sorted(source.joinpath(above).iterdir()):
+        name = str(above / printable(path.name))
+        if path.is_dir() and not any(f"{image.file}/".startswith(f"{name}/") for image in images):
+            told.append(f"{name} is {'hidden' if is_clutter(path.name) else 'empty'}")
+    return f" {_some(told)}." if told else ""
 
 
 def _stamp_of(place: Path) -> dict | None:
