@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from filelock import FileLock
 from kedro.io import Version
@@ -18,6 +19,9 @@ from guitar_kedro.learning import Checkpoint
 
 # what a shell runs in the background ignores Ctrl-C, and so would all that tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# the same examples in each run, however busy the machine is
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("steady")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

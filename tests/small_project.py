@@ -85,11 +85,11 @@ def make_project(folder: Path) -> Path:
     return folder
 
 
-def _command_line(folder: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path) -> None:
-    """Becomes the command line of a project."""
+def _command_line(start: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path) -> None:
+    """Becomes the command line, started in a folder."""
     for stream, name in ((sys.stdout, "stdout"), (sys.stderr, "stderr")):
         os.dup2(os.open(output / name, os.O_WRONLY | os.O_CREAT), stream.fileno())
-    os.chdir(folder)
+    os.chdir(start)
     os.environ.clear()
     os.environ.update(environment)
     multiprocessing.set_start_method(None, force=True)
@@ -101,14 +101,14 @@ def _command_line(folder: Path, arguments: Sequence[str], environment: Mapping[s
         atexit._run_exitfuncs()  # as at the end of Python; a forked process ends without
 
 
-def kedro_in(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command line in a project.
+def kedro_in(project: Path, *arguments: str, folder: str = ".", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command line in a project, or in a folder of it.
 
     Most of what a command takes is the import of torch and fastai, so its process is forked from one that has them.
     """
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "COLUMNS": "200", **environment}
+    environment = {**os.environ, "PYTHONPATH": str(project / "src"), "COLUMNS": "200", **environment}
     with tempfile.TemporaryDirectory() as output:
-        command = _IMPORTED.Process(target=_command_line, args=(folder, arguments, environment, Path(output)))
+        command = _IMPORTED.Process(target=_command_line, args=(project / folder, arguments, environment, Path(output)))
         command.start()
         command.join(timeout=600)
         if command.is_alive():

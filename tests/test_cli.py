@@ -226,14 +226,37 @@ def test_an_address_that_leads_nowhere_or_brings_something_else_is_told(
         ),
         (["--params=machines=2,endpoint=nowhere.invalid:29400"], "there is no machine nowhere.invalid; name one of"),
         (["--params=stages.larger.start_from=smal"], "there is no stage smal before larger"),
-        (["--params=stages.small.image_size=-5"], "stages.small.image_size: Input should be greater than 0"),
+        (["--params=stages.small.image_size=-5"], "stages.small.image_size is -5; it must be more than 0"),
         (["--params=stages.small.unfrozen.epoch=5"], "stages.small.unfrozen.epoch: there is no such parameter"),
         (["--params=stages.small.unfrozen.learning_rate=fast"], "stages.small.unfrozen.learning_rate"),
         (["--pipeline=evaluation"], "is not there yet: run `kedro run` first"),
+        (
+            ["--env=photos", "--pipeline=evaluation", "--params=name=007"],
+            "data/06_models/007/model is not there yet: run `kedro run --env=photos --params=name=007` first",
+        ),
+        (["--runner=ThreadRunner"], "--runner=ThreadRunner: nodes run one after another here"),
+        (["--params=stages.small.weights=/nowhere.pth"], "stages.small.weights: there is no file /nowhere.pth"),
+        (["--load-versions=model:2020-01-01T00.00.00.000Z"], "there is no such version; there is none yet"),
     ],
 )
-def test_a_mistake_is_answered_with_one_sentence(kedro: Kedro, arguments: list[str], wrong: str):
-    assert wrong in one_line(kedro("run", *arguments))
+def test_a_mistake_is_answered_with_one_sentence_before_anything_is_done(
+    kedro: Kedro, project: Path, arguments: list[str], wrong: str
+):
+    run = kedro("run", *arguments)
+    assert wrong in one_line(run)
+    assert "Completed" not in run.stdout
+    assert not made_by_runs(project)
+
+
+def test_a_packed_configuration_is_run_with_parameters_from_a_folder_of_the_project(kedro: Kedro, project: Path):
+    # as `kedro package` packs it
+    archive = project / "conf-guitar_kedro.tar.gz"
+    subprocess.run(["tar", "--exclude=local/*.yml", "-czf", archive, f"--directory={project}", "conf"], check=True)
+    params = "--params=images_per_class=3,image_pixels=32"
+    run = kedro_in(project, "run", "--pipeline=ingestion", f"--conf-source={archive}", params, folder="src")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (project / "data/03_primary/demo/image_table.csv").exists()
+    assert "Completed prepare_images" in (project / "logs/guitar_kedro.log").read_text()
 
 
 def test_a_failed_training_leaves_the_last_good_model_the_latest(kedro: Kedro, project: Path):
@@ -241,5 +264,5 @@ def test_a_failed_training_leaves_the_last_good_model_the_latest(kedro: Kedro, p
     assert kedro("run", "--pipeline=train", f"--params={few}").returncode == 0
     before = sorted((project / "data/06_models/demo/model").iterdir())
     sentence = one_line(kedro("run", "--pipeline=train", f"--params={few},stages.larger.architecture=resnet18"))
-    assert "stages.larger.architecture is resnet18" in sentence
+    assert "stages.larger.architecture is resnet18, but it starts from small" in sentence
     assert sorted((project / "data/06_models/demo/model").iterdir()) == before

@@ -19,12 +19,12 @@ import psutil
 from kedro.framework.cli.project import run as kedro_run
 from rich.console import Console
 
-from guitar_kedro.errors import user_error_behind
+from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS
+from guitar_kedro.errors import UserError, user_error_behind
 from guitar_kedro.progress import say_any_name
 from guitar_kedro.serving.command import serve
 
-_OPTIONS = {option.name: option for option in kedro_run.params}
-_WHERE = [_OPTIONS["env"], _OPTIONS["params"]]
+_WHERE = [ENV, CONF_SOURCE, PARAMS]
 
 
 def _in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,41 +97,53 @@ def _run(**options: Any) -> Any:
     # both spellings work; Kedro warns of the older one, which asks nothing of the user
     if options["pipeline"] and not options["pipelines"]:
         options["pipelines"], options["pipeline"] = [options["pipeline"]], None
+    if options["runner"] not in (None, "SequentialRunner"):
+        from guitar_kedro.runs.runner import ONE_AFTER_ANOTHER
+
+        raise UserError(f"--runner={options['runner']}: {ONE_AFTER_ANOTHER}; leave --runner out.")
+    if unknown := set(options["runner_params"]) - {"is_async"}:
+        raise UserError(f"--runner-params={', '.join(sorted(unknown))}: the runner knows is_async only.")
     return kedro_run.callback(**options)
 
 
 run = copy.copy(kedro_run)
+run.params = [PARAMS if option.name == PARAMS.name else option for option in kedro_run.params]
 run.callback = _run
 cli.add_command(run)
 cli.add_command(serve)
 
 
+def _session_options(params: dict[str, Any], **options: str | None) -> dict[str, Any]:
+    return {"runtime_params": params, **options}
+
+
 @cli.command(params=[*_WHERE])
 @_in_one_sentence
-def status(env: str | None, params: dict[str, Any]) -> None:
+def status(**where: Any) -> None:
     """Show what is finished, what would run again and why, and what is missing."""
     from kedro.framework.project import pipelines, settings
 
     from guitar_kedro.pipelines.training.plan import plan_stages
     from guitar_kedro.runs.status import status_report
 
-    with settings.SESSION_CLASS.create(env=env, runtime_params=params) as session:
+    with settings.SESSION_CLASS.create(**_session_options(**where)) as session:
         context = session.load_context()
         parameters = context.config_loader["parameters"]
-        Console().print(status_report(plan_stages(parameters["stages"]), pipelines, context.catalog, parameters))
+        report = status_report(plan_stages(parameters["stages"]), pipelines, context.catalog, parameters)
+        Console().print(report, soft_wrap=True)
 
 
 @cli.command(params=[*_WHERE])
 @click.option("--keep", type=click.IntRange(min=1), required=True, help="So many of the latest runs keep all versions.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 @_in_one_sentence
-def prune(env: str | None, params: dict[str, Any], keep: int, dry_run: bool) -> None:
+def prune(keep: int, dry_run: bool, **where: Any) -> None:
     """Remove old versions, and what dead runs left behind."""
     from kedro.framework.project import pipelines, settings
 
     from guitar_kedro.runs.prune import prune_workspace
 
-    with settings.SESSION_CLASS.create(env=env, runtime_params=params) as session:
+    with settings.SESSION_CLASS.create(**_session_options(**where)) as session:
         catalog = session.load_context().catalog
         for line in prune_workspace(catalog, pipelines.values(), keep, dry_run):
             click.echo(line)

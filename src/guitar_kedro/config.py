@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import difflib
 import re
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 from kedro.config import OmegaConfigLoader
+from kedro.framework.project import pipelines, settings
 from omegaconf import DictConfig, OmegaConf
 
-from guitar_kedro.errors import UserError
+from guitar_kedro.errors import UserError, name_commands_for
 from guitar_kedro.files import composed
-from guitar_kedro.parameters import checked
+from guitar_kedro.options import completed
+from guitar_kedro.parameters import check_runtime_parameters, check_texts
+from guitar_kedro.project import project_folder
 from guitar_kedro.yaml_files import check_yaml
 
 REGISTRY = "guitar_kedro.pipeline_registry"
@@ -20,6 +26,12 @@ REGISTRY = "guitar_kedro.pipeline_registry"
 _RUNTIME_PARAMETER = re.compile(r"\$\{runtime_params:\s*(\w+)")
 _WORKSPACE_PARAMETER = "${workspace_name:"
 _LONGEST_NAME = 100  # of 255 bytes that a file name may have, the project puts its own beside it
+_WORKSPACE = re.compile(r"^workspace:\s*(?:\$\{workspace_name:\s*)?([\w-]+)", re.MULTILINE)
+_FURTHER_PATHS = {  # of datasets that look at two places
+    "guitar_kedro.datasets.BundleDataset": "model",
+    "guitar_kedro.datasets.PredictionsBeforeCurationDataset": "applied_curation",
+}
+_NO_WORKSPACES = {"pretrained": "the folder of downloaded weights"}
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -43,45 +55,63 @@ class StagesConfigLoader(OmegaConfigLoader):
         """Makes the loader and the registry that goes with its env.
 
         Args:
-            conf_source: The folder of the configuration.
+            conf_source: The folder of the configuration, or an archive of it, as ``kedro package`` makes one.
             env: The folder in it that goes over ``base``.
             runtime_params: What ``--params`` gave.
             **kwargs: Further arguments of ``OmegaConfigLoader``.
 
         Raises:
-            UserError: If there is no such env, if a runtime parameter is none that its configuration knows, or if
-                ``name`` cannot name a folder.
+            UserError: If there is no such env, if a runtime parameter is none that its configuration knows or a text
+                that was read as something else, or if ``name`` cannot name a folder or is another env's workspace.
         """
-        from kedro.framework.project import pipelines
-
         runtime_params = runtime_params or {}
-        _check_env(Path(conf_source), env)
+        own = Path(conf_source).resolve() == (project_folder() / settings.CONF_SOURCE).resolve()
+        name_commands_for(env, runtime_params.get("name"), None if own else str(conf_source))
+        check_runtime_parameters(runtime_params)
         # Kedro allows no runtime parameters in globals.yml, where the workspace belongs: a resolver of our own
         OmegaConf.register_resolver(
             "workspace_name", lambda default: _workspace_name(runtime_params, default), replace=True
         )
-        super().__init__(conf_source, env, runtime_params, **kwargs)
+        try:
+            super().__init__(conf_source, env, runtime_params, **kwargs)
+        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+            raise UserError(
+                f"--conf-source={conf_source} cannot be read ({error}); give a folder, a .tar.gz or a .zip of one."
+            ) from None
+        self._check_env()
         _check_names(runtime_params, self._known_parameters())
+        self._check_workspace()
         StagesConfigLoader.current = self
         pipelines.configure(REGISTRY)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        """Reads the configuration of a kind; parameters are checked, and complete.
+        """Gets a configuration; parameters are checked, and complete.
 
-        Of few mistakes in a file, Kedro and PyYAML say in which one they are.
+        In the catalog, further paths of a dataset are from the project's root as well: Kedro sees to that itself for
+        those that are called ``filepath``.
 
         Raises:
             UserError: If a file of it cannot be read, or parameters cannot be used.
         """
+        found = self._read(key)
+        if key == "parameters":
+            return _completed(found)
+        if key == "catalog":
+            for entry in found.values():
+                if name := _FURTHER_PATHS.get(entry.get("type")):
+                    entry[name] = str(project_folder() / entry[name])
+        return found
+
+    def _read(self, key: str) -> dict[str, Any]:
         try:
-            found = super().__getitem__(key)
+            return super().__getitem__(key)
         except Exception:
+            # of few mistakes in a file, Kedro and PyYAML say in which one they are
             for env in (self.base_env, self.env or self.default_run_env):
                 for pattern in self.config_patterns.get(key, ()) if env else ():
                     for path in sorted(self._fs.glob(f"{self._get_conf_env_path(env)}/{pattern}")):
                         check_yaml(path, self._fs.cat_file(path))
             raise
-        return checked(found) if key == "parameters" else found
 
     def _read_raw_config(self, key: str) -> tuple[dict, dict, str, str, set]:
         """Reads the files, and lets the parameters of the env replace those of base at once.
@@ -98,21 +128,77 @@ class StagesConfigLoader(OmegaConfigLoader):
                 _compose_labels(config)
         return base, env, base_path, env_path, files
 
+    def _read_dir_configs(
+        self,
+        conf_path: str,
+        patterns: Iterable[str],
+        key: str,
+        processed_files: set[Path],
+        read_environment_variables: bool | None = False,
+    ) -> dict[Path, Any]:
+        """Reads the files of an env; ``local``, which is nobody's but one's own, may be missing."""
+        optional = not self.env and conf_path == self._get_conf_env_path(self.default_run_env)
+        if optional and not self._fs.isdir(conf_path):
+            return {}
+        return super()._read_dir_configs(conf_path, patterns, key, processed_files, read_environment_variables)
+
     def _known_parameters(self) -> set[str]:
-        folders = [Path(self.conf_source) / env for env in (self.base_env, self.env or self.default_run_env) if env]
-        texts = [
-            path.read_text(encoding="utf-8", errors="replace")
-            for folder in folders
-            for path in sorted(folder.rglob("*.yml"))
-        ]
+        envs = [env for env in (self.base_env, self.env or self.default_run_env) if env]
+        texts = [text for env in envs for text in self._texts(env)]
         known = {name for text in texts for name in _RUNTIME_PARAMETER.findall(text)}
         known |= {"name"} if any(_WORKSPACE_PARAMETER in text for text in texts) else set()
         given = self.runtime_params
         self.runtime_params = {}
         try:
-            return known | set(super().__getitem__("parameters")) - {"workspace"}  # which `name` sets
+            parameters = self._read("parameters")
         finally:
             self.runtime_params = given
+        check_texts(parameters)
+        return known | set(parameters) - {"workspace"}  # which `name` sets
+
+    def _texts(self, env: str, name: str = "**") -> Iterator[str]:
+        """Reads the files of an env, from wherever the configuration lies."""
+        folder = self._get_conf_env_path(env)
+        for path in sorted(self._fs.glob(f"{folder}/{name}")) if self._fs.isdir(folder) else ():
+            if self._is_valid_config_path(Path(path)):
+                try:
+                    yield self._fs.cat_file(path).decode("utf-8")
+                except UnicodeDecodeError:
+                    raise UserError(f"{path} is not UTF-8: save it as UTF-8.") from None
+
+    def _environments(self) -> list[str]:
+        top = Path(self._get_conf_env_path(self.base_env)).parent.as_posix()
+        return sorted(Path(path).name for path in self._fs.ls(top, detail=False) if self._fs.isdir(path))
+
+    def _check_env(self) -> None:
+        for env in (self.base_env, self.env):
+            if env and not self._fs.isdir(self._get_conf_env_path(env)):
+                envs = ", ".join(self._environments())
+                if env == self.base_env:
+                    raise UserError(f"--conf-source={self.conf_source} holds no folder {env}, but {envs or 'nothing'}.")
+                raise UserError(f"--env={env}: there is no such environment; choose one of {envs}.")
+
+    def _check_workspace(self) -> None:
+        """Refuses the workspace of another env as a name: its pictures and models would mix with these."""
+        name = self.runtime_params.get("name")
+        taken = dict(_NO_WORKSPACES)
+        for env in self._environments() if name else ():
+            for text in self._texts(env, "globals.yml") if env != self.env else ():
+                whose = "commands without --env" if env == self.base_env else f"--env={env}"
+                taken |= {found.casefold(): f"the workspace of {whose}" for found in _WORKSPACE.findall(text)}
+        if name and name.casefold() in taken:
+            raise UserError(f"--params=name={name}: that is {taken[name.casefold()]}; choose another name.")
+
+
+def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
+    from guitar_kedro.learning.recipe import StageOptions, TrainingOptions
+    from guitar_kedro.pipelines.ingestion.options import IngestionOptions
+    from guitar_kedro.pipelines.training.options import CalibrationOptions
+
+    stages = parameters.get("stages")
+    groups = {"ingestion": IngestionOptions, "training": TrainingOptions, "calibration": CalibrationOptions}
+    groups |= {f"stages.{name}": StageOptions for name in (stages if isinstance(stages, dict) else ())}
+    return completed(parameters, groups)
 
 
 def _compose_labels(config: DictConfig) -> None:
@@ -120,12 +206,6 @@ def _compose_labels(config: DictConfig) -> None:
     if isinstance(named := config.get("display_names"), DictConfig):
         names = OmegaConf.to_container(named, resolve=False)
         config["display_names"] = {composed(key) if isinstance(key, str) else key: name for key, name in names.items()}
-
-
-def _check_env(conf_source: Path, env: str | None) -> None:
-    if env and conf_source.is_dir() and not (conf_source / env).is_dir():
-        envs = sorted(path.name for path in conf_source.iterdir() if path.is_dir())
-        raise UserError(f"--env={env}: there is no such environment; choose one of {', '.join(envs)}.")
 
 
 def _workspace_name(runtime_params: dict[str, Any], default: str) -> str:

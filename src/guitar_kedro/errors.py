@@ -11,8 +11,41 @@ class UserError(Exception):
     """A mistake that the user can mend.
 
     The message is one or two sentences: what was wrong, where (file, parameter, value), and what to do next.
-    The command line prints it in one line, without a traceback, and exits with a code that is not 0.
+    The command line prints it in one line, without a traceback, and exits with a code that is not 0. Commands that it
+    names in backticks are shown with the environment and the workspace of the session.
     """
+
+    def __str__(self) -> str:
+        """The sentences, with commands that can be typed as they stand."""
+        return _COMMAND.sub(lambda found: _in_session(*found.groups()), super().__str__())
+
+
+_COMMAND = re.compile(r"`kedro (run|status|prune|serve)( [^`]*)?`")
+_session: dict[str, list[str]] = {"options": [], "params": []}
+
+
+def name_commands_for(env: str | None, name: str | None, conf_source: str | None = None) -> None:
+    """Lets messages name commands for a session: complete, so that they do not work on other images.
+
+    Args:
+        env: Its environment; ``None`` stands for the one that needs no option.
+        name: Of the workspace, where it was given.
+        conf_source: Where the configuration lies, where that was given.
+    """
+    _session["options"] = [f"--env={env}"] if env else []
+    _session["options"] += [f"--conf-source={conf_source}"] if conf_source else []
+    _session["params"] = [f"name={name}"] if name else []
+
+
+def _in_session(command: str, options: str | None) -> str:
+    words = (options or "").split()
+    given = [word for word in words if word.startswith("--params=")]
+    params = ",".join(_session["params"] + [word.removeprefix("--params=") for word in given])
+    chosen = [
+        option for option in _session["options"] if not re.search(rf"{option.partition('=')[0]}\b", options or "")
+    ]
+    words = ["kedro", command, *chosen, *(word for word in words if word not in given)]
+    return f"`{' '.join([*words, f'--params={params}'] if params else words)}`"
 
 
 def user_error_behind(error: BaseException) -> UserError | None:
@@ -61,20 +94,24 @@ def _sentence_for_disk(link: BaseException, error: BaseException) -> str | None:
 
 
 def _sentence_for_kedro(link: BaseException, error: BaseException) -> str | None:
+    from kedro.config import MissingConfigException
     from kedro.framework.project import pipelines
-    from kedro.io.core import DatasetError, VersionNotFoundError
+    from kedro.io.core import DatasetError, DatasetNotFoundError, VersionNotFoundError
     from kedro.validation.exceptions import DataValidationError, ParameterValidationError
+    from yaml import YAMLError
 
     words = " ".join(str(link).split())
     sentence = None
     match link:
         case ParameterValidationError():
-            sentence = _one_line_of_pydantic(str(link))
+            sentence = _one_line_of_parameters(str(link))
         case VersionNotFoundError() | FileNotFoundError() if isinstance(error, DatasetError):
             missing = _dataset_path(str(error)) or "What this needs"
             sentence = f"{missing} is not there yet: run `kedro run` first, which makes it."
-        case DataValidationError():
+        case DataValidationError() | MissingConfigException() | DatasetNotFoundError():
             sentence = words
+        case YAMLError():
+            sentence = f"The configuration cannot be read: {words}"
         case ValueError() if named := re.match(r"Failed to find the pipeline named '(.*?)'", words):
             sentence = f"There is no pipeline {named.group(1)}; choose one of {', '.join(sorted(pipelines))}."
         case ValueError() if re.match(r"Pipeline (does not contain|contains no)", words):
@@ -87,15 +124,11 @@ def _dataset_path(message: str) -> str | None:
     return path.group(1) if path else None
 
 
-def _one_line_of_pydantic(message: str) -> str:
-    """Joins pydantic's lines ``field``, ``  what is wrong [type=..., input_value=...]`` to ``field: what``."""
-    found, field, parameter = [], "", ""
-    for line in message.splitlines():
-        if named := re.search(r"Parameter '([^']+)'", line):
-            field = parameter = named.group(1)
-        elif wrong := re.match(r"  (\S.*?) \[type=(\w+), input_value=(.+), input_type=\w+\]", line):
-            what = "there is no such parameter" if wrong.group(2) == "extra_forbidden" else wrong.group(1)
-            found.append(f"{field}: {what} (it is {wrong.group(3)})")
-        elif not line.startswith(" "):
-            field = f"{parameter}.{line.strip()}"
-    return f"The parameters cannot be used: {'; '.join(found) or ' '.join(message.split())}."
+def _one_line_of_parameters(message: str) -> str:
+    """Joins Kedro's lines ``- Parameter 'name': what is wrong``, of which ours may go on in further lines."""
+    found, parameter = [], ""
+    for line in message.splitlines()[1:]:
+        if named := re.match(r"- Parameter '(.+?)': (?:Failed to instantiate \w+ for parameter '.+?': )?(.*)", line):
+            parameter, line = named.groups()  # noqa: PLW2901
+        found.append(f"{parameter}{line if line[:1] in '.: ' else f': {line}'}")
+    return f"The parameters cannot be used: {'; '.join(found)}."

@@ -86,6 +86,26 @@ class CheckpointGuard:
                 _refuse_other(catalog[name]._get_load_path(), data.spec, stages, labels)
 
 
+class DisplayNamesMustBeUsed:
+    """Warns of display names that name no class: of a misspelt one nobody would hear."""
+
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        """Begins anew."""
+        self._told = False
+
+    @hook_impl
+    def before_node_run(self, inputs: dict[str, Any]) -> None:
+        """Compares them with the classes, at the first node that has both."""
+        if self._told or not {"splits", "params:display_names"} <= set(inputs):
+            return
+        self._told, classes = True, sorted(set(inputs["splits"]["label"]))
+        if unknown := sorted(set(inputs["params:display_names"]) - set(classes)):
+            logger.warning(
+                "display_names: no class is called %s; the classes are %s", ", ".join(unknown), ", ".join(classes)
+            )
+
+
 def _refuse_other(path: Path, spec: Any, stages: dict[str, Any], labels: list[str] | None) -> None:
     stage = spec.provenance.get("stage")
     for field in ("architecture", "image_size") if stage in stages else ():
@@ -247,7 +267,7 @@ class RunReport:
         summary = reporting.console_summary(
             catalog.load("metrics"), catalog.load("stage_comparison"), catalog.load("most_confused"), places
         )
-        Console().print(summary)
+        Console().print(summary, soft_wrap=True)
 
 
 def _predicted(summary: dict[str, Any]) -> Iterator[str]:

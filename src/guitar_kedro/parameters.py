@@ -1,54 +1,150 @@
-"""Parameters that are checked as a whole, before any node asks for the one that it uses."""
+"""Runtime parameters: what ``--params`` says, with texts as they were typed."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from guitar_kedro.errors import UserError
 
+# the last part of the name of each parameter that is a text, whatever it looks like: 007 is no number here
+TEXTS = {
+    "architecture",
+    "cluster",
+    "endpoint",
+    "images",
+    "name",
+    "other_images",
+    "published_accuracy",
+    "sha256",
+    "start_from",
+    "weights",
+}
+_NEVER_NULL = {"name"}
+_ADDRESSES = {"cluster": re.compile(r"(?:\w+://)?\S+:(\d+)"), "endpoint": re.compile(r"[^\s:]+:(\d+)")}
+_KINDS = {bool: "true or false", int: "a number", float: "a number", type(None): "nothing", list: "a list"}
 
-def checked(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Checks the groups of parameters, and fills in what may be left out.
 
-    Nodes ask for single parameters (``params:stages.small.batch_size``), so that none runs again for another one. By
-    that alone, nobody would notice a misspelt one.
+def parse_parameters(text: str) -> dict[str, Any]:
+    """Reads ``NAME=VALUE,NAME=VALUE``; a value is YAML, unless the parameter is a text.
+
+    A comma after which no ``NAME=`` comes belongs to the value: of a list, or of a path.
 
     Args:
-        parameters: As they stand in the configuration.
+        text: What stands behind ``--params=``.
+
+    Returns:
+        Values by name, nested where names have dots.
 
     Raises:
-        UserError: If one is misspelt, missing, or of a value that it cannot have; it names all of these.
+        UserError: If it cannot be read.
     """
-    from guitar_kedro.learning.recipe import StageOptions, TrainingOptions
-    from guitar_kedro.pipelines.ingestion.options import IngestionOptions
-    from guitar_kedro.pipelines.training.options import CalibrationOptions
-
-    groups = {"ingestion": IngestionOptions, "training": TrainingOptions, "calibration": CalibrationOptions}
-    wrong: list[str] = []
-    found = dict(parameters)
-    for name, options in groups.items():
-        if name in parameters:
-            found[name] = _checked(name, parameters[name], options, wrong)
-    if isinstance(stages := parameters.get("stages"), dict):
-        found["stages"] = {
-            name: _checked(f"stages.{name}", stage, StageOptions, wrong) for name, stage in stages.items()
-        }
-    if wrong:
-        raise UserError(f"The parameters cannot be used: {'; '.join(wrong)}.")
-    return found
+    parameters = OmegaConf.create()
+    for name, value in _items(text):
+        _refuse_reference(name, value)
+        try:
+            if is_text(name) and not _is_quoted(value) and (value != "null" or name in _NEVER_NULL):
+                OmegaConf.update(parameters, name, value)
+            else:
+                parameters.merge_with_dotlist([f"{name}={value}"])
+        except (OmegaConfBaseException, YAMLError, ValueError, TypeError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"--params={name}={value} cannot be read ({reason}); put it in quotes.") from None
+    return OmegaConf.to_container(parameters)
 
 
-def _checked(name: str, value: Any, options: type[BaseModel], wrong: list[str]) -> Any:
-    try:
-        return options.model_validate(value).model_dump(mode="json")
-    except ValidationError as error:
-        wrong += [_sentence(name, each) for each in error.errors()]
-        return value
+def _items(text: str) -> Iterator[tuple[str, str]]:
+    items: list[str] = []
+    for part in text.split(","):
+        if "=" in part:
+            items.append(part)
+        elif items:
+            items[-1] += f",{part}"
+        elif part.strip():
+            raise UserError(f"--params={text}: {part.strip()} has no value; write NAME=VALUE.")
+    for item in items:
+        name, _, value = item.partition("=")
+        if not name.strip():
+            raise UserError(f"--params={text}: ={value} has no name; write NAME=VALUE.")
+        value = value.strip(", \t\n")
+        if not value:
+            raise UserError(f"--params={name.strip()}=: there is no value; write NAME=VALUE.")
+        yield name.strip(), value
 
 
-def _sentence(name: str, error: Any) -> str:
-    what = "there is no such parameter" if error["type"] == "extra_forbidden" else error["msg"]
-    place = ".".join(map(str, (name, *error["loc"])))
-    return f"{place}: {what} (it is {error['input']!r})"
+def is_text(name: str) -> bool:
+    """Whether a parameter, named by its path, is a text."""
+    return name.rpartition(".")[2] in TEXTS or name.startswith("display_names.")
+
+
+def _is_quoted(value: str) -> bool:
+    return len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+
+
+def check_runtime_parameters(parameters: Mapping[str, Any]) -> None:
+    """Refuses what is not what a person typed, or will not be taken for it.
+
+    Not all that reads ``--params`` reads it as this module does: kedro-viz and notebooks make numbers of texts.
+
+    Raises:
+        UserError: If a text is none, or a value is what the configuration takes for a reference.
+    """
+    for name, value in _leaves(parameters):
+        if isinstance(value, str):
+            _refuse_reference(name, value)
+    for name, address in _ADDRESSES.items():
+        value = parameters.get(name)
+        found = address.fullmatch(value) if isinstance(value, str) else None
+        if isinstance(value, str) and not (found and int(found.group(1)) < 2**16):
+            raise UserError(f"--params={name}={value}: write the address with its port, as HOST:PORT.")
+    if "name" in parameters and parameters["name"] is None:
+        raise UserError("--params=name=null is read as nothing; put it in quotes: --params=\"name='null'\".")
+    check_texts(parameters, "--params=")
+
+
+def _refuse_reference(name: str, value: str) -> None:
+    found = "${...}" if "${" in value else "???" if value == "???" else None
+    if found:
+        raise UserError(
+            f"--params={name}={value}: nothing is put in for {found} here. Write it out, or let the shell do it, "
+            "without single quotes around it."
+        )
+
+
+def check_texts(parameters: Mapping[str, Any], where: str = "") -> None:
+    """Refuses names and texts that YAML reads as something else, as it does with 1, no and 007 without quotes.
+
+    Args:
+        parameters: Nested by name.
+        where: What stands before the name of a parameter in the message.
+
+    Raises:
+        UserError: If there is one.
+    """
+    for name, value in _leaves(parameters):
+        if is_text(name) and not (value is None or isinstance(value, str)):
+            kind = _KINDS.get(type(value), "a group of parameters")
+            raise UserError(
+                f"{where}{name} is read as {kind} ({value}), but it is a text: put it in quotes, "
+                f"{name.rpartition('.')[2]}='...'."
+            )
+
+
+def _leaves(parameters: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Lists all values by their paths; of a group whose name is that of a text, the group."""
+    for name, value in parameters.items():
+        if not isinstance(name, str):
+            raise UserError(
+                f"{above.rstrip('.') or 'The parameters'}: the name {str(name).lower()} is read as "
+                f"{_KINDS.get(type(name), 'no text')}; put it in quotes as it is written, for example '1' or 'no'."
+            )
+        path = f"{above}{name}"
+        if isinstance(value, Mapping) and not is_text(path):
+            yield from _leaves(value, f"{path}.")
+        else:
+            yield path, value

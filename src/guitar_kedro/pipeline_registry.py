@@ -9,6 +9,7 @@ from kedro.pipeline import Pipeline
 
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.pipelines import audit, evaluation, export, ingestion, prediction, reporting, splitting, training
+from guitar_kedro.project import project_folder
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -39,5 +40,6 @@ def _parameters() -> dict:
     # `kedro registry list` makes no session, and so no config loader
     loader = StagesConfigLoader.current
     if loader is None:
-        loader = StagesConfigLoader(settings.CONF_SOURCE, os.environ.get("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
+        source = project_folder() / settings.CONF_SOURCE
+        loader = StagesConfigLoader(source, os.environ.get("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
     return loader["parameters"]

@@ -3,6 +3,7 @@
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.hooks import (
     CheckpointGuard,
+    DisplayNamesMustBeUsed,
     ImagesMustBeUsed,
     OneRunAtATime,
     PicturesApart,
@@ -10,8 +11,10 @@ from guitar_kedro.hooks import (
     RunRecorder,
     RunReport,
 )
+from guitar_kedro.logs import configure_logging
 from guitar_kedro.runs.runner import ResumingSession
 
+configure_logging()
 CONFIG_LOADER_CLASS = StagesConfigLoader
 SESSION_CLASS = ResumingSession
 # of those that come first, the last one here does: nothing may fail while the workspace is locked and no run begun
@@ -21,6 +24,7 @@ HOOKS = (
     ImagesMustBeUsed(),
     RememberImages(),
     CheckpointGuard(),
+    DisplayNamesMustBeUsed(),
     RunRecorder(),
     RunReport(),
 )

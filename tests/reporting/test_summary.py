@@ -34,7 +34,7 @@ def results(random_predictions, guitars):
 
 def _printed(summary, width):
     console = Console(file=io.StringIO(), width=width)
-    console.print(summary)
+    console.print(summary, soft_wrap=True)
     return console.file.getvalue()
 
 
@@ -47,6 +47,14 @@ def test_a_plain_log_holds_all_that_matters(results, width):
         assert words in text
     assert "\x1b" not in text
     assert max(len(line) for line in text.splitlines()) <= width
+
+
+def test_a_path_stands_whole_on_one_line_however_narrow_the_console_is(results):
+    path = (
+        "../../data/08_reporting/a name of one's own/confusion_matrix.png/2026-01-01T00.00.00.000Z/confusion_matrix.png"
+    )
+    text = _printed(console_summary(*results, {"confusion_matrix": path}), 40)
+    assert f"  {path}" in text.splitlines()
 
 
 def test_it_is_short(results):

@@ -38,7 +38,7 @@ def holding(folder: Path, seconds_of_its_child: float) -> subprocess.Popen:
 
 def test_a_second_run_says_who_is_in_the_workspace(tmp_path: Path):
     holder = holding(tmp_path / "pets", 0)
-    with pytest.raises(UserError, match=rf"Workspace pets is in use by `-c .*process {holder.pid} on") as caught:
+    with pytest.raises(UserError, match=rf"Workspace pets is in use by '-c .*process {holder.pid} on") as caught:
         WorkspaceLock(tmp_path / "pets").acquire()
     assert "run this again when that has ended" in str(caught.value)
     WorkspaceLock(tmp_path / "birds").acquire()

@@ -291,7 +291,7 @@ def test_a_service_that_is_told_to_end_says_so_first_and_answers_what_it_has_acc
     [
         (["--model-version=2020-01-01"], "--model-version=2020-01-01: there is no such version; choose one of 20"),
         (["--params=serving.max_waitin=3"], "serving.max_waitin"),
-        (["--params=serving.max_waiting=none"], "serving.max_waiting: Input should be a valid integer"),
+        (["--params=serving.max_waiting=none"], "serving.max_waiting is none; it must be a whole number"),
         (["--host=no.such.host.invalid"], "--host=no.such.host.invalid: this computer has no such address"),
         (["--env=photos"], "there is no model yet; run `kedro run` first"),
         (["--env=fotos"], "there is no such environment"),

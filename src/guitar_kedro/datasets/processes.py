@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.recipe import Processes
+from guitar_kedro.options import problems
 
 
 class ProcessesDataset(AbstractDataset[None, Processes]):
@@ -43,12 +44,11 @@ class ProcessesDataset(AbstractDataset[None, Processes]):
                 endpoint=endpoint,
                 max_restarts=max_restarts,
                 folder=filepath,
-                imports=["kedro.framework.project"],  # which sets up logging, as conf/logging.yml says
+                imports=["guitar_kedro.settings"],  # which set up logging, as conf/logging.yml says
             )
         except ValidationError as error:
-            wrong = error.errors()[0]
-            name = wrong["loc"][0] if wrong["loc"] else "machines"
-            raise UserError(f"--params={name}=...: {wrong['msg'].removeprefix('Value error, ')}.") from None
+            found = "; ".join(problem.removeprefix(".").removeprefix(": ") for problem in problems(error, Processes))
+            raise UserError(f"The parameters cannot be used: {found}.") from None
         self.metadata = metadata
 
     def load(self) -> Processes:

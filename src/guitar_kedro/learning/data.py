@@ -139,7 +139,7 @@ def data_loaders(
     if pixels.sizes != sizes:
         raise UserError(
             f"The pictures were decoded for other parameters ({pixels.sizes}) than these ({sizes}); decode them again "
-            "(kedro run --pipeline=training)."
+            "with `kedro run --pipeline=training`."
         )
     training, validation = (_part(table, name, pixels, spec) for name in (TRAIN, VALIDATION))
     augment = Augment(options.augmentation, spec.image_size, spec.mean, spec.std)

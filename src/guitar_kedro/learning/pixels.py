@@ -147,7 +147,7 @@ class Pixels:
         if missing := [image for image in image_ids if (image, part) not in self._position]:
             raise UserError(
                 f"{self._file.parent}: image {missing[0]} was not decoded for {part}; decode the pictures again "
-                "(kedro run --pipeline=training)."
+                "with `kedro run --pipeline=training`."
             )
         return np.array([self._position[image, part] for image in image_ids], np.int64)
 

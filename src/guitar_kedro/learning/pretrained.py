@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path, sha256_of_file
@@ -39,25 +39,32 @@ class PretrainedWeights:
         Raises:
             UserError: If there are no such weights, they cannot be fetched, or the file holds anything but tensors.
         """
+        self.check(architecture, weights)
         path = self._imagenet(architecture) if weights == "imagenet" else local_path(weights)
-        if not path.is_file():
-            raise UserError(f"weights: there is no file {path}. Give the path of a state dict, imagenet, or none.")
         return {name: value.float() if value.is_floating_point() else value for name, value in _read(path).items()}
 
-    def _imagenet(self, architecture: str) -> Path:
-        import torchvision
+    def check(self, architecture: str, weights: str) -> None:
+        """Sees whether there are such weights, without fetching or reading any.
 
+        Args:
+            architecture: As of ``load``.
+            weights: As of ``load``.
+
+        Raises:
+            UserError: If there are none.
+        """
+        if weights == "imagenet":
+            _torchvision_weights(architecture)
+        elif not local_path(weights).is_file():
+            raise UserError(
+                f"weights: there is no file {local_path(weights)}. Give the path of a state dict, imagenet, or none."
+            )
+
+    def _imagenet(self, architecture: str) -> Path:
         from guitar_kedro.images.sources import download
 
-        try:
-            entries = torchvision.models.get_model_weights(architecture)
-        except ValueError:
-            raise UserError(
-                f"weights: imagenet stands for torchvision's weights, and torchvision has none for {architecture}; "
-                "give the path of a state dict instead."
-            ) from None
         # the first training recipe: the one of the article, and the one that every network has
-        entry = next(iter(entries))
+        entry = next(iter(_torchvision_weights(architecture)))
         name = entry.url.rsplit("/", 1)[1]
         url = f"{self.url.rstrip('/')}/{name}" if self.url else entry.url
         path = download(url, self.folder, instead="give a file's path as the weights of the stage")
@@ -68,6 +75,18 @@ class PretrainedWeights:
                 f"{url} did not bring what its name promises (checksum {start.group(1)}...); try again later."
             )
         return path
+
+
+def _torchvision_weights(architecture: str) -> Any:
+    import torchvision
+
+    try:
+        return torchvision.models.get_model_weights(architecture)
+    except ValueError:
+        raise UserError(
+            f"weights: imagenet stands for torchvision's weights, and torchvision has none for {architecture}; "
+            "give the path of a state dict instead."
+        ) from None
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

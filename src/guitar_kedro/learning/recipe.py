@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
+
+from guitar_kedro.options import Options
 
 Rate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 
 
-class _Options(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PhaseOptions(_Options):
+class PhaseOptions(Options):
     """One phase of a stage: the body frozen, or everything trained.
 
     Attributes:
@@ -27,8 +25,18 @@ class PhaseOptions(_Options):
     epochs: int = Field(ge=0)
     learning_rate: Rate | tuple[Rate, Rate] | Literal["suggested"]
 
+    @field_validator("learning_rate", mode="wrap")
+    @classmethod
+    def _is_a_rate_in_one_sentence(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return check(value)
+        except ValidationError:  # which says what is wrong with it as each of the three
+            raise ValueError(
+                "it must be a number above 0 and up to 10, two of them such as [1.0e-5, 1.0e-3], or suggested"
+            ) from None
 
-class NetworkOptions(_Options):
+
+class NetworkOptions(Options):
     """What both phases of a stage share.
 
     Attributes:
@@ -41,7 +49,7 @@ class NetworkOptions(_Options):
 
     architecture: str
     image_size: int = Field(gt=0)
-    batch_size: int = Field(gt=0)
+    batch_size: int = Field(ge=2)  # BatchNorm measures nothing of one
     weights: str | None = None
 
 
@@ -65,7 +73,7 @@ class StageOptions(NetworkOptions):
         return self
 
 
-class AugmentationOptions(_Options):
+class AugmentationOptions(Options):
     """What training does to pictures at random, each time it sees them (fastai's ``aug_transforms``, without flips).
 
     Attributes:
@@ -93,7 +101,7 @@ class AugmentationOptions(_Options):
         return self
 
 
-class LoopOptions(_Options):
+class LoopOptions(Options):
     """What the training of every phase shares.
 
     Attributes:
@@ -122,7 +130,7 @@ class TrainingOptions(LoopOptions):
     finder_iterations: int = Field(ge=20, le=1000)
 
 
-class Processes(_Options):
+class Processes(Options):
     """In how many processes a network is trained, and where.
 
     Attributes:

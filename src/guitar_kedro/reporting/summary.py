@@ -93,7 +93,10 @@ def _confused_lines(most_confused: pd.DataFrame) -> RenderableType:
 
 
 class _Places:
-    """Names and paths; where a path does not fit beside its name, it begins on a line of its own."""
+    """Names and paths, each whole on one line, for people copy them.
+
+    Where one does not fit beside its name, it begins on a line of its own; the terminal breaks what is longer.
+    """
 
     def __init__(self, places: Mapping[str, str]) -> None:
         self._places = places
@@ -103,4 +106,4 @@ class _Places:
         beside = names + max(len(str(path)) for path in self._places.values()) <= options.max_width
         for name, path in self._places.items():
             gap = " " * (names - len(name)) if beside else "\n  "
-            yield Text.assemble((name, "cyan"), gap, str(path), overflow="fold")
+            yield Text.assemble((name, "cyan"), gap, str(path), overflow="ignore", no_wrap=True)

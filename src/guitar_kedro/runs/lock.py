@@ -54,6 +54,6 @@ class WorkspaceLock:
     def _by_whom(self) -> str:
         try:
             holder = json.loads(self._holder.read_text(encoding="utf-8"))
-            return " by `{command}` (process {process} on {host}, since {since})".format(**holder)
+            return " by '{command}' (process {process} on {host}, since {since})".format(**holder)
         except (OSError, ValueError, KeyError, TypeError):  # it may just be written
             return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from kedro.framework.project import pipelines
@@ -20,10 +21,13 @@ from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.datasets import EpochStatesDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.endpoint import is_here
+from guitar_kedro.runs.checks import check_nodes, check_parameters, check_versions, is_checked
 from guitar_kedro.runs.ledger import Fingerprint, Ledger
 from guitar_kedro.runs.units import epoch_states, in_memory, is_versioned, units
 
 logger = logging.getLogger(__name__)
+
+ONE_AFTER_ANOTHER = "nodes run one after another here, and each uses all cores by itself"
 
 
 class ResumingSession(KedroSession):
@@ -45,14 +49,19 @@ class ResumingSession(KedroSession):
         Args:
             pipeline_name: As of ``KedroSession.run``.
             pipeline_names: Likewise.
-            runner: Another runner than Kedro's sequential one, which this replaces, skips nothing.
+            runner: A sequential one; Kedro's own is replaced by the one that skips what is done.
             node_names: Run in any case.
             from_nodes: Likewise.
             **options: As of ``KedroSession.run``.
 
         Returns:
             The datasets that the pipeline ends in.
+
+        Raises:
+            UserError: If the runner is another one.
         """
+        if not isinstance(runner, SequentialRunner | None):
+            raise UserError(f"{type(runner).__name__}: {ONE_AFTER_ANOTHER}; leave the runner out.")
         if runner is None or type(runner) is SequentialRunner:
             named = frozenset([*(node_names or ()), *(from_nodes or ())])
             runner = ResumingRunner(named, is_async=runner is not None and runner._is_async)
@@ -101,10 +110,15 @@ class ResumingRunner(SequentialRunner):
         run_id: str | None = None,
     ) -> None:
         parameters = StagesConfigLoader.current["parameters"]
+        check_parameters(parameters)
         resume = parameters["resume"]
-        if not isinstance(resume, bool):
-            raise UserError(f"resume is {resume!r}; it can be true, or false, which runs every node again.")
         ledger = Ledger(catalog, parameters)
+        for name in pipeline.datasets():
+            catalog.get(name)  # datasets check what the catalog says of them as they are made
+        check_versions(pipeline, catalog)
+        # a ledger of its own, for it remembers checksums of what nodes are going to replace
+        will_run = partial(self._will_run, resume, Ledger(catalog, parameters))
+        check_nodes(filter(will_run, filter(is_checked, pipeline.nodes)), catalog, parameters)
         returned = {name for name in pipeline.outputs() if in_memory(catalog, name)}
         for unit in units(pipeline, catalog):
             nodes = [node for node in unit if self._takes_part(node, catalog)]
@@ -126,6 +140,10 @@ class ResumingRunner(SequentialRunner):
             used = {name for node in nodes for name in (*node.inputs, *node.outputs)}
             for name in used - pipeline.inputs() - returned:
                 catalog.release(name)
+
+    def _will_run(self, resume: bool, ledger: Ledger, node: Node) -> bool:
+        """Tells whether a node runs with what is there now; what runs before it may still change that."""
+        return not resume or node.name in self._always or bool(ledger.reasons(node, ledger.fingerprint(node)))
 
     def _takes_part(self, node: Node, catalog: DataCatalog) -> bool:
         """Leaves out a node whose result is named by ``--load-versions``."""

@@ -157,7 +157,7 @@ def _reasons(statuses: Mapping[str, NodeStatus]) -> list[RenderableType]:
             by_reason.setdefault(reason, []).append(name)
     lines: list[RenderableType] = []
     for reason, names in by_reason.items():
-        lines += [Text(reason, "bold"), Padding(Text(", ".join(names)), (0, 0, 0, 2))]
+        lines += [Text(reason, "bold"), Padding(Text(", ".join(names), no_wrap=False, overflow="fold"), (0, 0, 0, 2))]
     if waiting := sum(not status.reasons for status in told.values()):
         lines.append(Text(f"and {waiting} nodes after these"))
     return [Text(), Text("Would run again, because", "yellow"), *lines] if lines else []

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
-from pydantic import ValidationError
 
+from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS
 from guitar_kedro.errors import UserError, user_error_behind
 from guitar_kedro.progress import say_any_name
 
@@ -48,7 +47,7 @@ def serve(host: str, port: int, model_version: str | None, backend: str, **confi
         raise click.ClickException(str(mistake)) from None
 
 
-serve.params += [option for option in kedro_run.params if option.name in {"env", "conf_source", "params"}]
+serve.params += [ENV, CONF_SOURCE, PARAMS]
 
 
 def _serve(
@@ -118,9 +117,4 @@ def _predictor(catalog: DataCatalog, version: str, backend: str) -> Predictor | 
 def _options(given: dict[str, Any]) -> ServingOptions:
     from guitar_kedro.serving.options import ServingOptions
 
-    try:
-        return ServingOptions(**given)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        name = ".".join(("serving", *map(str, wrong["loc"])))
-        raise UserError(f"The parameters cannot be used: {name}: {wrong['msg']} (it is {wrong['input']}).") from None
+    return ServingOptions.of_parameter("serving", given)

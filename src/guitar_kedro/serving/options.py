@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt
+
+from guitar_kedro.options import Options
 
 
-class ServingOptions(BaseModel):
+class ServingOptions(Options):
     """Limits of the service.
 
     Attributes:
@@ -18,8 +20,6 @@ class ServingOptions(BaseModel):
         shutdown_seconds: For which a service that was told to end goes on, while ``/ready`` says that it will not.
         fetch_urls: Whether ``/predict-url`` fetches pictures from public addresses.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_waiting: PositiveInt
     max_bytes: PositiveInt

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import lazy_loader as lazy
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from guitar_kedro import images, learning, reporting
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.learning.recipe import PhaseOptions
+from guitar_kedro.options import Options
 from guitar_kedro.pipelines.training.nodes import BATCH_SIZE, make_phase, rates_of, with_paths
 
 np = lazy.load("numpy")
@@ -21,15 +22,13 @@ logger = logging.getLogger(__name__)
 RANDOM_SPLIT = "random split"
 
 
-class AuditOptions(BaseModel):
+class AuditOptions(Options):
     """The parameters under ``audit``.
 
     Attributes:
         folds: Into so many parts training and validation images are dealt; each is predicted by a network that was
             trained on the others.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     folds: int = Field(ge=2, le=20)
 

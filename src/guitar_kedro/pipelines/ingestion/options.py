@@ -1,9 +1,11 @@
 """Parameters of ingestion."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from guitar_kedro.options import Options
 
 
-class IngestionOptions(BaseModel):
+class IngestionOptions(Options):
     """The parameters under ``ingestion``.
 
     Attributes:
@@ -15,8 +17,6 @@ class IngestionOptions(BaseModel):
         max_pixels: Larger pictures are rejected.
         max_frames: Animations of more frames are rejected.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_side: int = Field(ge=16, le=8192)
     quality: int = Field(ge=1, le=95)

@@ -14,6 +14,7 @@ from guitar_kedro import images, learning, reporting
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.learning.verdict import Verdict, verdict
 from guitar_kedro.pipelines.audit.nodes import honest_sentence
+from guitar_kedro.project import project_folder
 
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
@@ -324,7 +325,7 @@ def _source(image_table: pd.DataFrame) -> str:
         return os.path.commonpath(sources).replace(":/", "://", 1)
     common = Path(os.path.commonpath(sources))
     # a card is for others: where the project lies on this computer is nothing to them
-    return str(common.relative_to(Path.cwd()) if common.is_relative_to(Path.cwd()) else common)
+    return str(common.relative_to(project_folder()) if common.is_relative_to(project_folder()) else common)
 
 
 def _fingerprint(image_table: pd.DataFrame) -> str:

@@ -6,10 +6,11 @@ import logging
 from hashlib import sha256
 
 import lazy_loader as lazy
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from guitar_kedro import reporting
 from guitar_kedro.errors import UserError
+from guitar_kedro.options import Options
 
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
@@ -18,15 +19,13 @@ logger = logging.getLogger(__name__)
 PARTS = ("train", "validation", "test")
 
 
-class SplittingOptions(BaseModel):
+class SplittingOptions(Options):
     """The parameters under ``splitting``.
 
     Attributes:
         validation: Share of the images on which every stage is measured.
         test: Share of the images that only the final evaluation looks at.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     validation: float = Field(gt=0, lt=1)
     test: float = Field(gt=0, lt=1)

@@ -202,7 +202,9 @@ def calibrate_model(
             "known_threshold": reporting.known_threshold(predictions["energy"].to_numpy(), known_share),
         }
     )
-    logger.info("Temperature %.3g, sure from a probability of %s on", temperature, spec.sure_threshold)
+    sure = spec.sure_threshold
+    when = "never sure" if sure is None else f"sure from a probability of {reporting.percent(sure)} on"
+    logger.info("Temperature %.3g, %s", temperature, when)
     return learning.Checkpoint(checkpoint.weights, spec)
 
 

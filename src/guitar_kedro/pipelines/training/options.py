@@ -2,10 +2,12 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from guitar_kedro.options import Options
 
 
-class CalibrationOptions(BaseModel):
+class CalibrationOptions(Options):
     """The parameters under ``calibration``: when the model says that it is not sure, or that it knows none of this.
 
     Attributes:
@@ -18,8 +20,6 @@ class CalibrationOptions(BaseModel):
         augmented_views: So many augmented views of each picture are predicted beside the plain one (test-time
             augmentation); it takes so many times longer.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     sure_accuracy: float = Field(gt=0, le=1)
     known_share: float = Field(gt=0, le=1)

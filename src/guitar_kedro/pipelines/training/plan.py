@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,10 @@ from guitar_kedro.errors import UserError
 
 PHASES = ("frozen", "unfrozen")
 PRETRAINED = "pretrained_weights"
+LONGEST_NAME = 60  # of a stage: names of files are made of it
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+# what lies where the folders of the stages do, and what else the training pipeline calls its nodes
+_RESERVED = {"bundle", "calibrate_model", "epoch_states", "model", "processes", "show_training"}
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,14 @@ def plan_stages(stages: Any) -> list[StagePlan]:
         stages: The parameter ``stages``: options by name. Only what decides the shape of the pipeline is looked at.
 
     Raises:
-        UserError: If there are no stages, a stage trains nothing, or it starts from one that does not come before it.
+        UserError: If there are no stages, a stage has no usable name or trains nothing, or it starts from one that does
+            not come before it.
     """
     if not isinstance(stages, dict) or not stages:
         raise UserError("parameters: stages must name at least one stage of training.")
     plans: dict[str, StagePlan] = {}
     for name, options in stages.items():
+        _check_name(name, plans)
         if not isinstance(options, dict):
             raise UserError(f"stages.{name} must hold the options of a stage, not {options!r}.")
         plans[name] = StagePlan(
@@ -63,6 +70,20 @@ def plan_stages(stages: Any) -> list[StagePlan]:
             tuple(phase for phase in PHASES if _of(options.get(phase), "learning_rate") == "suggested"),
         )
     return list(plans.values())
+
+
+def _check_name(name: Any, earlier: dict[str, StagePlan]) -> None:
+    """Refuses names that cannot name nodes, datasets and folders alike."""
+    if not isinstance(name, str):
+        raise UserError(f"stages.{str(name).lower()}: YAML does not read this name as text; put it in quotes.")
+    if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise UserError(
+            f"stages.{name}: a stage names folders, so use letters, digits, '-' and '_' only, at most {LONGEST_NAME}."
+        )
+    if name.lower() in _RESERVED or name.startswith("decode_"):
+        raise UserError(f"stages.{name}: that name belongs to another part of training; choose another one.")
+    if same := [other for other in earlier if other.lower() == name.lower()]:
+        raise UserError(f"stages.{name}: there is {same[0]} already, which some disks take for the same name.")
 
 
 def _start(name: str, start_from: str | None, earlier: dict[str, StagePlan]) -> str:

@@ -1,0 +1,12 @@
+"""Where the project lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kedro.utils import find_kedro_project
+
+
+def project_folder() -> Path:
+    """The root of the project, from whatever folder in it a command is started; elsewhere, the working directory."""
+    return find_kedro_project(Path.cwd()) or Path.cwd()

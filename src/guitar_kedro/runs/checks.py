@@ -1,0 +1,108 @@
+"""What can be known to fail before the first node runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.files import local_path
+from guitar_kedro.images.sources import is_address
+from guitar_kedro.learning.recipe import StageOptions, TrainingOptions
+from guitar_kedro.runs.units import is_versioned
+
+_LARGEST_SEED = 2**32 - 1  # that numpy takes
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Checks the parameters that stand alone; groups of them check themselves.
+
+    Args:
+        parameters: As they stand in the configuration.
+
+    Raises:
+        UserError: If one cannot be used.
+    """
+    seed, resume = parameters["seed"], parameters["resume"]
+    if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
+        raise UserError(f"seed is {seed}; it must be a whole number from 0 to {_LARGEST_SEED}.")
+    if not isinstance(resume, bool):
+        raise UserError(f"resume is {resume!r}; it can be true, or false, which runs every node again.")
+    if not isinstance(parameters["display_names"], dict):
+        raise UserError(f"display_names is {parameters['display_names']}; it must hold a name for each class, or {{}}.")
+
+
+def check_versions(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Checks that the versions are there that ``--load-versions`` names.
+
+    Raises:
+        UserError: If one is not.
+    """
+    for name in sorted(pipeline.datasets()):
+        dataset = catalog.get(name)
+        wanted = dataset._version.load if is_versioned(dataset) else None
+        if wanted and wanted not in (there := dataset.list_versions(full_path=False)):
+            choice = f"choose one of {', '.join(there)}" if there else "there is none yet"
+            raise UserError(f"--load-versions={name}:{wanted}: there is no such version; {choice}.")
+
+
+def is_checked(node: Node) -> bool:
+    """Whether ``check_nodes`` looks at a node: it trains, or needs the other pictures."""
+    return not {"processes", "other_images"}.isdisjoint(node.inputs)
+
+
+def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping[str, Any]) -> None:
+    """Checks what nodes will need that no node before them makes: files, networks, devices.
+
+    Args:
+        nodes: Those that will run.
+        catalog: Of the run.
+        parameters: As they stand in the configuration; groups of them have been checked.
+
+    Raises:
+        UserError: If something is not there, or does not go together.
+    """
+    used = {name for node in nodes for name in node.inputs}
+    if "other_images" in used:
+        place = catalog["other_images"]._source()
+        if place and not is_address(place) and not local_path(place).exists():
+            raise UserError(f"--params=other_images={place} does not exist; give the path of a folder or an archive.")
+    trained = {
+        name: options for name, options in parameters["stages"].items() if f"params:stages.{name}.architecture" in used
+    }
+    for name, options in trained.items():
+        path = f"stages.{name}"
+        _check_stage(path, StageOptions.of_parameter(path, options), catalog, parameters)
+    if trained:
+        from guitar_kedro.learning.device import choose_device, choose_precision
+
+        options = TrainingOptions.of_parameter("training", parameters["training"])
+        choose_precision(options.precision, choose_device(options.device))
+
+
+def _check_stage(path: str, stage: StageOptions, catalog: DataCatalog, parameters: Mapping[str, Any]) -> None:
+    if stage.start_from:
+        earlier = parameters["stages"][stage.start_from]["architecture"]
+        if earlier != stage.architecture:
+            raise UserError(
+                f"{path}.architecture is {stage.architecture}, but it starts from {stage.start_from}, which is a "
+                f"{earlier}; a stage goes on with the same network."
+            )
+    processes = catalog.load("processes").total
+    if stage.batch_size % processes or stage.batch_size < 2 * processes:
+        raise UserError(
+            f"{path}.batch_size is {stage.batch_size}; {processes} processes must share it evenly, with two pictures "
+            "or more for each."
+        )
+    from guitar_kedro.learning.architectures import architecture
+
+    try:
+        architecture(stage.architecture)
+        if stage.weights not in (None, "none"):
+            catalog.load("pretrained_weights").check(stage.architecture, stage.weights)
+    except UserError as error:
+        raise UserError(f"{path}.{error}") from None

@@ -1,0 +1,52 @@
+"""Names of stages, which name nodes, datasets and folders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.pipelines import evaluation, reporting
+from guitar_kedro.pipelines.training import create_pipeline, plan_stages
+
+PHASE = {"epochs": 1, "learning_rate": 1e-3}
+STAGE = {"image_size": 32, "weights": "none", "frozen": PHASE, "unfrozen": PHASE}
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("net.v2", "stages.net.v2: a stage names folders, so use letters, digits, '-' and '_' only"),
+        ("a/b", "a stage names folders"),
+        ("..", "a stage names folders"),
+        ("a b", "a stage names folders"),
+        ("", "a stage names folders"),
+        ("-a", "a stage names folders"),
+        ("größer", "a stage names folders"),
+        ("a" * 61, "at most 60"),
+        (2, "stages.2: YAML does not read this name as text; put it in quotes"),
+        (False, "stages.false: YAML does not read this name as text"),
+        ("model", "belongs to another part of training"),
+        ("Bundle", "belongs to another part of training"),
+        ("calibrate_model", "belongs to another part of training"),
+        ("decode_pixels_32px", "belongs to another part of training"),
+    ],
+)
+def test_a_name_that_cannot_name_all_of_these_is_refused(name: Any, wrong: str):
+    with pytest.raises(UserError, match=None) as refused:
+        plan_stages({name: STAGE})
+    assert wrong in str(refused.value)
+
+
+def test_names_that_differ_by_case_only_are_refused():
+    with pytest.raises(UserError) as refused:
+        plan_stages({"small": STAGE, "Small": STAGE})
+    assert "stages.Small: there is small already" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["2", "224px", "net-v2", "resnet_50", "a" * 60, "frozen", "train", "Stage"])
+def test_every_other_name_makes_pipelines(name: str):
+    stages = plan_stages({name: STAGE})
+    whole = create_pipeline(stages) + evaluation.create_pipeline(stages) + reporting.create_pipeline(stages)
+    assert f"train.{name}.frozen_checkpoint" in whole.all_outputs()

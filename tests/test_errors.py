@@ -1,0 +1,38 @@
+"""Messages name commands that can be typed as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from guitar_kedro.errors import UserError, name_commands_for, user_error_behind
+
+
+@pytest.fixture(autouse=True)
+def _session_of_others() -> Iterator[None]:
+    yield
+    name_commands_for(None, None)
+
+
+@pytest.mark.parametrize(
+    ("session", "said", "shown"),
+    [
+        ((None, None), "run `kedro run` first", "run `kedro run` first"),
+        (("photos", None), "run `kedro run` first", "run `kedro run --env=photos` first"),
+        (("photos", "pets"), "run `kedro run` first", "run `kedro run --env=photos --params=name=pets` first"),
+        (
+            ("photos", "pets"),
+            "`kedro run --pipeline=export --params=export.int8=true`",
+            "`kedro run --env=photos --pipeline=export --params=name=pets,export.int8=true`",
+        ),
+        ((None, None, "/x/conf.zip"), "`kedro serve`", "`kedro serve --conf-source=/x/conf.zip`"),
+        (("photos", None), "`kedro run --env=guitars`", "`kedro run --env=guitars`"),
+        (("photos", "pets"), "the command `kedro viz`", "the command `kedro viz`"),
+    ],
+)
+def test_a_command_is_shown_with_the_environment_and_the_name(session: tuple, said: str, shown: str):
+    error = UserError(said)
+    name_commands_for(*session)
+    assert str(error) == shown
+    assert str(user_error_behind(error)) == shown

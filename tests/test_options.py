@@ -1,0 +1,76 @@
+"""What is wrong with parameters is said in a user's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning.recipe import StageOptions, TrainingOptions
+from guitar_kedro.pipelines.ingestion.options import IngestionOptions
+from guitar_kedro.pipelines.splitting.nodes import SplittingOptions
+from guitar_kedro.serving.options import ServingOptions
+
+STAGE = {
+    "architecture": "resnet18",
+    "image_size": 64,
+    "batch_size": 16,
+    "weights": "none",
+    "frozen": {"epochs": 1, "learning_rate": "suggested"},
+    "unfrozen": {"epochs": 1, "learning_rate": [1e-5, 1e-3]},
+}
+RATE = "it must be a number above 0 and up to 10, two of them such as [1.0e-5, 1.0e-3], or suggested"
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"image_size": -5}, "stage.image_size is -5; it must be more than 0"),
+        ({"image_size": "large"}, "stage.image_size is large; it must be a whole number"),
+        ({"image_size": 64.5}, "stage.image_size is 64.5; it must be a whole number"),
+        ({"image_size": True}, "stage.image_size is True; it cannot be true or false"),
+        ({"batch_size": 1}, "stage.batch_size is 1; it must be at least 2"),
+        ({"architecture": 18}, "stage.architecture is 18; it must be text: put it in quotes"),
+        ({"imagesize": 64}, "stage.imagesize: there is no such parameter; did you mean image_size?"),
+        ({"frozen": 5}, "stage.frozen is 5; it must be the parameters epochs, learning_rate"),
+        ({"frozen": {"epochs": 1}}, "stage.frozen.learning_rate is missing"),
+        ({"frozen": {"epochs": 1, "learning_rate": 1e30}}, f"stage.frozen.learning_rate is 1e+30; {RATE}"),
+        ({"frozen": {"epochs": 1, "learning_rate": "fast"}}, f"stage.frozen.learning_rate is fast; {RATE}"),
+        ({"frozen": {"epochs": 1, "learning_rate": [1, 2, 3]}}, f"stage.frozen.learning_rate is [1, 2, 3]; {RATE}"),
+        ({"frozen": {"epochs": 1, "learning_rate": float("nan")}}, f"stage.frozen.learning_rate is nan; {RATE}"),
+        ({"frozen": {"epoch": 1, "epochs": 1, "learning_rate": 1}}, "stage.frozen.epoch: there is no such parameter"),
+        ({"start_from": "small"}, "stage: a stage starts either from weights or, with start_from"),
+    ],
+)
+def test_a_stage_is_refused_in_one_sentence(change: dict[str, Any], wrong: str):
+    with pytest.raises(UserError) as refused:
+        StageOptions.of_parameter("stage", {**STAGE, **change})
+    assert f"The parameters cannot be used: {wrong}" in str(refused.value)
+    assert str(refused.value).count("stage.") <= 1
+
+
+def test_all_that_is_wrong_is_said():
+    with pytest.raises(UserError) as refused:
+        StageOptions.of_parameter("stage", {**STAGE, "image_size": 0, "batch_size": "x"})
+    assert str(refused.value) == (
+        "The parameters cannot be used: stage.image_size is 0; it must be more than 0; "
+        "stage.batch_size is x; it must be a whole number."
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "given", "wrong"),
+    [
+        (TrainingOptions, {"device": "gpu"}, ".device is gpu; it must be one of 'auto', 'cpu', 'cuda' or 'mps'"),
+        (TrainingOptions, {"presize": 5}, ".presize is 5; it must be at most 2"),
+        (IngestionOptions, {"quality": 100}, ".quality is 100; it must be at most 95"),
+        (SplittingOptions, {"test": 1}, ".test is 1; it must be less than 1"),
+        (ServingOptions, {"fetch_urls": "perhaps"}, ".fetch_urls is perhaps; it must be true or false"),
+        (ServingOptions, {"max_waiting": 0}, ".max_waiting is 0; it must be more than 0"),
+    ],
+)
+def test_every_group_of_parameters_speaks_like_this(options: Any, given: dict[str, Any], wrong: str):
+    with pytest.raises(UserError) as refused:
+        options.model_validate(given)
+    assert wrong in str(refused.value).splitlines()
