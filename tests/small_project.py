@@ -36,7 +36,6 @@ training:
   resize_method: squish
   presize: 1.15
   finder_iterations: 20
-  device: auto # or cpu, cuda, mps
   precision: float32 # so that training and evaluation agree to the last image
   augmentation:
     max_rotate: 10.0

@@ -22,6 +22,7 @@ from guitar_kedro.project import project_folder
 from guitar_kedro.yaml_files import check_yaml
 
 REGISTRY = "guitar_kedro.pipeline_registry"
+DEVICES = ("auto", "cpu", "cuda", "mps")
 # ${runtime_params:NAME, default} in a configuration file, and ${workspace_name:default}, which reads `name`
 _RUNTIME_PARAMETER = re.compile(r"\$\{runtime_params:\s*(\w+)")
 _WORKSPACE_PARAMETER = "${workspace_name:"
@@ -62,7 +63,8 @@ class StagesConfigLoader(OmegaConfigLoader):
 
         Raises:
             UserError: If there is no such env, if a runtime parameter is none that its configuration knows or a text
-                that was read as something else, or if ``name`` cannot name a folder or is another env's workspace.
+                that was read as something else, if ``name`` cannot name a folder or is another env's workspace, or if
+                there is no such device.
         """
         runtime_params = runtime_params or {}
         own = Path(conf_source).resolve() == (project_folder() / settings.CONF_SOURCE).resolve()
@@ -81,6 +83,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         self._check_env()
         _check_names(runtime_params, self._known_parameters())
         self._check_workspace()
+        _check_device(self._read("parameters"))
         StagesConfigLoader.current = self
         pipelines.configure(REGISTRY)
 
@@ -218,6 +221,17 @@ def _workspace_name(runtime_params: dict[str, Any], default: str) -> str:
     if len(name) > _LONGEST_NAME:
         raise UserError(f"--params=name={name}: it has {len(name)} letters, and a workspace may have {_LONGEST_NAME}.")
     return name
+
+
+def _check_device(parameters: dict[str, Any]) -> None:
+    training = parameters.get("training")
+    if isinstance(training, dict) and "device" in training:
+        raise UserError(
+            "training.device is called device now, and holds for all that a network does: give --params=device="
+            f"{training['device']}, or write it into globals.yml of your environment."
+        )
+    if parameters.get("device", "auto") not in DEVICES:
+        raise UserError(f"device is {parameters['device']}; choose one of {', '.join(DEVICES)}.")
 
 
 def _check_names(given: dict[str, Any], known: set[str]) -> None:

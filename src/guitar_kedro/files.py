@@ -98,7 +98,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}")
     try:
         yield beside
-        with beside.open("rb") as file:
+        with beside.open("rb+") as file:  # Windows syncs only what is open for writing
             os.fsync(file.fileno())
         os.replace(beside, path)
     except Exception as error:

@@ -165,6 +165,7 @@ class RunRecorder:
         self._meter.stop()
         versions = _versions(catalog, datasets)
         version = run_params["run_id"]
+        parameters = StagesConfigLoader.current["parameters"]
         record = {
             "version": version,
             "exit": ending,
@@ -172,10 +173,10 @@ class RunRecorder:
             "seconds": round(time.time() - self._began, 3),
             "env": run_params["env"],
             "pipelines": run_params["pipeline_names"] or ["__default__"],
-            "parameters": StagesConfigLoader.current["parameters"],
+            "parameters": parameters,
             "runtime_params": run_params["runtime_params"],
             "data": {name: catalog[name].fingerprint() for name in DATA},
-            **environment(),
+            **environment(parameters["device"]),
             "nodes": self._meter.nodes,
             "skipped": [node.name for node in pipeline.nodes if node.name not in self._meter.nodes],
             "saved": {name: saved for name, saved in versions.items() if saved == version},

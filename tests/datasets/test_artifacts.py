@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import random
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -238,3 +240,22 @@ def test_a_folder_without_the_right_to_write_is_named(dataset: AbstractDataset):
     told = sentence(caught.value)
     assert "may not be read or written" in told
     assert "/sys/" in told
+
+
+def test_nothing_is_synced_that_is_open_for_reading_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Windows refuses it, and has no folders to open."""
+    sync, synced = os.fsync, []
+
+    def sync_as_windows_does(handle: int) -> None:
+        if not stat.S_ISDIR(os.fstat(handle).st_mode):
+            assert fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+            synced.append(handle)
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", sync_as_windows_does)
+    for number, (dataset, data, _) in enumerate(ARTIFACTS):
+        dataset(filepath=str(tmp_path / str(number)), version=Version(None, "1")).save(data)
+    EpochState(tmp_path / "state.safetensors").write({"weights": torch.zeros(9)}, {"epoch": 1})
+    record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared="abc")
+    PreparedImagesDataset(str(tmp_path / "prepared")).save(each for each in [(record, b"jpeg")])
+    assert len(synced) > len(ARTIFACTS)

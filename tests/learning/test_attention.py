@@ -40,7 +40,7 @@ def learner_with(monkeypatch: pytest.MonkeyPatch, body: torch.nn.Module, head: t
     """Makes the checkpoint's learner one with this network."""
     learner = learner_for_inference(checkpoint())
     learner.model = torch.nn.Sequential(body, head).to(learner.dls.device).eval()
-    monkeypatch.setattr(attention, "learner_for_inference", lambda _: learner)
+    monkeypatch.setattr(attention, "learner_for_inference", lambda *_: learner)
     return learner
 
 
@@ -124,7 +124,7 @@ def test_layers_that_overwrite_their_input_do_not_disturb(monkeypatch: pytest.Mo
 def test_looking_changes_nothing_in_the_network(monkeypatch: pytest.MonkeyPatch, table: pd.DataFrame):
     model = checkpoint("resnet18")
     learner = learner_for_inference(model)
-    monkeypatch.setattr(attention, "learner_for_inference", lambda _: learner)
+    monkeypatch.setattr(attention, "learner_for_inference", lambda *_: learner)
     class_activation_maps(model, table, [CLASSES] * 3, "Looking")
     after = state_on_cpu(learner)
     assert all(torch.equal(after[name], weights) for name, weights in model.weights.items())

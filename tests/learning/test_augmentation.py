@@ -65,6 +65,19 @@ def test_with_the_same_seed_pictures_are_those_of_fastai(pixels: torch.Tensor, c
         assert grey_levels.quantile(0.999) < 2
 
 
+def test_thousands_of_pictures_of_a_batch_are_each_looked_up_in_their_own_table(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 10_000)  # all in one go, as on a GPU
+    few = torch.randint(0, 256, (10_000, 3, 2, 2), dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
+    options = AugmentationOptions(**(FASTAI_DEFAULTS | {"p_affine": 0, "p_lighting": 0}))
+    assert torch.allclose(Augment(options, 2, MEAN, STD)(few), Normalise(MEAN, STD)(few), atol=0.005)
+    lit = AugmentationOptions(**(FASTAI_DEFAULTS | {"p_affine": 0, "p_lighting": 1}))
+    set_seed(1)
+    in_one_go = Augment(lit, 2, MEAN, STD)(few)
+    monkeypatch.undo()
+    set_seed(1)
+    assert torch.allclose(Augment(lit, 2, MEAN, STD)(few), in_one_go, atol=0.02)  # a grey level
+
+
 def test_pictures_can_all_be_changed_alike(pixels: torch.Tensor):
     options = AugmentationOptions(**(FASTAI_DEFAULTS | {"p_affine": 1, "p_lighting": 1}))
     one = pixels[:1].repeat(5, 1, 1, 1)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +121,33 @@ def test_pictures_whose_file_is_gone_or_cut_short_are_decoded_again(phase: Phase
         assert dataset.fingerprint() is None
         dataset.save(decoding)
         assert file.read_bytes() == whole
+
+
+class InPieces(io.FileIO):
+    """A file of which the system gives some bytes at a time, as it may."""
+
+    def readinto(self, buffer: memoryview) -> int:
+        return super().readinto(buffer[:777])
+
+
+def test_pictures_that_the_system_gives_in_pieces_are_read_whole(phase: Phase):
+    (path,) = phase.pixels._file.parent.glob("*.bin")
+    positions, places = np.arange(32), np.full((32, 2), 0.5)
+    with phase.pixels.open() as whole, InPieces(path) as pieces:
+        expected = phase.pixels.read(whole, positions, places, 40)
+        assert (phase.pixels.read(pieces, positions, places, 40) == expected).all()
+
+
+def test_a_file_of_pictures_that_is_cut_short_meanwhile_is_named(phase: Phase, tmp_path: Path):
+    shutil.copytree(phase.pixels._file.parent, tmp_path / "pixels")
+    pixels = Pixels(tmp_path / "pixels")
+    loaders = data_loaders(phase.table, pixels, _spec(phase, {}), 8, phase.training, CPU)
+    (file,) = (tmp_path / "pixels").glob("*.bin")
+    os.truncate(file, 100_000)
+    with pytest.raises(
+        UserError, match=r"\.bin ends before its pictures do: it was truncated\. Remove .*/pixels and run"
+    ):
+        list(loaders.train)
 
 
 def test_a_picture_that_was_not_decoded_is_named(phase: Phase):

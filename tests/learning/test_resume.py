@@ -108,6 +108,14 @@ def test_the_state_can_be_recorded_less_often(long_phase: Phase, state: EpochSta
     assert state.facts()["epoch"] == EPOCHS
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="elsewhere nobody says what a process has mapped")
+def test_a_state_that_was_read_can_be_replaced_while_its_tensors_are_in_use(state: EpochState):
+    state.write({"weights": torch.arange(100_000.0)}, {"epoch": 1})
+    tensors = state.tensors()
+    assert str(state.path) not in Path("/proc/self/maps").read_text(encoding="utf-8")
+    assert torch.equal(tensors["weights"], torch.arange(100_000.0))
+
+
 def test_a_damaged_state_is_named(long_phase: Phase, state: EpochState):
     train_phase(long_phase, RATES, state)
     state.path.write_bytes(state.path.read_bytes()[:1000])

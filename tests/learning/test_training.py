@@ -28,7 +28,7 @@ from guitar_kedro.learning import (
     training_batch,
 )
 from guitar_kedro.learning.architectures import architecture
-from guitar_kedro.learning.device import choose_precision, set_precision
+from guitar_kedro.learning.device import set_precision
 from guitar_kedro.learning.learner import ADAM
 
 
@@ -147,9 +147,11 @@ def test_pictures_decoded_for_another_size_are_refused(phase: Phase, decode: Cal
 
 
 def test_bfloat16_is_reproducible_too_and_keeps_float32_weights(phase: Phase):
-    bfloat16 = phase.training.model_copy(update={"precision": "bfloat16", "device": "cpu"})
+    bfloat16 = phase.training.model_copy(update={"precision": "bfloat16"})
     reference, _ = train_phase(phase, (1e-4,))
-    first, second = (train_phase(dataclasses.replace(phase, training=bfloat16), (1e-4,))[0] for _ in range(2))
+    first, second = (
+        train_phase(dataclasses.replace(phase, training=bfloat16, device="cpu"), (1e-4,))[0] for _ in range(2)
+    )
     assert all(torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
     assert any(not torch.equal(first.weights[name], reference.weights[name]) for name in first.weights)
     assert all(tensor.dtype == reference.weights[name].dtype for name, tensor in first.weights.items())
@@ -167,25 +169,9 @@ def test_bfloat16_computes_nearly_what_float32_does():
 
 
 def test_device_and_precision_are_in_the_log(phase: Phase, caplog: pytest.LogCaptureFixture):
-    training = phase.training.model_copy(update={"device": "cpu"})
     with caplog.at_level("INFO"):
-        train_phase(dataclasses.replace(phase, training=training), (1e-3,))
+        train_phase(dataclasses.replace(phase, device="cpu"), (1e-3,))
     assert "small, unfrozen: on cpu in float32" in caplog.text
-
-
-def test_a_device_that_is_not_there_is_named(phase: Phase):
-    missing = next(name for name in ("cuda", "mps") if not getattr(torch, name).is_available())
-    training = phase.training.model_copy(update={"device": missing})
-    with pytest.raises(UserError, match=f"training.device is {missing}, but this machine has none"):
-        train_phase(dataclasses.replace(phase, training=training), (1e-3,))
-
-
-def test_precision_is_chosen_by_what_the_device_has():
-    assert choose_precision("auto", torch.device("mps")) == torch.float32
-    assert choose_precision("float32", torch.device("cpu")) == torch.float32
-    assert choose_precision("bfloat16", torch.device("cpu")) == torch.bfloat16
-    with pytest.raises(UserError, match="bfloat16, which is not for mps"):
-        choose_precision("bfloat16", torch.device("mps"))
 
 
 def test_the_optimizer_takes_the_steps_of_fastais_own():

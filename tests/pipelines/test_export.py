@@ -15,10 +15,13 @@ import pandas as pd
 import pytest
 from fastai.learner import load_learner
 from PIL import Image
+from pillow_heif import register_heif_opener
+from profiles import press_profile
 from small_project import kedro_in
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning import Bundle, Checkpoint, exporting, make_bundle, predict, with_int8
+from guitar_kedro.images.colours import matrix_profile
+from guitar_kedro.learning import Bundle, Checkpoint, ModelSpec, exporting, make_bundle, predict, with_int8
 from guitar_kedro.learning.pictures import read_square
 
 
@@ -189,3 +192,59 @@ def test_the_example_makes_pictures_square_as_the_project_does(
     Image.effect_mandelbrot(size, (-3, -2.5, 2, 2.5), 100).convert("RGB").save(tmp_path / "a.jpg")
     ours = np.asarray(read_square(tmp_path / "a.jpg", spec.image_size, method))
     assert (names["read_square"](tmp_path / "a.jpg") == ours).all()
+
+
+register_heif_opener()  # to write them
+P3 = ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06))
+
+
+def in_colours() -> dict[str, tuple[Image.Image, str, dict[str, object]]]:
+    """Pictures that say in different ways what their numbers mean."""
+    colours = (
+        Image.effect_mandelbrot((90, 60), (-3, -2.5, 2, 2.5), 100).convert("RGB").rotate(17, fillcolor=(200, 9, 70))
+    )
+    profile = {"icc_profile": matrix_profile(P3, (1.8,))}
+    see_through = colours.convert("RGBA")
+    see_through.putalpha(Image.linear_gradient("L").resize(colours.size))
+    camera, turned = Image.Exif(), Image.Exif()
+    camera.get_ifd(0x8769)[0xA001] = 0xFFFF
+    camera.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    turned[0x0112] = 6
+    lossless = {"quality": -1, "chroma": 444, "matrix_coefficients": 0}
+    return {
+        "jpeg": (colours, "JPEG", profile),
+        "turned jpeg": (colours, "JPEG", {**profile, "exif": turned}),
+        "large jpeg": (colours.resize((900, 600)), "JPEG", profile),
+        "camera": (colours, "JPEG", {"exif": camera}),
+        "png": (colours, "PNG", profile),
+        "palette": (colours.quantize(9), "PNG", profile),
+        "alpha": (see_through, "PNG", profile),
+        "grey": (colours.convert("L"), "PNG", profile),
+        "webp": (colours, "WEBP", profile),
+        "tiff": (colours, "TIFF", profile),
+        "cmyk": (colours.convert("CMYK"), "TIFF", {"icc_profile": press_profile()}),
+        "cmyk jpeg": (colours.convert("CMYK"), "JPEG", {"icc_profile": press_profile()}),
+        "heic": (colours, "HEIF", {**lossless, **profile}),
+        "code points": (colours, "HEIF", {**lossless, "color_primaries": 12, "transfer_characteristics": 13}),
+        "damaged": (colours, "JPEG", {"icc_profile": b"no profile"}),
+        "of another space": (colours, "PNG", {"icc_profile": press_profile()}),
+    }
+
+
+@pytest.mark.parametrize("name", in_colours())
+def test_the_example_reads_colours_as_the_project_does(tmp_path: Path, name: str):
+    image, file_format, options = in_colours()[name]
+    image.save(tmp_path / "picture", file_format, **options)
+    spec = ModelSpec(
+        architecture="resnet18",
+        classes=("a", "b"),
+        display_names={},
+        image_size=48,
+        resize_method="squish",
+        mean=(0.5, 0.5, 0.5),
+        std=(0.2, 0.2, 0.2),
+    )
+    names: dict = {}
+    exec(exporting._example(spec)["preprocessing.py"], names)
+    ours = np.asarray(read_square(tmp_path / "picture", 48, "squish"))
+    assert (names["read_square"](tmp_path / "picture") == ours).all()

@@ -58,6 +58,30 @@ def decide(*rows: tuple[str, str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["file", "action", "label"])
 
 
+def test_a_colour_profile_that_is_not_followed_stands_in_the_table_and_the_log(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    draw(photos / "cat" / "tagged.png", 50, icc_profile=b"no profile")
+    table, _ = ingest(photos, tmp_path / "store")
+    told = "Its colour profile is damaged or too large; it was read without it."
+    assert table.set_index("file")["note"].to_dict() == dict.fromkeys(table["file"], "") | {"cat/tagged.png": told}
+    assert f"(column note of image_table), for example cat/tagged.png: {told}" in caplog.text
+
+
+@pytest.mark.parametrize("left", ["index.csv", "index.journal.csv"])
+def test_what_an_earlier_version_prepared_without_notes_is_taken_over(photos: Path, tmp_path: Path, left: str):
+    store = tmp_path / "store"
+    ingest(photos, store)
+    index = pd.read_csv(store / "index.csv", dtype=str, keep_default_na=False)
+    (store / "index.csv").unlink()
+    index.drop(columns="note").to_csv(store / left, index=False)
+    draw(photos / "cat" / "later.png", 51)
+    table, rejected = ingest(photos, store)
+    assert len(table) == 9
+    assert rejected.empty
+    assert set(table["note"]) == {""}
+
+
 def test_every_file_stands_in_exactly_one_table(photos: Path, tmp_path: Path):
     (photos / "cat" / "notes.jpg").write_text("no picture")
     (photos / "dog" / "empty.png").write_bytes(b"")

@@ -21,7 +21,7 @@ from guitar_kedro.datasets import PredictionsDataset, SpreadsheetDataset
 from guitar_kedro.images import ImageStream
 from guitar_kedro.learning import Checkpoint, Chunk, Predictor, predict_in_chunks, prediction
 
-COLUMNS = ["file", "predicted", "probability", "second_guess", "verdict", "error"]
+COLUMNS = ["file", "predicted", "probability", "second_guess", "verdict", "error", "note"]
 
 
 def latest(project: Path, layer: str, name: str) -> Path:
@@ -182,6 +182,18 @@ def test_pictures_of_which_none_can_be_read_have_rows_all_the_same(checkpoint: C
     (row,) = chunk.predict(chunk.predictor).to_dict(orient="records")
     assert (row["file"], row["reason"], row["predicted"]) == ("a.jpg", "not_an_image", "")
     assert np.isnan(row["probability"])
+    assert row["note"] == ""
+
+
+def test_a_colour_profile_that_is_not_followed_is_noted_beside_the_answer(checkpoint: Checkpoint, tmp_path: Path):
+    Image.new("RGB", (40, 30), (200, 90, 20)).save(tmp_path / "a.jpg", icc_profile=b"no profile")
+    Image.new("RGB", (40, 30), (20, 90, 200)).save(tmp_path / "b.jpg")
+    (chunk,) = predict_in_chunks(checkpoint, ImageStream(tmp_path))
+    notes = chunk.predict(chunk.predictor).set_index("file")["note"]
+    assert notes.to_dict() == {
+        "a.jpg": "Its colour profile is damaged or too large; it was read without it.",
+        "b.jpg": "",
+    }
 
 
 @pytest.mark.parametrize(

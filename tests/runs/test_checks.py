@@ -21,6 +21,7 @@ STAGE = {"architecture": "squeezenet1_1", "image_size": 32, "batch_size": 16, "f
 PARAMETERS = {
     "seed": 42,
     "resume": True,
+    "device": "auto",
     "display_names": {},
     "stages": {"small": {**STAGE, "weights": "none"}, "larger": {**STAGE, "start_from": "small"}},
     "training": {
@@ -92,8 +93,8 @@ def test_a_stage_that_cannot_be_trained_is_refused(
 def test_a_device_that_is_not_there_is_refused(tmp_path: Path):
     other = "mps" if torch.cuda.is_available() else "cuda"  # no machine has both
     with pytest.raises(UserError) as refused:
-        check(tmp_path, {"training.device": other})
-    assert f"training.device is {other}, but this machine has none" in str(refused.value)
+        check(tmp_path, {"device": other})
+    assert f"device is {other}, but this machine has none" in str(refused.value)
 
 
 def test_a_stage_that_can_be_trained_is_not_refused(tmp_path: Path):

@@ -175,7 +175,7 @@ def _read_sums(path: Path) -> dict[str, str]:
 def _sync(path: Path) -> None:
     files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
     for file in files:
-        with file.open("rb") as handle:
+        with file.open("rb+") as handle:  # Windows syncs only what is open for writing
             os.fsync(handle.fileno())
 
 

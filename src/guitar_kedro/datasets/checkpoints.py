@@ -47,6 +47,24 @@ class CheckpointDataset(Artifact, _CheckpointFolder):
 class LearnerDataset(CheckpointDataset):
     """A checkpoint that loads as a fastai Learner, ready to predict."""
 
+    def __init__(
+        self,
+        filepath: str,
+        version: Version | None = None,
+        device: str = "auto",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Takes note of where it lies and where it is to predict.
+
+        Args:
+            filepath: Of the model.
+            version: Of the model.
+            device: Where the Learner predicts: see ``guitar_kedro.learning.device.choose_device``.
+            metadata: For Kedro's plugins.
+        """
+        super().__init__(filepath, version, metadata)
+        self._device = device
+
     def load(self) -> Learner:
         """Rebuilds the Learner.
 
@@ -55,7 +73,7 @@ class LearnerDataset(CheckpointDataset):
         """
         from guitar_kedro.learning import learner_for_inference
 
-        return learner_for_inference(super().load.__wrapped__(self))
+        return learner_for_inference(super().load.__wrapped__(self), self._device)
 
     def save(self, data: Any) -> None:
         """Refuses: a Learner comes from the checkpoint that training saved as ``model``.

@@ -60,6 +60,7 @@ class FileRecord:
         perceptual_hash: 256-bit difference hash, in hexadecimal.
         reason: Why it was refused; empty where it was not.
         detail: The same as a sentence.
+        note: What was not followed of what the file says of its colours, as a sentence; mostly empty.
         way: How it was prepared: ``PreparationOptions.way``.
         bounds: The limits it was held against: ``PreparationOptions.bounds``.
         version: Of ``prepared_pictures``, which it was prepared by; empty where that was not noted yet.
@@ -76,6 +77,7 @@ class FileRecord:
     perceptual_hash: str = ""
     reason: str = ""
     detail: str = ""
+    note: str = ""
     way: str = ""
     bounds: str = ""
     version: str = ""
@@ -134,6 +136,7 @@ def prepare_file(
         file_hash=file_hash,
         pixel_hash=picture.pixel_hash,
         perceptual_hash=picture.perceptual_hash,
+        note=picture.note,
     )
     return record, picture.jpeg
 

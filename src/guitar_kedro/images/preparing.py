@@ -31,6 +31,7 @@ class PreparedImage:
             picture in two lossless formats, or with and without metadata.
         perceptual_hash: difference hash of 256 bits, in 64 hex digits. Few bits differ between copies of one picture
             that were resized, recompressed or slightly retouched.
+        note: what was not followed of what the file says of its colours, as a sentence; mostly empty.
     """
 
     jpeg: bytes
@@ -38,6 +39,7 @@ class PreparedImage:
     height: int
     pixel_hash: str
     perceptual_hash: str
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -50,8 +52,9 @@ def prepare(content: bytes, max_side: int, limits: Limits, quality: int = 90) ->
 
     The longer side becomes at most `max_side` pixels, never more than it was, the shorter one at least 1. These keep
     their bytes, metadata included: baseline and progressive JPEGs in three colour components that are small enough,
-    hold one picture (no MPO), have no EXIF or sound EXIF that says 'upright', and are not larger than their pixels (a
-    video or an archive may hang on to a JPEG). All else is encoded anew, without metadata.
+    hold one picture (no MPO), have no EXIF or sound EXIF that says 'upright', are sRGB by their colour profile or
+    without one, and are not larger than their pixels (a video or an archive may hang on to a JPEG). All else is encoded
+    anew, as sRGB and without metadata.
 
     Args:
         content: the whole file.
@@ -80,6 +83,7 @@ def prepare(content: bytes, max_side: int, limits: Limits, quality: int = 90) ->
         height=reading.height,
         pixel_hash=_hash_pixels(pixels),
         perceptual_hash=_hash_perception(image),
+        note=reading.note,
     )
 
 

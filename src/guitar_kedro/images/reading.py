@@ -9,7 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import (
@@ -25,6 +25,7 @@ from PIL import (
 )
 from pillow_heif import HeifImageFile
 
+from guitar_kedro.images.colours import DAMAGED_PROFILE, SRGB, Colours, colours_of
 from guitar_kedro.images.probing import Limits, Probe, UnreadableImage, probe
 
 __all__ = ["Limits", "Reading", "UnreadableImage", "pillow_strict_and_quiet", "read", "read_image"]
@@ -62,7 +63,7 @@ _TRANSPOSE = {
     8: Image.Transpose.ROTATE_90,
 }
 _DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-_PLAIN_MODES = ("RGB", "L", "1", "P", "CMYK", "YCbCr", "HSV", "RGBX")
+_PLAIN_MODES = ("RGB", "L", "1", "P", "CMYK", "YCbCr", "HSV", "RGBX", "LAB")
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,15 @@ class Reading:
         width: of the original in pixels, upright.
         height: of the original in pixels, upright.
         is_plain_jpeg: the file is a baseline or progressive JPEG in colour, holds one picture, and needs no turning:
-            any reader gets from its bytes what is in `image`.
+            any reader gets from its bytes what is in `image`, also one that knows no colour profiles.
+        note: what was not followed of what the file says of its colours, as a sentence; mostly empty.
     """
 
     image: Image.Image
     width: int
     height: int
     is_plain_jpeg: bool
+    note: str = ""
 
 
 def read_image(content: bytes, limits: Limits, longest_side: int | None = None) -> Image.Image:
@@ -88,16 +91,18 @@ def read_image(content: bytes, limits: Limits, longest_side: int | None = None) 
 
     The format is told by content, never by name: JPEG (MPO too: its first picture), PNG, WebP, GIF, BMP, TIFF, HEIC.
     EXIF (or XMP) orientation is applied, of a HEIC what the container says; where EXIF is broken the picture counts as
-    upright. Colours come out like this:
+    upright. Colours come out as sRGB (see `colours_of`), like this:
 
     - Transparent pixels are laid over white, whatever says so: an alpha channel, a transparent palette entry, a PNG's
       transparent colour.
-    - CMYK is converted without colour profile; JPEGs with an Adobe marker hold it inverted, those without do not.
+    - CMYK without colour profile is converted naively; JPEGs with an Adobe marker hold it inverted, those without do
+      not.
     - Greyscale of more than 8 bits is divided by the largest value of the smallest depth (up to 8, 10, 12, 14 or 16
       bits) that holds its brightest pixel, so that 12-bit data in 16 bits keep their brightness. Values below 0 or
       above 65535 are stretched between the smallest and the largest.
     - Floating point in 0..1 is multiplied by 255, in 0..255 taken as it is, else stretched likewise; NaN is black.
-    - 16-bit RGB keeps its upper 8 bits. LAB is taken as D50. Other colour profiles are ignored.
+    - 16-bit RGB keeps its upper 8 bits. LAB is taken as D50. A PNG's cICP is not read: such files have a
+      profile as well.
 
     Args:
         content: the whole file.
@@ -134,7 +139,7 @@ def read(content: bytes, limits: Limits, longest_side: int | None = None) -> Rea
     _check_pixels(found.pixels, found, limits)
     with pillow_strict_and_quiet():
         try:
-            return _decode(content, found, limits, longest_side)
+            return _decode_despite_profile(content, found, limits, longest_side)
         except UnreadableImage:
             raise
         except MemoryError as error:
@@ -180,6 +185,26 @@ def _why(error: Exception, found: Probe) -> UnreadableImage:
     return UnreadableImage("damaged", f"The {found.format} file is damaged ({said}).")
 
 
+def _decode_despite_profile(content: bytes, found: Probe, limits: Limits, longest_side: int | None) -> Reading:
+    try:
+        return _decode(content, found, limits, longest_side)
+    except Exception:
+        # Pillow takes no PNG whose profile has a wrong checksum or over 1 MB, and no JPEG with half a header of one
+        bare = _without_profile(content, found)
+        if bare == content:
+            raise
+        return replace(_decode(bare, found, limits, longest_side), note=DAMAGED_PROFILE.note)
+
+
+def _without_profile(content: bytes, found: Probe) -> bytes:
+    if found.format == "JPEG":
+        return content.replace(b"ICC_PROFILE", b"NOT_FOLLOWE")
+    start = content.find(b"iCCP", 0, max(content.find(b"IDAT"), 0)) - 4
+    if found.format != "PNG" or start < 0:
+        return content
+    return content[:start] + content[start + 12 + int.from_bytes(content[start : start + 4], "big") :]
+
+
 def _decode(content: bytes, found: Probe, limits: Limits, longest_side: int | None) -> Reading:
     with _PLUGINS[found.format](io.BytesIO(content)) as file:
         width, height = file.size
@@ -192,18 +217,20 @@ def _decode(content: bytes, found: Probe, limits: Limits, longest_side: int | No
         orientation, exif_is_sound = _orientation(file, found)
         if orientation >= 5:
             width, height = height, width
+        colours = colours_of(file)
         plain = (
             found.jpeg_process in (0xC0, 0xC1, 0xC2)
             and file.mode == "RGB"
             and orientation == 1
             and exif_is_sound
             and "mp" not in file.info
+            and colours == SRGB
         )
-        image = _to_rgb(file, found)
+        image = _to_rgb(file, found, colours)
     if orientation in _TRANSPOSE:
         image = image.transpose(_TRANSPOSE[orientation])
     image.info.clear()
-    return Reading(image, width, height, plain)
+    return Reading(image, width, height, plain, colours.note)
 
 
 def _decode_smaller(file: ImageFile.ImageFile, longest_side: int) -> None:
@@ -242,10 +269,10 @@ def _mend_transparent_colour(file: ImageFile.ImageFile) -> None:
         file.info["transparency"] = tuple(sample >> 8 for sample in value)
 
 
-def _to_rgb(image: Image.Image, found: Probe) -> Image.Image:
+def _to_rgb(image: Image.Image, found: Probe, colours: Colours) -> Image.Image:
     """Convert in bands of rows, so that no second and third full-size copy is in memory at once."""
     if image.mode == "RGB" and "transparency" not in image.info:
-        return image.copy() if image.readonly else _detached(image)
+        return colours.to_srgb_in_place(image.copy() if image.readonly else _detached(image))
     to_grey = _depth_reduction(image) if image.mode in _DEEP_MODES else None
     inverted_cmyk = found.format == "JPEG" and image.mode == "CMYK" and "adobe" not in image.info
     result = Image.new("RGB", image.size, "white")
@@ -253,14 +280,12 @@ def _to_rgb(image: Image.Image, found: Probe) -> Image.Image:
     for top in range(0, image.height, rows):
         band = image.crop((0, top, image.width, min(top + rows, image.height)))
         if to_grey:
-            _paste_deep(result, band, top, to_grey)
+            result.paste(colours.to_srgb(_grey(band, to_grey)), (0, top))
         elif band.mode in _PLAIN_MODES and "transparency" not in band.info:
-            result.paste(ImageChops.invert(band) if inverted_cmyk else band.convert("RGB"), (0, top))
-        elif band.mode == "LAB":
-            result.paste(band.convert("RGB"), (0, top))
+            result.paste(colours.to_srgb(ImageChops.invert(band) if inverted_cmyk else band), (0, top))
         else:
             band = band.convert("RGBA")
-            result.paste(band, (0, top), band)
+            result.paste(colours.to_srgb(band), (0, top), band)
     return result
 
 
@@ -302,14 +327,14 @@ def _finite_extrema(image: Image.Image) -> tuple[float, float]:
     return (low, high) if low <= high else (0.0, 0.0)
 
 
-def _paste_deep(result: Image.Image, band: Image.Image, top: int, depth: _Depth) -> None:
+def _grey(band: Image.Image, depth: _Depth) -> Image.Image:
     values = np.asarray(band)
     grey = np.clip(np.nan_to_num((values.astype(np.float64) - depth.low) * depth.scale, nan=0.0), 0, 255)
     grey = np.round(255 - grey if depth.white_is_zero else grey).astype(np.uint8)
     transparent = band.info.get("transparency")
     if isinstance(transparent, int):
         grey[values == transparent] = 255
-    result.paste(Image.fromarray(grey).convert("RGB"), (0, top))
+    return Image.fromarray(grey)
 
 
 @contextmanager

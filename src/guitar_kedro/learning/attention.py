@@ -21,7 +21,7 @@ class NoFeatureMaps(UserError):
 
 
 def class_activation_maps(
-    checkpoint: Checkpoint, table: pd.DataFrame, classes: Sequence[Sequence[str]], title: str
+    checkpoint: Checkpoint, table: pd.DataFrame, classes: Sequence[Sequence[str]], title: str, device: str = "auto"
 ) -> list[np.ndarray]:
     """Computes how much each place of an image speaks for a class.
 
@@ -34,6 +34,7 @@ def class_activation_maps(
         table: A row per image with ``path``.
         classes: For each image, the labels to explain.
         title: What is done, for the progress bar.
+        device: Where: see ``choose_device``.
 
     Returns:
         For each image, float32 of (its labels, size, size) at the network's input size, 0 or more. Units are those of
@@ -48,14 +49,13 @@ def class_activation_maps(
         raise ValueError(f"there are classes for {len(targets)} images, but the table has {len(table)}")
     if not targets:
         return []
-    learner = quiet(learner_for_inference(checkpoint))
+    learner = quiet(learner_for_inference(checkpoint, device))
     # Gradients are wanted from the feature maps on: without those of the weights, the body needs little memory.
     model = learner.model.requires_grad_(False)
-    device = next(model.parameters()).device
     loader = learner.dls.test_dl(table, bs=1, num_workers=0)
     batches = track(loader, len(targets), title)
     return [
-        _maps_of_image(model, checkpoint.spec, image.as_subclass(torch.Tensor).to(device), labels)
+        _maps_of_image(model, checkpoint.spec, image.as_subclass(torch.Tensor).to(learner.dls.device), labels)
         for (image,), labels in zip(batches, targets, strict=True)
     ]
 

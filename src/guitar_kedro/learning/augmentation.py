@@ -12,6 +12,7 @@ from fastai.vision.augment import AffineCoordTfm, LightingTfm, aug_transforms, f
 from guitar_kedro.learning.recipe import AugmentationOptions
 
 _STEPS = 4  # in which a grey level is told apart when light is changed
+_BLOCK = 1024  # images
 
 
 class Normalise:
@@ -139,5 +140,9 @@ def _look_up(tables: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     """Takes for each grey level (0 to 255, with fractions) what stands in the table of its image and channel."""
     levels = tables.shape[2]
     starts = levels * torch.arange(3 * len(images), device=images.device).view(-1, 3, 1, 1)
-    places = torch.add(starts + 0.5, images, alpha=_STEPS).int()  # rounds
+    # in float32, halves are exact up to 2 ** 23 only: levels are counted from the start of a block of so many images
+    within = starts % (3 * levels * _BLOCK)
+    places = torch.add(within + 0.5, images, alpha=_STEPS).int()  # rounds
+    if len(images) > _BLOCK:
+        places += starts - within
     return tables.flatten().index_select(0, places.flatten()).view(images.shape)

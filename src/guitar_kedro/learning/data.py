@@ -29,6 +29,8 @@ from guitar_kedro.learning.pictures import read_square
 from guitar_kedro.learning.pixels import TRAIN, VALIDATION, Pixels, PixelSizes
 from guitar_kedro.learning.recipe import LoopOptions
 
+_CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class DecodedPart:
@@ -171,8 +173,8 @@ def _on_images(transform: Augment | Normalise) -> Callable[[tuple], tuple]:
     return lambda batch: (transform(batch[0]), batch[1])
 
 
-def inference_loaders(spec: ModelSpec) -> DataLoaders:
-    """Makes loaders that hold one blank picture: ``learner.predict`` and ``test_dl`` take their transforms."""
+def inference_loaders(spec: ModelSpec, device: torch.device = _CPU) -> DataLoaders:
+    """Makes loaders that hold one blank picture: ``learner.predict`` and ``test_dl`` take what they do and where."""
 
     def read(source: str | Path | bytes | np.ndarray | Image.Image) -> PILImage:  # fastai reads the hint
         return PILImage.create(read_square(source, spec.image_size, spec.resize_method))
@@ -189,4 +191,4 @@ def inference_loaders(spec: ModelSpec) -> DataLoaders:
         splitter=ColSplitter("is_valid"),
         batch_tfms=Normalize.from_stats(spec.mean, spec.std),
     )
-    return block.dataloaders(blank, bs=1, num_workers=0, path=".")
+    return block.dataloaders(blank, bs=1, num_workers=0, path=".", device=device)

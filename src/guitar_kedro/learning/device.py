@@ -2,35 +2,66 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+import os
+
 import torch
-from fastai.torch_core import default_device
 
 from guitar_kedro.errors import UserError
 
+logger = logging.getLogger(__name__)
+
 
 def choose_device(wanted: str) -> torch.device:
-    """Chooses where to train.
+    """Chooses where networks compute: in training, prediction, evaluation, explanation, export and service.
 
     Args:
-        wanted: ``cpu``, ``cuda``, ``mps``, or ``auto``: a GPU where there is one.
+        wanted: The parameter ``device``: ``cpu``, ``cuda``, ``mps``, or ``auto``, a GPU that works where there is one.
 
     Raises:
         UserError: If this machine has no such device.
     """
-    if wanted == "auto":
-        return default_device(None)
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there[wanted]:
-        raise UserError(f"training.device is {wanted}, but this machine has none that torch can use; set it to auto.")
-    return torch.device(wanted)
+    # fastai's default_device would take an Apple GPU for which torch was compiled, whether or not it is there
+    for name, is_there in (("cuda", torch.cuda.is_available), ("mps", torch.backends.mps.is_available)):
+        if wanted not in ("auto", name):
+            continue
+        problem = _problem(name) if is_there() else "torch finds none"
+        if not problem:
+            return torch.device(name, torch.cuda.current_device() if name == "cuda" else 0)
+        if wanted == name:
+            raise UserError(
+                f"device is {name}, but this machine has none that torch can use ({problem}); set it to auto or cpu."
+            )
+    return torch.device("cpu")
 
 
-def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
+@functools.cache
+def _problem(name: str) -> str:
+    """Tries a GPU that torch finds; says why it does not work, or nothing."""
+    try:
+        (torch.ones(1, device=name) + 1).item()
+    except Exception as error:  # drivers fail in many ways
+        problem = str(error).strip().partition("\n")[0] or type(error).__name__
+        logger.warning("The GPU (%s) cannot be used: %s", name, problem)
+        return problem
+    return ""
+
+
+def device_name(device: torch.device) -> str:
+    """Names a device as a person would."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return "Apple GPU" if device.type == "mps" else f"CPU, {os.cpu_count()} cores"
+
+
+def choose_precision(wanted: str, device: torch.device, parameter: str = "training.precision") -> torch.dtype:
     """Chooses in which numbers to compute.
 
     Args:
         wanted: ``float32``, ``bfloat16``, or ``auto``: bfloat16 where the device computes with it natively.
         device: Where.
+        parameter: What asked for it, for the message.
 
     Raises:
         UserError: If the device cannot compute in them.
@@ -38,7 +69,7 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
     if wanted == "auto":
         return torch.bfloat16 if _has_bfloat16(device) else torch.float32
     if wanted == "bfloat16" and device.type == "mps":
-        raise UserError("training.precision is bfloat16, which is not for mps devices; set it to float32 or auto.")
+        raise UserError(f"{parameter} is bfloat16, which is not for mps devices; set it to float32, or device to cpu.")
     return getattr(torch, wanted)
 
 

@@ -160,16 +160,16 @@ def _is_complete(state: EpochState) -> bool:
 
 
 def _check_devices(processes: Processes, phase: Phase) -> None:
-    device, gpus = choose_device(phase.training.device).type, torch.cuda.device_count()
+    device, gpus = choose_device(phase.device).type, torch.cuda.device_count()
     if device == "mps":
         raise UserError(
             "Processes cannot train together on Apple's GPU (mps); leave processes and machines out, or ask for "
-            "--params=training.device=cpu as well."
+            "--params=device=cpu as well."
         )
     if device == "cuda" and processes.processes > gpus:
         raise UserError(
             f"processes is {processes.processes}, but the GPUs of this machine are {gpus}; ask for at most so many, or "
-            "for --params=training.device=cpu."
+            "for --params=device=cpu."
         )
 
 
@@ -294,7 +294,7 @@ def _end_with_parent() -> None:
 
 
 def _join(phase: Phase, processes: Processes, interface: str) -> None:
-    device = choose_device(phase.training.device)
+    device = choose_device(phase.device)
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     torch.set_num_threads(max(1, torch.get_num_threads() // processes.processes))
@@ -319,8 +319,8 @@ def _agree(phase: Phase) -> None:
     Raises:
         UserError: If they do not.
     """
-    words = (phase.stage, phase.training, phase.epochs, phase.seed, phase.table.to_csv())
-    device = choose_device(phase.training.device)
+    words = (phase.stage, phase.training, phase.epochs, phase.device, phase.seed, phase.table.to_csv())
+    device = choose_device(phase.device)
     own = torch.tensor([zlib.crc32(repr(words).encode())], device=device)
     lowest, highest = own.clone(), own.clone()
     dist.all_reduce(lowest, dist.ReduceOp.MIN)

@@ -50,7 +50,8 @@ class EpochState:
         """Reads the tensors."""
         from safetensors.torch import load_file
 
-        return load_file(self.path)
+        # copied: safetensors maps the file, and Windows replaces none that is mapped
+        return {name: tensor.clone() for name, tensor in load_file(self.path).items()}
 
     def write(self, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
         """Replaces what was recorded; a process that dies meanwhile leaves the record before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 import torch
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.images import colours
 from guitar_kedro.learning.bundle import EXAMPLE_FILES, INT8_FILE, ONNX_FILE, PICKLE_FILE, Bundle
 from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.learner import learner_for_inference
@@ -24,13 +26,14 @@ MAX_LOSS = 0.005  # of accuracy, by 8-bit integers
 _BATCH = 16
 
 
-def make_bundle(checkpoint: Checkpoint, reference: list[str]) -> Bundle:
+def make_bundle(checkpoint: Checkpoint, reference: list[str], device: str = "auto") -> Bundle:
     """Makes the bundle of a model.
 
     Args:
         checkpoint: The model.
         reference: Paths of pictures for which ONNX Runtime must answer as torch does. Answers are compared with each
             other, and not with labels.
+        device: Where torch answers: see ``choose_device``. ONNX Runtime answers on the CPU.
 
     Raises:
         UserError: If it answers otherwise, or if ONNX is not installed.
@@ -41,7 +44,7 @@ def make_bundle(checkpoint: Checkpoint, reference: list[str]) -> Bundle:
     answers = [
         _probabilities(predictor, reference, f"Predicting {len(reference)} reference pictures with {name}")
         for name, predictor in (
-            ("torch", Predictor(checkpoint)),
+            ("torch", Predictor(checkpoint, device)),
             ("ONNX Runtime", OnnxPredictor(checkpoint.spec, model)),
         )
     ]
@@ -98,7 +101,7 @@ def with_pickle(bundle: Bundle) -> Bundle:
     """Adds fastai's own export to a bundle. Whoever loads it needs this package, and trusts it with all they have."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / PICKLE_FILE
-        learner_for_inference(bundle.checkpoint).export(path)
+        learner_for_inference(bundle.checkpoint, "cpu").export(path)
         return Bundle(bundle.checkpoint, {**bundle.files, PICKLE_FILE: path.read_bytes()}, bundle.facts)
 
 
@@ -117,5 +120,6 @@ def _example(spec: ModelSpec) -> dict[str, bytes]:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("guitar_kedro.learning"), autoescape=False, keep_trailing_newline=True
     )
-    facts = {"size": spec.image_size, "method": spec.resize_method}
+    of_colours = inspect.getsource(colours).partition('"""\n\n')[2].strip()  # as in this project, without its title
+    facts = {"size": spec.image_size, "method": spec.resize_method, "colours": of_colours}
     return {name: environment.get_template(f"{name}.j2").render(facts).encode() for name in EXAMPLE_FILES}

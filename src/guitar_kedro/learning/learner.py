@@ -20,6 +20,7 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.learning.architectures import architecture
 from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.data import inference_loaders
+from guitar_kedro.learning.device import choose_device
 
 
 class Adam(torch.optim.Adam):
@@ -82,17 +83,22 @@ def build_learner(dls: DataLoaders, spec: ModelSpec) -> Learner:
         ) from error
 
 
-def learner_for_inference(checkpoint: Checkpoint) -> Learner:
+def learner_for_inference(checkpoint: Checkpoint, device: str = "auto") -> Learner:
     """Rebuilds a Learner that is ready to predict.
+
+    Args:
+        checkpoint: The model.
+        device: Where it predicts: see ``choose_device``.
 
     Returns:
         A Learner in evaluation mode: ``learner.predict(path)``, ``learner.dls.test_dl(...)``,
         ``ClassificationInterpretation`` work on it; its probabilities are those at the checkpoint's temperature, in
         float32.
     """
-    learner = build_learner(inference_loaders(checkpoint.spec), checkpoint.spec)
+    where = choose_device(device)
+    learner = build_learner(inference_loaders(checkpoint.spec, where), checkpoint.spec)
     learner.model.load_state_dict(checkpoint.weights)
-    learner.model.eval()
+    learner.model.to(where).eval()
     learner.loss_func = CalibratedCrossEntropy(checkpoint.spec.temperature)
     return learner
 

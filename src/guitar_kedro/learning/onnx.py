@@ -75,7 +75,7 @@ class _Answering(torch.nn.Module):
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
-        self.network = learner_for_inference(checkpoint).model.cpu()
+        self.network = learner_for_inference(checkpoint, "cpu").model
         self.temperature = checkpoint.spec.temperature
         for name in ("mean", "std"):
             self.register_buffer(name, 255 * torch.tensor(getattr(checkpoint.spec, name))[:, None, None])

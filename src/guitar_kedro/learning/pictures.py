@@ -8,28 +8,39 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.images.reading import Limits, UnreadableImage, read_image
+from guitar_kedro.images.colours import colours_of
+from guitar_kedro.images.reading import Limits, UnreadableImage, read
 from guitar_kedro.images.sources import RawImage
 
 Source = str | Path | RawImage | bytes | np.ndarray | Image.Image
 
 
 def open_image(source: Source, longest_side: int | None = None) -> Image.Image:
-    """Opens a picture as ingestion does: upright, RGB, transparent parts white.
+    """Opens a picture as ``open_with_note`` does, and leaves the note out."""
+    return open_with_note(source, longest_side)[0]
+
+
+def open_with_note(source: Source, longest_side: int | None = None) -> tuple[Image.Image, str]:
+    """Opens a picture as ingestion does: upright, sRGB, transparent parts white.
 
     Args:
         source: A file, its path or its bytes, or a picture.
         longest_side: Pixels that are enough along the longer side; JPEGs are then decoded faster. ``None`` wants all.
 
+    Returns:
+        The picture, and what was not followed of what it says of its colours, as a sentence; mostly empty.
+
     Raises:
         UserError: If it cannot be read as an image; its cause is an ``UnreadableImage`` with the reason.
     """
     if isinstance(source, Image.Image):
-        return ImageOps.exif_transpose(source).convert("RGB")
+        colours = colours_of(source)
+        return colours.to_srgb(ImageOps.exif_transpose(source)), colours.note
     if isinstance(source, np.ndarray):
-        return Image.fromarray(source).convert("RGB")
+        return Image.fromarray(source).convert("RGB"), ""
     try:
-        return read_image(_content(source), Limits(), longest_side)
+        reading = read(_content(source), Limits(), longest_side)
+        return reading.image, reading.note
     except UnreadableImage as error:
         name = "This image" if isinstance(source, bytes) else getattr(source, "path", source)
         raise UserError(f"{name} cannot be read: {error.detail}") from error

@@ -166,18 +166,33 @@ class Pixels:
 
         Returns:
             uint8 of n x side x side x 3.
+
+        Raises:
+            UserError: If the file ends before a picture does.
         """
         batch = np.empty((len(positions), side, side, 3), np.uint8)
         for square, position, place in zip(batch, positions, places, strict=True):
             file.seek(self._offsets[position])
             height, width = self._shapes[position]
             if height == width == side:
-                file.readinto(square)
+                self._fill(square, file)
             else:
                 pixels = np.empty((height, width, 3), np.uint8)
-                file.readinto(pixels)
+                self._fill(pixels, file)
                 square[:] = _placed(pixels, place, side)
         return batch
+
+    def _fill(self, pixels: np.ndarray, file: BinaryIO) -> None:
+        """Reads a picture whole: the system may give fewer bytes than were asked for, in several pieces."""
+        left = memoryview(pixels.reshape(-1))
+        while left:
+            count = file.readinto(left)
+            if not count:
+                raise UserError(
+                    f"{self._file} ends before its pictures do: it was truncated. Remove {self._file.parent} and run "
+                    "the same command again, which decodes them anew."
+                )
+            left = left[count:]
 
 
 def _placed(pixels: np.ndarray, place: np.ndarray, side: int) -> np.ndarray:

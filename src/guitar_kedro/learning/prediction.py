@@ -35,7 +35,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def predict(checkpoint: Checkpoint, table: pd.DataFrame, batch_size: int, title: str) -> pd.DataFrame:
+def predict(
+    checkpoint: Checkpoint, table: pd.DataFrame, batch_size: int, title: str, device: str = "auto"
+) -> pd.DataFrame:
     """Predicts the class of each image.
 
     Args:
@@ -44,6 +46,7 @@ def predict(checkpoint: Checkpoint, table: pd.DataFrame, batch_size: int, title:
             not.
         batch_size: Images that are looked at together.
         title: What is predicted, for the progress bar.
+        device: Where: see ``choose_device``.
 
     Returns:
         The table with ``predicted``, ``loss`` (negative log of the label's probability, in nats; only with labels),
@@ -52,7 +55,7 @@ def predict(checkpoint: Checkpoint, table: pd.DataFrame, batch_size: int, title:
     Raises:
         UserError: If an image cannot be read.
     """
-    predictor = Predictor(checkpoint)
+    predictor = Predictor(checkpoint, device)
     batches = _read_ahead(predictor.read, list(table["path"]), batch_size)
     shown = track(batches, -(-len(table) // batch_size), title, "batches")
     answers = [predictor.answer(torch.stack(pictures)) for pictures in shown]
@@ -69,7 +72,7 @@ def predict(checkpoint: Checkpoint, table: pd.DataFrame, batch_size: int, title:
 
 
 def predict_readable(
-    checkpoint: Checkpoint, files: Sequence[RawImage], batch_size: int, title: str
+    checkpoint: Checkpoint, files: Sequence[RawImage], batch_size: int, title: str, device: str = "auto"
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Predicts the pictures among files.
 
@@ -78,6 +81,7 @@ def predict_readable(
         files: What is to be predicted.
         batch_size: Images that are looked at together.
         title: What is predicted, for the progress bar.
+        device: Where: see ``choose_device``.
 
     Returns:
         A row per readable picture: ``file``, ``predicted``, ``energy``, ``probability_<class>``. Why the others could
@@ -87,7 +91,7 @@ def predict_readable(
     rows: list[list[Any]] = []
     unreadable: dict[str, str] = {}
     if files:
-        predictor = Predictor(checkpoint)
+        predictor = Predictor(checkpoint, device)
         batches = _read_ahead(partial(_read_or_reason, predictor), files, batch_size)
         shown = track(batches, -(-len(files) // batch_size), title, "batches")
         found = (outcome for batch in shown for outcome in _answer(predictor, batch))
@@ -102,19 +106,21 @@ def predict_readable(
     return table.astype({"file": "str", "predicted": "str", **dict.fromkeys(numbers, "float64")}), unreadable
 
 
-def predict_in_chunks(checkpoint: Checkpoint, files: ImageStream) -> Iterator[Chunk]:
+def predict_in_chunks(checkpoint: Checkpoint, files: ImageStream, device: str = "auto") -> Iterator[Chunk]:
     """Predicts any number of files, in memory that does not grow with it.
 
     Args:
         checkpoint: The model.
         files: What is to be predicted; of what cannot be read, the reason is told.
+        device: Where: see ``choose_device``.
 
     Yields:
         Chunks in the order of the files. Their tables have a row per file: ``file``, ``label`` (the name of its folder,
         where that is a class), ``predicted``, ``probability``, ``second_guess``, ``verdict``, ``energy``, ``reason``
-        and ``error`` (empty for what could be read) and ``probability_<class>``.
+        and ``error`` (empty for what could be read), ``note`` (what was not followed of what a file says of its
+        colours) and ``probability_<class>``.
     """
-    predictor = Predictor(checkpoint)
+    predictor = Predictor(checkpoint, device)
     model = predictor_key(checkpoint.spec)
     for some in chunked(track(files, sum(1 for _ in files), "Predicting"), CHUNK):
         key = f"{model}-{sha256_of_lines(file.state for file in some)}"
@@ -129,41 +135,44 @@ def _predict_files(files: Sequence[RawImage], predictor: Predictor) -> pd.DataFr
     return pd.DataFrame(rows).astype(dict.fromkeys(numbers, "float64"))
 
 
-def _read_or_reason(predictor: Predictor, file: RawImage) -> torch.Tensor | UnreadableImage:
+def _read_or_reason(predictor: Predictor, file: RawImage) -> tuple[torch.Tensor, str] | UnreadableImage:
     try:
         content = file.read()
     except UnreadableImage as error:
         return error
     try:
-        return predictor.read(content)
+        return predictor.read_with_note(content)
     except UserError as error:
         return error.__cause__
 
 
 def _answer(
-    predictor: Predictor, batch: list[torch.Tensor | UnreadableImage]
-) -> Iterator[tuple[list[float], float] | UnreadableImage]:
-    """Gives for each picture its probabilities and its energy, or why it cannot be read."""
-    readable = [picture for picture in batch if isinstance(picture, torch.Tensor)]
+    predictor: Predictor, batch: list[tuple[torch.Tensor, str] | UnreadableImage]
+) -> Iterator[tuple[list[float], float, str] | UnreadableImage]:
+    """Gives for each picture its probabilities, its energy and a note, or why it cannot be read."""
+    readable = [outcome[0] for outcome in batch if isinstance(outcome, tuple)]
     with _ONE_AT_A_TIME:
         answers = predictor.answer(torch.stack(readable)) if readable else None
     answered = zip(answers.probabilities.tolist(), answers.energies.tolist(), strict=True) if answers else iter(())
-    return (next(answered) if isinstance(picture, torch.Tensor) else picture for picture in batch)
+    return ((*next(answered), outcome[1]) if isinstance(outcome, tuple) else outcome for outcome in batch)
 
 
-def _row(predictor: Predictor, file: RawImage, outcome: tuple[list[float], float] | UnreadableImage) -> dict[str, Any]:
+def _row(
+    predictor: Predictor, file: RawImage, outcome: tuple[list[float], float, str] | UnreadableImage
+) -> dict[str, Any]:
     spec = predictor.spec
     known = {"file": file.file, "label": file.label if file.label in spec.classes else ""}
     if isinstance(outcome, UnreadableImage):
         probabilities = dict.fromkeys(spec.classes)
         seen = {"predicted": "", "probability": None, "second_guess": "", "verdict": "", "energy": None}
-        wrong = {"reason": outcome.reason, "error": outcome.detail}
+        wrong = {"reason": outcome.reason, "error": outcome.detail, "note": ""}
     else:
-        probabilities, energy = dict(zip(spec.classes, outcome[0], strict=True)), outcome[1]
+        numbers, energy, note = outcome
+        probabilities = dict(zip(spec.classes, numbers, strict=True))
         first, *others = sorted(probabilities, key=probabilities.get, reverse=True)
         seen = {"predicted": first, "probability": probabilities[first], "second_guess": next(iter(others), "")}
         seen |= {"verdict": verdict(spec, probabilities[first], energy).value, "energy": energy}
-        wrong = {"reason": "", "error": ""}
+        wrong = {"reason": "", "error": "", "note": note}
     return {**known, **seen, **wrong, **{f"{PROBABILITY}{name}": value for name, value in probabilities.items()}}
 
 

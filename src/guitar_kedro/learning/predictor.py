@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fastai.torch_core import default_device, no_random
+from fastai.torch_core import no_random
 
 from guitar_kedro.learning.attention import coarse_maps
 from guitar_kedro.learning.augmentation import Augment, Normalise
 from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
-from guitar_kedro.learning.device import set_precision
+from guitar_kedro.learning.device import choose_device, choose_precision, set_precision
 from guitar_kedro.learning.learner import learner_for_inference
 from guitar_kedro.learning.packing import pack
-from guitar_kedro.learning.pictures import read_square
+from guitar_kedro.learning.pictures import open_with_note, square
 from guitar_kedro.learning.recipe import AugmentationOptions
 from guitar_kedro.memory import keep_freed_memory
 
@@ -60,31 +60,44 @@ class Reader:
         Raises:
             UserError: If it cannot be read as an image; its cause is an ``UnreadableImage`` with the reason.
         """
-        picture = read_square(source, self.spec.image_size, self.spec.resize_method)
-        return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+        return self.read_with_note(source)[0]
+
+    def read_with_note(self, source: bytes | Path | str) -> tuple[torch.Tensor, str]:
+        """Reads a picture like ``read``, and tells what was not followed of what its file says of its colours."""
+        size = self.spec.image_size
+        picture, note = open_with_note(source, longest_side=2 * size)
+        return torch.from_numpy(np.array(square(picture, size, self.spec.resize_method))).permute(2, 0, 1), note
 
 
 class Predictor(Reader):
     """A network that is ready to answer. An answer does not depend on which pictures are asked for together."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        """Builds the network, in evaluation mode and the precision that its spec names."""
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
+        """Builds the network, in evaluation mode and the precision that its spec names.
+
+        Args:
+            checkpoint: The model.
+            device: Where it answers: see ``choose_device``.
+
+        Raises:
+            UserError: If this machine has no such device, or that cannot compute in the precision.
+        """
         keep_freed_memory()
         super().__init__(checkpoint.spec)
-        self._checkpoint = checkpoint
-        self._device = default_device()
-        body, head = learner_for_inference(checkpoint).model.cpu()
+        self._checkpoint, self._wanted = checkpoint, device
+        self._device = choose_device(device)
+        body, head = learner_for_inference(checkpoint, "cpu").model
         # not the head: in bfloat16 a matrix product depends on how many pictures are asked for, convolutions do not
-        precision = getattr(torch, self.spec.precision)
+        precision = choose_precision(self.spec.precision, self._device, "calibration.precision")
         body = pack(body, self.spec.image_size, precision, self._device)
         set_precision(body, precision, self._device)
         self._model = torch.nn.Sequential(body, head)
         self._model.to(self._device, memory_format=torch.channels_last)
         self._normalise = Normalise(self.spec.mean, self.spec.std)
 
-    def __reduce__(self) -> tuple[type[Predictor], tuple[Checkpoint]]:
-        """Goes to another process as its checkpoint, and is built there."""
-        return Predictor, (self._checkpoint,)
+    def __reduce__(self) -> tuple[type[Predictor], tuple[Checkpoint, str]]:
+        """Goes to another process as its checkpoint, and is built there, on a device of that machine."""
+        return Predictor, (self._checkpoint, self._wanted)
 
     def answer(self, pixels: torch.Tensor) -> Answers:
         """Asks the network.

@@ -108,7 +108,6 @@ class LoopOptions(Options):
         resize_method: How a picture becomes a square: ``squish`` (distorts), ``crop`` (loses the ends), ``pad``.
         presize: Pictures are loaded at this multiple of the image size, so that rotating and zooming lose no detail.
         augmentation: Random changes in training.
-        device: Where networks are trained: ``cpu``, ``cuda``, ``mps``; ``auto`` takes a GPU where there is one.
         precision: ``float32`` is the reference; ``bfloat16`` is faster where the device computes with it natively, and
             there ``auto`` takes it.
     """
@@ -116,7 +115,6 @@ class LoopOptions(Options):
     resize_method: Literal["squish", "crop", "pad"]
     presize: float = Field(ge=1, le=2)
     augmentation: AugmentationOptions
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 

@@ -61,6 +61,7 @@ class Phase:
         pixels: The pictures of the training and the validation part, decoded.
         seed: Decides weights, order and augmentation.
         epochs: How long it is trained; a search for a learning rate does not ask.
+        device: Where: see ``choose_device``.
     """
 
     stage_name: str
@@ -72,6 +73,7 @@ class Phase:
     pixels: Pixels
     seed: int
     epochs: int = 0
+    device: str = "auto"
 
     @property
     def title(self) -> str:
@@ -180,7 +182,7 @@ def prepared_learner(phase: Phase) -> Learner:
     seed = phase.seed ^ zlib.crc32(phase.title.encode())
     set_seed(seed, reproducible=True)
     spec = _spec(phase, {})
-    device = choose_device(phase.training.device)
+    device = choose_device(phase.device)
     precision = choose_precision(phase.training.precision, device)
     loaders = data_loaders(phase.table, phase.pixels, spec, phase.stage.batch_size, phase.training, device)
     learner = quiet(build_learner(loaders, spec))

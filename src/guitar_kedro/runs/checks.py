@@ -81,7 +81,7 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
         from guitar_kedro.learning.device import choose_device, choose_precision
 
         options = TrainingOptions.of_parameter("training", parameters["training"])
-        choose_precision(options.precision, choose_device(options.device))
+        choose_precision(options.precision, choose_device(parameters["device"]))
 
 
 def _check_stage(path: str, stage: StageOptions, catalog: DataCatalog, parameters: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 import psutil
 
 from guitar_kedro import __version__
+from guitar_kedro.errors import UserError
 
 _SECONDS_BETWEEN_SAMPLES = 0.5
 _PROJECT = Path(__file__).parents[3]
@@ -71,8 +71,11 @@ def _memory_in_use() -> int:
     return used
 
 
-def environment() -> dict[str, Any]:
+def environment(device: str) -> dict[str, Any]:
     """Describes what a run runs with.
+
+    Args:
+        device: The parameter: where networks compute.
 
     Returns:
         ``code`` (version of this package, git commit, and whether files differ from it; ``None`` outside a git
@@ -82,7 +85,7 @@ def environment() -> dict[str, Any]:
         "code": {"version": __version__, "commit": _git("rev-parse", "HEAD"), "modified": _is_modified()},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "device": _device(),
+        "device": _device_name(device),
         "packages": dict(sorted((found.name, found.version) for found in distributions() if found.name)),
     }
 
@@ -102,9 +105,12 @@ def _is_modified() -> bool | None:
     return None if changes is None else bool(changes)
 
 
-def _device() -> str | None:
+def _device_name(wanted: str) -> str | None:
     if "torch" not in sys.modules:
         return None
-    import torch
+    from guitar_kedro.learning.device import choose_device, device_name
 
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores"
+    try:
+        return device_name(choose_device(wanted))
+    except UserError:  # that is how the run ended
+        return f"{wanted}, which is not there"

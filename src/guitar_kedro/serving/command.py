@@ -100,7 +100,7 @@ def _predictor(catalog: DataCatalog, version: str, backend: str) -> Predictor | 
     if backend == "torch":
         from guitar_kedro.learning import Predictor
 
-        return Predictor(catalog.load("model"))
+        return Predictor(catalog.load("model"), catalog.load("params:device"))
     from guitar_kedro.learning.bundle import ONNX_FILE
     from guitar_kedro.learning.onnx import OnnxPredictor
 

@@ -157,7 +157,8 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         sock = socket.socket(family, kind, protocol)
         try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if os.name == "posix":  # Windows would let two services have one address
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             # connections inherit it; where the system keeps megabytes of an answer, who reads slowly seems not to read
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
             sock.bind(address)

@@ -91,7 +91,7 @@ def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[.
         """Trains on the training part of a random split and predicts its validation part."""
         table = _with_files(random_splits, image_table, prepared_images)
         checkpoint = _train(f"{stage_name}, {RANDOM_SPLIT}", phases, start, table, pixels, recipe)
-        return _predict(checkpoint, table[table["split"] == "validation"], RANDOM_SPLIT)
+        return _predict(checkpoint, table[table["split"] == "validation"], RANDOM_SPLIT, recipe["device"])
 
     return predict_random_split
 
@@ -119,7 +119,7 @@ def fold_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.D
             held_out = table["fold"] == fold
             part = table.assign(split=np.where(held_out, "validation", "train"))
             checkpoint = _train(title, phases, start, part, pixels, recipe)
-            predictions.append(_predict(checkpoint, part[held_out], title))
+            predictions.append(_predict(checkpoint, part[held_out], title, recipe["device"]))
         return pd.concat(predictions, ignore_index=True).assign(stage="out of fold")
 
     return predict_out_of_fold
@@ -148,10 +148,10 @@ def _train(
     return checkpoint
 
 
-def _predict(checkpoint: learning.Checkpoint, table: pd.DataFrame, title: str) -> pd.DataFrame:
+def _predict(checkpoint: learning.Checkpoint, table: pd.DataFrame, title: str, device: str) -> pd.DataFrame:
     wanted = table[["image_id", "file", "split", "label", "path"]].reset_index(drop=True)
     wanted.insert(1, "stage", title)
-    return learning.predict(checkpoint, wanted, BATCH_SIZE, f"Predicting, {title}")
+    return learning.predict(checkpoint, wanted, BATCH_SIZE, f"Predicting, {title}", device)
 
 
 def report_honest_accuracy(

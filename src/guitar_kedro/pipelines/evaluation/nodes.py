@@ -23,9 +23,10 @@ def predict_validation(
     image_table: pd.DataFrame,
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
+    device: str,
 ) -> pd.DataFrame:
     """Predicts the validation part with the checkpoint of a stage."""
-    return _predict("validation", checkpoint, image_table, splits, prepared_images)
+    return _predict("validation", checkpoint, image_table, splits, prepared_images, device)
 
 
 def predict_validation_alike(
@@ -34,18 +35,23 @@ def predict_validation_alike(
     image_table: pd.DataFrame,
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
+    device: str,
 ) -> pd.DataFrame:
     """Predicts the validation part with an earlier stage, in the same precision and views as the final model."""
     how = {name: getattr(model.spec, name) for name in ("precision", "augmented_views", "augmentation")}
     alike = learning.Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=how))
-    return predict_validation(alike, image_table, splits, prepared_images)
+    return predict_validation(alike, image_table, splits, prepared_images, device)
 
 
 def predict_test(
-    model: learning.Checkpoint, image_table: pd.DataFrame, splits: pd.DataFrame, prepared_images: images.PreparedImages
+    model: learning.Checkpoint,
+    image_table: pd.DataFrame,
+    splits: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    device: str,
 ) -> pd.DataFrame:
     """Predicts the test part, which nothing but this looks at, with the final model."""
-    return _predict("test", model, image_table, splits, prepared_images)
+    return _predict("test", model, image_table, splits, prepared_images, device)
 
 
 def _predict(
@@ -54,22 +60,24 @@ def _predict(
     image_table: pd.DataFrame,
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
+    device: str,
 ) -> pd.DataFrame:
     stage = checkpoint.spec.provenance["stage"]
     wanted = splits.loc[splits["split"] == part, ["image_id", "label", "split"]]
     table = wanted.merge(image_table[["image_id", "file"]], on="image_id", validate="one_to_one")
     table.insert(1, "stage", stage)
-    return learning.predict(checkpoint, with_paths(table, prepared_images), BATCH_SIZE, f"Predicting {part}, {stage}")
+    title = f"Predicting {part}, {stage}"
+    return learning.predict(checkpoint, with_paths(table, prepared_images), BATCH_SIZE, title, device)
 
 
-def predict_others(model: learning.Checkpoint, other_images: list[images.RawImage]) -> pd.DataFrame:
+def predict_others(model: learning.Checkpoint, other_images: list[images.RawImage], device: str) -> pd.DataFrame:
     """Predicts pictures that show none of the classes, to measure whether the model notices.
 
     Returns:
         A row per readable picture: ``file``, ``predicted``, ``energy``, ``probability_<class>``; none where no pictures
         were given.
     """
-    table, unreadable = learning.predict_readable(model, other_images, BATCH_SIZE, "Predicting other pictures")
+    table, unreadable = learning.predict_readable(model, other_images, BATCH_SIZE, "Predicting other pictures", device)
     if unreadable:
         file, reason = next(iter(unreadable.items()))
         logger.warning(
@@ -93,7 +101,11 @@ def gather_predictions(test: pd.DataFrame, *validation: pd.DataFrame) -> pd.Data
 
 
 def report_augmented_views(
-    model: learning.Checkpoint, image_table: pd.DataFrame, splits: pd.DataFrame, prepared_images: images.PreparedImages
+    model: learning.Checkpoint,
+    image_table: pd.DataFrame,
+    splits: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    device: str,
 ) -> dict[str, Any]:
     """Says what test-time augmentation does to the error on validation, and what it costs.
 
@@ -108,7 +120,7 @@ def report_augmented_views(
     right, seconds = {}, {}
     for name, checkpoint in {"plain": plain, "views": model}.items():
         began = time.perf_counter()
-        predictions = predict_validation(checkpoint, image_table, splits, prepared_images)
+        predictions = predict_validation(checkpoint, image_table, splits, prepared_images, device)
         seconds[name] = time.perf_counter() - began
         right[name] = (predictions["label"] == predictions["predicted"]).to_numpy()
     fixed, broken = (int((right["views"] & ~right["plain"]).sum()), int((right["plain"] & ~right["views"]).sum()))
@@ -145,7 +157,7 @@ def record_test(test_predictions: pd.DataFrame, model: learning.Checkpoint) -> p
 
 
 def draw_attention(
-    predictions: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages
+    predictions: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages, device: str
 ) -> tuple[reporting.Figure, reporting.Figure]:
     """Draws where the model looks: for a picture of each class, and for the wrong answers with the highest losses.
 
@@ -155,8 +167,8 @@ def draw_attention(
     """
     validation = reporting.of_stage(predictions, model.spec.provenance["stage"], "validation")
     try:
-        return _attention_by_class(validation, model, prepared_images), _attention_of_errors(
-            validation, model, prepared_images
+        return tuple(
+            draw(validation, model, prepared_images, device) for draw in (_attention_by_class, _attention_of_errors)
         )
     except learning.NoFeatureMaps as error:
         logger.warning("%s", error)
@@ -164,12 +176,12 @@ def draw_attention(
 
 
 def _attention_by_class(
-    validation: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages
+    validation: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages, device: str
 ) -> reporting.Figure:
     classes = list(model.spec.classes)
     chosen = validation.groupby("label", sort=True).head(1).head(PICTURES_WITH_MAPS)
     table = with_paths(chosen, prepared_images)
-    heats = learning.class_activation_maps(model, table, [classes] * len(table), "Class activation maps")
+    heats = learning.class_activation_maps(model, table, [classes] * len(table), "Class activation maps", device)
     names = [model.spec.display_names[label] for label in classes]
     return reporting.attention_by_class(
         learning.pictures_as_seen(model, table),
@@ -181,12 +193,12 @@ def _attention_by_class(
 
 
 def _attention_of_errors(
-    validation: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages
+    validation: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages, device: str
 ) -> reporting.Figure:
     wrong = validation[validation["label"] != validation["predicted"]].nlargest(PICTURES_WITH_MAPS, "loss")
     table = with_paths(wrong, prepared_images)
     pairs = list(zip(wrong["predicted"], wrong["label"], strict=True))
-    heats = learning.class_activation_maps(model, table, pairs, "Maps of the errors")
+    heats = learning.class_activation_maps(model, table, pairs, "Maps of the errors", device)
     names = model.spec.display_names
     captions = [
         (f"is {names[label]}", *(_named_probability(row, name, names) for name in (predicted, label)))

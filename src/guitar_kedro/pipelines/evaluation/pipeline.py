@@ -16,7 +16,7 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
 
 
 def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
-    common = ["image_table", "splits", "prepared_images"]
+    common = ["image_table", "splits", "prepared_images", "params:device"]
     validation = [
         Node(
             func=nodes.predict_validation if stage is stages[-1] else nodes.predict_validation_alike,
@@ -66,7 +66,7 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
 def _other_node() -> Node:
     return Node(
         func=nodes.predict_others,
-        inputs=["model", "other_images"],
+        inputs=["model", "other_images", "params:device"],
         outputs="other_predictions",
         name="predict_others",
         namespace="evaluate",
@@ -77,7 +77,7 @@ def _other_node() -> Node:
 def _attention_node() -> Node:
     return Node(
         func=nodes.draw_attention,
-        inputs=["predictions", "model", "prepared_images"],
+        inputs=["predictions", "model", "prepared_images", "params:device"],
         outputs=["attention_by_class", "attention_of_errors"],
         name="draw_attention",
         namespace="evaluate",

@@ -21,6 +21,7 @@ def export_model(
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
     options: ExportOptions,
+    device: str,
 ) -> learning.Bundle:
     """Makes the bundle of a model, and checks that it answers as the model does.
 
@@ -31,7 +32,7 @@ def export_model(
         for; and its model card, if the latest one is about this model.
     """
     table = with_paths(splits, prepared_images)
-    bundle = learning.make_bundle(model, list(_some(table, "test", REFERENCE_PICTURES)["path"]))
+    bundle = learning.make_bundle(model, list(_some(table, "test", REFERENCE_PICTURES)["path"]), device)
     if options.int8:
         known = table[table["label"].isin(model.spec.classes)]
         calibration = list(_some(known, "train", CALIBRATION_PICTURES)["path"])

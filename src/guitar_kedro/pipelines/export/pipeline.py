@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 func=nodes.export_model,
-                inputs=["model", "latest_model_card", "splits", "prepared_images", "params:export"],
+                inputs=["model", "latest_model_card", "splits", "prepared_images", "params:export", "params:device"],
                 outputs="bundle",
                 name="export_model",
                 tags=["bundles", "any_model"],  # one that another recipe trained will do

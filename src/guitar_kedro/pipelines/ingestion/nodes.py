@@ -28,6 +28,7 @@ IMAGE_COLUMNS = [
     "pixel_hash",
     "perceptual_hash",
     "source",
+    "note",
 ]
 GROUPS_ON_SHEET = 12
 PICTURES_PER_ROW = 8
@@ -66,7 +67,8 @@ def build_image_table(
     """Groups duplicates, applies the curation, and decides which files make the dataset.
 
     Returns:
-        ``image_table``: a row for each image of the dataset; ``duplicate_group`` is shared by near duplicates.
+        ``image_table``: a row for each image of the dataset; ``duplicate_group`` is shared by near duplicates, ``note``
+        says what was not followed of what a file says of its colours.
         ``rejected_images``: a row for each other file, with ``reason`` and ``detail``. ``applied_curation``: the
         decisions that are about these images.
 
@@ -170,6 +172,13 @@ def _check_and_report(image_table: pd.DataFrame, rejected: pd.DataFrame, given: 
     if len(image_table) + len(rejected) != given or set(image_table["file"]) & set(rejected["file"]):
         raise RuntimeError(f"{given} files came in, {len(image_table)} + {len(rejected)} went out")
     logger.info("%d of %d files make the dataset; rejected: %s", len(image_table), given, _reasons(rejected))
+    if len(noted := image_table[image_table["note"] != ""]):
+        logger.warning(
+            "Colours of %d files may not be as they were meant (column note of image_table), for example %s: %s",
+            len(noted),
+            noted["file"].iloc[0],
+            noted["note"].iloc[0],
+        )
     counts = image_table["label"].value_counts().sort_index()
     if len(counts) < 2:
         found = f"only one, {counts.index[0]}," if len(counts) else "none"

@@ -19,19 +19,21 @@ PICTURES_PER_CLASS = 8
 VERDICTS = {"sure": "sure", "not_sure": "not sure", "none_of_these": "not one of these"}
 
 
-def predict_images(images_to_predict: images.ImageStream, model: learning.Checkpoint) -> Iterable[learning.Chunk]:
+def predict_images(
+    images_to_predict: images.ImageStream, model: learning.Checkpoint, device: str
+) -> Iterable[learning.Chunk]:
     """Predicts every file.
 
     Returns:
         A stream of chunks, which is worked off as it is saved: memory does not grow with the number of images, and
         what is saved is not predicted again after a crash.
     """
-    return learning.predict_in_chunks(model, images_to_predict)
+    return learning.predict_in_chunks(model, images_to_predict, device)
 
 
 def write_table(image_predictions: ParquetFile) -> Iterable[pd.DataFrame]:
-    """Picks out what people read: file, prediction, its probability, second guess, verdict, and what went wrong."""
-    columns = ["file", "predicted", "probability", "second_guess", "verdict", "error"]
+    """Picks out what people read: file, prediction, its probability, second guess, verdict, error, and a note."""
+    columns = ["file", "predicted", "probability", "second_guess", "verdict", "error", "note"]
     return (part.assign(verdict=_in_words(part["verdict"])) for part in _parts(image_predictions, columns))
 
 

@@ -130,7 +130,9 @@ def make_phase(
         options(**{name: recipe[name] for name in options.model_fields if name in recipe})
         for options in (learning.NetworkOptions, learning.LoopOptions)
     )
-    return learning.Phase(stage_name, phase, network, loop, start, splits, pixels, recipe["seed"], epochs)
+    return learning.Phase(
+        stage_name, phase, network, loop, start, splits, pixels, recipe["seed"], epochs, recipe["device"]
+    )
 
 
 def rates_of(options: PhaseOptions, suggestion: dict[str, float] | None) -> tuple[float, ...]:
@@ -171,6 +173,7 @@ def calibrate_model(
     augmented_views: int,
     augmentation: dict[str, float],
     display_names: dict[str, str],
+    device: str,
 ) -> learning.Checkpoint:
     """Makes the last stage's checkpoint the model: with the temperature and thresholds that validation gives it.
 
@@ -188,7 +191,7 @@ def calibrate_model(
     }
     checkpoint = learning.Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=how))
     validation = with_paths(splits[splits["split"] == "validation"], prepared_images)
-    predictions = learning.predict(checkpoint, validation, BATCH_SIZE, "Calibrating")
+    predictions = learning.predict(checkpoint, validation, BATCH_SIZE, "Calibrating", device)
     probabilities = predictions.filter(like=learning.PROBABILITY).to_numpy()
     classes = list(checkpoint.spec.classes)
     targets = np.array([classes.index(label) for label in predictions["label"]])

@@ -27,6 +27,7 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
             "params:calibration.augmented_views",
             "params:training.augmentation",
             "params:display_names",
+            "params:device",
         ],
         outputs="model",
         name="calibrate_model",
@@ -45,11 +46,12 @@ def recipe_inputs(stage: StagePlan, *, with_weights: bool) -> dict[str, str]:
         with_weights: Whether pretrained weights are looked for.
     """
     of_stage = ("architecture", "image_size", "batch_size", *(["weights"] if with_weights else []))
-    of_all = ("resize_method", "presize", "augmentation", "device", "precision")
+    of_all = ("resize_method", "presize", "augmentation", "precision")
     return {
         **{name: f"params:stages.{stage.name}.{name}" for name in of_stage},
         **{name: f"params:training.{name}" for name in of_all},
         "seed": "params:seed",
+        "device": "params:device",
     }
 
 
