@@ -125,7 +125,7 @@ def test_other_images_that_are_not_there_are_refused(tmp_path: Path):
         ({"seed": -1}, "seed is -1"),
         ({"seed": True}, "seed is True"),
         ({"resume": "maybe"}, "resume is 'maybe'"),
-        ({"display_names": None}, "display_names is None; it must hold a name for each class"),
+        ({"display_names": None}, "display_names is None; it must hold names by class"),
     ],
 )
 def test_a_parameter_that_stands_alone_is_checked(change: dict[str, Any], wrong: str):

@@ -19,7 +19,7 @@ _LARGEST_SEED = 2**32 - 1  # that numpy takes
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
-    """Checks the parameters that stand alone; groups of them check themselves.
+    """Checks those parameters that are there and stand alone; groups of them check themselves.
 
     Args:
         parameters: As they stand in the configuration.
@@ -27,13 +27,14 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     Raises:
         UserError: If one cannot be used.
     """
-    seed, resume = parameters["seed"], parameters["resume"]
+    seed, resume = parameters.get("seed", 0), parameters["resume"]
     if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
         raise UserError(f"seed is {seed}; it must be a whole number from 0 to {_LARGEST_SEED}.")
     if not isinstance(resume, bool):
         raise UserError(f"resume is {resume!r}; it can be true, or false, which runs every node again.")
-    if not isinstance(parameters["display_names"], dict):
-        raise UserError(f"display_names is {parameters['display_names']}; it must hold a name for each class, or {{}}.")
+    names = parameters.get("display_names", {})
+    if not isinstance(names, dict):
+        raise UserError(f"display_names is {names}; it must hold names by class, or be {{}}.")
 
 
 def check_versions(pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -71,9 +72,8 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
         place = catalog["other_images"]._source()
         if place and not is_address(place) and not local_path(place).exists():
             raise UserError(f"--params=other_images={place} does not exist; give the path of a folder or an archive.")
-    trained = {
-        name: options for name, options in parameters["stages"].items() if f"params:stages.{name}.architecture" in used
-    }
+    stages = parameters.get("stages", {})
+    trained = {name: options for name, options in stages.items() if f"params:stages.{name}.architecture" in used}
     for name, options in trained.items():
         path = f"stages.{name}"
         _check_stage(path, StageOptions.of_parameter(path, options), catalog, parameters)
