@@ -5,6 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Sequence
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Name some of many things in a sentence, and say how many more there are.
+
+    Args:
+        names: What is listed, in order.
+        most: How many are named.
+    """
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
 class UserError(Exception):

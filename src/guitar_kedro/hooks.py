@@ -17,7 +17,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.errors import UserError, listed, user_error_behind
 from guitar_kedro.runs.ledger import LEDGER
 from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.record import NodeMeter, environment
@@ -116,9 +116,11 @@ def _refuse_other(path: Path, spec: Any, stages: dict[str, Any], labels: list[st
                 f"--pipeline=train`, or ask for what it is with --params=stages.{stage}.{field}={found}."
             )
     if labels is not None and sorted(spec.classes) != labels:
+        of_one = sorted(set(spec.classes).symmetric_difference(labels))
         raise UserError(
-            f"{path} has classes {', '.join(spec.classes)}, but splits has {', '.join(labels)}: train it again with "
-            "`kedro run --pipeline=train`, or name a version with these classes with --load-versions."
+            f"{path} has classes {listed(spec.classes, 20)}, but splits has {listed(labels, 20)} (only one of them has "
+            f"{listed(of_one)}): train it again with `kedro run --pipeline=train`, or name a version with these "
+            "classes with --load-versions."
         )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from guitar_kedro.errors import UserError
+from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import sha256_of_file
 
 SUMS_FILE = "SHA256SUMS"  # in the folder of a version; `sha256sum --check` reads it
@@ -75,7 +75,7 @@ class Artifact:
             return
         path = Path(self._get_load_path())
         if not path.exists():
-            versions = ", ".join(self._version_names()) or "none"
+            versions = listed(self._version_names()) or "none"
             raise UserError(f"{self._filepath} has no version {path.parent.name}; it has {versions}.")
         found = _checksums(path)
         saved = _read_sums(path.with_name(SUMS_FILE))

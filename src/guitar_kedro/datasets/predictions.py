@@ -14,6 +14,7 @@ from kedro_datasets._typing import TablePreview
 
 from guitar_kedro.cluster import work_on
 from guitar_kedro.datasets.artifacts import Artifact
+from guitar_kedro.datasets.tables import table_preview
 from guitar_kedro.files import written_whole
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class _PredictionsFile(AbstractVersionedDataset):
     def preview(self, nrows: int = 5) -> TablePreview:
         """The first rows, for kedro-viz."""
         first = next(self.load().iter_batches(nrows))
-        return TablePreview(first.to_pandas().to_dict(orient="split"))
+        return table_preview(first.to_pandas())
 
     def _exists(self) -> bool:
         return bool(self.list_versions()) if self._version else Path(self._filepath).exists()

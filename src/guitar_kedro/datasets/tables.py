@@ -10,12 +10,14 @@ from pathlib import Path, PurePath
 from typing import IO, Any
 
 import pandas as pd
+from kedro_datasets._typing import TablePreview
 from kedro_datasets.pandas import CSVDataset
 from pandas.api.types import is_numeric_dtype
 
 from guitar_kedro.datasets.artifacts import TextArtifact
 from guitar_kedro.errors import UserError
 
+_MOST_COLUMNS = 40  # of a preview: predictions have one for each class
 # what a cell begins with that a spreadsheet computes (owasp.org/www-community/attacks/CSV_Injection)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _CELL = re.compile(r'(?:^|,)("[^"]*(?:""[^"]*)*"|[^,\r\n]*)')
@@ -70,6 +72,10 @@ class TableDataset(TextArtifact, _TypedFile):
             raise self._not_a_table("its lines have more fields than its first one")
         return table
 
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """The first rows, for kedro-viz."""
+        return table_preview(pd.DataFrame(**super().preview(nrows)))
+
     def _not_a_table(self, reason: str) -> UserError:
         return UserError(
             f"{self._get_load_path()} cannot be read as a table ({reason}): mend it, or remove it, and the next run "
@@ -119,6 +125,18 @@ class SpreadsheetDataset(TableDataset, _SpreadsheetFile):
     Names of files and classes are other people's: one that a spreadsheet would take for a formula gets an apostrophe
     before it, and so does one that begins with an apostrophe. They load without it.
     """
+
+
+def table_preview(table: pd.DataFrame) -> TablePreview:
+    """Gives the first columns of a table for kedro-viz, and says how many there are beside them.
+
+    Args:
+        table: Its first rows.
+    """
+    more = table.shape[1] - _MOST_COLUMNS
+    if more > 0:
+        table = table.iloc[:, :_MOST_COLUMNS].assign(**{"…": f"{more:,} more columns"})
+    return TablePreview(table.to_dict(orient="split"))
 
 
 def _opened(path: PurePath) -> IO[str]:

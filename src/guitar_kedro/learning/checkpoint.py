@@ -24,7 +24,8 @@ class ModelSpec(BaseModel):
     Attributes:
         architecture: Name of the network of torchvision or timm.
         classes: Labels in the order of the network's outputs.
-        display_names: What people call them; the checkpoint of a phase has none, for it trains under any.
+        display_names: What people call them, from ``distinct_names``; the checkpoint of a phase has none, for it trains
+            under any.
         image_size: Side of the square input, in pixels.
         resize_method: How pictures become squares: squish, crop, or pad.
         mean: Of each channel of RGB scaled to 0..1, subtracted before ...

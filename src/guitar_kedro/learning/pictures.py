@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.colours import colours_of
+from guitar_kedro.images.probing import PREPARED
 from guitar_kedro.images.reading import Limits, UnreadableImage, read
 from guitar_kedro.images.sources import RawImage
 
@@ -38,8 +39,10 @@ def open_with_note(source: Source, longest_side: int | None = None) -> tuple[Ima
         return colours.to_srgb(ImageOps.exif_transpose(source)), colours.note
     if isinstance(source, np.ndarray):
         return Image.fromarray(source).convert("RGB"), ""
+    # by their paths come prepared pictures, which may be larger than what strangers send
+    limits = PREPARED if isinstance(source, (str, Path)) else Limits()
     try:
-        reading = read(_content(source), Limits(), longest_side)
+        reading = read(_content(source), limits, longest_side)
         return reading.image, reading.note
     except UnreadableImage as error:
         name = "This image" if isinstance(source, bytes) else getattr(source, "path", source)

@@ -12,7 +12,7 @@ else:
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
-        "attention": ["attention_by_class", "attention_missing", "attention_of_errors"],
+        "attention": ["attention_by_class", "attention_missing", "attention_of_errors", "mapped_classes"],
         "calibration": [
             "auroc",
             "expected_calibration_error",
@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "data": [
             "class_balance",
             "class_contact_sheet",
+            "classes_on_sheet",
             "contact_sheet",
             "duplicates_sheet",
             "resolutions",

@@ -41,6 +41,21 @@ def overlay(picture: Image.Image, heat: np.ndarray, highest: float) -> Image.Ima
     return Image.fromarray(np.rint((1 - alpha) * grey + alpha * colours).astype(np.uint8))
 
 
+def mapped_classes(probabilities: np.ndarray) -> list[list[int]]:
+    """Choose for each picture the classes whose maps ``attention_by_class`` draws, so that no others are computed.
+
+    Args:
+        probabilities: Shares between 0 and 1, of (pictures, classes).
+
+    Returns:
+        Places of classes: few classes keep their order, so that each has its column; of many, the most probable ones.
+    """
+    shares = np.asarray(probabilities)
+    if shares.shape[1] <= _MOST_MAPS:
+        return [list(range(shares.shape[1]))] * len(shares)
+    return np.argsort(-shares, axis=1, kind="stable")[:, :_MOST_MAPS].tolist()
+
+
 def attention_by_class(
     pictures: Sequence[Image.Image],
     heats: Sequence[np.ndarray],
@@ -52,7 +67,7 @@ def attention_by_class(
 
     Args:
         pictures: As the network sees them.
-        heats: For each picture, the maps of all classes: (classes, height, width), 0 or more.
+        heats: For each picture, the maps of its ``mapped_classes``: (classes, height, width), 0 or more.
         names: What the classes are called.
         actual: For each picture, what its class is called.
         probabilities: Shares between 0 and 1, of (pictures, classes).
@@ -60,9 +75,10 @@ def attention_by_class(
     notes = [_HOW_TO_READ.format(one="a row")]
     if len(names) > _MOST_MAPS:
         notes.append(f"The {_MOST_MAPS} most probable of {len(names)} classes, the most probable first.")
+    shares = np.asarray(probabilities)
     rows = [
-        _row_of_classes(picture, maps, names, name, shares)
-        for picture, maps, name, shares in zip(pictures, heats, actual, np.asarray(probabilities), strict=True)
+        _row_of_classes(picture, maps, shown, names, name, row)
+        for picture, maps, shown, name, row in zip(pictures, heats, mapped_classes(shares), actual, shares, strict=True)
     ]
     return sheets.picture_sheet(rows, "Where the network sees each class", notes)
 
@@ -99,14 +115,16 @@ def attention_missing(why: str) -> Figure:
 
 
 def _row_of_classes(
-    picture: Image.Image, maps: np.ndarray, names: Sequence[str], actual: str, shares: np.ndarray
+    picture: Image.Image,
+    maps: np.ndarray,
+    shown: Sequence[int],
+    names: Sequence[str],
+    actual: str,
+    shares: np.ndarray,
 ) -> sheets.Row:
-    by_probability = np.argsort(-shares, kind="stable")
-    # few classes keep their order, so that each has its column
-    shown = by_probability[:_MOST_MAPS] if len(names) > _MOST_MAPS else range(len(names))
     captions = [f"{names[place]}\n{style.percent(shares[place])}" for place in shown]
-    about = f"{actual},\npredicted {names[by_probability[0]]}"
-    return sheets.Row(_tiles(picture, maps[list(shown)]), [about, *captions])
+    about = f"{actual},\npredicted {names[int(shares.argmax())]}"
+    return sheets.Row(_tiles(picture, maps), [about, *captions])
 
 
 def _side_by_side(groups: Sequence[tuple[list[Image.Image], list[str]]]) -> sheets.Row:

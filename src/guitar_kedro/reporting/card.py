@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,15 +20,16 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from guitar_kedro.reporting.style import clock, count, display_name, percent
+from guitar_kedro.reporting.style import MOST_CLASSES, clock, count, display_name, percent
 
 FEW_IMAGES = 10  # test images of a class below which its numbers say little
 LOW_AUROC = 0.8
 MANY_SUSPECTS = 0.01  # share of all images
 
-_WIDEST = 1400  # pixels of an embedded figure
+_WIDEST, _LARGEST = 1400, 8_000_000  # pixels across an embedded figure, and in it
 _MOST_BYTES = 500_000  # of one embedded figure, before JPEG is preferred
 _MOST_NAMED = 40  # classes that are listed in a sentence
+_MOST_ROWS = MOST_CLASSES  # of a table
 _AVERAGES = ("macro average", "weighted average")
 _SPLITS = ("train", "validation", "test")
 _NOTHING = "-"  # in a cell
@@ -291,7 +293,7 @@ def _what_it_is(facts: CardFacts) -> list[_Block]:
             f"mean {_plain(spec['mean'])}; standard deviation {_plain(spec['std'])} of values from 0 to 1",
         ),
         ("Trained as", ", ".join(_plain(made[key]) for key in ("stage", "phase") if _is_known(made.get(key)))),
-        ("Classes", ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names):,}, listed under Results"),
+        ("Classes", ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names):,}, all listed in spec.json"),
     ]
     return _facts(rows)
 
@@ -344,6 +346,14 @@ def _augmented_views(views: Mapping[str, Any]) -> str:
 
 
 def _per_class(facts: CardFacts) -> list[_Block]:
+    report = facts.classes_report
+    averages = report["label"].isin(_AVERAGES)
+    caption = "Each class, on the test images"
+    if (number := int((~averages).sum())) > _MOST_ROWS:
+        caption = f"The {_MOST_ROWS} of {number:,} classes with the lowest F1, on the test images"
+        # a class without test images has no F1
+        lowest = report[~averages & (report["support"] > 0)].nsmallest(_MOST_ROWS, "f1")
+        report = pd.concat([lowest, report[averages]])
     rows = [
         (
             row.label if row.label in _AVERAGES else _name(facts, row.label),
@@ -352,10 +362,10 @@ def _per_class(facts: CardFacts) -> list[_Block]:
             _share(row.f1) if row.support else _NOTHING,
             f"{row.support:,}",
         )
-        for row in facts.classes_report.itertuples(index=False)
+        for row in report.itertuples(index=False)
     ]
     head = _head("class", "precision #", "recall #", "F1 #", "images #")
-    return _table("Each class, on the test images", head, rows)
+    return _table(caption, head, rows)
 
 
 def _test_openings(facts: CardFacts) -> list[_Block]:
@@ -376,9 +386,10 @@ def _test_openings(facts: CardFacts) -> list[_Block]:
         )
     rows = [
         (str(row.time), str(row.model_version), f"{row.images:,}", f"{row.errors:,}", percent(row.accuracy))
-        for row in log.itertuples(index=False)
+        for row in log.tail(_MOST_ROWS).itertuples(index=False)
     ]
-    return [block, *_table("", _head("time", "model", "images #", "errors #", "accuracy #"), rows)]
+    caption = f"The last {_MOST_ROWS} times" if len(log) > _MOST_ROWS else ""
+    return [block, *_table(caption, _head("time", "model", "images #", "errors #", "accuracy #"), rows)]
 
 
 def _calibration(facts: CardFacts) -> list[_Block]:
@@ -445,9 +456,10 @@ def _unknown(facts: CardFacts) -> str:
 def _slices(facts: CardFacts) -> list[_Block]:
     rows = [
         (str(row.slice), _plain(row.value), f"{row.images:,}", _share(row.error_rate))
-        for row in facts.worst_slices.itertuples(index=False)
+        for row in facts.worst_slices.head(_MOST_ROWS).itertuples(index=False)
     ]
-    return _table("Where errors are most frequent", _head("slice", "value", "images #", "error #"), rows)
+    more = f", the worst {len(rows)} of {len(facts.worst_slices):,}" if len(facts.worst_slices) > len(rows) else ""
+    return _table(f"Where errors are most frequent{more}", _head("slice", "value", "images #", "error #"), rows)
 
 
 def _data(facts: CardFacts) -> list[_Block]:
@@ -460,12 +472,17 @@ def _data(facts: CardFacts) -> list[_Block]:
     left_out = [(reason, f"{number:,}") for reason, number in facts.rejected.items() if number]
     if not left_out:
         blocks.append(_Block("text", "No file was left out."))
+    caption = "Images of each class"
+    if len(counts) > _MOST_ROWS:
+        caption = f"The {_MOST_ROWS} of {len(counts):,} classes with the fewest images"
+        sizes = counts[list(_SPLITS)].sum(axis=1)
+        counts = counts.loc[sizes.sort_values(kind="stable").index[:_MOST_ROWS]]
     rows = [
         (_name(facts, row.label), *(f"{getattr(row, part):,}" for part in _SPLITS))
         for row in counts.itertuples(index=False)
     ]
     rows.append(("all", *(f"{number:,}" for number in totals)))
-    blocks += _table("Images of each class", _head("class", "training #", "validation #", "test #"), rows)
+    blocks += _table(caption, _head("class", "training #", "validation #", "test #"), rows)
     blocks += _table("Files that were left out", _head("reason", "files #"), left_out)
     return blocks + _facts([("Source", facts.source), ("Fingerprint", facts.fingerprint)])
 
@@ -683,9 +700,10 @@ def _embedded(title: str, picture: Image.Image) -> _Figure:
     upright = picture.convert("RGBA")
     flat = Image.new("RGB", upright.size, "white")
     flat.paste(upright, mask=upright.getchannel("A"))
-    if flat.width > _WIDEST:
-        flat = flat.resize((_WIDEST, max(1, round(flat.height * _WIDEST / flat.width))), Image.Resampling.LANCZOS)
-    kind, content = "png", _encoded(flat, "PNG")
+    scale = min(1, _WIDEST / flat.width, (_LARGEST / (flat.width * flat.height)) ** 0.5)
+    if scale < 1:
+        flat = flat.resize([max(1, round(side * scale)) for side in flat.size], Image.Resampling.LANCZOS)
+    kind, content = "png", _encoded(flat, "PNG", compress_type=zlib.Z_RLE)  # as FigureDataset saves it
     if len(content) > _MOST_BYTES:
         smaller = _encoded(flat, "JPEG", quality=85, optimize=True)
         kind, content = ("jpeg", smaller) if len(smaller) < len(content) else (kind, content)

@@ -1,9 +1,12 @@
-"""The confusion matrix as a figure that can be read from two classes to a hundred, and as one to point at."""
+"""The confusion matrix as a figure that can be read with any number of classes, and as one to point at."""
 
 from __future__ import annotations
 
+import html
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +15,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from guitar_kedro.errors import listed
 from guitar_kedro.reporting import style
 
+_MOST_CLASSES = 40  # of more, the figure shows those that are confused most: the model card makes it 1,400 pixels wide
+_MOST_DENSE = 100  # classes; the explorer of more holds a point per cell that is not empty, and not a matrix
+_MOST_POINTS = 20_000  # of the explorer; a browser draws them in a second
 _NAME_WIDTH = 2.2  # inches that a line of a class name may take
-_FILES_OF_CELL = 8
+_FILES_OF_CELL, _FILES = 8, 40_000  # that the explorer names: of a cell, and of all together
+_LONGEST_NAME = 60  # characters of a class or a file; an explorer holds many
 _SLANT = 40  # degrees
 _MOST_SLANTED = 15  # classes; above it names stand upright, because slanted ones need more room than a cell
 
@@ -27,7 +35,8 @@ def confusion_matrix_figure(
 
     Rows are what the pictures show, columns what the network said. Cells hold counts and are shaded by their share of
     the row, right answers in blue, wrong ones in orange; cells without a picture stay empty. The share of each row that
-    is right (recall) stands at its right.
+    is right (recall) stands at its right. Of more than 40 classes those of the most frequent confusions are shown, and
+    shares are still those of all answers.
 
     Args:
         predictions: Of one stage and split; ``label`` and ``predicted`` are read.
@@ -38,7 +47,16 @@ def confusion_matrix_figure(
     Raises:
         ValueError: If a label is not among the classes.
     """
-    counts = _count(predictions, classes)
+    pairs = _count(predictions, classes)
+    totals = pairs.groupby("row")["count"].sum().reindex(range(len(classes)), fill_value=0).to_numpy()
+    shown = _most_confused_classes(pairs, len(classes))
+    counts, totals = _matrix(pairs, shown), totals[shown]
+    notes = _notes(pairs, counts, len(classes))
+    if not len(shown):
+        figure = style.new_figure(4.8, style.MARGIN, title, notes)
+        style.below_heading(figure, style.MARGIN)
+        return figure
+    classes = [classes[place] for place in shown]
     number = len(classes)
     cell = _cell_side(number)
     size = style.TEXT_SIZE if cell >= 0.36 else 7.0
@@ -48,11 +66,11 @@ def confusion_matrix_figure(
     longest = max(_block_width(name, size) for name in names)
     below = longest * (math.sin(math.radians(_SLANT)) if turned else 1) + 0.3 if upright else 0.5
     width = longest + number * cell + 1.35
-    figure = style.new_figure(max(width, 4.8), number * cell + below + 0.6, title, _notes(counts))
+    figure = style.new_figure(max(width, 4.8), number * cell + below + 0.6, title, notes)
     axes = figure.add_subplot()
-    cells = _shade(axes, counts)
+    cells = _shade(axes, counts, totals)
     _write_counts(axes, counts, cells, cell, size)
-    _write_recalls(axes, counts, size)
+    _write_recalls(axes, counts, totals, size)
     tilt = (
         {"rotation": _SLANT if turned else 90, "ha": "right", "va": "center", "rotation_mode": "anchor"}
         if upright
@@ -74,6 +92,9 @@ def confusion_explorer(
 ) -> plotly.Figure:
     """Make the confusion matrix to point at: each cell tells its classes, count, share of the row, and some files.
 
+    Up to a hundred classes it is a matrix. Of more there is a point per cell that is not empty, which a browser can
+    still draw; beyond 20,000 of those the most frequent ones, which the title says.
+
     Args:
         predictions: Of one stage and split; ``file``, ``label`` and ``predicted`` are read.
         classes: All labels, in the order of rows and columns.
@@ -83,62 +104,136 @@ def confusion_explorer(
     Raises:
         ValueError: If a label is not among the classes.
     """
-    counts = _count(predictions, classes)
-    names = [style.display_name(label, display_names) for label in classes]
-    files = predictions.groupby(["label", "predicted"])["file"].agg(lambda files: "<br>".join(files[:_FILES_OF_CELL]))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    right = np.eye(len(classes), dtype=bool)
-    words = [
-        [
-            _tell(counts[row, column], shares[row, column], names[row], names[column], files.get((actual, predicted)))
-            for column, predicted in enumerate(classes)
-        ]
-        for row, actual in enumerate(classes)
-    ]
+    pairs = _count(predictions, classes)
+    found = len(pairs)
+    pairs = pairs.sort_values("count", ascending=False, kind="stable").head(_MOST_POINTS)
+    names = _short_names([style.display_name(label, display_names) for label in classes])
+    pairs["words"] = _tell(pairs, names, _some_files(predictions, classes, len(pairs)))
+    if found > len(pairs):
+        title = f"{title}: the {len(pairs):,} most frequent of {found:,} cells"
     figure = plotly.Figure()
-    for mask, colour in ((right, style.BLUE), (~right, style.VERMILLION)):
-        figure.add_heatmap(
-            x=names,
-            y=names,
-            z=np.where(mask & (counts > 0), shares, np.nan),
-            zmin=-0.15,  # a single mistake among many must still be seen
-            zmax=1,
-            colorscale=[(0, style.PAPER), (1, colour)],
-            showscale=False,
-            hovertext=words,
-            hoverinfo="text",
-            xgap=1,
-            ygap=1,
-        )
+    draw = _add_matrix if len(classes) <= _MOST_DENSE else _add_points
+    is_right = pairs["row"] == pairs["column"]
+    for cells, colour in ((pairs[is_right], style.BLUE), (pairs[~is_right], style.VERMILLION)):
+        draw(figure, cells, names, colour)
+    # else names such as 007 and 2024 would be numbers and dates
+    axis = {"type": "category", "categoryorder": "array", "categoryarray": names, "automargin": True}
+    span = [-0.5, len(names) - 0.5]
     figure.update_layout(
-        title=title,
-        xaxis={"title": "Predicted", "automargin": True},
-        yaxis={"title": "Actual", "autorange": "reversed", "automargin": True},
+        title=html.escape(title),
+        xaxis={"title": "Predicted", "range": span, **axis},
+        yaxis={"title": "Actual", "range": span[::-1], **axis},
+        showlegend=False,
         template="plotly_white",
         font={"color": style.INK},
+        hoverlabel={"align": "left"},
     )
     return figure
 
 
-def _tell(count: int, share: float, actual: str, predicted: str, files: str | None) -> str:
-    what = f"{actual}, rightly seen as such" if actual == predicted else f"{actual} taken for {predicted}"
-    return f"{what}: {count:,} ({style.percent(share)} of the row)<br>{files or ''}"
+def _add_matrix(figure: plotly.Figure, cells: pd.DataFrame, names: Sequence[str], colour: str) -> None:
+    shares = np.full((len(names), len(names)), np.nan)
+    words = np.full(shares.shape, "", dtype=object)
+    places = cells["row"].to_numpy(), cells["column"].to_numpy()
+    shares[places], words[places] = cells["share"], cells["words"]
+    figure.add_heatmap(
+        x=names,
+        y=names,
+        z=shares,
+        hovertext=words,
+        hoverinfo="text",
+        hoverongaps=False,
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        **_shading(colour, "z"),
+    )
 
 
-def _count(predictions: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
-    places = {label: place for place, label in enumerate(classes)}
+def _add_points(figure: plotly.Figure, cells: pd.DataFrame, names: Sequence[str], colour: str) -> None:
+    figure.add_scattergl(
+        x=[names[place] for place in cells["column"]],
+        y=[names[place] for place in cells["row"]],
+        mode="markers",
+        marker={"symbol": "square", "size": 6, "color": cells["share"].to_numpy(), **_shading(colour, "c")},
+        hovertext=cells["words"].to_numpy(),
+        hoverinfo="text",
+    )
+
+
+def _shading(colour: str, axis: str) -> dict[str, Any]:
+    # a single mistake among many must still be seen
+    return {f"{axis}min": -0.15, f"{axis}max": 1, "colorscale": [(0, style.PAPER), (1, colour)]}
+
+
+def _some_files(predictions: pd.DataFrame, classes: Sequence[str], cells: int) -> dict[tuple[int, int], str]:
+    """Name files of each cell, by row and column: eight, or fewer where the cells are many."""
+    most = max(1, min(_FILES_OF_CELL, _FILES // max(cells, 1)))
+    rows, columns = (pd.Index(classes).get_indexer(predictions[name].astype(str)) for name in ("label", "predicted"))
+    first = predictions[["file"]].assign(row=rows, column=columns).groupby(["row", "column"], sort=False).head(most)
+    return {
+        cell: "<br>".join(html.escape(_short(file)) for file in files)
+        for cell, files in first.groupby(["row", "column"])["file"]
+    }
+
+
+def _short_names(names: Sequence[str]) -> list[str]:
+    """Cut long names in the middle, and write those whole that would come out alike."""
+    short = [_short(name) for name in names]
+    often = Counter(short)
+    return [html.escape(cut if often[cut] == 1 else name) for cut, name in zip(short, names, strict=True)]
+
+
+def _short(name: str) -> str:
+    half = _LONGEST_NAME // 2
+    return name if len(name) <= _LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
+
+
+def _tell(pairs: pd.DataFrame, names: Sequence[str], files: Mapping[tuple[int, int], str]) -> list[str]:
+    words = []
+    for row, column, count, share in pairs[["row", "column", "count", "share"]].itertuples(index=False):
+        what = f"{names[row]}, rightly seen as such" if row == column else f"{names[row]} taken for {names[column]}"
+        words.append(f"{what}: {count:,} ({style.percent(share)} of the row)<br>{files[row, column]}")
+    return words
+
+
+def _count(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """Count the pairs that occur, of which there are far fewer than cells where the classes are many.
+
+    Returns:
+        ``row`` and ``column`` (places of the classes), ``count`` and ``share`` (of the row, between 0 and 1).
+    """
     pairs = predictions[["label", "predicted"]].astype(str)
-    others = sorted(set(pairs.to_numpy().ravel()) - set(places))
+    others = sorted(set(pairs.to_numpy().ravel()) - set(classes))
     if others:
-        raise ValueError(f"labels {others} are not among the classes {list(classes)}")
-    counts = np.zeros((len(classes), len(classes)), dtype=int)
-    np.add.at(counts, (pairs["label"].map(places), pairs["predicted"].map(places)), 1)
+        raise ValueError(f"labels {listed(others)} are not among the classes {listed(classes)}")
+    index = pd.Index(classes)
+    places = pd.DataFrame({"row": index.get_indexer(pairs["label"]), "column": index.get_indexer(pairs["predicted"])})
+    counts = places.groupby(["row", "column"]).size().reset_index(name="count")
+    return counts.assign(share=counts["count"] / counts.groupby("row")["count"].transform("sum"))
+
+
+def _most_confused_classes(pairs: pd.DataFrame, classes: int) -> list[int]:
+    """Choose the classes to show: all, or of too many those of the most frequent confusions."""
+    if classes <= _MOST_CLASSES:
+        return list(range(classes))
+    wrong = pairs[pairs["row"] != pairs["column"]].sort_values("count", ascending=False, kind="stable")
+    shown: set[int] = set()
+    for pair in wrong[["row", "column"]].itertuples(index=False, name=None):
+        if len(shown.union(pair)) > _MOST_CLASSES:
+            break
+        shown.update(pair)
+    return sorted(shown)
+
+
+def _matrix(pairs: pd.DataFrame, shown: Sequence[int]) -> np.ndarray:
+    among = pairs[pairs["row"].isin(shown) & pairs["column"].isin(shown)]
+    counts = np.zeros((len(shown), len(shown)), dtype=int)
+    counts[np.searchsorted(shown, among["row"]), np.searchsorted(shown, among["column"])] = among["count"]
     return counts
 
 
 def _cell_side(number: int) -> float:
-    if number > 60:
-        return 0.26
     return min(max(7 / number, 0.36), 0.95)
 
 
@@ -152,18 +247,26 @@ def _block_width(name: str, size: float) -> float:
     return max(style.text_width(line, size) for line in name.split("\n"))
 
 
-def _notes(counts: np.ndarray) -> list[str]:
-    total, right = counts.sum(), np.trace(counts)
+def _notes(pairs: pd.DataFrame, counts: np.ndarray, classes: int) -> list[str]:
+    total, right = pairs["count"].sum(), pairs.loc[pairs["row"] == pairs["column"], "count"].sum()
     if not total:
         return ["There are no predictions."]
+    notes = [f"{right:,} of {total:,} images right ({style.percent(right / total)})."]
+    if len(counts) == classes:
+        return [*notes, "Shaded by share of the row: right in blue, wrong in orange."]
+    if not len(counts):
+        return [*notes, f"None of the {classes:,} classes was taken for another one."]
+    among = counts.sum() - np.trace(counts)
     return [
-        f"{right:,} of {total:,} images right ({style.percent(right / total)}).",
-        "Shaded by share of the row: right in blue, wrong in orange.",
+        *notes,
+        f"Shown are {len(counts)} of {classes:,} classes, those that are confused most often: {among:,} of the "
+        f"{style.count(total - right, 'error')} lie among them. confusion_explorer has all.",
+        "Shaded by share of all answers of the row: right in blue, wrong in orange.",
     ]
 
 
-def _shade(axes: Axes, counts: np.ndarray) -> np.ndarray:
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+def _shade(axes: Axes, counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    shares = counts / np.maximum(totals, 1)[:, None]
     # A single mistake among many must still be seen: every cell that is not empty has a tint to begin with.
     strength = np.where(counts > 0, 0.14 + 0.86 * shares, 0)[..., None]
     right = np.eye(len(counts), dtype=bool)[..., None]
@@ -187,10 +290,10 @@ def _write_counts(axes: Axes, counts: np.ndarray, cells: np.ndarray, cell: float
         axes.text(column, row, f"{counts[row, column]:,}", **place, **style.text(size, colour))
 
 
-def _write_recalls(axes: Axes, counts: np.ndarray, size: float) -> None:
+def _write_recalls(axes: Axes, counts: np.ndarray, totals: np.ndarray, size: float) -> None:
     edge = len(counts) - 0.5
     beside = {"textcoords": "offset points", "ha": "left", "va": "center", "annotation_clip": False}
-    for row, total in enumerate(counts.sum(axis=1)):
+    for row, total in enumerate(totals):
         recall = style.percent(counts[row, row] / total) if total else "no images"
         axes.annotate(recall, (edge, row), xytext=(6, 0), **beside, **style.text(size, style.MUTED))
     above = {**beside, "va": "bottom"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 from PIL import Image
 
+from guitar_kedro.display_names import distinct_names
 from guitar_kedro.reporting import sheets, style
 
 SPLITS = ("train", "validation", "test")
@@ -18,10 +20,15 @@ SPLITS = ("train", "validation", "test")
 _BAR_WIDTH = 8.0  # inches, figures of bars
 _NAME_WIDTH = 2.6  # inches, names beside bars
 _PICTURES_PER_ROW = 8
+_ROWS_OF_CLASSES = 30  # on a contact sheet; of more classes it shows a picture each
+_TILES_OF_CLASSES = 240
+_TILES_PER_ROW = 12
 
 
 def class_balance(image_table: pd.DataFrame, display_names: Mapping[str, str]) -> Figure:
     """Draw how many pictures each class has, the largest class on top.
+
+    Of more than 60 classes the largest and the smallest are drawn.
 
     Args:
         image_table: One row per kept image; its column ``label`` is read.
@@ -31,16 +38,20 @@ def class_balance(image_table: pd.DataFrame, display_names: Mapping[str, str]) -
     note = f"{style.count(len(image_table), 'image')} in {style.count(len(counts), 'class')}"
     if len(counts) > 1:
         note += f"; the largest class has {counts.iloc[-1] / counts.iloc[0]:.1f} times as many as the smallest"
-    figure = style.new_figure(_BAR_WIDTH, _bars_height(len(counts)), "Images per class", [f"{note}."])
+    names = distinct_names(counts.index, display_names)
+    counts, notes = _largest_and_smallest(counts, counts)
+    figure = style.new_figure(_BAR_WIDTH, _bars_height(len(counts)), "Images per class", [f"{note}.", *notes])
     axes = figure.add_subplot()
     axes.barh(range(len(counts)), counts, color=style.BLUE, height=0.72)
-    _name_bars(axes, counts.index, display_names)
+    _name_bars(axes, counts.index, names)
     _write_beside_bars(axes, counts, [f"{count:,}" for count in counts])
     return figure
 
 
 def split_balance(splits: pd.DataFrame, display_names: Mapping[str, str]) -> Figure:
     """Draw how many pictures of each class are for training, validation and test.
+
+    Of more than 60 classes the largest and the smallest are drawn.
 
     Args:
         splits: One row per image with ``label`` and ``split`` (``train``, ``validation``, ``test`` or another name).
@@ -51,13 +62,16 @@ def split_balance(splits: pd.DataFrame, display_names: Mapping[str, str]) -> Fig
     table = table[names].sort_index(ascending=False)
     shares = [f"{name} {table[name].sum():,} ({style.percent(table[name].sum() / len(splits))})" for name in names]
     notes = [f"{style.count(len(splits), 'image')}: {', '.join(shares)}.", f"Beside the bars: {' · '.join(names)}."]
+    shown_as = distinct_names(table.index, display_names)
+    table, left_out = _largest_and_smallest(table, table.sum(axis=1))
+    notes += left_out
     figure = style.new_figure(_BAR_WIDTH, _bars_height(len(table)) + 0.3, "Split of the images", notes)
     axes = figure.add_subplot()
     start = np.zeros(len(table))
     for name, colour in zip(names, style.SERIES, strict=False):
         axes.barh(range(len(table)), table[name], left=start, color=colour, height=0.72, label=name)
         start = start + table[name].to_numpy()
-    _name_bars(axes, table.index, display_names)
+    _name_bars(axes, table.index, shown_as)
     _write_beside_bars(axes, table.sum(axis=1), [" · ".join(f"{n:,}" for n in row) for row in table.to_numpy()])
     style.legend(figure, loc="outside lower center", ncols=len(names))
     return figure
@@ -114,20 +128,49 @@ def contact_sheet(pictures: Sequence[Image.Image], captions: Sequence[str], colu
     return sheets.picture_sheet(rows, title)
 
 
+def classes_on_sheet(labels: Sequence[str]) -> tuple[list[str], int]:
+    """Choose what ``class_contact_sheet`` has room for, so that nothing else need be opened.
+
+    Args:
+        labels: All classes.
+
+    Returns:
+        The classes to show, evenly chosen where they are too many, and how many pictures of each.
+    """
+    count = min(len(labels), _TILES_OF_CLASSES)
+    shown = [labels[place * len(labels) // count] for place in range(count)]
+    return shown, _PICTURES_PER_ROW if len(labels) <= _ROWS_OF_CLASSES else 1
+
+
 def class_contact_sheet(
-    pictures_by_label: Mapping[str, Sequence[Image.Image]], display_names: Mapping[str, str]
+    pictures_by_label: Mapping[str, Sequence[Image.Image]],
+    display_names: Mapping[str, str],
+    classes: Sequence[str] = (),
 ) -> Figure:
     """Show some pictures of every class, a row per class with its name at the left.
+
+    Of more than 30 classes a picture each is shown above its name, of more than 240 evenly chosen ones.
 
     Args:
         pictures_by_label: Pictures of each class, in the order of the rows; the first eight are drawn.
         display_names: Names to show, by label.
+        classes: All labels, where not all have pictures.
     """
+    classes = classes or list(pictures_by_label)
+    labels, most = classes_on_sheet(list(pictures_by_label))
+    names = distinct_names(classes, display_names)
+    pictures = {label: pictures_by_label[label][:most] for label in labels}
+    if most > 1:
+        rows = [sheets.Row(pictures[label], label=names[label]) for label in labels]
+        return sheets.picture_sheet(rows, "Examples of every class", tile=1.15)
+    tiles = [(picture, names[label]) for label in labels for picture in pictures[label]]
     rows = [
-        sheets.Row(pictures[:_PICTURES_PER_ROW], label=style.display_name(label, display_names))
-        for label, pictures in pictures_by_label.items()
+        sheets.Row(*zip(*tiles[start : start + _TILES_PER_ROW], strict=True))
+        for start in range(0, len(tiles), _TILES_PER_ROW)
     ]
-    return sheets.picture_sheet(rows, "Examples of every class", tile=1.15)
+    of_all = "" if len(labels) == len(classes) else f" of the {len(classes):,}"
+    notes = [f"A picture of each of {len(labels):,}{of_all} classes."]
+    return sheets.picture_sheet(rows, "Examples of the classes", notes, tile=1.15)
 
 
 def duplicates_sheet(groups: Sequence[Sequence[tuple[Image.Image, str]]], sizes: Sequence[int] = ()) -> Figure:
@@ -157,6 +200,16 @@ def duplicates_sheet(groups: Sequence[Sequence[tuple[Image.Image, str]]], sizes:
     if len(sizes) > len(groups):
         notes.append(f"Shown: {style.count(len(groups), 'group')}.")
     return sheets.picture_sheet(rows, "Duplicates and near duplicates", notes if groups else [])
+
+
+def _largest_and_smallest(table: Any, sizes: pd.Series) -> tuple[Any, list[str]]:
+    """Leave the rows of the largest and smallest classes in their order, and say so where some were left out."""
+    half = style.MOST_CLASSES // 2
+    if len(table) <= style.MOST_CLASSES:
+        return table, []
+    ordered = np.argsort(sizes.to_numpy(), kind="stable")
+    shown = np.sort(np.concatenate([ordered[:half], ordered[-half:]]))
+    return table.iloc[shown], [f"Shown are the {half} largest and the {half} smallest classes."]
 
 
 def _bars_height(bars: int) -> float:

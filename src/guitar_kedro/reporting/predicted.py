@@ -18,6 +18,7 @@ def predictions_sheet(
     display_names: Mapping[str, str],
     verdicts: Mapping[str, str],
     unreadable: int,
+    classes: int = 0,
 ) -> Figure:
     """Show pictures of each predicted class, a row per class with its name at the left.
 
@@ -27,6 +28,7 @@ def predictions_sheet(
         display_names: Names to show, by label.
         verdicts: What people call them.
         unreadable: How many files could not be read.
+        classes: How many were predicted, where not all have a row: then those of the rows are the most frequent ones.
     """
     drawn = [
         sheets.Row(
@@ -36,7 +38,8 @@ def predictions_sheet(
         )
         for label, row in rows
     ]
-    notes = ["Pictures of each predicted class, chosen at random."] if rows else []
+    of = f"the {len(rows)} most frequent of {classes:,} predicted classes" if classes > len(rows) else ""
+    notes = [f"Pictures of {of or 'each predicted class'}, chosen at random."] if rows else []
     if unreadable:
         notes.append(f"{style.count(unreadable, 'file')} could not be read; the table says why.")
     return sheets.picture_sheet(drawn, "Predictions", notes, _TILE)

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
+from guitar_kedro.errors import listed
 from guitar_kedro.reporting.comparison import stage_comparison_figure
 from guitar_kedro.reporting.confusion import confusion_matrix_figure
 from guitar_kedro.reporting.statistics import wilson_interval
@@ -60,7 +61,8 @@ def metrics(predictions: pd.DataFrame, last_stage: str) -> dict[str, dict[str, d
     if last_stage not in stages:
         raise ValueError(f"no prediction comes from the last stage '{last_stage}'; there are {stages}")
     stages = [stage for stage in stages if stage != last_stage] + [last_stage]
-    groups = dict(iter(predictions.groupby(["split", "stage"], sort=False)))
+    read = predictions[["split", "stage", "label", "predicted", "loss"]]  # not the probabilities of all classes
+    groups = dict(iter(read.groupby(["split", "stage"], sort=False)))
     return {
         split: {stage: _sum_up(groups[split, stage]) for stage in stages if (split, stage) in groups}
         for split in dict.fromkeys(predictions["split"])
@@ -191,4 +193,4 @@ def _refuse_mixed_stages(predictions: pd.DataFrame) -> None:
 def _refuse_other_labels(predictions: pd.DataFrame, classes: Sequence[str]) -> None:
     others = (set(predictions["label"]) | set(predictions["predicted"])) - set(classes)
     if others:
-        raise ValueError(f"labels {sorted(others)} are not among the classes {list(classes)}")
+        raise ValueError(f"labels {listed(sorted(others))} are not among the classes {listed(classes)}")

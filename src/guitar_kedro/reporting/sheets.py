@@ -16,7 +16,8 @@ from guitar_kedro.reporting import style
 _GAP = 0.1  # inches between tiles
 _LABEL_WIDTH = 1.7  # inches, at most
 _NARROWEST = 3.2  # inches; below it a title has no room
-_MOST_ROWS = 100
+_MOST_HEIGHT = 60.0  # inches
+_MOST_TILE_PIXELS = 6_500_000  # of all pictures; a photo takes about two bytes of each in a PNG
 _CAPTION_LINES = 4
 
 
@@ -46,7 +47,7 @@ def picture_sheet(
     """Lay out rows of pictures, each as large as its square tile allows.
 
     Args:
-        rows: From top to bottom; the first hundred are drawn, and a note says how many are not.
+        rows: From top to bottom; as many are drawn as fit on a sheet of a bounded size, and a note says how many.
         title: Of the sheet.
         notes: Lines below the title.
         tile: Side of a tile, in inches.
@@ -54,9 +55,10 @@ def picture_sheet(
         ground: Colour of what a picture leaves free of its tile.
     """
     notes = list(notes)
-    if len(rows) > _MOST_ROWS:
-        notes.append(f"The first {_MOST_ROWS} of {len(rows):,} rows.")
-        rows = rows[:_MOST_ROWS]
+    fitting = _rows_that_fit(rows, tile)
+    if len(rows) > fitting:
+        notes.append(f"The first {fitting} of {len(rows):,} rows.")
+        rows = rows[:fitting]
     if not any(row.pictures for row in rows):
         notes.append("There are no pictures to show.")
     labels = [style.wrap(row.label, _LABEL_WIDTH, most_lines=4) if row.label else [] for row in rows]
@@ -84,6 +86,14 @@ def picture_sheet(
                 )
         top += row_height
     return figure
+
+
+def _rows_that_fit(rows: Sequence[Row], tile: float) -> int:
+    """Count the rows, one at least, that neither make a sheet too high nor hold too many pixels together."""
+    lowest = tile + _GAP
+    columns = max((len(row.pictures) for row in rows), default=0) or 1
+    most = min(_MOST_HEIGHT / lowest, _MOST_TILE_PIXELS / columns / (tile * style.DPI) ** 2)
+    return max(1, int(most))
 
 
 def _caption_lines(caption: str, width: float) -> list[str]:

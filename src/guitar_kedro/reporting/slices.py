@@ -73,9 +73,11 @@ def slice_errors(
     }
     wrong = (predictions["label"].astype(str) != predictions["predicted"].astype(str)).to_numpy()
     rows = [
-        (kind, name, int((places == place).sum()), int(wrong[places == place].sum()))
+        (kind, name, total, errors)
         for kind, (places, names) in kinds.items()
-        for place, name in enumerate(names)
+        for name, total, errors in zip(
+            names, *(np.bincount(of, minlength=len(names)) for of in (places, places[wrong])), strict=True
+        )
     ]
     table = pd.DataFrame(rows, columns=["slice", "value", "images", "errors"])
     return _with_rates(table[table["images"] > 0].reset_index(drop=True))
@@ -116,12 +118,17 @@ def worst_slices(slices: pd.DataFrame, overall_error_rate: float) -> pd.DataFram
 def slices_figure(slices: pd.DataFrame, overall_error_rate: float, worst: pd.DataFrame) -> Figure:
     """Draw the error rate of every slice with its interval, next to that of all images.
 
+    Of more than 60 classes those are drawn whose intervals begin highest: of many classes with an image or two, some
+    are wrong on all by chance.
+
     Args:
         slices: From ``slice_errors``.
         overall_error_rate: Of all images, a share between 0 and 1.
         worst: From ``worst_slices``; these are named and drawn in the signal colour.
     """
     notes = _notes(slices, overall_error_rate, worst)
+    if (classes := int((slices["slice"] == "class").sum())) > style.MOST_CLASSES:
+        notes.append(f"Of {classes:,} classes, the {style.MOST_CLASSES} whose intervals begin highest are shown.")
     rows = _places(slices)
     height = 0.9 + 0.25 * max(rows["place"].max() + 1 if len(rows) else 0, 3)
     figure = style.new_figure(9.0, height, "Where the errors are", notes)
@@ -192,7 +199,9 @@ def _places(slices: pd.DataFrame) -> pd.DataFrame:
     kinds = [group for _, group in slices.groupby("slice", sort=False)]
     # Sizes and shapes have an order of their own.
     kinds = [
-        group.sort_values(["error_rate", "images"], ascending=False) if group["slice"].iloc[0] == "class" else group
+        group.nlargest(style.MOST_CLASSES, "error_low").sort_values(["error_rate", "images"], ascending=False)
+        if group["slice"].iloc[0] == "class"
+        else group
         for group in kinds
     ]
     rows = pd.concat(kinds, ignore_index=True) if kinds else slices

@@ -136,14 +136,18 @@ def fixed_and_broken(
     return first, second
 
 
-def fixed_and_broken_sheet(rows: Sequence[tuple[str, Sequence[Image.Image], Sequence[str]]]) -> Figure:
+def fixed_and_broken_sheet(
+    rows: Sequence[tuple[str, Sequence[Image.Image], Sequence[str]]], left_out: int = 0
+) -> Figure:
     """Lay out the images that stages fixed and broke.
 
     Args:
         rows: From top to bottom: a label such as ``Fixed by large (9)``, the pictures, and a caption for each. A row
             without pictures becomes a line below the title.
+        left_out: How many earlier stages are not among the rows.
     """
-    notes = [f"{label}: nothing to show." for label, pictures, _ in rows if not pictures]
+    notes = [f"The last stages; {left_out} before them are left out."] if left_out else []
+    notes += [f"{label}: nothing to show." for label, pictures, _ in rows if not pictures]
     shown = [sheets.Row(pictures, captions, label) for label, pictures, captions in rows if pictures]
     return sheets.picture_sheet(shown, "Images fixed and broken", notes)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
@@ -30,6 +31,9 @@ TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 13.0, 9.0, 8.0
 LINE_HEIGHT = 1.35  # of the type size
 DPI = 144
 MARGIN = 0.18  # inches around everything
+
+MOST_PIXELS = 20_000_000  # of a figure: seconds to draw, and any viewer opens it
+MOST_CLASSES = 60  # that a figure or a table names one by one; of more, it shows those that matter, and says so
 
 _LARGEST_SIDE = 20_000  # pixels; the renderer ends at 65,536, and viewers give up long before
 _POINTS_PER_INCH = 72
@@ -137,7 +141,8 @@ def new_figure(
     heights = [look["fontsize"] * LINE_HEIGHT / _POINTS_PER_INCH for _, look in lines]
     heading = sum(heights) + 1.5 * MARGIN
     whole = height + heading
-    dpi = min(DPI, _LARGEST_SIDE / max(width, whole))
+    # figures choose what they show, so that this is never needed to be read; whatever comes, they end here
+    dpi = min(DPI, _LARGEST_SIDE / max(width, whole), (MOST_PIXELS / (width * whole)) ** 0.5)
     figure = Figure(figsize=(width, whole), dpi=dpi, layout="constrained", facecolor=PAPER)
     top = whole - MARGIN
     for (line, look), line_height in zip(lines, heights, strict=True):
@@ -240,11 +245,13 @@ def shorten(line: str, width: float, size: float = TEXT_SIZE) -> str:
     line = printable(line)
     if text_width(line, size) <= width:
         return line
-    for kept in range(len(line) - 1, 0, -1):
+
+    def cut(kept: int) -> str:
         head, tail = line[: (kept + 1) // 2].rstrip(), line[len(line) - kept // 2 :].lstrip()
-        if text_width(f"{head}…{tail}", size) <= width:
-            return f"{head}…{tail}"
-    return "…"
+        return f"{head}…{tail}"
+
+    fitting = bisect(range(1, len(line)), width, key=lambda kept: text_width(cut(kept), size))
+    return cut(fitting)
 
 
 def wrap(paragraph: str, width: float, size: float = TEXT_SIZE, most_lines: int = 2) -> list[str]:

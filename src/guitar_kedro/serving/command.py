@@ -11,7 +11,7 @@ from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 
 from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS
-from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.errors import UserError, listed, user_error_behind
 from guitar_kedro.progress import say_any_name
 
 # what visitors may try who have no picture at hand; the last two are none of the classes
@@ -92,7 +92,7 @@ def _version(catalog: DataCatalog) -> str:
         raise UserError(f"{dataset._filepath}: there is no model yet; run `kedro run` first.")
     wanted = dataset.resolve_load_version()
     if wanted not in versions:
-        raise UserError(f"--model-version={wanted}: there is no such version; choose one of {', '.join(versions)}.")
+        raise UserError(f"--model-version={wanted}: there is no such version; choose one of {listed(versions)}.")
     return wanted
 
 

@@ -25,6 +25,7 @@ from guitar_kedro.serving.uploads import Form, Upload, read_form
 
 EXAMPLE_SIDE = 480  # px
 _EXAMPLE_SEED = 7_000_000_000  # the demo set's seeds are smaller, unless somebody chooses a very large one
+_MOST_NAMES = 200  # classes that the page lists; it is sent anew with each answer
 _ACCEPTED = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff,image/heic,image/heif"
 _ASSETS = {"style.css": "text/css", "script.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _PAGE_POLICY = (
@@ -98,7 +99,12 @@ class Pages:
     ) -> Response:
         """Renders the page with the cards of what was asked."""
         html = self._template.render(
-            about=self.about, cards=answered, open_rows=cards.OPEN_ROWS, accept=_ACCEPTED, **self.limits
+            about=self.about,
+            cards=answered,
+            open_rows=cards.OPEN_ROWS,
+            most_names=_MOST_NAMES,
+            accept=_ACCEPTED,
+            **self.limits,
         )
         return HTMLResponse(html, status, {"content-security-policy": _PAGE_POLICY, **(headers or {})})
 

@@ -8,6 +8,7 @@ from random import Random
 
 import numpy as np
 from PIL import Image, ImageFilter
+from PIL.JpegImagePlugin import JpegImageFile
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.drawing.backgrounds import draw_background, grain
@@ -154,4 +155,4 @@ def _develop(picture: np.ndarray, light: _Light, rng: Random) -> Image.Image:
     image = image.filter(ImageFilter.GaussianBlur(light.softness * max(width, height) / 256))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=light.quality)
-    return Image.open(file).convert("RGB")
+    return JpegImageFile(file).convert("RGB")  # not Image.open, as in rasterise

@@ -3,6 +3,7 @@
 import io
 
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 from resvg_py import svg_to_bytes
 
 METALS = {
@@ -76,7 +77,8 @@ def metal_gradients(metal: str) -> str:
 def rasterise(content: str, width: int, height: int) -> Image.Image:
     """The picture of some SVG elements on a clear ground, in pixels of their own coordinates."""
     sheet = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">{content}</svg>'
-    return Image.open(io.BytesIO(svg_to_bytes(svg_string=sheet, skip_system_fonts=True))).convert("RGBA")
+    # not Image.open, whose limit of pixels is there for other people's files
+    return PngImageFile(io.BytesIO(svg_to_bytes(svg_string=sheet, skip_system_fonts=True))).convert("RGBA")
 
 
 def _stop(offset: float, colour: str) -> str:

@@ -181,14 +181,16 @@ def _attention_by_class(
     classes = list(model.spec.classes)
     chosen = validation.groupby("label", sort=True).head(1).head(PICTURES_WITH_MAPS)
     table = with_paths(chosen, prepared_images)
-    heats = learning.class_activation_maps(model, table, [classes] * len(table), "Class activation maps", device)
+    shares = chosen[[f"{learning.PROBABILITY}{label}" for label in classes]].to_numpy()
+    mapped = [[classes[place] for place in shown] for shown in reporting.mapped_classes(shares)]
+    heats = learning.class_activation_maps(model, table, mapped, "Class activation maps", device)
     names = [model.spec.display_names[label] for label in classes]
     return reporting.attention_by_class(
         learning.pictures_as_seen(model, table),
         heats,
         names,
         [model.spec.display_names[label] for label in chosen["label"]],
-        chosen[[f"{learning.PROBABILITY}{label}" for label in classes]].to_numpy(),
+        shares,
     )
 
 

@@ -253,12 +253,14 @@ def resolutions_plotter(stages: list[str]) -> Callable[..., reporting.Figure]:
 def show_classes(
     image_table: pd.DataFrame, prepared_images: images.PreparedImages, display_names: dict[str, str]
 ) -> reporting.Figure:
-    """Draws a contact sheet with a row of pictures for each class."""
+    """Draws a contact sheet with pictures of each class, as many as there is room for."""
+    ids = image_table.groupby("label")["image_id"].agg(list)
+    labels, most = reporting.classes_on_sheet(list(ids.index))
     rows = {
-        label: list(_pictures(prepared_images, members["image_id"].iloc[_evenly(len(members), PICTURES_PER_ROW)]))
-        for label, members in image_table.groupby("label")
+        label: list(_pictures(prepared_images, [ids[label][place] for place in _evenly(len(ids[label]), most)]))
+        for label in labels
     }
-    return reporting.class_contact_sheet(rows, display_names)
+    return reporting.class_contact_sheet(rows, display_names, list(ids.index))
 
 
 def show_duplicates(

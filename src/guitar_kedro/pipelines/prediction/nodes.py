@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 PICTURES_PER_CLASS = 8
+CLASSES_ON_SHEET = 20
 VERDICTS = {"sure": "sure", "not_sure": "not sure", "none_of_these": "not one of these"}
 
 
@@ -70,21 +71,28 @@ def _whole(counts: pd.Series) -> dict[str, int]:
 def show_predictions(
     image_predictions: ParquetFile, images_to_predict: images.ImageStream, model: learning.Checkpoint
 ) -> reporting.Figure:
-    """Draws pictures of each predicted class, chosen at random, with what was said of them."""
-    chosen, unreadable = pd.DataFrame(), 0
+    """Draws pictures of each predicted class, chosen at random, with what was said of them.
+
+    Of many predicted classes the most frequent ones are drawn.
+    """
+    chosen, unreadable, counts = pd.DataFrame(), 0, pd.Series(dtype="int64")
     for part in _parts(image_predictions, ["file", "label", "predicted", "probability", "verdict", "reason"]):
         read = part[part["reason"] == ""]
         unreadable += len(part) - len(read)
+        counts = counts.add(read["predicted"].value_counts(), fill_value=0)
         # by checksum: at random, and the same in each run
         drawn = read.assign(order=[sha256_of_lines([file]) for file in read["file"]])
         chosen = pd.concat([chosen, drawn]).sort_values("order").groupby("predicted").head(PICTURES_PER_CLASS)
+    if len(chosen):
+        frequent = counts.sort_values(ascending=False, kind="stable").index[:CLASSES_ON_SHEET]
+        chosen = chosen[chosen["predicted"].isin(frequent)]
     wanted = set(chosen["file"]) if len(chosen) else set()
     files = {image.file: image for image in images_to_predict if image.file in wanted}
     rows = [
         (label, [(learning.thumbnail(files[row.file]), row) for row in members.itertuples()])
         for label, members in (chosen.groupby("predicted", sort=True) if len(chosen) else ())
     ]
-    return reporting.predictions_sheet(rows, model.spec.display_names, VERDICTS, unreadable)
+    return reporting.predictions_sheet(rows, model.spec.display_names, VERDICTS, unreadable, len(counts))
 
 
 def _in_words(verdicts: pd.Series) -> pd.Series:

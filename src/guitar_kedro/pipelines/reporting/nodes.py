@@ -20,6 +20,7 @@ np = lazy.load("numpy")
 pd = lazy.load("pandas")
 
 PICTURES_ON_SHEET = 24
+STEPS_ON_SHEET = 8
 LIBRARIES = ("kedro", "fastai", "torch", "torchvision", "numpy", "pandas", "pillow", "cleanlab")
 CARD_FIGURES = {  # what the model card shows, and as what
     "confusion_matrix": "Confusion matrix",
@@ -205,13 +206,14 @@ def compare_neighbours(
     """
     seconds = (60 * stage_comparison.groupby("stage")["minutes"].sum()).to_dict()
     neighbours = reporting.compare_neighbours(predictions, seconds)
+    shown = neighbours.tail(STEPS_ON_SHEET)
     rows = [
         row
-        for pair in neighbours.itertuples()
+        for pair in shown.itertuples()
         for row in _fixed_and_broken(predictions, pair, model.spec.display_names, prepared_images)
     ]
     figure = reporting.stage_errors_figure(predictions, neighbours, reporting.stage_verdict(neighbours))
-    return neighbours, figure, reporting.fixed_and_broken_sheet(rows)
+    return neighbours, figure, reporting.fixed_and_broken_sheet(rows, len(neighbours) - len(shown))
 
 
 def _fixed_and_broken(

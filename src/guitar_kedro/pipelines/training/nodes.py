@@ -9,6 +9,7 @@ from typing import Any
 import lazy_loader as lazy
 
 from guitar_kedro import images, learning, reporting
+from guitar_kedro.display_names import distinct_names
 from guitar_kedro.learning.recipe import PhaseOptions
 
 np = lazy.load("numpy")
@@ -95,7 +96,8 @@ def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
         """Draws the learning-rate curve, the history, and a sheet of an augmented training batch."""
         title = f"{stage_name}, {phase}"
         batch = learning.training_batch(make_phase(stage_name, phase, None, splits, pixels, recipe))
-        names = [display_names.get(label, label.replace("_", " ")) for _, label in batch]
+        names_of = distinct_names(splits["label"], display_names)
+        names = [names_of[label] for _, label in batch]
         sheet = f"{title}: a training batch as the network sees it"
         return (
             reporting.learning_rate_curve(curve, suggestion["suggested"], rates_of(options, suggestion), title),
@@ -185,9 +187,7 @@ def calibrate_model(
         "precision": precision,
         "augmented_views": augmented_views,
         "augmentation": augmentation if augmented_views else {},
-        "display_names": {
-            label: display_names.get(label, label.replace("_", " ")) for label in checkpoint.spec.classes
-        },
+        "display_names": distinct_names(checkpoint.spec.classes, display_names),
     }
     checkpoint = learning.Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=how))
     validation = with_paths(splits[splits["split"] == "validation"], prepared_images)
