@@ -28,9 +28,11 @@ _RUNTIME_PARAMETER = re.compile(r"\$\{runtime_params:\s*(\w+)")
 _WORKSPACE_PARAMETER = "${workspace_name:"
 _LONGEST_NAME = 100  # of 255 bytes that a file name may have, the project puts its own beside it
 _WORKSPACE = re.compile(r"^workspace:\s*(?:\$\{workspace_name:\s*)?([\w-]+)", re.MULTILINE)
-_FURTHER_PATHS = {  # of datasets that look at two places
-    "guitar_kedro.datasets.BundleDataset": "model",
-    "guitar_kedro.datasets.PredictionsBeforeCurationDataset": "applied_curation",
+_FURTHER_PATHS = {  # of datasets that look at several places
+    "guitar_kedro.datasets.BundleDataset": ("model",),
+    "guitar_kedro.datasets.ModelBeforeCurationDataset": ("predictions", "applied_curation"),
+    "guitar_kedro.datasets.PredictionsBeforeCurationDataset": ("applied_curation",),
+    "guitar_kedro.datasets.SealedLabelsDataset": ("log",),
 }
 _NO_WORKSPACES = {"pretrained": "the folder of downloaded weights"}
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -101,7 +103,7 @@ class StagesConfigLoader(OmegaConfigLoader):
             return _completed(found)
         if key == "catalog":
             for entry in found.values():
-                if name := _FURTHER_PATHS.get(entry.get("type")):
+                for name in _FURTHER_PATHS.get(entry.get("type"), ()):
                     entry[name] = str(project_folder() / entry[name])
         return found
 

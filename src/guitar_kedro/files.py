@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
+from typing import Any
 
 from guitar_kedro.errors import UserError
 
@@ -87,6 +90,31 @@ def local_path(text: str) -> Path:
 def real_path(path: Path) -> Path:
     """Follows all links of a path; where one leads to itself, ``Path.resolve`` would raise."""
     return Path(os.path.realpath(path))
+
+
+def without_nan(data: Any) -> Any:
+    """Gives data as JSON knows it (RFC 8259): where a number is infinite or not a number, there is ``None``.
+
+    Python's ``json`` would write ``Infinity`` and ``NaN``, at which other programs refuse the whole file.
+    """
+    match data:
+        case dict():
+            return {name: without_nan(value) for name, value in data.items()}
+        case list() | tuple():
+            return [without_nan(value) for value in data]
+        case float() if not math.isfinite(data):
+            return None
+    return data
+
+
+def strict_json(data: Any, **options: Any) -> str:
+    """Writes data as JSON that every program reads; see ``without_nan``.
+
+    Args:
+        data: Of dictionaries, lists, texts and numbers.
+        **options: As of ``json.dumps``.
+    """
+    return json.dumps(without_nan(data), allow_nan=False, **options)
 
 
 @contextmanager

@@ -21,10 +21,12 @@ from guitar_kedro.datasets import (
     DrawnImagesDataset,
     DrawnOthersDataset,
     EarlierImagesDataset,
+    ExplorerDataset,
     FigureDataset,
     ImagesToPredictDataset,
     LogDataset,
     MetricsDataset,
+    ModelBeforeCurationDataset,
     OtherPhotosDataset,
     PhotosDataset,
     PredictionsBeforeCurationDataset,
@@ -32,6 +34,7 @@ from guitar_kedro.datasets import (
     TableDataset,
 )
 from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.files import strict_json
 from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, ModelSpec
 
@@ -404,6 +407,46 @@ def test_the_last_predictions_before_the_curation_changed_are_found(tmp_path: Pa
     assert runs.before_curation() == ["2026-01-04"]
     runs.run("2026-01-06")
     assert runs.before_curation() == ["2026-01-04"]
+
+
+def test_the_model_before_the_curation_changed_is_the_one_of_those_predictions(tmp_path: Path):
+    runs = Runs(tmp_path)
+    model = str(tmp_path / "model")
+    dataset = ModelBeforeCurationDataset(model, runs.paths["predictions"], runs.paths["applied_curation"])
+    assert dataset.load() == {}
+    for time, size in (("2026-01-01", 32), ("2026-01-03", 64)):
+        spec = SPEC.model_copy(update={"image_size": size})
+        CheckpointDataset(model, Version(None, time)).save(Checkpoint({"weight": torch.ones(1)}, spec))
+    runs.run("2026-01-01")
+    runs.run("2026-01-02")
+    runs.run("2026-01-03", "a.jpg")
+    assert dataset.load()["image_size"] == 32
+    assert dataset.needed() == {tmp_path / "model" / "2026-01-01"}
+
+
+def test_numbers_that_are_none_are_saved_as_null_and_load_as_none(tmp_path: Path):
+    place = tmp_path / "metrics.json"
+    numbers = {"loss": np.float64("inf"), "rates": (float("nan"), 0.5), "deep": [{"low": -np.inf}], "images": 3}
+    dataset = MetricsDataset(filepath=str(place))
+    dataset.save(numbers)
+    assert dataset.load() == {"loss": None, "rates": [None, 0.5], "deep": [{"low": None}], "images": 3}
+    assert not {"Infinity", "NaN"} & set(place.read_text().replace(",", " ").split())
+    assert strict_json({"loss": float("nan")}) == '{"loss": null}'
+
+
+def test_a_figure_to_point_at_holds_no_nan_either(tmp_path: Path):
+    from plotly.graph_objects import Figure, Heatmap
+
+    dataset = ExplorerDataset(filepath=str(tmp_path / "explorer.json"))
+    dataset.save(Figure(Heatmap(z=[[float("nan"), float("inf"), 1.0]])))
+    assert json.loads((tmp_path / "explorer.json").read_text(), parse_constant=pytest.fail)["data"]
+
+
+def test_a_spec_is_strict_json_whatever_is_in_its_provenance():
+    spec = SPEC.model_copy(update={"provenance": {"learning_rates": [float("inf"), float("nan")]}})
+    assert json.loads(spec.model_dump_json(), parse_constant=pytest.fail)["provenance"] == {
+        "learning_rates": [None, None]
+    }
 
 
 def test_raw_images_are_known_by_name_size_and_time_wherever_they_lie(tmp_path: Path):

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from guitar_kedro.errors import UserError
 from guitar_kedro.images.sources import images_in_folder
-from guitar_kedro.learning import Checkpoint, Phase, predict, train_phase
+from guitar_kedro.learning import Answers, Checkpoint, Phase, predict, train_phase, with_labels
 from guitar_kedro.pipelines.evaluation.nodes import predict_others
 
 
@@ -94,3 +96,24 @@ def test_other_pictures_of_which_none_can_be_read_are_none(checkpoint: Checkpoin
         table = predict_others(checkpoint, files)
         assert table.empty
         assert list(table.columns[:3]) == ["file", "predicted", "energy"]
+
+
+def test_labels_that_come_later_give_the_same_table(checkpoint: Checkpoint, shapes: pd.DataFrame):
+    table = shapes[["image_id", "label", "path"]].head(6)
+    labelled = predict(checkpoint, table, 8, "Predicting")
+    unlabelled = predict(checkpoint, table.drop(columns="label"), 8, "Predicting")
+    later = with_labels(unlabelled, table.set_index("image_id")["label"])
+    pd.testing.assert_frame_equal(later, labelled)
+
+
+def test_a_probability_too_small_to_be_a_number_has_a_finite_loss(checkpoint: Checkpoint, shapes: pd.DataFrame):
+    sharp = predict(at_temperature(checkpoint, 1e-6), shapes.head(8), 8, "Predicting")
+    assert (sharp.filter(like="probability_") == 0).any(axis=None)
+    assert np.isfinite(sharp["loss"]).all()
+    assert sharp["loss"].max() > 100
+
+
+@pytest.mark.parametrize("answers", [([[np.nan, 0.5]], [1.0]), ([[0.5, 0.5]], [-np.inf])])
+def test_what_is_no_number_is_no_answer(answers: tuple[list, list]):
+    with pytest.raises(UserError, match="infinite or no numbers"):
+        Answers(*(torch.tensor(each, dtype=torch.float64) for each in answers))

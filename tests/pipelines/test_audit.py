@@ -8,15 +8,41 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
 from small_project import kedro_in
 
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning import Checkpoint, ModelSpec
 from guitar_kedro.pipelines.audit.nodes import (
     AuditOptions,
     deal_folds,
     honest_sentence,
+    predict_random_split,
     report_honest_accuracy,
     split_at_random,
 )
+from guitar_kedro.pipelines.evaluation.nodes import predict_validation_alike
+
+SPEC = ModelSpec(
+    architecture="resnet18",
+    classes=("a", "b"),
+    display_names={"a": "A", "b": "B"},
+    image_size=32,
+    resize_method="squish",
+    mean=(0.5, 0.5, 0.5),
+    std=(0.2, 0.2, 0.2),
+)
+
+TURNED = {
+    "max_rotate": 20,
+    "min_zoom": 1,
+    "max_zoom": 1,
+    "max_lighting": 0,
+    "max_warp": 0,
+    "p_affine": 1,
+    "p_lighting": 0,
+}
 
 
 def splits_with_duplicates() -> pd.DataFrame:
@@ -59,14 +85,75 @@ def test_folds_keep_duplicates_together_and_hold_every_image_but_the_sealed_ones
     assert folds.groupby("label")["fold"].nunique().eq(3).all()
 
 
+def groups_of_classes(*groups: int) -> pd.DataFrame:
+    """A class for each number, with so many images that are no near duplicates."""
+    labels = [f"c{number:03d}" for number, count in enumerate(groups) for _ in range(count)]
+    images = range(len(labels))
+    return pd.DataFrame({"image_id": map(str, images), "label": labels, "split": "train", "duplicate_group": images})
+
+
+@pytest.mark.parametrize("groups", [(5,) * 100, (6,) * 50, (5, 6, 7, 9) * 10, (4,) * 11, (40, 40, 40)])
+def test_folds_are_even_also_where_classes_do_not_divide_by_them(groups: tuple[int, ...]):
+    splits = groups_of_classes(*groups)
+    folds = deal_folds(splits, AuditOptions(folds=4), seed=1)
+    sizes = folds["fold"].value_counts()
+    assert sizes.max() - sizes.min() <= 2
+    of_class = folds.groupby(["label", "fold"]).size().unstack(fill_value=0)
+    assert (of_class.max(axis=1) - of_class.min(axis=1)).max() <= 1
+    assert folds.equals(deal_folds(splits, AuditOptions(folds=4), seed=1))
+    assert not folds.equals(deal_folds(splits, AuditOptions(folds=4), seed=2))
+
+
+def test_a_class_with_fewer_different_images_than_folds_is_named(caplog: pytest.LogCaptureFixture):
+    folds = deal_folds(groups_of_classes(8, 2, 8), AuditOptions(folds=4), seed=1)
+    assert folds.groupby("label")["fold"].nunique().tolist() == [4, 2, 4]
+    assert "1 of 3 classes, c001 for one, have fewer different images than there are folds" in caplog.text
+
+
+def test_more_folds_than_any_class_has_different_images_are_refused():
+    with pytest.raises(UserError, match=r"audit.folds is 4, but no class has more than 2 .* --params=audit.folds=2"):
+        deal_folds(groups_of_classes(2, 2), AuditOptions(folds=4), seed=1)
+
+
+def test_a_class_that_only_one_fold_could_teach_is_refused():
+    splits = groups_of_classes(8, 3, 8)
+    splits.loc[splits["label"] == "c001", "duplicate_group"] = 999
+    with pytest.raises(UserError, match="All images of class c001 outside the test part fell into one fold"):
+        deal_folds(splits, AuditOptions(folds=4), seed=1)
+
+
 def test_an_audit_is_told_as_long_as_the_first_stage_predicts_what_it_did():
     splits = splits_with_duplicates()
     predictions = splits[splits["split"] == "validation"].assign(stage="small", predicted="a")
-    numbers = report_honest_accuracy(predictions, predictions, split_at_random(splits, seed=1))
-    assert honest_sentence(numbers, predictions).startswith("The first stage, small, is wrong on 50.0 %")
+    model = Checkpoint({}, SPEC)
+    numbers = report_honest_accuracy(predictions, predictions, split_at_random(splits, seed=1), model)
+    assert honest_sentence(numbers, predictions, SPEC).startswith("The first stage, small, is wrong on 50.0 %")
     trained_otherwise = predictions.assign(predicted=predictions["label"])
-    assert honest_sentence(numbers, trained_otherwise) == ""
-    assert honest_sentence({}, predictions) == ""
+    assert honest_sentence(numbers, trained_otherwise, SPEC) == ""
+    assert honest_sentence({}, predictions, SPEC) == ""
+    assert honest_sentence(numbers, predictions, SPEC.model_copy(update={"precision": "bfloat16"})) == ""
+    assert honest_sentence(numbers, predictions, SPEC.model_copy(update={"augmented_views": 2})) == ""
+
+
+def test_a_checkpoint_that_is_compared_with_a_model_answers_as_that_one_does():
+    how = {"precision": "bfloat16", "augmented_views": 4, "augmentation": {"max_zoom": 1.1}}
+    model = SPEC.model_copy(update={**how, "temperature": 2.0, "architecture": "resnet50"})
+    assert Checkpoint({}, SPEC).answering_like(model).spec == SPEC.model_copy(update=how)
+
+
+def test_both_splits_are_predicted_in_the_same_way(finished_project: Path):
+    bootstrap_project(finished_project)
+    with KedroSession.create(finished_project) as session:
+        catalog = session.load_context().catalog
+    checkpoint, model = catalog.load("train.small.unfrozen_checkpoint"), catalog.load("model")
+    how = {"precision": "bfloat16", "augmented_views": 2, "augmentation": TURNED}
+    model = Checkpoint(model.weights, model.spec.model_copy(update=how))
+    common = [catalog.load(name) for name in ("image_table", "splits", "prepared_images")]
+    here = predict_validation_alike(checkpoint, model, *common).set_index("image_id")
+    table, splits, prepared = common
+    there = predict_random_split(checkpoint, model, splits, table, prepared).set_index("image_id").loc[here.index]
+    columns = [name for name in here.columns if name not in ("stage", "file", "split")]
+    pd.testing.assert_frame_equal(there[columns], here[columns])
 
 
 def test_an_audit_ends_in_the_model_card_and_looks_at_every_label_outside_the_test_part(

@@ -11,6 +11,8 @@ from scipy.stats import mannwhitneyu
 from guitar_kedro.reporting.calibration import (
     auroc,
     expected_calibration_error,
+    fewest_for_known,
+    fewest_for_sure,
     fit_temperature,
     known_threshold,
     reliability_figure,
@@ -22,9 +24,9 @@ from guitar_kedro.reporting.calibration import (
 )
 
 
-def _drawn(images, classes, temperature, spread=4.0):
+def _drawn(images, classes, temperature, spread=4.0, seed=0):
     """Probabilities of a network that is right as often as it says at this temperature, and what the images show."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     logits = spread * random.standard_normal((images, classes))
     sums = softmax(logits / temperature, axis=1).cumsum(axis=1)
     targets = (sums < random.random((images, 1))).sum(axis=1).clip(max=classes - 1)
@@ -50,13 +52,54 @@ def test_scaling_by_the_found_temperature_calibrates():
     assert expected_calibration_error(after, right) < 0.015
 
 
-def test_the_temperature_ends_at_a_bound_where_all_or_none_are_right():
-    probabilities, _ = _drawn(50, 11, 1.0)
+@pytest.mark.parametrize("images", [1, 9, 1000])
+def test_a_temperature_stays_far_from_its_bounds_where_all_or_none_are_right(images):
+    probabilities, _ = _drawn(images, 11, 1.0)
     order = probabilities.argsort(axis=1)
-    assert fit_temperature(probabilities, order[:, -1]) == pytest.approx(0.05)
-    assert fit_temperature(probabilities, order[:, 0]) == pytest.approx(20)
-    assert fit_temperature(probabilities[:1], order[:1, -1]) == pytest.approx(0.05)
-    assert fit_temperature(probabilities[:1], order[:1, 0]) == pytest.approx(20)
+    assert 0.2 < fit_temperature(probabilities, order[:, -1]) <= 1
+    assert 1 <= fit_temperature(probabilities, order[:, 0]) < 20
+    assert 0.9 < fit_temperature(probabilities[:1], order[:1, -1]) <= 1
+
+
+def _loss(probabilities, targets):
+    return -np.log(probabilities[np.arange(len(targets)), targets]).mean()
+
+
+@pytest.mark.parametrize("true_temperature", [2.5, 1.0, 0.5], ids=["too_sure", "well_calibrated", "not_sure_enough"])
+@pytest.mark.parametrize("classes", [2, 11, 40])
+@pytest.mark.parametrize("images", [9, 15, 30, 100, 300, 1000])
+def test_scaling_is_never_worse_than_none_on_new_images_however_few_it_was_fitted_on(images, classes, true_temperature):
+    new, shown = _drawn(2000, classes, true_temperature, seed=1000)
+    right = new.argmax(axis=1) == shown
+    error = expected_calibration_error(new.max(axis=1), right)
+    losses, errors = [], []
+    for seed in range(20):
+        scaled = tempered(new, fit_temperature(*_drawn(images, classes, true_temperature, seed=seed)))
+        losses.append(_loss(scaled, shown) - _loss(new, shown))
+        errors.append(expected_calibration_error(scaled.max(axis=1), right) - error)
+    # noise: without restraint 30 images would cost 1 / 60 nats on average, and a calibration error of 3 to 8 points
+    assert np.mean(losses) < 0.015
+    assert np.mean(errors) < 0.02
+    assert np.quantile(losses, 0.9) < 0.03
+    if true_temperature != 1 and images >= 300:
+        assert np.mean(errors) < -0.5 * (error - 0.01)
+
+
+def test_nine_images_that_are_all_right_promise_nothing_that_new_ones_break():
+    new, shown = _drawn(4000, 11, 1.0, spread=8.0, seed=1000)
+    right = new.argmax(axis=1) == shown
+    draws = (_drawn(9, 11, 1.0, spread=8.0, seed=seed) for seed in range(200))
+    lucky = [draw for draw in draws if (draw[0].argmax(axis=1) == draw[1]).all()]
+    assert len(lucky) > 20
+    for probabilities, targets in lucky:
+        temperature = fit_temperature(probabilities, targets)
+        assert 0.8 < temperature <= 1.05
+        confidence = tempered(probabilities, temperature).max(axis=1)
+        assert sure_threshold(confidence, np.ones(9, bool), 0.99) is None
+        after = tempered(new, temperature)
+        assert _loss(after, shown) < _loss(new, shown) + 0.02
+        before_after = [expected_calibration_error(each.max(axis=1), right) for each in (new, after)]
+        assert before_after[1] < before_after[0] + 0.03
 
 
 def test_images_that_say_nothing_leave_the_temperature_at_one():
@@ -117,24 +160,53 @@ def test_impossible_confidences_are_refused(confidence):
 def test_risk_and_coverage_are_those_of_a_hand_made_example():
     curve = risk_coverage([0.6, 0.9, 0.8, 0.8, 0.5], [False, True, True, False, True])
     expected = pd.DataFrame(
-        {"threshold": [0.9, 0.8, 0.6, 0.5], "coverage": [0.2, 0.6, 0.8, 1.0], "risk": [0, 1 / 3, 2 / 4, 2 / 5]}
+        {
+            "threshold": [0.9, 0.8, 0.6, 0.5],
+            "answered": [1, 3, 4, 5],
+            "coverage": [0.2, 0.6, 0.8, 1.0],
+            "risk": [0, 1 / 3, 2 / 4, 2 / 5],
+        }
     )
     pd.testing.assert_frame_equal(curve, expected)
 
 
-def test_the_sure_threshold_is_the_lowest_that_reaches_the_accuracy():
+def test_the_sure_threshold_is_the_lowest_at_which_new_answers_may_be_expected_to_be_right():
     confidence, right = [0.6, 0.9, 0.8, 0.8, 0.5], [False, True, True, False, True]
-    assert sure_threshold(confidence, right, 1.0) == 0.9
-    assert sure_threshold(confidence, right, 2 / 3) == 0.8
-    assert sure_threshold(confidence, right, 0.6) == 0.5
-    assert sure_threshold(confidence, np.zeros(5, bool), 0.01) is None
-    assert sure_threshold([0.4], [True], 1.0) == 0.4
+    assert sure_threshold(confidence, right, 2 / 3) == 0.9  # (1 + 1) / (1 + 2)
+    assert sure_threshold(confidence, right, 3 / 5) == 0.8
+    assert sure_threshold(confidence, right, 4 / 7) == 0.5
+    assert sure_threshold(confidence, right, 0.7) is None
+    assert sure_threshold(confidence, np.zeros(5, bool), 0.4) is None
 
 
 @pytest.mark.parametrize("images", range(1, 41))
 def test_an_accuracy_that_is_met_exactly_is_met(images):
     right = np.arange(images) > 0
-    assert sure_threshold(np.full(images, 0.5), right, (images - 1) / images) == 0.5
+    assert sure_threshold(np.full(images, 0.5), right, images / (images + 2)) == 0.5
+
+
+@pytest.mark.parametrize(("accuracy", "fewest"), [(0.99, 98), (0.95, 18), (0.9, 8), (0.75, 2), (0.3, 1)])
+def test_so_many_images_are_needed_before_any_answer_is_sure(accuracy, fewest):
+    assert fewest_for_sure(accuracy) == fewest
+    assert sure_threshold(np.full(fewest, 0.9), np.ones(fewest, bool), accuracy) == 0.9
+    if fewest > 1:
+        assert sure_threshold(np.full(fewest - 1, 0.9), np.ones(fewest - 1, bool), accuracy) is None
+
+
+@pytest.mark.parametrize("images", [9, 30, 100, 300, 1000])
+def test_sure_answers_to_new_images_are_as_often_right_as_was_asked(images):
+    new, shown = _drawn(10_000, 11, 1.0, spread=8.0, seed=1000)
+    right_new, sure, right_sure = new.argmax(axis=1) == shown, 0, 0
+    for seed in range(40):
+        probabilities, targets = _drawn(images, 11, 1.0, spread=8.0, seed=seed)
+        threshold = sure_threshold(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets, 0.95)
+        if threshold is not None:
+            answered = new.max(axis=1) >= threshold
+            sure, right_sure = sure + answered.sum(), right_sure + (answered & right_new).sum()
+    assert (sure == 0) == (images < fewest_for_sure(0.95))
+    assert right_sure >= 0.94 * sure
+    if images == 1000:
+        assert sure > 40 * 10_000 / 2  # and useful
 
 
 def test_a_hundred_thousand_images_take_less_than_a_second():
@@ -150,7 +222,7 @@ def test_a_hundred_thousand_images_take_less_than_a_second():
     assert curve["risk"].iloc[-1] == pytest.approx(1 - right.mean())
 
 
-@pytest.mark.parametrize(("kept", "expected"), [(0.95, 19), (0.951, 20), (1, 20), (0.5, 10), (0.001, 1)])
+@pytest.mark.parametrize(("kept", "expected"), [(0.95, 20), (0.953, None), (1, None), (0.5, 11), (0.001, 1)])
 def test_the_known_threshold_keeps_as_many_as_it_must_and_no_more(kept, expected):
     energies = np.random.default_rng(0).permutation(np.arange(1.0, 21))
     assert known_threshold(energies, kept) == expected
@@ -158,10 +230,26 @@ def test_the_known_threshold_keeps_as_many_as_it_must_and_no_more(kept, expected
 
 @pytest.mark.parametrize("images", [1, 7, 100, 1000])
 @pytest.mark.parametrize("kept", [0.07, 0.29, 0.57, 0.95])
-def test_the_known_threshold_is_the_smallest_that_keeps_the_share(images, kept):
+def test_the_known_threshold_is_the_smallest_that_keeps_the_share_with_a_new_image_above(images, kept):
     energies = np.random.default_rng(0).normal(size=images).round(1)
-    candidates = [energy for energy in energies if np.mean(energies <= energy) >= kept]
-    assert known_threshold(energies, kept) == min(candidates)
+    candidates = [energy for energy in energies if np.sum(energies <= energy) >= kept * (images + 1) - 1e-9]
+    assert known_threshold(energies, kept) == min(candidates, default=None)
+    assert (known_threshold(energies, kept) is None) == (images < fewest_for_known(kept))
+
+
+@pytest.mark.parametrize("images", [19, 30, 100])
+def test_new_images_stay_below_the_known_threshold_as_often_as_was_asked(images):
+    draws = np.random.default_rng(0).normal(size=(4000, images + 1))
+    kept = [new <= known_threshold(energies, 0.95) for *energies, new in draws]
+    assert np.mean(kept) == pytest.approx(0.95 + 0.05 / 2 * (images < 30), abs=0.025)
+    assert np.mean(kept) > 0.94
+
+
+def test_fewer_than_nineteen_images_cannot_tell_where_95_percent_lie():
+    assert fewest_for_known(0.95) == 19
+    assert known_threshold(np.arange(18.0), 0.95) is None
+    assert known_threshold(np.arange(19.0), 0.95) == 18
+    assert fewest_for_known(1) == np.inf
 
 
 def test_the_area_under_the_curve_is_that_of_mann_and_whitney():
@@ -212,7 +300,7 @@ def test_reliability_is_readable(parts, is_readable):
 def test_reliability_tells_the_error_before_and_after(words_of):
     words = words_of(reliability_figure({"validation": _ONE}, 1.5))
     assert "Validation: ECE 10.0 % → 30.0 %" in words
-    assert "Temperature 1.5." in words
+    assert "Temperature 1.5, fitted on the validation images." in words
     assert "1 image" in words
 
 
@@ -232,11 +320,17 @@ def test_the_curve_of_risk_is_readable(part, accuracy, is_readable):
 def test_the_curve_of_risk_tells_what_is_left_to_answer(words_of):
     curve = risk_coverage([0.6, 0.9, 0.8, 0.8, 0.5], [False, True, True, True, True])
     words = words_of(risk_coverage_figure(curve, 0.8, 0.95)).replace("\n", " ")
-    assert "60.0 % of the images are answered, 100.0 % of them right" in words
+    assert "60.0 % of the test images are answered, 100.0 % of them right (3 of 3, 95 % interval 43.9 % to" in words
+    assert "which the validation images chose" in words
     assert "missed" not in words
-    assert "missed" in words_of(risk_coverage_figure(curve, 0.6, 0.95))
-    assert "No confidence threshold reaches the accuracy of 95 %" in words_of(risk_coverage_figure(curve, None, 0.95))
-    assert "No image is as sure" in words_of(risk_coverage_figure(curve, 0.99, 0.95))
+    assert "missed on these images, which may be chance" in words_of(risk_coverage_figure(curve, 0.6, 0.95))
+    assert "No confidence threshold promises the accuracy of 95 %" in words_of(risk_coverage_figure(curve, None, 0.95))
+    assert "No test image is as sure" in words_of(risk_coverage_figure(curve, 0.99, 0.95))
+
+
+def test_an_accuracy_that_is_missed_by_more_than_chance_is_not_called_chance(words_of):
+    curve = risk_coverage(np.full(200, 0.9), np.arange(200) >= 40)
+    assert "missed on these images." in words_of(risk_coverage_figure(curve, 0.9, 0.95))
 
 
 def test_a_mistake_among_the_surest_does_not_flatten_the_curve():
@@ -258,11 +352,14 @@ def test_energies_are_readable(images, others, is_readable):
     other = None if others is None else random.normal(-5, 1.5, others)
     chance = None if other is None else auroc(known, other)
     assert is_readable(unknown_figure(known, other, known_threshold(known), chance))
+    assert is_readable(unknown_figure(known, other, None, chance))
 
 
 def test_energies_tell_what_is_kept_and_refused(words_of):
     known, other = np.arange(20.0), np.array([18.0, 30, 40, 50])
-    words = words_of(unknown_figure(known, other, known_threshold(known), auroc(known, other))).replace("\n", " ")
-    assert "95.0 % of the known images; 75.0 % of the other pictures are refused" in words
+    words = words_of(unknown_figure(known, other, 18.0, auroc(known, other))).replace("\n", " ")
+    assert "95.0 % of the test images (95 % interval 76.4 % to 99.1 %); 75.0 % of the other pictures are" in words
+    assert "which the validation images chose" in words
+    assert "too few for a threshold" in words_of(unknown_figure(known, other, None, None)).replace("\n", " ")
     assert "AUROC 0.981" in words
     assert "No other pictures were given" in words_of(unknown_figure(known, None, 18, None))

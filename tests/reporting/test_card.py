@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from guitar_kedro.reporting.card import CardFacts, known_limits, model_card_html, model_card_markdown
+from guitar_kedro.reporting.guessing import Guess, worse_than_guessing
 from guitar_kedro.reporting.predictions import classification_report, metrics, stage_comparison
 from guitar_kedro.reporting.style import percent
 
@@ -23,6 +24,14 @@ _NUMBERS = [
 # fmt: on
 _VOID = {"meta", "img", "br", "hr", "link", "input"}
 _CARDS = [lambda facts: model_card_html(facts, {}), model_card_markdown]
+_SURE = {
+    "images": 181,
+    "right": 179,
+    "coverage": 0.823,
+    "accuracy": 0.987,
+    "accuracy_low": 0.961,
+    "accuracy_high": 0.997,
+}
 _HOSTILE = '<script src="http://evil">|*x*</script>'
 
 
@@ -106,17 +115,35 @@ def facts(made_predictions, guitars):
         classes_report=classification_report(rows[1], list(guitars)),
         calibration={
             "temperature": 1.317,
-            "validation": {"ece_before": 0.0512, "ece_after": 0.0213},
-            "test": {"ece_before": 0.0634, "ece_after": 0.0345},
-            "sure": {"accuracy_asked": 0.99, "threshold": 0.871, "coverage": 0.823, "accuracy": 0.987},
-            "unknown": {"threshold": -6.25, "kept": 0.951, "auroc": 0.913, "other_images": 77},
+            "validation": {"images": 220, "ece_before": 0.0512, "ece_after": 0.0213},
+            "test": {"images": 220, "ece_before": 0.0634, "ece_after": 0.0345},
+            "sure": {"accuracy_asked": 0.99, "threshold": 0.871, "fewest_images": 98, "test": _SURE},
+            "unknown": {
+                "share_asked": 0.95,
+                "threshold": -6.25,
+                "fewest_images": 19,
+                "test": {"images": 220, "kept": 209, "share": 0.951, "share_low": 0.913, "share_high": 0.972},
+                "auroc": 0.913,
+                "other_images": 77,
+                "refused": 0.662,
+            },
         },
         augmented_views={"views": 0},
         leakage={"random_split": 0.183, "this_split": 0.0, "images_with_relatives": 321},
         honest="About 91 % may be expected of new photos.",
         curation="Since the curation changed, less is wrong.",
-        worst_slices=pd.DataFrame({"slice": ["brightness"], "value": ["dark"], "images": [37], "error_rate": [0.2973]}),
+        worst_slices=pd.DataFrame(
+            {
+                "slice": ["brightness"],
+                "value": ["dark"],
+                "images": [37],
+                "error_rate": [0.2973],
+                "error_low": [0.175],
+                "error_high": [0.458],
+            }
+        ),
         searched=1980,
+        searched_part="training and validation",
         suspects=19,
         test_log=pd.DataFrame(
             {
@@ -146,10 +173,10 @@ def bare(facts):
         curation="",
         calibration={
             "temperature": 1.0,
-            "validation": {"ece_before": 0.05, "ece_after": float("nan")},
+            "validation": {"images": 9, "ece_before": 0.05, "ece_after": float("nan")},
             "test": {},
-            "sure": {"accuracy_asked": 0.99, "threshold": None, "coverage": None, "accuracy": float("nan")},
-            "unknown": {"threshold": None, "kept": None, "auroc": None, "other_images": 0},
+            "sure": {"accuracy_asked": 0.99, "threshold": None, "fewest_images": 98, "test": {"coverage": None}},
+            "unknown": {"share_asked": 0.95, "threshold": None, "fewest_images": 19, "auroc": None, "other_images": 0},
         },
         leakage={"random_split": 0.0, "this_split": 0.0, "images_with_relatives": 0},
         worst_slices=facts.worst_slices[:0],
@@ -284,8 +311,12 @@ def test_what_is_missing_leaves_no_trace(card, bare):
     words = _words(text)
     assert not re.search(r"\b(None|nan|NaN|NA)\b", words)
     assert "How often the test part" not in words and "What it gets wrong" not in words
-    assert "AUROC" not in words and "energy" not in words
-    assert "No probability was found from which 99.0 % of the answers are right" in words
+    assert "AUROC" not in words
+    assert (
+        "No answer counts as sure: that 99.0 % of the sure ones are right cannot be expected from fewer than" in words
+    )
+    assert "98 validation images, and there are 9." in words
+    assert "No picture counts as none of the classes" in words
     assert "No file was left out." in words
     assert not re.search(r"^## .*\n+(## |\Z)", text, re.MULTILINE)
     assert not re.search(r"</h2>\s*</section>", text)
@@ -298,8 +329,14 @@ def test_without_test_images_it_says_so(card, bare):
 
 
 def test_a_model_without_flaws_has_no_limits(bare):
-    assert known_limits(bare) == [
-        "No probability was found from which 99.0 % of the answers are right, so none counts as sure."
+    assert [limit.split(":")[0] for limit in known_limits(bare)] == [
+        "No answer counts as sure",
+        "No picture counts as none of the classes",
+    ]
+    many = {**bare.calibration, "validation": {"images": 500}, "unknown": {}}
+    assert known_limits(dataclasses.replace(bare, calibration=many)) == [
+        "No probability was found from which 99.0 % of the answers can be expected to be right, going by the "
+        "validation images, so none counts as sure."
     ]
     assert known_limits(dataclasses.replace(bare, calibration={})) == []
     assert "Known limits" not in model_card_html(dataclasses.replace(bare, calibration={}), {})
@@ -310,8 +347,11 @@ def test_a_model_without_flaws_has_no_limits(bare):
     [
         ({"source": "Drawn by this project"}, "The images are drawn"),
         ({"calibration": {"unknown": {"auroc": 0.6}}}, "AUROC 0.600"),
-        ({"suspects": 19}, "19 images are suspected of a wrong label, of 1,980 that were searched."),
-        ({"suspects": 19, "searched": 220}, "of 220 that were searched (8.6 %): errors may be theirs."),
+        ({"suspects": 19}, "suspected of a wrong label, of 1,980 training and validation images that were searched."),
+        (
+            {"suspects": 19, "searched": 220},
+            "of 220 training and validation images that were searched (8.6 %): errors may be theirs.",
+        ),
         ({"suspects": 1}, "1 image is suspected of a wrong label, of"),
         ({"leakage": {"this_split": 0.25}}, "25.0 % of the validation images have a near duplicate"),
         ({"leakage": {"images_with_relatives": 7}}, "7 images have near duplicates"),
@@ -357,3 +397,37 @@ def test_entities_are_written_once(facts):
     named = _renamed(facts, "Rock & Roll")
     assert "Rock &amp; Roll" in model_card_html(named, {})
     assert "&amp;amp;" not in model_card_html(named, {})
+
+
+def test_what_was_chosen_on_validation_is_measured_on_test_with_its_interval(facts):
+    words = _words(model_card_html(facts, {}))
+    assert "chosen on the validation images so that 99.0 % of the sure answers should be right." in words
+    assert (
+        "Of the answers to the test images 82.3 % are sure, and 98.7 % of those are right (179 of 181; 95 % int"
+        in words
+    )
+    assert (
+        "so that 95.0 % of the pictures of the classes should stay below. Of the test images 95.1 % do (209 of" in words
+    )
+    assert "95 % interval 91.3 % to 97.2 %" in words
+    assert "Of 77 other pictures 66.2 % lie above it; energy ranks the test images below them" in words
+    assert "fitted on the validation images" in words
+    assert "validation, which the temperature was fitted on" in words
+    assert "Where errors of validation images are most frequent" in words
+    assert "17.5 % to 45.8 %" in words
+
+
+@pytest.mark.parametrize("card", _CARDS)
+def test_a_phase_that_is_worse_than_guessing_is_warned_of(facts, card):
+    sentence = worse_than_guessing(4e30, 0.95, Guess(11, "gibson_SG", 10 / 11))
+    stages = facts.stages.assign(warning=["", "", sentence])
+    words = _words(card(dataclasses.replace(facts, stages=stages)))
+    assert "large, unfrozen: It ended worse than guessing: its validation loss is 4e30, and that of giving" in words
+    assert "worse than guessing" not in _words(card(facts))
+
+
+@pytest.mark.parametrize("card", _CARDS)
+def test_a_loss_that_is_no_number_is_a_dash(facts, card):
+    numbers = {**facts.metrics["test"]["large"], "loss": None}
+    words = _words(card(dataclasses.replace(facts, metrics={**facts.metrics, "test": {"large": numbers}})))
+    assert "Every stage, on every part" in words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from guitar_kedro.reporting.curation import curation_effect, curation_sentence
+from guitar_kedro.reporting.curation import curation_effect, curation_sentence, recipe_changes
 from guitar_kedro.reporting.statistics import mcnemar_test, wilson_interval
 
 DECISIONS = pd.DataFrame({"file": ["b", "x", "y"], "action": ["relabel", "drop", "drop"], "label": ["cat", "", ""]})
@@ -24,7 +24,7 @@ NOW = predictions(
 
 
 def test_labels_that_were_mended_are_told_from_what_the_network_learnt():
-    effect = curation_effect(BEFORE, NOW, DECISIONS)
+    effect = curation_effect(BEFORE, NOW, DECISIONS, [])
     assert effect["decisions"] == {"drop": 2, "relabel": 1}
     assert (effect["before"]["images"], effect["before"]["errors"]) == (6, 4)
     assert (effect["now"]["images"], effect["now"]["errors"]) == (6, 2)
@@ -41,7 +41,7 @@ def test_labels_that_were_mended_are_told_from_what_the_network_learnt():
 
 
 def test_the_sentence_says_all_of_it():
-    words = curation_sentence(curation_effect(BEFORE, NOW, DECISIONS))
+    words = curation_sentence(curation_effect(BEFORE, NOW, DECISIONS, []))
     assert "(2 dropped, 1 relabelled)" in words
     assert "from 66.7 % (4 of 6 images; " in words and "to 33.3 % (2 of 6 images; " in words
     assert "On the 5 images that both" in words
@@ -49,17 +49,37 @@ def test_the_sentence_says_all_of_it():
 
 
 def test_a_curation_that_was_taken_back_is_told_as_well():
-    assert "nothing is curated any more" in curation_sentence(curation_effect(BEFORE, NOW, DECISIONS[:0]))
+    assert "nothing is curated any more" in curation_sentence(curation_effect(BEFORE, NOW, DECISIONS[:0], []))
 
 
 def test_without_an_earlier_model_there_is_nothing_to_say():
-    effect = curation_effect(pd.DataFrame(), NOW, DECISIONS)
+    effect = curation_effect(pd.DataFrame(), NOW, DECISIONS, [])
     assert effect == {"decisions": {"drop": 2, "relabel": 1}}
     assert curation_sentence(effect) == ""
 
 
 def test_parts_that_share_no_image_are_compared_by_their_rates_alone():
-    effect = curation_effect(BEFORE, NOW.assign(file=NOW["file"] + "2"), DECISIONS)
+    effect = curation_effect(BEFORE, NOW.assign(file=NOW["file"] + "2"), DECISIONS, [])
     assert effect["both"]["images"] == 0
     assert effect["both"]["p_value"] == pytest.approx(1)
     assert "0 images" in curation_sentence(effect)
+
+
+def test_what_else_changed_is_told_beside_the_effect():
+    made = {"stage": "first", "epochs": 3, "learning_rates": [1e-3]}
+    before = {
+        "architecture": "resnet18",
+        "image_size": 64,
+        "precision": "float32",
+        "temperature": 1.2,
+        "provenance": made,
+    }
+    now = {**before, "precision": "bfloat16", "temperature": 1.1, "provenance": {**made, "epochs": 5}}
+    changes = recipe_changes(before, now)
+    assert changes == ["precision was float32 and is bfloat16", "epochs was 3 and is 5"]
+    assert recipe_changes(before, {**before, "temperature": 1.1}) == recipe_changes({}, now) == []
+    words = curation_sentence(curation_effect(BEFORE, NOW, DECISIONS, changes))
+    assert words.endswith(
+        "That is not the effect of the curation alone: precision was float32 and is bfloat16; epochs was 3 and is 5."
+    )
+    assert "alone" not in curation_sentence(curation_effect(BEFORE, NOW, DECISIONS, []))

@@ -131,7 +131,7 @@ def test_a_hundred_thousand_predictions_take_seconds(of_stages):
 
 def test_a_small_gain_is_called_possible_chance(of_stages):
     assert _said(of_stages(**_pattern(405, 9, 6, 20))) == (
-        "large fixed 9 images and broke 6 that small had right (26 errors against 29 of 440 images): "
+        "large fixed 9 images and broke 6 that small had right (26 errors against 29 of 440 validation images): "
         "that may well be chance (McNemar p = 0.61). It took 1:52 min, 37 s for each error removed."
     )
 
@@ -162,7 +162,9 @@ def test_the_p_value_is_never_rounded_over_the_threshold(of_stages):
     assert "p = 0.04999)" in stage_verdict(row.assign(p_value=0.04999))
 
 
-@pytest.mark.parametrize(("mark", "errors"), [("1", "0 errors of 3 images"), ("0", "3 errors of 3 images")])
+@pytest.mark.parametrize(
+    ("mark", "errors"), [("1", "0 errors of 3 validation images"), ("0", "3 errors of 3 validation images")]
+)
 def test_stages_that_agree_on_everything_changed_nothing(mark, errors, of_stages):
     said = _said(of_stages(small=mark * 3, large=mark * 3))
     assert f"({errors}): it changed nothing." in said
@@ -170,7 +172,9 @@ def test_stages_that_agree_on_everything_changed_nothing(mark, errors, of_stages
 
 
 def test_one_image_is_not_called_images(of_stages):
-    assert "fixed 1 image and broke none (0 errors against 1 of 1 image)" in _said(of_stages(small="0", large="1"))
+    assert "fixed 1 image and broke none (0 errors against 1 of 1 validation image)" in _said(
+        of_stages(small="0", large="1")
+    )
 
 
 def test_an_unknown_time_is_not_made_up(of_stages):

@@ -119,14 +119,15 @@ def test_the_proposal_is_a_curation_file(labelled, tmp_path):
 @pytest.mark.parametrize("number", [2, 11, 100])
 def test_the_sheet_is_readable(number, labelled, names_of, is_readable, words_of):
     suspects = suspect_labels(labelled(number, 2000)[0])[:20]
-    figure = suspects_sheet([Image.new("RGB", (60, 40))] * len(suspects), suspects, names_of(number))
+    figure = suspects_sheet([Image.new("RGB", (60, 40))] * len(suspects), suspects, names_of(number), "validation")
     assert is_readable(figure)
     assert words_of(figure).count("labelled ") == words_of(figure).count("looks like ") == len(suspects) > 0
     assert suspects["file"].iloc[0] in words_of(figure)
 
 
 def test_the_sheet_of_no_suspects_says_so(labelled, words_of):
-    assert "No label looks wrong" in words_of(suspects_sheet([], suspect_labels(labelled(3, 9)[0][:0]), {}))
+    words = words_of(suspects_sheet([], suspect_labels(labelled(3, 9)[0][:0]), {}, "validation")).replace("\n", " ")
+    assert "No label of the validation images looks wrong" in words
 
 
 def test_what_cannot_be_right_is_refused(labelled):
@@ -136,4 +137,4 @@ def test_what_cannot_be_right_is_refused(labelled):
     with pytest.raises(ValueError, match=r"large.*small"):
         suspect_labels(pd.concat([predictions, predictions.assign(stage="large")]))
     with pytest.raises(ValueError, match="0 for"):
-        suspects_sheet([], suspect_labels(labelled(3, 900)[0]), {})
+        suspects_sheet([], suspect_labels(labelled(3, 900)[0]), {}, "validation")

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "bundles": ["BundleDataset"],
         "checkpoints": ["CheckpointDataset", "LearnerDataset"],
-        "curation": ["CurationDataset", "PredictionsBeforeCurationDataset"],
+        "curation": ["CurationDataset", "ModelBeforeCurationDataset", "PredictionsBeforeCurationDataset"],
         "epoch_states": ["EpochStatesDataset"],
         "images": [
             "DrawnImagesDataset",
@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "OptionalPageDataset",
             "PageDataset",
         ],
+        "sealed": ["SealedLabelsDataset"],
         "tables": ["LogDataset", "OptionalTableDataset", "SpreadsheetDataset", "TableDataset"],
     },
 )

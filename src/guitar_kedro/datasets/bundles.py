@@ -11,6 +11,7 @@ from kedro_datasets._typing import JSONPreview
 
 from guitar_kedro.datasets.artifacts import Artifact
 from guitar_kedro.errors import UserError
+from guitar_kedro.files import strict_json
 from guitar_kedro.learning.checkpoint import SPEC_FILE, WEIGHTS_FILE, Checkpoint
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class _BundleFolder(AbstractVersionedDataset):
         for name, content in data.files.items():
             (folder / name).write_bytes(content)
         facts = {"model_version": self._version_of(data.checkpoint.spec), **data.facts}
-        (folder / FACTS_FILE).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+        (folder / FACTS_FILE).write_text(strict_json(facts, indent=2), encoding="utf-8")
 
     def preview(self) -> JSONPreview:
         """Which model it is, and what was measured, for kedro-viz."""

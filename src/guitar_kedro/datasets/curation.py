@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractDataset, Version
-from kedro_datasets._typing import TablePreview
+from kedro_datasets._typing import JSONPreview, TablePreview
 
 from guitar_kedro.datasets.handwritten import read_handwritten_table
 from guitar_kedro.datasets.tables import TableDataset
 from guitar_kedro.errors import UserError
+from guitar_kedro.learning.checkpoint import SPEC_FILE
 
 
 class CurationDataset(TableDataset):
@@ -123,6 +125,52 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._predictions, "applied_curation": self._curation}
+
+
+class ModelBeforeCurationDataset(PredictionsBeforeCurationDataset):
+    """What the model was that made ``PredictionsBeforeCurationDataset``: its spec, as a dictionary.
+
+    It is the latest version of the model that is not later than the predictions.
+    """
+
+    def __init__(
+        self, filepath: str, predictions: str, applied_curation: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Takes note of the versioned artifacts.
+
+        Args:
+            filepath: ``model``.
+            predictions: ``predictions``.
+            applied_curation: The decisions that each run applied.
+            metadata: For Kedro's plugins.
+        """
+        super().__init__(predictions, applied_curation, metadata)
+        self._model = Path(filepath).absolute()
+
+    def load(self) -> dict[str, Any]:
+        """Loads the spec; an empty one where there is no such model."""
+        version = self._model_version()
+        if version is None:
+            return {}
+        return json.loads((self._model / version / self._model.name / SPEC_FILE).read_text(encoding="utf-8"))
+
+    def fingerprint(self) -> str:
+        """Gives the version that would be loaded; versions do not change."""
+        return self._model_version() or ""
+
+    def preview(self) -> JSONPreview:
+        """The spec, for kedro-viz."""
+        return JSONPreview(json.dumps(self.load()))
+
+    def needed(self) -> set[Path]:
+        """Lists the folder of that version of the model."""
+        version = self._model_version()
+        return {self._model / version} if version else set()
+
+    def _model_version(self) -> str | None:
+        if (predicted := self._version()) is None:
+            return None
+        return max((version for version in _versions(self._model) if version <= predicted), default=None)
 
 
 def _versions(path: Path) -> list[str]:

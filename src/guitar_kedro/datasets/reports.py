@@ -16,6 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from guitar_kedro.datasets.artifacts import Artifact, TextArtifact
+from guitar_kedro.files import without_nan
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -62,8 +63,17 @@ class ExplorerDataset(TextArtifact, _PlotlyFile):
         return PlotlyPreview(json.loads(Path(self._get_load_path()).read_text(encoding="utf-8")))
 
 
-class MetricsDataset(TextArtifact, JSONDataset):
-    """Numbers as a JSON file."""
+class _StrictJSONFile(JSONDataset):
+    """JSON that every program reads."""
+
+    DEFAULT_SAVE_ARGS: dict[str, Any] = {"indent": 2, "allow_nan": False}  # noqa: RUF012 - as kedro-datasets does
+
+    def save(self, data: Any) -> None:
+        super().save.__wrapped__(self, without_nan(data))
+
+
+class MetricsDataset(TextArtifact, _StrictJSONFile):
+    """Numbers as a JSON file; what is infinite or not a number is saved as ``null``, and loads as ``None``."""
 
 
 class OptionalMetricsDataset(MetricsDataset):

@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "data": ["pixel_sizes"],
         "pictures": ["thumbnail"],
         "pixels": ["Decoding", "Pixels"],
-        "prediction": ["PROBABILITY", "predict", "predict_in_chunks", "predict_readable"],
+        "prediction": ["PROBABILITY", "predict", "predict_in_chunks", "predict_readable", "with_labels"],
         "predictor": ["Answers", "Predictor"],
         "pretrained": ["PretrainedWeights"],
         "distributed": ["train_together"],

@@ -73,7 +73,8 @@ class EpochTable(Callback):
             }
         )
         minutes = f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
-        logger.info("%5d  %10.6f  %10.6f  %10.6f  %s", self.epoch, train_loss, valid_loss, error_rate, minutes)
+        losses = (_cell(value) for value in (train_loss, valid_loss, error_rate))
+        logger.info("%5d  %s  %s  %s  %s", self.epoch, *losses, minutes)
 
     def after_fit(self) -> None:
         """Closes the bar."""
@@ -83,6 +84,11 @@ class EpochTable(Callback):
     def history(self) -> pd.DataFrame:
         """The rows as a table."""
         return pd.DataFrame(self.rows)
+
+
+def _cell(value: float) -> str:
+    written = f"{value:.6f}" if abs(value) < 1e6 else f"{value:.3g}".replace("e+", "e")
+    return f"{written:>10}"
 
 
 class FiniteLoss(Callback):

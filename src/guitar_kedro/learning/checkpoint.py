@@ -76,6 +76,11 @@ class Checkpoint:
     weights: dict[str, torch.Tensor]
     spec: ModelSpec
 
+    def answering_like(self, other: ModelSpec) -> Checkpoint:
+        """Gives a checkpoint that answers as another one does, so that the two can be compared."""
+        how = {name: getattr(other, name) for name in ("precision", "augmented_views", "augmentation")}
+        return Checkpoint(self.weights, self.spec.model_copy(update=how))
+
     def save(self, folder: Path) -> None:
         """Writes ``weights.safetensors`` and ``spec.json`` into a new folder."""
         from safetensors.torch import save_file

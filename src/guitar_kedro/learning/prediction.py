@@ -49,7 +49,8 @@ def predict(
         device: Where: see ``choose_device``.
 
     Returns:
-        The table with ``predicted``, ``loss`` (negative log of the label's probability, in nats; only with labels),
+        The table with ``predicted``, ``loss`` (negative log of the label's probability, in nats, at most 708; only with
+        labels),
         ``energy`` (see ``Answers``) and a column ``probability_<class>`` for each class.
 
     Raises:
@@ -64,11 +65,37 @@ def predict(
     result = table.drop(columns="path").reset_index(drop=True)
     result["predicted"] = [classes[index] for index in probabilities.argmax(dim=1).tolist()]
     if "label" in table:
-        target = torch.tensor([classes.index(label) for label in table["label"]])
-        result["loss"] = -probabilities.gather(1, target[:, None])[:, 0].log().numpy()
+        result["loss"] = _losses(probabilities, [classes.index(label) for label in table["label"]])
     result["energy"] = torch.cat([answer.energies for answer in answers]).numpy()
     columns = [f"{PROBABILITY}{name}" for name in classes]
     return pd.concat([result, pd.DataFrame(probabilities.numpy(), columns=columns)], axis=1)
+
+
+def with_labels(predictions: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """Adds to predictions that were made without labels what they are and what they cost.
+
+    Args:
+        predictions: From ``predict``, with ``image_id``.
+        labels: By ``image_id``.
+
+    Returns:
+        The table with ``label`` before ``predicted`` and ``loss`` after it, as ``predict`` gives it with labels.
+    """
+    columns = [name for name in predictions.columns if name.startswith(PROBABILITY)]
+    found = labels.loc[predictions["image_id"]].to_numpy()
+    targets = [columns.index(f"{PROBABILITY}{label}") for label in found]
+    losses = _losses(torch.tensor(predictions[columns].to_numpy()), targets)
+    result, place = predictions.copy(), predictions.columns.get_loc("predicted")
+    result.insert(place + 1, "loss", losses)
+    result.insert(place, "label", found)
+    return result
+
+
+def _losses(probabilities: torch.Tensor, targets: Sequence[int]) -> np.ndarray:
+    # a probability too small for float64 is 0, whose logarithm is no number that a report could add up
+    smallest = torch.finfo(probabilities.dtype).tiny
+    of_targets = probabilities.gather(1, torch.tensor(targets)[:, None])[:, 0]
+    return -of_targets.clamp(min=smallest).log().numpy()
 
 
 def predict_readable(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from fastai.torch_core import no_random
 
+from guitar_kedro.errors import UserError
 from guitar_kedro.learning.attention import coarse_maps
 from guitar_kedro.learning.augmentation import Augment, Normalise
 from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
@@ -31,10 +32,21 @@ class Answers:
         probabilities: float64 of n x classes, at the checkpoint's temperature.
         energies: float64 of n: negative log of the sum of the exponentials of the logits, high where no class fits (Liu
             et al. 2020, "Energy-based out-of-distribution detection", NeurIPS).
+
+    Raises:
+        UserError: If one is infinite or not a number.
     """
 
     probabilities: torch.Tensor
     energies: torch.Tensor
+
+    def __post_init__(self) -> None:
+        """Refuses what is no answer."""
+        if not (torch.isfinite(self.probabilities).all() and torch.isfinite(self.energies).all()):
+            raise UserError(
+                "The network's answers are infinite or no numbers, for its weights are too large: train again with a "
+                "lower learning_rate, or name an earlier version of the model with --load-versions."
+            )
 
 
 class Reader:

@@ -6,6 +6,7 @@ stay as they are; only the confidence, the largest probability of an image, does
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -20,6 +21,8 @@ from guitar_kedro.reporting import style
 from guitar_kedro.reporting.statistics import wilson_interval
 
 _TEMPERATURES = (0.05, 20.0)
+_PRIOR = 20.0  # strength of the prior of the temperature; log T has a standard deviation of about 1 / sqrt(20)
+_ROUNDING = 1e-9  # a share that is met exactly is missed by that much in floating point
 _BEFORE, _AFTER = style.VERMILLION, style.BLUE
 _HISTOGRAM_BINS = 40
 
@@ -47,10 +50,20 @@ def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Find the temperature that minimises the mean negative log likelihood.
+    """Find the most probable temperature, given the images and that networks need little scaling.
 
-    Source: Guo, Pleiss, Sun and Weinberger (2017), as in ``tempered``. The likelihood has a single optimum, because it
-    is convex in the inverse of the temperature. It lies at a bound where all images, or none, are right.
+    Guo, Pleiss, Sun and Weinberger (2017), as in ``tempered``, minimise the negative log likelihood alone. Where all
+    images are right, or none, that has no minimum, and of few images it learns their luck. So the inverse temperature
+    has a gamma prior whose mode is 1, no scaling: it adds ``20 (1/T + log T)`` to the negative log likelihood of all
+    images. Such priors keep estimates off the boundary of what is possible (Y. Chung, S. Rabe-Hesketh, V. Dorie,
+    A. Gelman and J. Liu 2013, "A nondegenerate penalized likelihood estimator for variance parameters in multilevel
+    models", Psychometrika 78, 685-709; A. Gelman, A. Jakulin, M. G. Pittau and Y.-S. Su 2008, "A weakly informative
+    default prior distribution for logistic and other regression models", Annals of Applied Statistics 2, 1360-1383). A
+    few hundred images outweigh it. The smoothed targets of J. Platt (1999), "Probabilistic outputs for support vector
+    machines", draw towards a probability of (n + 1) / (n + 2) instead, and of few images they make a network that is
+    rightly sure unsure.
+
+    There is a single optimum, because the sum is convex in the inverse of the temperature.
 
     Args:
         probabilities: (images, classes), between 0 and 1, of images that the network was not trained with.
@@ -68,17 +81,17 @@ def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
         raise ValueError(f"one target per image is needed, not {targets.shape} for probabilities {logs.shape}")
     if targets.dtype.kind not in "iu" or targets.min() < 0 or targets.max() >= logs.shape[1]:
         raise ValueError(f"targets must be whole numbers from 0 to {logs.shape[1] - 1}")
-    mean_of_targets = logs[np.arange(len(logs)), targets].mean()
+    of_targets = logs[np.arange(len(logs)), targets].sum()
 
     def loss(log_temperature: float) -> float:
         scale = np.exp(-log_temperature)
-        return float(np.log(np.exp(logs * scale).sum(axis=1)).mean() - mean_of_targets * scale)
+        likelihood = of_targets * scale - np.log(np.exp(logs * scale).sum(axis=1)).sum()
+        return float(_PRIOR * (scale + log_temperature) - likelihood)
 
     low, high = np.log(_TEMPERATURES)
     found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-4}).x
-    # The search never quite reaches its bounds, and wanders where the loss is flat: the first of the best wins.
-    best = min((0.0, low, high, found), key=loss)
-    return float(np.clip(np.exp(best), *_TEMPERATURES))
+    # The search only comes near: images that say nothing leave the temperature at exactly 1.
+    return float(np.exp(min((0.0, found), key=loss)))
 
 
 def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
@@ -115,21 +128,25 @@ def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> pd.DataFrame:
 
     Returns:
         A row per different confidence, most confident first: ``threshold``, answered are images that are at least as
-        sure; ``coverage``, the share of images answered; ``risk``, the share of these that is wrong.
+        sure; ``answered``, how many these are; ``coverage``, their share of all images; ``risk``, the share of them
+        that is wrong.
 
     Raises:
         ValueError: If there are no images, or the shapes or numbers are impossible.
     """
     thresholds, answered, right_ones = _answered(confidence, right)
     columns = {"coverage": answered / answered[-1], "risk": (answered - right_ones) / answered}
-    return pd.DataFrame({"threshold": thresholds, **columns})
+    return pd.DataFrame({"threshold": thresholds, "answered": answered, **columns})
 
 
 def sure_threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float | None:
-    """Find the lowest confidence from which on answers are as often right as they should be.
+    """Find the lowest confidence from which on answers may be expected to be as often right as they should be.
 
-    Source: Geifman and El-Yaniv (2017), as in ``risk_coverage``, without their bound: the accuracy is that of the given
-    images, and others may come out a little lower.
+    Geifman and El-Yaniv (2017), as in ``risk_coverage``, ask that the accuracy be reached with a high probability. That
+    takes hundreds of images without an error, and refuses nearly all answers where there are fewer. Here the expected
+    accuracy of new images must reach it: by Laplace's rule of succession, of n answers of which r were right, that is
+    (r + 1) / (n + 2) (B. Cestnik 1990, "Estimating probabilities: a crucial task in machine learning", ECAI). The
+    accuracy of the given images themselves would be promised too easily: of nine, all may be right by luck.
 
     Args:
         confidence: (images,) largest probability of each image.
@@ -137,7 +154,8 @@ def sure_threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -
         accuracy: Share of the answered images that should be right, between 0 and 1.
 
     Returns:
-        A confidence that occurs among the images, or None where no threshold reaches the accuracy.
+        A confidence that occurs among the images, or None where no threshold reaches the accuracy, or there are fewer
+        images than ``fewest_for_sure``.
 
     Raises:
         ValueError: If there are no images, or the shapes or numbers are impossible.
@@ -145,22 +163,36 @@ def sure_threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -
     if not 0 <= accuracy <= 1:
         raise ValueError(f"accuracy must lie between 0 and 1, not {accuracy}")
     thresholds, answered, right_ones = _answered(confidence, right)
-    enough = np.flatnonzero(right_ones / answered >= accuracy)
+    enough = np.flatnonzero(right_ones + 1 >= accuracy * (answered + 2) - _ROUNDING)
     return float(thresholds[enough[-1]]) if len(enough) else None
 
 
-def known_threshold(energies: np.ndarray, kept: float = 0.95) -> float:
+def fewest_for_sure(accuracy: float) -> int:
+    """Count the images, all of them right, that ``sure_threshold`` needs at least: 98 for an accuracy of 0.99.
+
+    Args:
+        accuracy: Share of the answered images that should be right, at least 0 and below 1.
+    """
+    return max(math.ceil((2 * accuracy - 1) / (1 - accuracy) - _ROUNDING), 1)
+
+
+def known_threshold(energies: np.ndarray, kept: float = 0.95) -> float | None:
     """Find the energy up to which pictures count as showing a known class.
 
     Source: W. Liu, X. Wang, J. D. Owens and Y. Li (2020), "Energy-based out-of-distribution detection", NeurIPS. The
-    energy of a picture is -T logsumexp(logits / T), low for what the network knows.
+    energy of a picture is -T logsumexp(logits / T), low for what the network knows. The threshold is that of split
+    conformal prediction (J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani and L. Wasserman 2018, "Distribution-free
+    predictive inference for regression", Journal of the American Statistical Association 113, 1094-1111): in ascending
+    order the energy at place ceil((n + 1) kept) of n. A new image of the classes lies at or below it with a probability
+    of at least ``kept``, however few the given ones are.
 
     Args:
-        energies: (images,) of images of known classes, without unit.
-        kept: Share of these images that must lie at or below the threshold, above 0 and at most 1.
+        energies: (images,) of images of known classes, which the network was not trained with; without unit.
+        kept: Share of new images of these classes that shall lie at or below the threshold, above 0 and at most 1.
 
     Returns:
-        The smallest of the energies that does.
+        One of the energies, or None where not even the largest promises that share: of fewer than
+        ``fewest_for_known`` images.
 
     Raises:
         ValueError: If there are no energies, some are not finite, or the share is impossible.
@@ -168,8 +200,17 @@ def known_threshold(energies: np.ndarray, kept: float = 0.95) -> float:
     if not 0 < kept <= 1:
         raise ValueError(f"kept must be above 0 and at most 1, not {kept}")
     ordered = np.sort(_finite("energies", energies))
-    shares = np.arange(1, len(ordered) + 1) / len(ordered)
-    return float(ordered[np.searchsorted(shares, kept)])
+    place = max(math.ceil((len(ordered) + 1) * kept - _ROUNDING), 1)
+    return float(ordered[place - 1]) if place <= len(ordered) else None
+
+
+def fewest_for_known(kept: float) -> float:
+    """Count the images that ``known_threshold`` needs at least: 19 for a share of 0.95, infinitely many for 1.
+
+    Args:
+        kept: Share of new images of the classes that shall lie at or below the threshold, above 0 and at most 1.
+    """
+    return math.inf if kept == 1 else max(math.ceil(kept / (1 - kept) - _ROUNDING), 1)
 
 
 def auroc(known_energies: np.ndarray, other_energies: np.ndarray) -> float:
@@ -209,8 +250,9 @@ def reliability_figure(
     if not parts:
         raise ValueError("there must be at least one part to draw")
     notes = [
-        f"Temperature {temperature:.3g}. Points on the diagonal are as often right as they claim; below it they are "
-        "too sure. Bars are Wilson 95 % intervals. ECE is the expected calibration error, before → after scaling."
+        f"Temperature {temperature:.3g}, fitted on the validation images. Points on the diagonal are as often right as "
+        "they claim; below it they are too sure. Bars are Wilson 95 % intervals. ECE is the expected calibration "
+        "error, before → after scaling."
     ]
     panel = 4.6
     figure = style.new_figure(max(panel * len(parts) + 0.4, 6.0), 5.6, "Confidence and accuracy", notes)
@@ -237,8 +279,8 @@ def risk_coverage_figure(curve: pd.DataFrame, threshold: float | None, accuracy:
     """Draw the error among answered images against the share of images that is answered.
 
     Args:
-        curve: From ``risk_coverage``.
-        threshold: From ``sure_threshold``, or from other images; only images at least as sure are answered.
+        curve: From ``risk_coverage``, of the test images.
+        threshold: From ``sure_threshold``, of the validation images; only images at least as sure are answered.
         accuracy: Share of answered images that should be right, between 0 and 1.
 
     Raises:
@@ -248,7 +290,7 @@ def risk_coverage_figure(curve: pd.DataFrame, threshold: float | None, accuracy:
         raise ValueError("the curve of risk and coverage has no rows")
     answered = curve.iloc[:0] if threshold is None else curve[curve["threshold"] >= threshold]
     notes, warnings = _selection_notes(answered, threshold, accuracy)
-    figure = style.new_figure(8.0, 4.2, "Error among the images that are answered", notes, warnings)
+    figure = style.new_figure(8.0, 4.2, "Error among the test images that are answered", notes, warnings)
     axes = figure.add_subplot()
     coverage, risk = curve["coverage"], curve["risk"]
     # A mistake among the very first leaps to 100 % and would flatten all that follows.
@@ -261,38 +303,40 @@ def risk_coverage_figure(curve: pd.DataFrame, threshold: float | None, accuracy:
         chosen = answered.iloc[-1]
         look = {"color": style.VERMILLION, "markersize": 8, "linestyle": "", "clip_on": False, "zorder": 4}
         axes.plot(chosen["coverage"], chosen["risk"], marker="o", label=f"From confidence {threshold:.4g} on", **look)
-    axes.set(xlim=(0, 1), ylim=(0, top), xlabel="Share of images answered, the surest first", ylabel="Share wrong")
+    axes.set(xlim=(0, 1), ylim=(0, top), xlabel="Share of test images answered, the surest first", ylabel="Share wrong")
     _in_percent(axes)
     style.clean(axes, "both")
     style.legend(figure, loc="outside lower center", ncols=2)
     return figure
 
 
-def unknown_figure(known: np.ndarray, other: np.ndarray | None, threshold: float, auroc: float | None) -> Figure:
+def unknown_figure(known: np.ndarray, other: np.ndarray | None, threshold: float | None, auroc: float | None) -> Figure:
     """Draw the energies of images of known classes and of other pictures, and what the threshold does to both.
 
     Args:
-        known: (images,) energies of images of known classes, without unit.
+        known: (images,) energies of the test images, which show known classes; without unit.
         other: (others,) energies of other pictures, or None where there are none.
-        threshold: From ``known_threshold``; pictures above it are refused.
+        threshold: From ``known_threshold``, of the validation images; pictures above it are refused. None refuses none.
         auroc: From the function of this name, or None where it is not known.
 
     Raises:
         ValueError: If energies are given but empty or not finite.
     """
-    groups = [("Known classes", _finite("known energies", known), style.BLUE)]
+    groups = [("Test part", _finite("known energies", known), style.BLUE)]
     if other is not None:
         groups.append(("Other pictures", _finite("other energies", other), style.VERMILLION))
     notes = _refusal_notes(*(energies for _, energies, _ in groups), threshold=threshold, auroc=auroc)
     figure = style.new_figure(8.0, 4.0, "Known classes and other pictures", notes)
     axes = figure.add_subplot()
-    edges = np.histogram_bin_edges(np.concatenate([[threshold], *(each for _, each, _ in groups)]), _HISTOGRAM_BINS)
+    marks = [] if threshold is None else [threshold]
+    edges = np.histogram_bin_edges(np.concatenate([marks, *(each for _, each, _ in groups)]), _HISTOGRAM_BINS)
     for name, energies, colour in groups:
         heights = np.histogram(energies, edges)[0] / len(energies)
         label = f"{name} ({style.count(len(energies), 'image')})"
         axes.stairs(heights, edges, fill=True, color=colour, alpha=0.3)
         axes.stairs(heights, edges, color=colour, linewidth=1.4, label=label)
-    axes.axvline(threshold, color=style.INK, linewidth=1.2, linestyle="--", label=f"Threshold {_signed(threshold)}")
+    for mark in marks:
+        axes.axvline(mark, color=style.INK, linewidth=1.2, linestyle="--", label=f"Threshold {_signed(mark)}")
     axes.set(xlim=(edges[0], edges[-1]), xlabel="Energy (low: known, high: unknown)", ylabel="Share of each group")
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(6))
@@ -394,29 +438,39 @@ def _tick(value: float, _: int | None = None) -> str:
 def _selection_notes(answered: pd.DataFrame, threshold: float | None, accuracy: float) -> tuple[list[str], list[str]]:
     wanted = f"{100 * accuracy:g} %"
     if threshold is None:
-        return [], [f"No confidence threshold reaches the accuracy of {wanted} that was asked for."]
+        return [], [f"No confidence threshold promises the accuracy of {wanted} that was asked for."]
     if answered.empty:
-        return [], [f"No image is as sure as the threshold of {threshold:.4g}: none is answered."]
-    coverage, reached = answered["coverage"].iloc[-1], 1 - answered["risk"].iloc[-1]
+        return [], [f"No test image is as sure as the threshold of {threshold:.4g}: none is answered."]
+    last = answered.iloc[-1]
+    images = int(last["answered"])
+    right = images - round(last["risk"] * images)
+    low, high = wilson_interval(right, images)
     note = (
-        f"From confidence {threshold:.4g} on, {style.percent(coverage)} of the images are answered, "
-        f"{style.percent(reached)} of them right (wanted: {wanted})."
+        f"From confidence {threshold:.4g} on, which the validation images chose, {style.percent(last['coverage'])} of "
+        f"the test images are answered, {style.percent(right / images)} of them right ({right:,} of {images:,}, 95 % "
+        f"interval {style.percent(low)} to {style.percent(high)}; wanted: {wanted})."
     )
-    # A share and its complement do not add up to 1 in floating point to the last digit.
-    missed = reached < accuracy - 1e-9
-    return [note], ["The accuracy asked for is missed on these images."] if missed else []
+    if right / images >= accuracy - _ROUNDING:
+        return [note], []
+    chance = ", which may be chance" if high >= accuracy else ""
+    return [note], [f"The accuracy asked for is missed on these images{chance}."]
 
 
 def _refusal_notes(
-    known: np.ndarray, other: np.ndarray | None = None, *, threshold: float, auroc: float | None
+    known: np.ndarray, other: np.ndarray | None = None, *, threshold: float | None, auroc: float | None
 ) -> list[str]:
-    kept = style.percent(np.mean(known <= threshold))
-    note = f"Up to the threshold of {_signed(threshold)} lie {kept} of the known images"
-    if other is None:
-        return [f"{note}. No other pictures were given, so how many of them it refuses is not known."]
-    note += f"; {style.percent(np.mean(other > threshold))} of the other pictures are refused."
-    return (
-        [note]
-        if auroc is None
-        else [note, f"AUROC {auroc:.3f}: the chance that the energy of an other picture is the higher one."]
-    )
+    if threshold is None:
+        note = "The validation images are too few for a threshold, so no picture is refused."
+    else:
+        kept = int((known <= threshold).sum())
+        low, high = (style.percent(end) for end in wilson_interval(kept, len(known)))
+        note = (
+            f"Up to the threshold of {_signed(threshold)}, which the validation images chose, lie "
+            f"{style.percent(kept / len(known))} of the test images (95 % interval {low} to {high})"
+        )
+        if other is None:
+            return [f"{note}. No other pictures were given, so how many of them it refuses is not known."]
+        note += f"; {style.percent(np.mean(other > threshold))} of the other pictures are refused."
+    if auroc is None:
+        return [note]
+    return [note, f"AUROC {auroc:.3f}: the chance that an other picture has a higher energy than a test image."]

@@ -20,7 +20,8 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from guitar_kedro.reporting.style import MOST_CLASSES, clock, count, display_name, percent
+from guitar_kedro.reporting.statistics import wilson_interval
+from guitar_kedro.reporting.style import MOST_CLASSES, clock, count, display_name, percent, rounded
 
 FEW_IMAGES = 10  # test images of a class below which its numbers say little
 LOW_AUROC = 0.8
@@ -33,6 +34,8 @@ _MOST_ROWS = MOST_CLASSES  # of a table
 _AVERAGES = ("macro average", "weighted average")
 _SPLITS = ("train", "validation", "test")
 _NOTHING = "-"  # in a cell
+_FITTED_ON = {"validation": "validation, which the temperature was fitted on"}
+_WHEN = ("before", "after")
 
 _Place = Literal["data", "recipe", "results", "calibration", "errors"]
 _PLACES: tuple[tuple[str, _Place], ...] = (
@@ -80,9 +83,11 @@ class CardFacts:
         verdict: A sentence on whether the last stage was worth it; may be empty.
         metrics: From ``metrics``: split, then stage, then numbers; the last stage of ``test`` is the headline.
         classes_report: From ``classification_report``, of the test images.
-        calibration: ``temperature``; ``validation`` and ``test`` with ``ece_before`` and ``ece_after`` (shares);
-            ``sure`` with ``accuracy_asked``, ``threshold``, ``coverage`` and ``accuracy``; ``unknown`` with
-            ``threshold`` (energy), ``kept`` (share of pictures of the classes), ``auroc`` and ``other_images``.
+        calibration: ``temperature``; ``validation`` and ``test`` with ``images``, ``ece_before`` and ``ece_after``;
+            ``sure`` with ``accuracy_asked``, ``threshold``, ``fewest_images`` (that it takes), and of ``test``
+            ``images`` (that are sure), ``right``, ``coverage``, ``accuracy``, ``accuracy_low`` and ``accuracy_high``;
+            ``unknown`` with ``share_asked``, ``threshold`` (energy), ``fewest_images``, of ``test`` ``images``,
+            ``kept``, ``share``, ``share_low``, ``share_high``, and against ``other_images`` ``auroc`` and ``refused``.
             What is missing or ``None`` is not spoken of.
         augmented_views: ``views`` (0 for none), ``images``, ``errors``, ``errors_plain``, ``gain``, ``gain_low`` and
             ``gain_high`` (share of images, positive where errors became fewer), ``times_slower``.
@@ -92,6 +97,7 @@ class CardFacts:
         curation: A sentence on what the curation changed; may be empty.
         worst_slices: ``slice``, ``value``, ``images``, ``error_rate``, the worst first.
         searched: How many images were searched for wrong labels.
+        searched_part: Of which part they are, such as ``validation``.
         suspects: How many images are suspected of a wrong label.
         test_log: One row per time the test part was opened: ``time``, ``model_version``, ``images``, ``errors``,
             ``accuracy``.
@@ -117,6 +123,7 @@ class CardFacts:
     curation: str
     worst_slices: pd.DataFrame
     searched: int
+    searched_part: str
     suspects: int
     test_log: pd.DataFrame
     versions: Mapping[str, str]
@@ -198,6 +205,7 @@ def known_limits(facts: CardFacts) -> list[str]:
         _drawn(facts),
         _few_images(facts),
         _not_sure_at_all(facts),
+        _no_known_threshold(facts),
         _weak_unknown(facts),
         _wrong_labels(facts),
         _relatives(facts),
@@ -321,9 +329,14 @@ def _use(facts: CardFacts) -> list[_Block]:
 
 
 def _results(facts: CardFacts) -> list[_Block]:
-    blocks = [_Block("text", sentences) for sentences in (facts.honest, facts.curation) if sentences.strip()]
+    blocks = [
+        _Block("warning", f"{row.stage}, {row.phase}: {row.warning}")
+        for row in facts.stages.itertuples(index=False)
+        if row.warning
+    ]
+    blocks += [_Block("text", sentences) for sentences in (facts.honest, facts.curation) if sentences.strip()]
     rows = [
-        (split, stage, f"{n['images']:,}", f"{n['errors']:,}", percent(n["accuracy"]), _interval(n), f"{n['loss']:.3g}")
+        (split, stage, f"{n['images']:,}", f"{n['errors']:,}", percent(n["accuracy"]), _interval(n), rounded(n["loss"]))
         for split, stages in facts.metrics.items()
         for stage, n in stages.items()
     ]
@@ -359,13 +372,18 @@ def _per_class(facts: CardFacts) -> list[_Block]:
             row.label if row.label in _AVERAGES else _name(facts, row.label),
             _share(row.precision),
             _share(row.recall) if row.support else _NOTHING,
+            _NOTHING if row.label in _AVERAGES or not row.support else _recall_interval(row),
             _share(row.f1) if row.support else _NOTHING,
             f"{row.support:,}",
         )
         for row in report.itertuples(index=False)
     ]
-    head = _head("class", "precision #", "recall #", "F1 #", "images #")
+    head = _head("class", "precision #", "recall #", "95 % interval #", "F1 #", "images #")
     return _table(caption, head, rows)
+
+
+def _recall_interval(row: Any) -> str:
+    return _range(*wilson_interval(round(row.recall * row.support), int(row.support)))
 
 
 def _test_openings(facts: CardFacts) -> list[_Block]:
@@ -397,11 +415,11 @@ def _calibration(facts: CardFacts) -> list[_Block]:
     blocks = [_Block("text", sentence) for sentence in sentences if sentence]
     parts = {part: facts.calibration.get(part) or {} for part in ("validation", "test")}
     rows = [
-        (part, percent(numbers["ece_before"], 2), percent(numbers["ece_after"], 2))
+        (_FITTED_ON.get(part, part), f"{numbers['images']:,}", *(percent(numbers[f"ece_{when}"], 2) for when in _WHEN))
         for part, numbers in parts.items()
         if _is_known(numbers.get("ece_before")) and _is_known(numbers.get("ece_after"))
     ]
-    head = _head("part", "before the temperature #", "after it #")
+    head = _head("part", "images #", "before the temperature #", "after it #")
     tables = _table("Expected calibration error (mean gap between probability and accuracy)", head, rows)
     return [*blocks[:1], *tables, *blocks[1:]]
 
@@ -413,7 +431,10 @@ def _temperature(facts: CardFacts) -> str:
     if temperature == 1:
         return "Probabilities are as the network gives them (temperature 1)."
     turned = "less" if temperature > 1 else "more"
-    sentence = f"Logits are divided by a temperature of {temperature:.3f}, which makes the answers {turned} confident."
+    sentence = (
+        f"Logits are divided by a temperature of {temperature:.3f}, fitted on the validation images, which makes the "
+        f"answers {turned} confident."
+    )
     test = facts.calibration.get("test") or {}
     before, after = test.get("ece_before"), test.get("ece_after")
     if _is_known(before) and _is_known(after) and after > before:
@@ -427,39 +448,60 @@ def _sure(facts: CardFacts) -> str:
         return ""
     if not _is_known(sure.get("threshold")):
         return _not_sure_at_all(facts)
-    sentence = f"An answer counts as sure from a probability of {percent(sure['threshold'])} on"
-    sentence += f", chosen so that {percent(sure['accuracy_asked'])} of the sure answers should be right"
-    if not (_is_known(sure.get("coverage")) and _is_known(sure.get("accuracy"))):
+    sentence = (
+        f"An answer counts as sure from a probability of {percent(sure['threshold'])} on, chosen on the validation "
+        f"images so that {percent(sure['accuracy_asked'])} of the sure answers should be right"
+    )
+    test = sure.get("test") or {}
+    if not _is_known(test.get("coverage")):
         return f"{sentence}; below it the model is not sure."
+    if not test["images"]:
+        return f"{sentence}. No answer to a test image is sure."
     return (
-        f"{sentence}. Measured: {percent(sure['coverage'])} of the answers are sure, and "
-        f"{percent(sure['accuracy'])} of those are right."
+        f"{sentence}. Of the answers to the test images {percent(test['coverage'])} are sure, and "
+        f"{percent(test['accuracy'])} of those are right ({test['right']:,} of {test['images']:,}; 95 % interval "
+        f"{_range(test['accuracy_low'], test['accuracy_high'])})."
     )
 
 
 def _unknown(facts: CardFacts) -> str:
-    if not _has_unknown(facts):
+    unknown = facts.calibration.get("unknown") or {}
+    if not _is_known(unknown.get("share_asked")):
         return ""
-    unknown = facts.calibration["unknown"]
-    sentence = f"A picture with an energy above {unknown['threshold']:.4g} counts as none of the classes"
-    if _is_known(unknown.get("kept")):
-        sentence += f"; {percent(unknown['kept'])} of the pictures of the classes stay below"
-    sentence += " (energy as in Liu et al. 2020)."
-    others = unknown.get("other_images") or 0
-    if _is_known(unknown.get("auroc")):
-        against = f" of {count(others, 'other picture')}" if others else " of other pictures"
-        ranked = f"Energy ranks pictures of the classes below those{against}"
-        return f"{sentence} {ranked} with an AUROC of {unknown['auroc']:.3f}."
-    return f"{sentence} How well this finds other pictures was not measured."
+    if not _has_unknown(facts):
+        return _no_known_threshold(facts)
+    sentence = (
+        f"A picture with an energy above {unknown['threshold']:.4g} counts as none of the classes (energy as in Liu et "
+        f"al. 2020), chosen on the validation images so that {percent(unknown['share_asked'])} of the pictures of the "
+        "classes should stay below."
+    )
+    if test := unknown.get("test"):
+        sentence += (
+            f" Of the test images {percent(test['share'])} do ({test['kept']:,} of {test['images']:,}; 95 % interval "
+            f"{_range(test['share_low'], test['share_high'])})."
+        )
+    if not _is_known(unknown.get("auroc")):
+        return f"{sentence} How well this finds other pictures was not measured."
+    return (
+        f"{sentence} Of {count(unknown['other_images'], 'other picture')} {percent(unknown['refused'])} lie above it; "
+        f"energy ranks the test images below them with an AUROC of {unknown['auroc']:.3f}."
+    )
 
 
 def _slices(facts: CardFacts) -> list[_Block]:
     rows = [
-        (str(row.slice), _plain(row.value), f"{row.images:,}", _share(row.error_rate))
+        (
+            str(row.slice),
+            _plain(row.value),
+            f"{row.images:,}",
+            _share(row.error_rate),
+            _range(row.error_low, row.error_high),
+        )
         for row in facts.worst_slices.head(_MOST_ROWS).itertuples(index=False)
     ]
     more = f", the worst {len(rows)} of {len(facts.worst_slices):,}" if len(facts.worst_slices) > len(rows) else ""
-    return _table(f"Where errors are most frequent{more}", _head("slice", "value", "images #", "error #"), rows)
+    head = _head("slice", "value", "images #", "error #", "95 % interval #")
+    return _table(f"Where errors of validation images are most frequent{more}", head, rows)
 
 
 def _data(facts: CardFacts) -> list[_Block]:
@@ -576,9 +618,31 @@ def _not_sure_at_all(facts: CardFacts) -> str:
     sure = facts.calibration.get("sure") or {}
     if not _is_known(sure.get("accuracy_asked")) or _is_known(sure.get("threshold")):
         return ""
+    asked, images = percent(sure["accuracy_asked"]), _validation_images(facts)
+    if images is not None and images < sure["fewest_images"]:
+        return (
+            f"No answer counts as sure: that {asked} of the sure ones are right cannot be expected from fewer than "
+            f"{count(sure['fewest_images'], 'validation image')}, and there are {images:,}. Add images, or ask for "
+            "less (calibration.sure_accuracy)."
+        )
     return (
-        f"No probability was found from which {percent(sure['accuracy_asked'])} of the answers are right, so none "
-        "counts as sure."
+        f"No probability was found from which {asked} of the answers can be expected to be right, going by the "
+        "validation images, so none counts as sure."
+    )
+
+
+def _no_known_threshold(facts: CardFacts) -> str:
+    unknown = facts.calibration.get("unknown") or {}
+    if not _is_known(unknown.get("share_asked")) or _is_known(unknown.get("threshold")):
+        return ""
+    sentence = "No picture counts as none of the classes"
+    asked, fewest, images = percent(unknown["share_asked"]), unknown.get("fewest_images"), _validation_images(facts)
+    if not _is_known(fewest) or images is None:
+        return f"{sentence}: all pictures of the classes are to be kept (calibration.known_share)."
+    return (
+        f"{sentence}: an energy below which {asked} of the pictures of the classes stay cannot be told from fewer than "
+        f"{count(fewest, 'validation image')}, and there are {images:,}. Add images, or ask for less "
+        "(calibration.known_share)."
     )
 
 
@@ -586,7 +650,10 @@ def _weak_unknown(facts: CardFacts) -> str:
     auroc = (facts.calibration.get("unknown") or {}).get("auroc")
     if not _is_known(auroc) or auroc >= LOW_AUROC:
         return ""
-    return f"It tells pictures of something else poorly from those of its classes (AUROC {auroc:.3f}; 0.5 is chance)."
+    return (
+        f"It tells pictures of something else poorly from the test images of its classes (AUROC {auroc:.3f}; 0.5 is "
+        "chance)."
+    )
 
 
 def _wrong_labels(facts: CardFacts) -> str:
@@ -594,8 +661,8 @@ def _wrong_labels(facts: CardFacts) -> str:
         return ""
     are = "is" if facts.suspects == 1 else "are"
     share = facts.suspects / facts.searched
-    found, searched = count(facts.suspects, "image"), f"{facts.searched:,} that were searched"
-    sentence = f"{found} {are} suspected of a wrong label, of {searched}"
+    found, searched = count(facts.suspects, "image"), count(facts.searched, f"{facts.searched_part} image")
+    sentence = f"{found} {are} suspected of a wrong label, of {searched} that were searched"
     return f"{sentence} ({percent(share)}): errors may be theirs." if share >= MANY_SUSPECTS else f"{sentence}."
 
 
@@ -647,7 +714,15 @@ def _times(number: int) -> str:
 
 
 def _interval(numbers: Mapping[str, Any]) -> str:
-    return f"{percent(numbers['accuracy_low'])} to {percent(numbers['accuracy_high'])}"
+    return _range(numbers["accuracy_low"], numbers["accuracy_high"])
+
+
+def _range(low: float, high: float) -> str:
+    return f"{percent(low)} to {percent(high)}"
+
+
+def _validation_images(facts: CardFacts) -> int | None:
+    return (facts.calibration.get("validation") or {}).get("images")
 
 
 def _share(value: float) -> str | _Share:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,7 +13,29 @@ from guitar_kedro.reporting.style import count, percent
 _ACTIONS = {"drop": "dropped", "relabel": "relabelled", "keep": "kept as they are"}
 
 
-def curation_effect(before: pd.DataFrame, now: pd.DataFrame, decisions: pd.DataFrame) -> dict[str, Any]:
+_RECIPE = ("architecture", "image_size", "resize_method", "precision", "augmented_views")
+_TRAINING = ("stage", "phase", "started_from", "epochs", "batch_size", "seed")
+
+
+def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """List in what two models differ apart from their images, for each in a few words.
+
+    Args:
+        before: Spec of the earlier model; empty where it is not known.
+        now: Spec of the present one.
+    """
+    if not before:
+        return []
+    pairs = {name: (before.get(name), now.get(name)) for name in _RECIPE}
+    made, makes = before.get("provenance", {}), now.get("provenance", {})
+    pairs |= {name: (made.get(name), makes.get(name)) for name in _TRAINING}
+    differing = {name.replace("_", " "): values for name, values in pairs.items() if values[0] != values[1]}
+    return [f"{name} was {then} and is {is_now}" for name, (then, is_now) in differing.items()]
+
+
+def curation_effect(
+    before: pd.DataFrame, now: pd.DataFrame, decisions: pd.DataFrame, changes: Sequence[str]
+) -> dict[str, Any]:
     """Compare the model before the curation changed with the one after it.
 
     Errors become fewer for two reasons: the labels they are counted by are mended, and the network has learnt from
@@ -23,11 +45,12 @@ def curation_effect(before: pd.DataFrame, now: pd.DataFrame, decisions: pd.DataF
         before: Predictions of the earlier model on its validation part, with the labels of then; may be empty.
         now: Those of the present model, with the labels of now.
         decisions: ``action`` (drop, relabel, keep) of each decision that acts now.
+        changes: From ``recipe_changes``: what may have an effect beside the curation.
 
     Returns:
-        ``decisions`` (how many of each action); where there is an earlier model: ``before`` and ``now``, each with
-        ``images``, ``errors``, ``error_rate``, ``error_low`` and ``error_high`` (Wilson 95 % interval), and ``both``,
-        of the images that both were measured on: ``images``, ``errors_before`` (by the labels of then),
+        ``decisions`` (how many of each action); where there is an earlier model: ``changes``; ``before`` and ``now``,
+        each with ``images``, ``errors``, ``error_rate``, ``error_low`` and ``error_high`` (Wilson 95 % interval), and
+        ``both``, of the images that both were measured on: ``images``, ``errors_before`` (by the labels of then),
         ``errors_before_relabelled`` (by those of now), ``errors``, ``fixed``, ``broken`` (images that became right or
         wrong, by the labels of now) and ``p_value`` (exact McNemar test).
     """
@@ -48,7 +71,7 @@ def curation_effect(before: pd.DataFrame, now: pd.DataFrame, decisions: pd.DataF
         "broken": broken,
         "p_value": mcnemar_test(fixed, broken),
     }
-    return numbers | {"before": _errors(before), "now": _errors(now), "both": of_both}
+    return numbers | {"changes": list(changes), "before": _errors(before), "now": _errors(now), "both": of_both}
 
 
 def curation_sentence(effect: Mapping[str, Any]) -> str:
@@ -67,8 +90,13 @@ def curation_sentence(effect: Mapping[str, Any]) -> str:
         f"validation part went from {_rate(before)} to {_rate(now)}. On the {count(both['images'], 'image')} that both "
         f"models were measured on, the earlier one made {count(both['errors_before'], 'error')} by the labels of then "
         f"and {both['errors_before_relabelled']:,} by those of now; the present one makes {both['errors']:,} "
-        f"({both['fixed']:,} fixed, {both['broken']:,} broken; McNemar p = {both['p_value']:.2g})."
+        f"({both['fixed']:,} fixed, {both['broken']:,} broken; McNemar p = {both['p_value']:.2g}).{_others(effect)}"
     )
+
+
+def _others(effect: Mapping[str, Any]) -> str:
+    changes = effect["changes"]
+    return f" That is not the effect of the curation alone: {'; '.join(changes)}." if changes else ""
 
 
 def _errors(predictions: pd.DataFrame) -> dict[str, Any]:

@@ -67,7 +67,8 @@ def top_losses_sheet(pictures: Sequence[Image.Image], table: pd.DataFrame) -> Fi
         for row in table.itertuples()
     ]
     wrong = int((table["label"] != table["predicted"]).sum())
-    notes = [f"{style.count(len(table), 'image')}, the highest loss first; {wrong:,} taken for something else."]
+    images = style.count(len(table), "validation image")
+    notes = [f"{images}, the highest loss first; {wrong:,} taken for something else."]
     return picture_grid(pictures, captions, "Highest losses", notes if len(table) else [])
 
 

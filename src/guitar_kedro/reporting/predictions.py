@@ -141,12 +141,13 @@ def stage_comparison(phases: pd.DataFrame) -> pd.DataFrame:
     Args:
         phases: One row per phase in the order of training: ``stage``, ``phase`` (``frozen``, ``unfrozen``),
             ``architecture``, ``image_size`` (pixels), ``epochs``, ``error_rate`` (share of the validation images,
-            after the phase), ``images`` (how many those are) and ``seconds``. A phase without an error rate was
-            skipped and is left out.
+            after the phase), ``images`` (how many those are), ``seconds``, and perhaps ``warning``, a sentence. A phase
+            without an error rate was skipped and is left out.
 
     Returns:
         ``stage``, ``phase``, ``architecture``, ``image_size``, ``epochs``, ``images``, ``errors`` (images),
-        ``error_rate``, ``error_low`` and ``error_high`` (Wilson 95 % interval, shares) and ``minutes``.
+        ``error_rate``, ``error_low`` and ``error_high`` (Wilson 95 % interval, shares), ``minutes`` and ``warning``
+        (empty where there is none).
 
     Raises:
         ValueError: If an error rate does not lie between 0 and 1.
@@ -168,6 +169,7 @@ def stage_comparison(phases: pd.DataFrame) -> pd.DataFrame:
         error_low=[low for low, _ in intervals],
         error_high=[high for _, high in intervals],
         minutes=table["seconds"].astype(float) / 60,
+        warning=table["warning"] if "warning" in table else pd.Series("", table.index, dtype="str"),
     )
 
 

@@ -183,7 +183,7 @@ def _notes(slices: pd.DataFrame, overall_error_rate: float, worst: pd.DataFrame)
     if slices.empty:
         return ["There are no images."]
     note = (
-        f"Share of wrong images with Wilson 95 % intervals; beside them errors of images. "
+        "Share of wrong validation images with Wilson 95 % intervals; beside them errors of images. "
         f"The line: {style.percent(overall_error_rate)} of all {_images(slices):,}."
     )
     if not slices["errors"].any():

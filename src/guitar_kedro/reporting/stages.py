@@ -212,10 +212,10 @@ def _effect(row: pd.Series) -> str:
     stage, before = row["stage"], row["stage_before"]
     if not row["fixed"] and not row["broken"]:
         same = f"{stage} is right and wrong on the same images as {before}"
-        return f"{same} ({_of_images(row['errors'], row['images'])}): it changed nothing."
+        return f"{same} ({style.count(row['errors'], 'error')} of {_images_of(row)}): it changed nothing."
     fixed = style.count(row["fixed"], "image") if row["fixed"] else "no image"
     broke = f"broke {row['broken']:,} that {before} had right" if row["broken"] else "broke none"
-    counts = f"{row['errors']:,} errors against {row['errors_before']:,} of {style.count(row['images'], 'image')}"
+    counts = f"{row['errors']:,} errors against {row['errors_before']:,} of {_images_of(row)}"
     return f"{stage} fixed {fixed} and {broke} ({counts}): {_judgement(row)} (McNemar {_p_value(row['p_value'])})."
 
 
@@ -237,8 +237,8 @@ def _price(row: pd.Series) -> str:
     return f"{took}, {_duration(row['seconds_per_error_removed'])} for each error removed."
 
 
-def _of_images(errors: int, images: int) -> str:
-    return f"{style.count(errors, 'error')} of {style.count(images, 'image')}"
+def _images_of(row: pd.Series) -> str:
+    return style.count(row["images"], f"{_SPLIT} image")
 
 
 def _p_value(value: float) -> str:

@@ -6,6 +6,7 @@ and no display is needed. ``figure.savefig(path)`` with its defaults gives the i
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from bisect import bisect
@@ -73,6 +74,18 @@ def percent(share: float, digits: int = 1) -> str:
     if share < 1 and float(written[:-2]) == 100:
         return f">{100 - step:.{digits}f} %"
     return written
+
+
+def rounded(value: float | None, digits: int = 3) -> str:
+    """Write a number as people do: ``0.141``, ``4e30``; a dash where there is none.
+
+    Args:
+        value: Any number; NaN and ``None`` are none.
+        digits: How many digits it has at most.
+    """
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.{digits}g}".replace("e+", "e").replace("e-0", "e-").replace("inf", "infinite")
 
 
 def clock(minutes: float) -> str:

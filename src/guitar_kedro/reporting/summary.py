@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from guitar_kedro.reporting.style import clock, percent
+from guitar_kedro.reporting.style import clock, percent, rounded
 
 _MOST_PAIRS = 5
 
@@ -38,7 +38,9 @@ def console_summary(
     if len(stage_comparison):
         parts += [Text(), _heading("Error after each phase (validation images, Wilson 95 % interval)")]
         parts.append(_stage_table(stage_comparison))
-    parts += [Text(), _heading("Most confused"), _confused_lines(most_confused)]
+        worse = stage_comparison[stage_comparison["warning"] != ""]
+        parts += [Text(f"{row.stage}, {row.phase}: {row.warning}", "yellow") for row in worse.itertuples()]
+    parts += [Text(), _heading("Most confused (validation images)"), _confused_lines(most_confused)]
     if places:
         parts += [Text(), _heading("Where to read on"), _Places(places)]
     return Group(*parts)
@@ -56,7 +58,8 @@ def _headline(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Text:
         f"  (95 % interval {low} to {high})",
     )
     right = values["images"] - values["errors"]
-    line.append(f"\n{right:,} of {values['images']:,} images right, mean loss {values['loss']:.3g}, stage {stage}")
+    line.append(f"\n{right:,} of {values['images']:,} {split} images right, ")
+    line.append(f"mean loss {rounded(values['loss'])}, stage {stage}")
     return line
 
 

@@ -75,13 +75,16 @@ def curation_proposal(suspects: pd.DataFrame) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def suspects_sheet(pictures: Sequence[Image.Image], suspects: pd.DataFrame, display_names: Mapping[str, str]) -> Figure:
+def suspects_sheet(
+    pictures: Sequence[Image.Image], suspects: pd.DataFrame, display_names: Mapping[str, str], part: str
+) -> Figure:
     """Show images whose labels look wrong, with the label and what they look like.
 
     Args:
         pictures: One per row of the suspects, in their order; any mode, any size.
         suspects: From ``suspect_labels``, or its first rows.
         display_names: Names to show, by label.
+        part: Which images were searched, such as ``validation``.
 
     Raises:
         ValueError: If there is not one picture per row.
@@ -94,8 +97,12 @@ def suspects_sheet(pictures: Sequence[Image.Image], suspects: pd.DataFrame, disp
         ]
         for row in suspects.itertuples()
     ]
-    notes = ["Most likely errors first. The network may be the one that is wrong: look before you relabel."]
-    return picture_grid(pictures, captions, "Suspect labels", notes if captions else ["No label looks wrong."])
+    notes = [
+        f"Among the {part} images, the most likely errors first. The network may be the one that is wrong: look before "
+        "you relabel."
+    ]
+    nothing = f"No label of the {part} images looks wrong."
+    return picture_grid(pictures, captions, "Suspect labels", notes if captions else [nothing])
 
 
 def _suspects(of_class: pd.DataFrame, labels: pd.Series) -> np.ndarray:

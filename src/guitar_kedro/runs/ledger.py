@@ -13,6 +13,7 @@ from kedro.io.core import is_parameter
 from kedro.pipeline.node import Node
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.files import strict_json
 from guitar_kedro.runs.units import in_memory
 from guitar_kedro.versions import version_changes, versions_of
 
@@ -192,7 +193,7 @@ class Ledger:
         value: Any = self._parameters
         for part in name.removeprefix("params:").split(".") if name != "parameters" else ():
             value = value.get(part) if isinstance(value, dict) else None
-        return json.loads(json.dumps(value, default=str))  # as it comes back from the ledger
+        return json.loads(strict_json(value, default=str))  # as it comes back from the ledger
 
 
 def _is_ledger(entries: Any) -> bool:

@@ -32,8 +32,6 @@ def epoch_states(node: Node, catalog: DataCatalog) -> EpochStatesDataset | None:
 def units(pipeline: Pipeline, catalog: DataCatalog) -> list[list[Node]]:
     """Groups the nodes that hand each other data only in memory: these run together, or none of them.
 
-    So the test part is never predicted without a line in the log of its openings.
-
     Returns:
         The groups in an order in which they can run; most have one node.
 

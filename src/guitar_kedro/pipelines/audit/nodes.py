@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,16 +11,17 @@ import lazy_loader as lazy
 from pydantic import Field
 
 from guitar_kedro import images, learning, reporting
+from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.learning.recipe import PhaseOptions
 from guitar_kedro.options import Options
-from guitar_kedro.pipelines.training.nodes import BATCH_SIZE, make_phase, rates_of, with_paths
+from guitar_kedro.pipelines.training.nodes import BATCH_SIZE, make_phase, rates_of, warn_of_guessing, with_paths
 
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
-RANDOM_SPLIT = "random split"
+RANDOM_SPLIT, OUT_OF_FOLD = "random split", "out of fold"
 
 
 class AuditOptions(Options):
@@ -52,20 +54,46 @@ def split_at_random(splits: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def deal_folds(splits: pd.DataFrame, options: AuditOptions, seed: int) -> pd.DataFrame:
-    """Deals the duplicate groups of training and validation images to folds, class by class.
+    """Deals the duplicate groups of training and validation images to folds of about the same size.
+
+    Each class is dealt as evenly as its groups allow, by scikit-learn's ``StratifiedGroupKFold``.
 
     Returns:
         ``splits`` without the test part, with the column ``fold`` (0 to folds - 1).
+
+    Raises:
+        UserError: If no class has as many groups of images as there shall be folds, or all images of a class fell into
+            one fold, so that the others could not teach it.
     """
-    table = splits[splits["split"] != "test"].copy()
-    label_of_group = table.groupby("duplicate_group")["label"].min()
-    generator = np.random.default_rng(seed)
-    fold_of_group = {
-        group: place % options.folds
-        for _, groups in label_of_group.groupby(label_of_group)
-        for place, group in enumerate(generator.permutation(groups.index.to_numpy()).tolist())
-    }
-    return table.assign(fold=table["duplicate_group"].map(fold_of_group))
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    table = splits[splits["split"] != "test"].reset_index(drop=True)
+    groups_of_class = table.groupby("label")["duplicate_group"].nunique()
+    most = int(groups_of_class.max())
+    if most < options.folds:
+        raise UserError(
+            f"audit.folds is {options.folds}, but no class has more than {most} images outside the test part that are "
+            f"no near duplicates of each other: ask for fewer with --params=audit.folds={max(most, 2)}, or add images."
+        )
+    if (few := groups_of_class[groups_of_class < options.folds]).size:
+        logger.warning(
+            "%s of %d classes, %s for one, have fewer different images than there are folds (audit.folds=%d): some "
+            "folds have none of them",
+            *(f"{few.size:,}", len(groups_of_class), few.index[0], options.folds),
+        )
+    dealer = StratifiedGroupKFold(options.folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # said above, by name
+        parts = [rows for _, rows in dealer.split(table, table["label"], table["duplicate_group"])]
+    for number, rows in enumerate(parts):
+        table.loc[rows, "fold"] = number
+    folds_of_class = table.groupby("label")["fold"].nunique()
+    if (alone := folds_of_class[folds_of_class < 2]).size:
+        raise UserError(
+            f"All images of class {alone.index[0]} outside the test part fell into one fold, for they are near "
+            "duplicates of each other or of images of other classes: add different ones, or leave the class out."
+        )
+    return table.astype({"fold": "int64"})
 
 
 def decode_images(
@@ -77,23 +105,36 @@ def decode_images(
     return learning.Decoding(both, learning.pixel_sizes(image_size, presize, resize_method))
 
 
-def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.DataFrame]:
+def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., learning.Checkpoint]:
     """Makes the node that trains the first stage on the random split."""
 
-    def predict_random_split(
+    def train_random_split(
         random_splits: pd.DataFrame,
         image_table: pd.DataFrame,
         prepared_images: images.PreparedImages,
         pixels: learning.Pixels,
         start: learning.PretrainedWeights,
         **recipe: Any,
-    ) -> pd.DataFrame:
-        """Trains on the training part of a random split and predicts its validation part."""
+    ) -> learning.Checkpoint:
+        """Trains on the training part of a random split."""
         table = _with_files(random_splits, image_table, prepared_images)
-        checkpoint = _train(f"{stage_name}, {RANDOM_SPLIT}", phases, start, table, pixels, recipe)
-        return _predict(checkpoint, table[table["split"] == "validation"], RANDOM_SPLIT, recipe["device"])
+        return _train(f"{stage_name}, {RANDOM_SPLIT}", phases, start, table, pixels, recipe)
 
-    return predict_random_split
+    return train_random_split
+
+
+def predict_random_split(
+    random_checkpoint: learning.Checkpoint,
+    model: learning.Checkpoint,
+    random_splits: pd.DataFrame,
+    image_table: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    device: str,
+) -> pd.DataFrame:
+    """Predicts the validation part of the random split, in the precision and views in which all stages predict."""
+    table = _with_files(random_splits, image_table, prepared_images)
+    validation = table[table["split"] == "validation"]
+    return _predict(random_checkpoint.answering_like(model.spec), validation, RANDOM_SPLIT, device)
 
 
 def fold_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.DataFrame]:
@@ -120,7 +161,7 @@ def fold_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.D
             part = table.assign(split=np.where(held_out, "validation", "train"))
             checkpoint = _train(title, phases, start, part, pixels, recipe)
             predictions.append(_predict(checkpoint, part[held_out], title, recipe["device"]))
-        return pd.concat(predictions, ignore_index=True).assign(stage="out of fold")
+        return pd.concat(predictions, ignore_index=True).assign(stage=OUT_OF_FOLD)
 
     return predict_out_of_fold
 
@@ -144,7 +185,8 @@ def _train(
     for phase in phases:
         options = PhaseOptions.model_validate(recipe[phase])
         what = make_phase(title, phase, checkpoint, table, pixels, recipe, options.epochs)
-        checkpoint, _ = learning.train_phase(what, rates_of(options, recipe.get(f"{phase}_suggestion")))
+        checkpoint, history = learning.train_phase(what, rates_of(options, recipe.get(f"{phase}_suggestion")))
+        warn_of_guessing(f"{title}, {phase}", history, table)
     return checkpoint
 
 
@@ -155,7 +197,10 @@ def _predict(checkpoint: learning.Checkpoint, table: pd.DataFrame, title: str, d
 
 
 def report_honest_accuracy(
-    predictions: pd.DataFrame, random_predictions: pd.DataFrame, random_splits: pd.DataFrame
+    predictions: pd.DataFrame,
+    random_predictions: pd.DataFrame,
+    random_splits: pd.DataFrame,
+    model: learning.Checkpoint,
 ) -> dict[str, Any]:
     """Says how much a plain random split flatters.
 
@@ -163,6 +208,7 @@ def report_honest_accuracy(
         predictions: Of the stages; the first one is compared.
         random_predictions: Of the validation part of the random split, by the same stage trained on its training part.
         random_splits: To know which of them have near duplicates in training.
+        model: In whose precision and views both were made.
 
     Returns:
         For ``this_split``, ``random_split``, and of the latter ``with_relatives`` and ``without_relatives`` in
@@ -182,17 +228,18 @@ def report_honest_accuracy(
     numbers: dict[str, Any] = {name: _errors(part) for name, part in parts.items()}
     here, flattered = (numbers[name]["error_rate"] for name in ("this_split", "random_split"))
     logger.info("Error of %s: %.2f %% here, %.2f %% on a random split", stage, 100 * here, 100 * flattered)
-    return {"stage": stage, "predictions": _fingerprint(predictions, stage), **numbers}
+    return {"stage": stage, "predictions": _fingerprint(predictions, stage, model.spec), **numbers}
 
 
-def honest_sentence(numbers: dict[str, Any], predictions: pd.DataFrame) -> str:
+def honest_sentence(numbers: dict[str, Any], predictions: pd.DataFrame, spec: learning.ModelSpec) -> str:
     """Says for the model card what an audit found; nothing if since then the first stage predicts otherwise.
 
     Args:
         numbers: From ``report_honest_accuracy``; empty where there was no audit.
         predictions: Of the stages as they are now.
+        spec: Of the model, in whose precision and views they were made.
     """
-    if not numbers or numbers.get("predictions") != _fingerprint(predictions, numbers["stage"]):
+    if not numbers or numbers.get("predictions") != _fingerprint(predictions, numbers["stage"], spec):
         return ""
     here, flattered = _rate_of(numbers["this_split"]), _rate_of(numbers["random_split"])
     sentence = (
@@ -212,10 +259,11 @@ def _rate_of(part: dict[str, Any]) -> str:
     return f"{reporting.percent(part['error_rate'])} ({part['images']:,} images; {low} to {high})"
 
 
-def _fingerprint(predictions: pd.DataFrame, stage: str) -> str:
-    """Gives a checksum of what a stage took which validation image for."""
+def _fingerprint(predictions: pd.DataFrame, stage: str, spec: learning.ModelSpec) -> str:
+    """Gives a checksum of what a stage took which validation image for, and how it was asked."""
     validation = reporting.of_stage(predictions, stage, "validation")
-    return sha256_of_lines(validation["image_id"] + " " + validation["label"] + " " + validation["predicted"])
+    lines = validation["image_id"] + " " + validation["label"] + " " + validation["predicted"]
+    return sha256_of_lines([*lines, f"{spec.precision} {spec.augmented_views} {spec.augmentation}"])
 
 
 def _errors(part: pd.DataFrame) -> dict[str, Any]:

@@ -53,6 +53,21 @@ def create_pipeline(first: StagePlan) -> Pipeline:
             Node(
                 func=nodes.random_split_trainer(first.name, first.phases),
                 inputs={"random_splits": "random_splits", **training},
+                outputs="random_checkpoint",
+                name="train_random_split",
+                namespace="audit",
+                tags="trained_networks",
+            ),
+            Node(
+                func=nodes.predict_random_split,
+                inputs=[
+                    "random_checkpoint",
+                    "model",
+                    "random_splits",
+                    "image_table",
+                    "prepared_images",
+                    "params:device",
+                ],
                 outputs="random_predictions",
                 name="predict_random_split",
                 namespace="audit",
@@ -60,7 +75,7 @@ def create_pipeline(first: StagePlan) -> Pipeline:
             ),
             Node(
                 func=nodes.report_honest_accuracy,
-                inputs=["predictions", "random_predictions", "random_splits"],
+                inputs=["predictions", "random_predictions", "random_splits", "model"],
                 outputs="honest_accuracy",
                 name="report_honest_accuracy",
                 namespace="audit",

@@ -30,7 +30,7 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
     ]
     test = Node(
         func=nodes.predict_test,
-        inputs=["model", *common],
+        inputs=["model", "image_table", "splits", "prepared_images", "test_labels", "params:device"],
         outputs="test_predictions",
         name="predict_test",
         namespace="evaluate",
@@ -44,14 +44,6 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
         namespace="evaluate",
         tags="predictions",
     )
-    record = Node(
-        func=nodes.record_test,
-        inputs=["test_predictions", "model"],
-        outputs="test_log",
-        name="record_test",
-        namespace="evaluate",
-        tags="reports",
-    )
     views = Node(
         func=nodes.report_augmented_views,
         inputs=["model", *common],
@@ -60,7 +52,7 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
         namespace="evaluate",
         tags=["predictions", "reports"],
     )
-    return [*validation, test, record, views, gather]
+    return [*validation, test, views, gather]
 
 
 def _other_node() -> Node:

@@ -13,7 +13,7 @@ import lazy_loader as lazy
 from guitar_kedro import images, learning, reporting
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.learning.verdict import Verdict, verdict
-from guitar_kedro.pipelines.audit.nodes import honest_sentence
+from guitar_kedro.pipelines.audit.nodes import OUT_OF_FOLD, honest_sentence
 from guitar_kedro.project import project_folder
 
 np = lazy.load("numpy")
@@ -22,17 +22,17 @@ pd = lazy.load("pandas")
 PICTURES_ON_SHEET = 24
 STEPS_ON_SHEET = 8
 LIBRARIES = ("kedro", "fastai", "torch", "torchvision", "numpy", "pandas", "pillow", "cleanlab")
-CARD_FIGURES = {  # what the model card shows, and as what
-    "confusion_matrix": "Confusion matrix",
-    "reliability_diagram": "Reliability diagram",
-    "risk_coverage": "Risk and coverage",
-    "energies": "Energy of known and unknown pictures",
-    "stage_steps_plot": "What each stage brought",
-    "fixed_and_broken_sheet": "Images that stages fixed and broke",
-    "top_losses_sheet": "Top losses",
-    "attention_of_errors": "Where it looks when it is wrong",
-    "attention_by_class": "Where it looks for each class",
-    "slices_plot": "Errors by class, size, shape and near duplicates",
+CARD_FIGURES = {  # what the model card shows, and as what, with the part of the images that it is about
+    "confusion_matrix": "Confusion matrix of the validation images",
+    "reliability_diagram": "Reliability diagram of the validation and the test images",
+    "risk_coverage": "Risk and coverage of the test images",
+    "energies": "Energy of the test images and of other pictures",
+    "stage_steps_plot": "What each stage brought, on the validation images",
+    "fixed_and_broken_sheet": "Validation images that stages fixed and broke",
+    "top_losses_sheet": "Top losses of the validation images",
+    "attention_of_errors": "Where it looks when it is wrong, on validation images",
+    "attention_by_class": "Where it looks for each class, on validation images",
+    "slices_plot": "Errors of the validation images by class, size, shape and near duplicates",
     "suspects_sheet": "Suspect labels",
     "class_contact_sheet": "Contact sheet of the classes",
     "class_balance": "Class balance",
@@ -80,37 +80,51 @@ def show_top_losses(
 
 
 def report_calibration(
-    predictions: pd.DataFrame, other_predictions: pd.DataFrame, model: learning.Checkpoint, sure_accuracy: float
+    predictions: pd.DataFrame,
+    other_predictions: pd.DataFrame,
+    model: learning.Checkpoint,
+    sure_accuracy: float,
+    known_share: float,
 ) -> tuple[dict[str, Any], reporting.Figure, reporting.Figure, reporting.Figure]:
     """Says whether probabilities can be believed, what "sure" means, and whether strange pictures are noticed.
 
+    The validation part has chosen the temperature and the thresholds, so what they do is measured on the test part.
+
     Returns:
-        Numbers (expected calibration error of each part before and after scaling, share of answers that are sure and
-        how many of them are right, AUROC of the energy against the other pictures), reliability diagram, risk-coverage
-        curve, histogram of the energies.
+        Numbers (of each part the images and the expected calibration error before and after scaling; share of answers
+        that are sure and how many of them are right; share of the test images that count as known, and AUROC of their
+        energy against the other pictures), reliability diagram, and of the test part the risk-coverage curve and the
+        histogram of the energies.
     """
     spec = model.spec
     parts = {part: _confidences(_of_model(predictions, model, part), spec) for part in ("validation", "test")}
     numbers: dict[str, Any] = {"temperature": spec.temperature}
     for part, (before, after, right) in parts.items():
         numbers[part] = {
+            "images": len(right),
             "ece_before": reporting.expected_calibration_error(before, right),
             "ece_after": reporting.expected_calibration_error(after, right),
         }
-    numbers["sure"] = {"accuracy_asked": sure_accuracy, "threshold": spec.sure_threshold}
+    numbers["sure"] = {
+        "accuracy_asked": sure_accuracy,
+        "threshold": spec.sure_threshold,
+        "fewest_images": reporting.fewest_for_sure(sure_accuracy),
+    }
     for part in parts:
         numbers["sure"][part] = _sureness(_of_model(predictions, model, part), spec)
-    known = _of_model(predictions, model, "validation")["energy"].to_numpy()
+    known = _of_model(predictions, model, "test")["energy"].to_numpy()
     others = other_predictions["energy"].to_numpy() if len(other_predictions) else None
     auroc = None if others is None else reporting.auroc(known, others)
     numbers["unknown"] = {
+        "share_asked": known_share,
         "threshold": spec.known_threshold,
-        "kept": float(np.mean(known <= spec.known_threshold)),
+        "fewest_images": reporting.fewest_for_known(known_share),
+        "test": _share_up_to(spec.known_threshold, known),
         "auroc": auroc,
         "other_images": len(other_predictions),
-        "refused": None if others is None else float(np.mean(others > spec.known_threshold)),
+        "refused": None if others is None else 1 - _share_up_to(spec.known_threshold, others)["share"],
     }
-    _, after, right = parts["validation"]
+    _, after, right = parts["test"]
     return (
         numbers,
         reporting.reliability_figure(parts, spec.temperature),
@@ -129,8 +143,23 @@ def _confidences(predictions: pd.DataFrame, spec: learning.ModelSpec) -> tuple[n
 def _sureness(predictions: pd.DataFrame, spec: learning.ModelSpec) -> dict[str, float | None]:
     answers = zip(predictions.filter(like=learning.PROBABILITY).max(axis=1), predictions["energy"], strict=True)
     sure = predictions[[verdict(spec, *answer) is Verdict.SURE for answer in answers]]
-    accuracy = float((sure["label"] == sure["predicted"]).mean()) if len(sure) else None
-    return {"coverage": len(sure) / len(predictions), "accuracy": accuracy}
+    right = int((sure["label"] == sure["predicted"]).sum())
+    low, high = reporting.wilson_interval(right, len(sure))
+    return {
+        "images": len(sure),
+        "right": right,
+        "coverage": len(sure) / len(predictions),
+        "accuracy": right / len(sure) if len(sure) else None,
+        "accuracy_low": low,
+        "accuracy_high": high,
+    }
+
+
+def _share_up_to(threshold: float | None, energies: np.ndarray) -> dict[str, float]:
+    """Counts what is taken for one of the classes; without a threshold, that is everything."""
+    kept = len(energies) if threshold is None else int((energies <= threshold).sum())
+    low, high = reporting.wilson_interval(kept, len(energies))
+    return {"images": len(energies), "kept": kept, "share": kept / len(energies), "share_low": low, "share_high": high}
 
 
 def report_slices(
@@ -157,9 +186,11 @@ def find_suspect_labels(
     Returns:
         The table, lines for the curation file as a proposal, and a contact sheet.
     """
-    suspects = reporting.suspect_labels(_held_out(predictions, out_of_fold_predictions, splits, model))
+    searched = _held_out(predictions, out_of_fold_predictions, splits, model)
+    suspects = reporting.suspect_labels(searched)
     shown = suspects.head(PICTURES_ON_SHEET)
-    sheet = reporting.suspects_sheet(_pictures(prepared_images, shown["image_id"]), shown, model.spec.display_names)
+    pictures = _pictures(prepared_images, shown["image_id"])
+    sheet = reporting.suspects_sheet(pictures, shown, model.spec.display_names, _part_of(searched))
     return suspects, reporting.curation_proposal(suspects), sheet
 
 
@@ -172,6 +203,10 @@ def _held_out(
     return _of_model(predictions, model, "validation")
 
 
+def _part_of(held_out: pd.DataFrame) -> str:
+    return "training and validation" if held_out["stage"].iloc[0] == OUT_OF_FOLD else "validation"
+
+
 def _same_labels(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     columns = ["image_id", "label"]
     return set(one[columns].itertuples(index=False, name=None)) == set(
@@ -182,6 +217,7 @@ def _same_labels(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 def report_curation(
     predictions: pd.DataFrame,
     predictions_before_curation: pd.DataFrame,
+    model_before_curation: dict[str, Any],
     applied_curation: pd.DataFrame,
     model: learning.Checkpoint,
 ) -> dict[str, Any]:
@@ -190,7 +226,8 @@ def report_curation(
     if len(before):
         last_stage = before.loc[before["split"] == "test", "stage"].iloc[0]  # the test part is seen by the model only
         before = reporting.of_stage(before, last_stage, "validation")
-    return reporting.curation_effect(before, _of_model(predictions, model, "validation"), applied_curation)
+    changes = reporting.recipe_changes(model_before_curation, model.spec.model_dump(mode="json"))
+    return reporting.curation_effect(before, _of_model(predictions, model, "validation"), applied_curation, changes)
 
 
 def compare_neighbours(
@@ -234,14 +271,14 @@ def compare_stages(
     """Compares the error on the validation part after each phase of each stage.
 
     Args:
-        splits: For the number of validation images.
+        splits: For the number of validation images, and for what a guess would give.
         *results: The histories of all phases in the order of training, then their checkpoints.
 
     Returns:
-        The table (error with its interval, time spent), and its figure.
+        The table (error with its interval, time spent, and a warning where it is worse than a guess), and its figure.
     """
     histories, checkpoints = results[: len(results) // 2], results[len(results) // 2 :]
-    count = int((splits["split"] == "validation").sum())
+    count, guess = int((splits["split"] == "validation").sum()), reporting.guess(splits)
     phases = pd.DataFrame(
         [
             {
@@ -253,6 +290,7 @@ def compare_stages(
                 "error_rate": history["error_rate"].iloc[-1],
                 "images": count,
                 "seconds": history["seconds"].sum(),
+                "warning": reporting.worse_than_guessing(*history[["valid_loss", "error_rate"]].iloc[-1], guess),
             }
             for history, checkpoint in zip(histories, checkpoints, strict=True)
         ]
@@ -291,7 +329,7 @@ def write_model_card(
     Returns:
         The model card as a page, and as Markdown.
     """
-    sure = calibration["sure"]
+    searched = _held_out(predictions, out_of_fold_predictions, splits, model)
     validation = metrics["validation"][model.spec.provenance["stage"]]
     facts = reporting.CardFacts(
         spec=model.spec.model_dump(),
@@ -304,13 +342,14 @@ def write_model_card(
         verdict=reporting.stage_verdict(stage_steps),
         metrics=metrics,
         classes_report=classification_report,
-        calibration={**calibration, "sure": {**sure, **sure["test"]}},
+        calibration=calibration,
         augmented_views=augmented_views,
         leakage=leakage,
-        honest=" ".join(filter(None, (honest_sentence(honest_accuracy, predictions), published_accuracy))),
+        honest=" ".join(filter(None, (honest_sentence(honest_accuracy, predictions, model.spec), published_accuracy))),
         curation=reporting.curation_sentence(curation_effect),
         worst_slices=reporting.worst_slices(slices, validation["error_rate"]),
-        searched=len(_held_out(predictions, out_of_fold_predictions, splits, model)),
+        searched=len(searched),
+        searched_part=_part_of(searched),
         suspects=len(suspects),
         test_log=test_log,
         versions={library: version(library) for library in LIBRARIES},

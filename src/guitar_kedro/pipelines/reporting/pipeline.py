@@ -35,7 +35,13 @@ def _result_nodes() -> list[Node]:
         ),
         Node(
             func=nodes.report_calibration,
-            inputs=["predictions", "other_predictions", "model", "params:calibration.sure_accuracy"],
+            inputs=[
+                "predictions",
+                "other_predictions",
+                "model",
+                "params:calibration.sure_accuracy",
+                "params:calibration.known_share",
+            ],
             outputs=["calibration", "reliability_diagram", "risk_coverage", "energies"],
             name="report_calibration",
             namespace="report",
@@ -82,7 +88,7 @@ def _error_nodes() -> list[Node]:
         ),
         Node(
             func=nodes.report_curation,
-            inputs=["predictions", "predictions_before_curation", "applied_curation", "model"],
+            inputs=["predictions", "predictions_before_curation", "model_before_curation", "applied_curation", "model"],
             outputs="curation_effect",
             name="report_curation",
             namespace="report",

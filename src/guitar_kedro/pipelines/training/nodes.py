@@ -75,7 +75,9 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
         """
         what = make_phase(stage_name, phase, start, splits, pixels, recipe, options.epochs)
         rates = rates_of(options, suggestion)
-        return tuple(learning.train_together(processes, learning.train_phase, what, rates, epoch_states))
+        checkpoint, history = learning.train_together(processes, learning.train_phase, what, rates, epoch_states)
+        warn_of_guessing(f"{stage_name}, {phase}", history, splits)
+        return checkpoint, history
 
     return train
 
@@ -148,6 +150,20 @@ def rates_of(options: PhaseOptions, suggestion: dict[str, float] | None) -> tupl
             return (rate,)
 
 
+def warn_of_guessing(title: str, history: pd.DataFrame, splits: pd.DataFrame) -> None:
+    """Warns of a phase that ended worse than guessing.
+
+    Args:
+        title: Of the phase.
+        history: A row per epoch.
+        splits: A row per image that it was trained or measured on.
+    """
+    last = history.iloc[-1]
+    sentence = reporting.worse_than_guessing(last["valid_loss"], last["error_rate"], reporting.guess(splits))
+    if sentence:
+        logger.warning("%s: %s Lower learning_rate of this phase, or train for more epochs.", title, sentence)
+
+
 def training_reporter(phases: list[str]) -> Callable[..., reporting.Figure]:
     """Makes the node that puts what was drawn of all phases on one sheet."""
 
@@ -205,10 +221,28 @@ def calibrate_model(
             "known_threshold": reporting.known_threshold(predictions["energy"].to_numpy(), known_share),
         }
     )
-    sure = spec.sure_threshold
-    when = "never sure" if sure is None else f"sure from a probability of {reporting.percent(sure)} on"
-    logger.info("Temperature %.3g, %s", temperature, when)
+    _say_calibration(spec, sure_accuracy, known_share, len(targets))
     return learning.Checkpoint(checkpoint.weights, spec)
+
+
+def _say_calibration(spec: learning.ModelSpec, sure_accuracy: float, known_share: float, images: int) -> None:
+    asked, kept = reporting.percent(sure_accuracy), reporting.percent(known_share)
+    logger.info("Temperature %.3g, fitted on %s", spec.temperature, reporting.count(images, "validation image"))
+    if spec.sure_threshold is None:
+        fewest = reporting.fewest_for_sure(sure_accuracy)
+        logger.warning(
+            "No answer counts as sure: no probability promises that %s of the sure ones are right; that takes at least "
+            "%d validation images, and there are %d (calibration.sure_accuracy asks for less)",
+            *(asked, fewest, images),
+        )
+    else:
+        logger.info("Sure from a probability of %s on", reporting.percent(spec.sure_threshold))
+    if spec.known_threshold is None:
+        logger.warning(
+            "No picture counts as none of the classes: no energy promises that %s of the pictures of the classes stay "
+            "below; %d validation images are too few for that (calibration.known_share asks for less)",
+            *(kept, images),
+        )
 
 
 def with_paths(splits: pd.DataFrame, prepared_images: images.PreparedImages) -> pd.DataFrame:

@@ -11,17 +11,17 @@ class CalibrationOptions(Options):
     """The parameters under ``calibration``: when the model says that it is not sure, or that it knows none of this.
 
     Attributes:
-        sure_accuracy: An answer is sure above the lowest probability from which on so many of the validation images
-            were right.
-        known_share: So many of the validation images count as one of the classes; a picture with a higher energy than
-            all of them is "none of these".
+        sure_accuracy: An answer is sure above the lowest probability from which on so many answers may be expected to
+            be right, going by the validation images; none is where these are too few to tell (98 for 0.99).
+        known_share: A picture is "none of these" above the energy below which so many pictures of the classes may be
+            expected to stay, going by the validation images; none is where these are too few to tell (19 for 0.95).
         precision: In which the body of the network computes its answers. bfloat16 is about twice as fast where the CPU
             or GPU has it; elsewhere it is slower than float32, the reference.
         augmented_views: So many augmented views of each picture are predicted beside the plain one (test-time
             augmentation); it takes so many times longer.
     """
 
-    sure_accuracy: float = Field(gt=0, le=1)
+    sure_accuracy: float = Field(gt=0, lt=1)
     known_share: float = Field(gt=0, le=1)
     precision: Literal["float32", "bfloat16"]
     augmented_views: int = Field(ge=0, le=32)

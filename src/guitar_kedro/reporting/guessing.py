@@ -1,0 +1,61 @@
+"""Whether a network is better than one that has not looked at the pictures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from guitar_kedro.reporting.style import percent, rounded
+
+_ROUNDING = 1e-6  # of error rates that were computed in single precision
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What can be said of validation images without a look at them.
+
+    Attributes:
+        classes: How many there are.
+        label: The most frequent one in training.
+        error_rate: Of always naming that, a share of the validation images.
+    """
+
+    classes: int
+    label: str
+    error_rate: float
+
+    @property
+    def loss(self) -> float:
+        """Cross-entropy of giving all classes the same probability, in nats."""
+        return math.log(self.classes)
+
+
+def guess(splits: pd.DataFrame) -> Guess:
+    """Find the best guess.
+
+    Args:
+        splits: A row per image: ``label``, ``split`` (``train``, ``validation``).
+    """
+    training, validation = (splits.loc[splits["split"] == part, "label"] for part in ("train", "validation"))
+    label = training.mode()[0]
+    return Guess(splits["label"].nunique(), label, float((validation != label).mean()))
+
+
+def worse_than_guessing(loss: float, error_rate: float, best: Guess) -> str:
+    """Say in a sentence in what a network is worse than a guess; empty where it is not.
+
+    Args:
+        loss: Mean cross-entropy of the validation images, in nats; may be infinite or NaN.
+        error_rate: Share of the validation images.
+        best: From ``guess``.
+    """
+    found = []
+    if not loss <= best.loss:
+        same = f"that of giving each of {best.classes:,} classes the same probability is {rounded(best.loss)}"
+        found.append(f"its validation loss is {rounded(loss)}, and {same}")
+    if error_rate > best.error_rate + _ROUNDING:
+        always = f"always naming {best.label} would be wrong on {percent(best.error_rate)}"
+        found.append(f"it is wrong on {percent(error_rate)} of the validation images, and {always}")
+    return f"It ended worse than guessing: {'; '.join(found)}." if found else ""

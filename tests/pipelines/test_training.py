@@ -1,0 +1,31 @@
+"""What a user may rely on when a phase has ended."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from guitar_kedro.pipelines.training.nodes import warn_of_guessing
+
+SPLITS = pd.DataFrame({"label": [*"aab", *"aabb"], "split": ["train"] * 3 + ["validation"] * 4})
+
+
+def history(valid_loss: float, error_rate: float) -> pd.DataFrame:
+    return pd.DataFrame({"valid_loss": [0.1, valid_loss], "error_rate": [0.0, error_rate]})
+
+
+@pytest.mark.parametrize(("loss", "error"), [(4e30, 0.25), (float("nan"), 0.25), (0.71, 0.25), (0.5, 0.75)])
+def test_a_phase_that_ends_worse_than_guessing_is_warned_of(
+    loss: float, error: float, caplog: pytest.LogCaptureFixture
+):
+    warn_of_guessing("small, frozen", history(loss, error), SPLITS)
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage().startswith("small, frozen: It ended worse than guessing: ")
+    assert "e+" not in record.getMessage()
+    assert "Lower learning_rate" in record.getMessage()
+
+
+def test_a_phase_that_ends_better_than_guessing_is_not(caplog: pytest.LogCaptureFixture):
+    warn_of_guessing("small, frozen", history(0.69, 0.5), SPLITS)
+    assert not caplog.records
