@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -104,6 +106,55 @@ def test_photos_in_class_folders_are_trained_on_and_come_back_by_the_name_of_the
     assert "train.first.train_unfrozen: unchanged since" in run.stdout
     assert len(list((project / "data/06_models/pets/model").iterdir())) == 1
     assert "cat" in (project / "data/05_model_input/pets/splits.csv").read_text()
+
+
+def test_photos_beside_the_projects_own_data_are_only_read_and_may_be_moved(kedro: Kedro, project: Path):
+    command = ("run", "--env=photos", "--pipelines=ingestion")
+    photos = draw_photos(project / "data/01_raw/pets", count=4)
+    there = sorted(photos.rglob("*"))
+    for _ in range(2):
+        run = kedro(*command, "--params=images=data/01_raw/pets,name=pets")
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert sorted(photos.rglob("*")) == there
+        assert len((project / "data/03_primary/pets/rejected_images.csv").read_text().splitlines()) == 1
+    assert "Completed" not in run.stdout
+    photos.rename(photos.with_name("moved"))
+    for params in ("images=data/01_raw/moved,name=pets", "name=pets"):
+        run = kedro(*command, f"--params={params}")
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert "Completed" not in run.stdout
+    sentence = one_line(kedro(*command, "--params=images=data,name=pets"))
+    assert "data is no place for pictures, since this project writes to data/" in sentence
+    assert kedro(*command, "--params=name=pets").returncode == 0
+
+
+def test_pictures_to_predict_are_not_remembered_as_those_to_train_on(kedro: Kedro, project: Path, tmp_path: Path):
+    photos = draw_photos(tmp_path / "photos", count=4)
+    assert kedro("run", "--env=photos", "--pipelines=ingestion", f"--params=images={photos}").returncode == 0
+    other = draw_photos(tmp_path / "other", count=4)
+    kedro("run", "--env=photos", "--pipelines=predict", f"--params=images={other}")
+    note = project / "data/02_intermediate/photos/source.json"
+    assert json.loads(note.read_text(encoding="utf-8")) == {"images": str(photos)}
+
+
+def test_names_that_ascii_lacks_go_through_a_machine_that_is_set_to_it(project: Path, tmp_path: Path):
+    photos = draw_photos(tmp_path / "фото", ("Kätzchen", "собака"), 4)
+    (photos / "Kätzchen" / "été.jpg").write_bytes(b"no picture")
+    curation = "file;action;label\nKätzchen/1.jpg;drop;\nKätzchen/né.jpg;drop;\n"
+    (project / "data/01_raw").mkdir(parents=True)
+    (project / "data/01_raw/curation.csv").write_text(curation, encoding="utf-8")
+    command = [sys.executable, "-m", "kedro", "run", "--env=photos", "--pipelines=ingestion"]
+    ascii_only = {**os.environ, "PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONPATH": str(project / "src"), "COLUMNS": "300"}
+    run = subprocess.run(
+        [*command, f"--params=images={photos}"], cwd=project, env=ascii_only, capture_output=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert b"for example K\\xe4tzchen/n\\xe9.jpg" in run.stdout
+    rejected = (project / "data/03_primary/photos/rejected_images.csv").read_text(encoding="utf-8")
+    assert "Kätzchen/1.jpg,Kätzchen,dropped_by_curation" in rejected
+    assert "Kätzchen/été.jpg,Kätzchen," in rejected
+    again = kedro_in(project, *command[3:])
+    assert "Completed" not in again.stdout, again.stdout + again.stderr
 
 
 def test_an_archive_with_a_folder_around_its_classes_is_trained_on(kedro: Kedro, tmp_path: Path):
@@ -218,6 +269,8 @@ def test_an_address_that_leads_nowhere_or_brings_something_else_is_told(
         (["--env=photos", "--params=imgaes=x"], "no such parameter in this environment. Did you mean images?"),
         (["--params=workspace=pets"], "no such parameter in this environment. Did you mean name?"),
         (["--env=photos", "--params=name=../pets"], "a workspace names a folder"),
+        (["--env=photos", f"--params=name={'x' * 300}"], "it has 300 letters, and a workspace may have 100"),
+        (["--env=photos", "--params=images=~nobody_is_called_so/pets"], "a home folder that there is not"),
         (["--env=fotos"], "there is no such environment; choose one of"),
         (["--pipeline=trian"], "There is no pipeline trian; choose one of"),
         (

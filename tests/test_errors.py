@@ -1,4 +1,4 @@
-"""Messages name commands that can be typed as they stand."""
+"""Messages name commands that can be typed as they stand, and no more things than one can read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from guitar_kedro.errors import UserError, name_commands_for, user_error_behind
+from guitar_kedro.errors import UserError, listed, name_commands_for, user_error_behind
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +36,9 @@ def test_a_command_is_shown_with_the_environment_and_the_name(session: tuple, sa
     name_commands_for(*session)
     assert str(error) == shown
     assert str(user_error_behind(error)) == shown
+
+
+def test_of_many_things_a_sentence_names_some_and_counts_the_rest():
+    assert listed(["a", "b"]) == "a, b"
+    assert listed([str(place) for place in range(5000)]) == "0, 1, 2, 3, 4 and 4,995 more"
+    assert listed([]) == ""

@@ -20,9 +20,11 @@ import torch
 from full_disk import room_for
 from kedro.io import AbstractDataset, DatasetError, Version
 from matplotlib.figure import Figure
+from safetensors.torch import save_file
 from torture import KILLS, SEED
 
 from guitar_kedro.datasets import (
+    BundleDataset,
     CheckpointDataset,
     DocumentDataset,
     EarlierImagesDataset,
@@ -30,10 +32,11 @@ from guitar_kedro.datasets import (
     LearnerDataset,
     LogDataset,
     MetricsDataset,
+    OptionalTableDataset,
     PreparedImagesDataset,
     TableDataset,
 )
-from guitar_kedro.errors import user_error_behind
+from guitar_kedro.errors import UserError, user_error_behind
 from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, ModelSpec
 from guitar_kedro.learning.epoch_state import EpochState
@@ -259,3 +262,74 @@ def test_nothing_is_synced_that_is_open_for_reading_only(tmp_path: Path, monkeyp
     record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared="abc")
     PreparedImagesDataset(str(tmp_path / "prepared")).save(each for each in [(record, b"jpeg")])
     assert len(synced) > len(ARTIFACTS)
+
+
+NO_UTF8 = b"file,label\ncaf\xe9.jpg,cat\n"
+
+
+@pytest.mark.parametrize("dataset", [TableDataset, LogDataset, OptionalTableDataset])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n\n", NO_UTF8, b"file,label\na,b.jpg,cat\n", b'file\na.jpg\n"b.jpg', b"file\na,b,c\nd\n\ne,f,g,h"],
+)
+def test_a_table_that_somebody_spoilt_is_told_with_what_to_do(tmp_path: Path, dataset: type, content: bytes):
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(DatasetError) as caught:
+        dataset(filepath=str(tmp_path / "table.csv")).load()
+    assert f"{tmp_path / 'table.csv'} cannot be read as a table (" in sentence(caught.value)
+    assert "mend it, or remove it" in sentence(caught.value)
+
+
+@pytest.mark.parametrize("name", ["index.csv", "index.journal.csv"])
+@pytest.mark.parametrize(
+    "content", [b"file,label\na.jpg,cat\n", NO_UTF8, b"a,b\n1,2,3\n", b'"\n', b"file\na\n" * 9 + b"b,c\n"]
+)
+def test_an_index_of_prepared_images_that_somebody_spoilt_is_told_with_what_to_do(
+    tmp_path: Path, name: str, content: bytes
+):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DatasetError) as caught:
+        EarlierImagesDataset(str(tmp_path)).load()
+    assert f"{tmp_path / name} is not as it was written: remove it, and the images are" in sentence(caught.value)
+
+
+SPOILT = [b"", b"{", b"[]", b"7", b'{"classes": []}', b"caf\xe9"]
+
+
+@pytest.mark.parametrize("content", SPOILT)
+def test_a_spec_that_somebody_spoilt_is_told_by_its_name(tmp_path: Path, content: bytes):
+    (tmp_path / "spec.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"spec\.json describes no model \(.+\): it was altered or cut off; put the"):
+        Checkpoint.load_spec(tmp_path)
+
+
+@pytest.mark.parametrize("content", [*SPOILT[:4], SPOILT[-1]])
+def test_a_bundle_whose_facts_somebody_spoilt_is_told_by_its_name(tmp_path: Path, content: bytes):
+    folder = tmp_path / "bundle" / "1" / "bundle"
+    folder.mkdir(parents=True)
+    (folder / "bundle.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"bundle\.json cannot be read: remove .*/bundle/1, and export the model again"):
+        BundleDataset(str(tmp_path / "bundle"), str(tmp_path / "model"), Version(None, None)).version_made_of("1")
+
+
+def test_a_state_of_training_without_facts_is_told_with_what_to_do(tmp_path: Path):
+    save_file({"weight": torch.ones(1)}, tmp_path / "state.safetensors")
+    with pytest.raises(UserError, match=r"state\.safetensors cannot be read: remove it, and the phase begins"):
+        EpochState(tmp_path / "state.safetensors").facts()
+
+
+def test_text_is_saved_and_loaded_alike_on_a_machine_that_is_set_to_ascii(tmp_path: Path):
+    code = (
+        "import locale, sys; import pandas as pd; from guitar_kedro.datasets import *\n"
+        "assert locale.getpreferredencoding() not in ('UTF-8', 'utf-8')\n"
+        "table, word = pd.DataFrame({'label': ['K\\xe4tzchen']}), 'K\\xe4tzchen \\u2265 2'\n"
+        "for dataset, data in [(TableDataset, table), (LogDataset, table), (MetricsDataset, {word: word}),\n"
+        "                      (DocumentDataset, word), (PageDataset, word)]:\n"
+        "    there = dataset(filepath=f'{sys.argv[1]}/{dataset.__name__}'); there.save(data); found = there.load()\n"
+        "    assert found['label'].equals(table['label']) if data is table else found == data\n"
+        "SpreadsheetDataset(filepath=f'{sys.argv[1]}/SpreadsheetDataset').save([table])\n"
+    )
+    ascii_only = {**os.environ, "PYTHONUTF8": "0", "LC_ALL": "C"}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=ascii_only, check=True)
+    for path in tmp_path.iterdir():
+        assert "K\u00e4tzchen" in path.read_text(encoding="utf-8").replace("\\u00e4", "\u00e4")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from guitar_kedro.errors import UserError, user_error_behind
 from guitar_kedro.files import strict_json
 from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, ModelSpec
+from guitar_kedro.versions import VERSIONS
 
 SPEC = ModelSpec(
     architecture="resnet18",
@@ -213,6 +215,24 @@ def test_the_drawn_set_is_drawn_once_and_another_one_beside_it(tmp_path: Path):
     assert not {raw.read() for raw in drawn} & {raw.read() for raw in other}
 
 
+def test_a_set_that_is_drawn_in_a_newer_way_lies_beside_the_one_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    before = DrawnImagesDataset(str(tmp_path), images_per_class=1, size=24, seed=1).load()
+    monkeypatch.setitem(VERSIONS, "drawn_pictures", 2)
+    after = DrawnImagesDataset(str(tmp_path), images_per_class=1, size=24, seed=1).load()
+    assert not {raw.path for raw in before} & {raw.path for raw in after}
+    assert all(raw.path.exists() for raw in before)
+
+
+def test_a_set_that_is_drawn_in_part_counts_as_not_there(tmp_path: Path):
+    dataset = DrawnImagesDataset(str(tmp_path), images_per_class=1, size=24, seed=1)
+    dataset.load()[0].path.unlink()
+    assert dataset.fingerprint() is None
+    dataset.load()
+    assert dataset.fingerprint() is not None
+
+
 def test_a_drawn_set_of_no_images_is_refused(tmp_path: Path):
     with pytest.raises(UserError, match="images_per_class=0"):
         DrawnImagesDataset(str(tmp_path), images_per_class=0, size=48, seed=1)
@@ -225,6 +245,13 @@ def class_folders(folder: Path, *classes: str) -> Path:
         (folder / label).mkdir(parents=True)
         Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / label / "a.png")
     return folder
+
+
+@pytest.mark.parametrize("seed", ["one", -1, 1.5, None, True])
+@pytest.mark.parametrize("dataset", [DrawnImagesDataset, DrawnOthersDataset])
+def test_a_seed_that_is_no_number_is_refused(tmp_path: Path, dataset: type, seed: object):
+    with pytest.raises(UserError, match=r"--params=seed=.*: a seed is a whole number"):
+        dataset(str(tmp_path), 1, size=48, seed=seed)
 
 
 def test_a_workspace_remembers_its_images(tmp_path: Path):
@@ -500,3 +527,43 @@ def test_prepared_images_of_which_one_is_lost_count_as_missing(tmp_path: Path, l
     assert list(EarlierImagesDataset(str(tmp_path)).load()) == ["cat/b.jpg"]
     dataset.save(each for each in [(record, b"jpeg"), (broken, None)])
     assert (tmp_path / "abc.jpg").read_bytes() == b"jpeg"
+
+
+def test_what_a_run_drew_and_prepared_is_opened_whatever_pillow_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from PIL import Image
+
+    from guitar_kedro.images import open_thumbnail
+
+    Image.new("RGB", (300, 200)).save(tmp_path / "prepared.jpg")
+    figure = FigureDataset(filepath=str(tmp_path / "figure.png"))
+    figure.save(Figure())
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with ThreadPoolExecutor(8) as threads:
+        jobs = [threads.submit(figure.load) for _ in range(20)]
+        jobs += [threads.submit(open_thumbnail, tmp_path / "prepared.jpg", 64) for _ in range(20)]
+        assert {job.result().size for job in jobs} == {(640, 480), (64, 43)}
+        with pytest.raises(Image.DecompressionBombError):
+            Image.open(tmp_path / "prepared.jpg")
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_a_preview_of_5000_probabilities_has_few_columns_and_says_so(tmp_path: Path):
+    columns = {f"probability_{place:04d}": [0.5] * 9 for place in range(5000)}
+    table = pd.DataFrame({"image_id": ["007"] * 9, "label": "cat", **columns})
+    dataset = TableDataset(filepath=str(tmp_path / "predictions.csv"))
+    dataset.save(table)
+    preview = dataset.preview(nrows=3)
+    assert preview["columns"][:3] == ["image_id", "label", "probability_0000"]
+    assert preview["data"][0][:3] == ["007", "cat", 0.5]
+    assert (len(preview["columns"]), preview["columns"][-1], preview["data"][0][-1]) == (41, "…", "4,962 more columns")
+    assert len(json.dumps(preview)) < 5_000
+
+
+def test_a_preview_of_few_columns_is_the_table(tmp_path: Path):
+    dataset = TableDataset(filepath=str(tmp_path / "table.csv"))
+    dataset.save(pd.DataFrame({"label": ["a", "b"], "seconds": [1.0, np.nan]}))
+    preview = dataset.preview()
+    assert preview["columns"] == ["label", "seconds"]
+    assert preview["data"][0] == ["a", 1.0]

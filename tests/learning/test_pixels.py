@@ -23,6 +23,7 @@ from guitar_kedro.learning import Decoding, Phase, Pixels, Predictor, pixel_size
 from guitar_kedro.learning.data import data_loaders
 from guitar_kedro.learning.pixels import PixelSizes
 from guitar_kedro.learning.training import _spec
+from guitar_kedro.versions import VERSIONS
 
 CPU = torch.device("cpu")
 
@@ -103,6 +104,19 @@ def test_pictures_are_decoded_again_only_when_they_or_the_sizes_change(phase: Ph
     assert file_after(table.iloc[::-1], 32) == first
     assert file_after(table, 48)[0] != first[0]
     assert file_after(table.iloc[1:], 32)[0] != first[0]
+
+
+def test_pictures_are_decoded_again_when_they_are_decoded_in_a_newer_way(
+    phase: Phase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    dataset = PixelsDataset(str(tmp_path))
+    table = phase.table.rename(columns={"split": "part"})
+    dataset.save(Decoding(table, PixelSizes(32, 32, "squish")))
+    (before,) = tmp_path.glob("*.bin")
+    monkeypatch.setitem(VERSIONS, "decoded_pixels", VERSIONS["decoded_pixels"] + 1)
+    dataset.save(Decoding(table, PixelSizes(32, 32, "squish")))
+    (after,) = tmp_path.glob("*.bin")
+    assert after != before
 
 
 def test_pictures_whose_file_is_gone_or_cut_short_are_decoded_again(phase: Phase, tmp_path: Path):

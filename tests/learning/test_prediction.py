@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.images.sources import images_in_folder
-from guitar_kedro.learning import Answers, Checkpoint, Phase, predict, train_phase, with_labels
+from guitar_kedro.images.sources import ImageStream, images_in_folder
+from guitar_kedro.learning import Answers, Checkpoint, Phase, predict, predict_in_chunks, train_phase, with_labels
 from guitar_kedro.pipelines.evaluation.nodes import predict_others
+from guitar_kedro.versions import VERSIONS
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_what_cannot_be_read_is_left_out_and_told_and_the_others_are_answered_as
     (tmp_path / "3.jpg").write_bytes((tmp_path / "3.jpg").read_bytes()[:200])
     (tmp_path / "link.jpg").symlink_to("/nowhere.jpg")
     files = images_in_folder(tmp_path, need_classes=False)
-    table = predict_others(checkpoint, files)
+    table = predict_others(checkpoint, files, "cpu")
     readable = [file for file in files if file.file in ("0.jpg", "1.jpg", "2.jpg", "4.jpg")]
     as_ever = predict(checkpoint, pd.DataFrame({"file": table["file"], "path": readable}), 8, "Predicting")
     pd.testing.assert_frame_equal(table, as_ever, check_exact=True)
@@ -93,7 +94,7 @@ def test_what_cannot_be_read_is_left_out_and_told_and_the_others_are_answered_as
 def test_other_pictures_of_which_none_can_be_read_are_none(checkpoint: Checkpoint, tmp_path: Path):
     (tmp_path / "notes.txt").write_text("no picture", encoding="utf-8")
     for files in (images_in_folder(tmp_path, need_classes=False), []):
-        table = predict_others(checkpoint, files)
+        table = predict_others(checkpoint, files, "cpu")
         assert table.empty
         assert list(table.columns[:3]) == ["file", "predicted", "energy"]
 
@@ -117,3 +118,18 @@ def test_a_probability_too_small_to_be_a_number_has_a_finite_loss(checkpoint: Ch
 def test_what_is_no_number_is_no_answer(answers: tuple[list, list]):
     with pytest.raises(UserError, match="infinite or no numbers"):
         Answers(*(torch.tensor(each, dtype=torch.float64) for each in answers))
+
+
+def test_chunks_are_predicted_again_by_another_model_and_in_a_newer_way_alone(
+    checkpoint: Checkpoint, shapes: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    files = ImageStream(Path(shapes["path"].iloc[0]).parent)
+
+    def keys(model: Checkpoint) -> list[str]:
+        return [chunk.key for chunk in predict_in_chunks(model, files)]
+
+    before = keys(checkpoint)
+    assert keys(checkpoint) == before
+    assert keys(at_temperature(checkpoint, 2)) != before
+    monkeypatch.setitem(VERSIONS, "predictions", VERSIONS["predictions"] + 1)
+    assert keys(checkpoint) != before

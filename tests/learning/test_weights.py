@@ -23,7 +23,7 @@ from guitar_kedro.learning import Checkpoint, ModelSpec, Phase, PretrainedWeight
 from guitar_kedro.learning.architectures import architecture, body_state
 from guitar_kedro.learning.data import inference_loaders
 from guitar_kedro.learning.learner import build_learner, learner_for_inference
-from guitar_kedro.learning.pictures import open_image
+from guitar_kedro.learning.pictures import open_image, read_square
 
 
 def spec(name: str) -> ModelSpec:
@@ -88,6 +88,33 @@ def test_weights_of_another_network_are_refused_by_name(weights_file: Path):
 def test_a_missing_file_of_weights_is_named(tmp_path: Path):
     with pytest.raises(UserError, match=r"there is no file nowhere.pth"):
         PretrainedWeights(tmp_path).load("resnet18", "nowhere.pth")
+
+
+@pytest.mark.parametrize("name", ["own.pth", "own.pt", "own.safetensors"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no weights", b"\x80\x02}q\x00.", pickle.dumps([1, 2]), pickle.dumps({"epoch": 7}), pickle.dumps({})],
+)
+def test_a_file_of_weights_that_is_none_is_named(tmp_path: Path, name: str, content: bytes):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"weights: {tmp_path / name} (cannot be read as a|is no) state dict"):
+        PretrainedWeights(tmp_path).load("resnet18", str(tmp_path / name))
+
+
+@pytest.mark.parametrize("content", [{1: torch.zeros(1)}, {}, {"state_dict": {}}, [torch.zeros(1)], torch.zeros(1)])
+def test_tensors_without_names_are_no_weights(tmp_path: Path, content: object):
+    torch.save(content, tmp_path / "own.pth")
+    with pytest.raises(UserError, match=r"own\.pth is no state dict of tensors"):
+        PretrainedWeights(tmp_path).load("resnet18", str(tmp_path / "own.pth"))
+
+
+def test_weights_in_the_home_folder_are_found_and_odd_paths_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    torch.save({"weight": torch.ones(2)}, tmp_path / "own.pth")
+    assert list(PretrainedWeights(tmp_path).load("resnet18", "~/own.pth")) == ["weight"]
+    for path, wrong in [("~nobody_is_called_so/own.pth", "home folder that there is not"), ("x" * 300, "too long")]:
+        with pytest.raises(UserError, match=wrong):
+            PretrainedWeights(tmp_path).load("resnet18", path)
 
 
 class Malicious:
@@ -180,3 +207,12 @@ def test_a_photo_taken_sideways_is_turned_before_it_is_predicted(tmp_path: Path)
     Image.fromarray(pixels).save(tmp_path / "sideways.jpg", exif=exif, quality=95)
     assert open_image(tmp_path / "sideways.jpg").size == (20, 40)
     assert np.asarray(open_image(tmp_path / "sideways.jpg"))[5].mean() > 200
+
+
+def test_what_ingestion_prepared_is_read_however_large_but_a_strangers_file_is_not(tmp_path: Path):
+    large = tmp_path / "prepared.jpg"  # as ingestion.max_side=8192 and max_pixels=60_000_000 leave it
+    Image.new("L", (8192, 6200), 200).save(large)
+    assert max(open_image(large, longest_side=64).size) == 1024
+    assert read_square(str(large), 32, "squish").size == (32, 32)
+    with pytest.raises(UserError, match="megapixels"):
+        open_image(large.read_bytes(), longest_side=64)

@@ -17,12 +17,15 @@ from small_project import ROOT
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.datasets import EarlierImagesDataset, ImagesToPredictDataset, PhotosDataset, PreparedImagesDataset
 from guitar_kedro.errors import UserError
+from guitar_kedro.images import ingest as ingesting
 from guitar_kedro.images.ingest import PreparationOptions
+from guitar_kedro.images.preparing import prepare
 from guitar_kedro.images.probing import Limits
 from guitar_kedro.images.sources import images_in_folder
 from guitar_kedro.images.store import PreparedImages
 from guitar_kedro.pipelines.ingestion import nodes
 from guitar_kedro.pipelines.ingestion.options import IngestionOptions
+from guitar_kedro.versions import VERSIONS
 
 OPTIONS = IngestionOptions(
     max_side=64, quality=90, duplicate_distance=4, max_bytes=10**6, max_pixels=10**6, max_frames=10
@@ -162,6 +165,65 @@ def test_files_that_have_not_changed_are_not_decoded_again(
     draw(photos / "cat" / "0.png", 999)
     with pytest.raises(AssertionError, match="decoded again"):
         module.prepare_file(images_in_folder(photos)[0], earlier["cat/0.png"], how)
+
+
+@pytest.mark.parametrize(
+    ("limit", "prepared_anew"),
+    [
+        ({}, set()),
+        ({"max_bytes": 10**7, "max_frames": 20}, {"cat/notes.jpg"}),  # it might be taken now
+        ({"max_pixels": 10**5}, {"cat/0.png", "cat/notes.jpg"}),  # it might be refused now
+        ({"quality": 80}, {"cat/0.png", "cat/notes.jpg"}),
+    ],
+)
+def test_a_limit_counts_only_for_files_that_it_may_decide_about(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: dict[str, int], prepared_anew: set[str]
+):
+    (photos / "cat" / "notes.jpg").write_text("no picture")
+    ingest(photos, tmp_path / "store")
+    earlier, decoded = EarlierImagesDataset(str(tmp_path / "store")).load(), []
+    monkeypatch.setattr(
+        ingesting, "prepare", lambda content, *_: decoded.append(content) or prepare(content, 64, LIMITS)
+    )
+    options = {**PREPARING, **limit}
+    files = [file for file in images_in_folder(photos) if file.file in ("cat/0.png", "cat/notes.jpg")]
+    list(nodes.prepare_images(files, earlier, **options))
+    assert {file.file for file in files if file.read() in decoded} == prepared_anew
+
+
+def test_pictures_that_come_out_the_same_in_wider_limits_make_nothing_stale(photos: Path, tmp_path: Path):
+    ingest(photos, tmp_path / "store")
+    store = PreparedImagesDataset(str(tmp_path / "store"))
+    before, files = store.fingerprint(), images_in_folder(photos)
+    earlier = EarlierImagesDataset(str(tmp_path / "store")).load()
+    store.save(nodes.prepare_images(files, earlier, **{**PREPARING, "max_bytes": 10**7}))
+    assert store.fingerprint() == before
+
+
+@pytest.mark.parametrize("as_before_versions", [False, True])
+def test_what_an_earlier_version_prepared_is_prepared_anew_and_does_not_stay(
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    as_before_versions: bool,
+):
+    ingest(photos, tmp_path / "store")
+    index = tmp_path / "store" / "index.csv"
+    if as_before_versions:  # which noted a word for all options
+        table = pd.read_csv(index, dtype="str", keep_default_na=False).drop(columns=["bounds", "version"])
+        table.rename(columns={"way": "options"}).to_csv(index, index=False)
+    before = set((tmp_path / "store").glob("*.jpg"))
+    (tmp_path / "store" / "mine.jpg").write_bytes(b"a person's")
+    monkeypatch.setitem(VERSIONS, "prepared_pictures", 2)
+    as_now = ingesting.prepare
+    monkeypatch.setattr(ingesting, "prepare", lambda content, side, *others: as_now(content, side // 2, *others))
+    with caplog.at_level("INFO", "guitar_kedro"):
+        table, _ = ingest(photos, tmp_path / "store")
+    assert "8 files were prepared by an earlier version: they are prepared anew (version 2)" in caplog.messages
+    there = {path.stem for path in (tmp_path / "store").glob("*.jpg")}
+    assert there == {*table["image_id"], "mine"}
+    assert not before & set((tmp_path / "store").glob("*.jpg"))
 
 
 def test_what_was_prepared_before_a_crash_is_used_and_nothing_half_done_counts(photos: Path, tmp_path: Path):
@@ -313,3 +375,19 @@ def test_a_class_has_its_display_name_however_its_accents_are_written(tmp_path: 
     (conf / "photos" / "parameters.yml").write_text(f"display_names:\n  {decomposed}: Kitten\n", encoding="utf-8")
     loader = StagesConfigLoader(str(conf), "photos", base_env="base", default_run_env="local")
     assert loader["parameters"]["display_names"] == {composed: "Kitten"}
+
+
+def test_of_5000_classes_a_contact_sheet_opens_no_more_pictures_than_it_shows(tmp_path: Path):
+    draw(tmp_path / "photo.png", 1)
+    Image.open(tmp_path / "photo.png").convert("RGB").save(tmp_path / "abc.jpg")
+    table = pd.DataFrame({"label": [f"class {place % 5000:04d}" for place in range(15_000)]})
+    table["image_id"] = [f"abc-{place}" for place in range(15_000)]
+    opened = []
+
+    class Store(PreparedImages):
+        def path(self, image_id: str) -> Path:
+            opened.append(image_id)
+            return tmp_path / "abc.jpg"
+
+    nodes.show_classes(table, Store(tmp_path, table), {})
+    assert len(opened) == 240

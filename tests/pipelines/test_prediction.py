@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,9 @@ from pyarrow import parquet
 from small_project import Kedro, kedro_in
 
 from guitar_kedro.datasets import PredictionsDataset, SpreadsheetDataset
-from guitar_kedro.images import ImageStream
+from guitar_kedro.images import ImageStream, RawImage
 from guitar_kedro.learning import Checkpoint, Chunk, Predictor, predict_in_chunks, prediction
+from guitar_kedro.pipelines.prediction.nodes import show_predictions
 
 COLUMNS = ["file", "predicted", "probability", "second_guess", "verdict", "error", "note"]
 
@@ -161,6 +163,21 @@ def test_what_was_predicted_before_a_crash_is_not_predicted_again(
     table = dataset.load().read().to_pandas()
     assert list(table["file"]) == [image.file for image in files]
     assert {path.name for path in tmp_path.iterdir()} == {"p.parquet"}
+
+
+def test_of_many_predicted_classes_the_sheet_shows_the_most_frequent(tmp_path: Path):
+    labels = [f"class {place:03d}" for place in range(300) for _ in range(1 + place // 100)]
+    files = [f"{number:04d}.jpg" for number in range(len(labels))]
+    for file in files[-300:]:  # those of the last 100 classes: no others are opened
+        Image.new("RGB", (8, 8)).save(tmp_path / file)
+    table = pd.DataFrame({"file": files, "label": "", "predicted": labels, "probability": 0.5, "verdict": "sure"})
+    table.assign(reason="").to_parquet(tmp_path / "predictions.parquet")
+    pictures = [RawImage(file, "", tmp_path / file) for file in files]
+    model = SimpleNamespace(spec=SimpleNamespace(display_names={}))
+    figure = show_predictions(parquet.ParquetFile(tmp_path / "predictions.parquet"), pictures, model)
+    assert len(figure.axes[0].images) == 20 * 3
+    words = " ".join(text.get_text() for text in figure.texts)
+    assert "the 20 most frequent of 300 predicted classes" in words
 
 
 def test_another_model_or_another_file_is_predicted_anew(checkpoint: Checkpoint, tmp_path: Path):

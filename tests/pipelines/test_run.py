@@ -151,6 +151,18 @@ def test_what_is_taken_for_none_of_the_classes_does_not_count_as_sure(catalog: D
     assert numbers["sure"]["validation"]["accuracy"] == (sure["label"] == sure["predicted"]).mean()
 
 
+def test_a_model_without_thresholds_is_reported_as_one_that_refuses_nothing(catalog: DataCatalog):
+    model = catalog.load("model")
+    spec = model.spec.model_copy(update={"sure_threshold": None, "known_threshold": None})
+    predictions, others = catalog.load("predictions"), catalog.load("other_predictions")
+    options = catalog.load("params:calibration")
+    numbers, *_ = report_calibration(predictions, others, Checkpoint(model.weights, spec), options)
+    assert numbers["sure"]["test"]["images"] == 0
+    assert numbers["sure"]["test"]["accuracy"] is None
+    assert numbers["unknown"]["test"]["share"] == 1
+    assert numbers["unknown"]["refused"] == 0
+
+
 def test_other_pictures_have_energies_of_their_own(catalog: DataCatalog):
     others, numbers = catalog.load("other_predictions"), catalog.load("calibration")["unknown"]
     assert len(others) == numbers["other_images"] == 2 * len(OTHERS)

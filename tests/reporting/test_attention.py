@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from guitar_kedro.reporting.attention import attention_by_class, attention_of_errors, overlay
+from guitar_kedro.reporting.attention import attention_by_class, attention_of_errors, mapped_classes, overlay
 
 SIZE = 32
 
@@ -26,7 +26,8 @@ def maps(number: int, classes: int) -> list[np.ndarray]:
 
 def by_class(names: list[str], number: int = 2) -> Figure:
     shares = np.random.default_rng(2).dirichlet(np.ones(len(names)), number)
-    return attention_by_class(pictures(number), maps(number, len(names)), names, names[-1:] * number, shares)
+    heats = maps(number, len(mapped_classes(shares)[0]))
+    return attention_by_class(pictures(number), heats, names, names[-1:] * number, shares)
 
 
 @pytest.mark.parametrize("classes", [2, 11, 40])
@@ -45,7 +46,8 @@ def test_few_classes_are_all_shown_in_their_order(words_of: Callable[[Figure], s
 def test_of_many_classes_the_most_probable_are_shown_and_a_note_says_so(words_of: Callable[[Figure], str]):
     shares = np.arange(40) / np.arange(40).sum()
     names = [f"class {place}" for place in range(40)]
-    words = words_of(attention_by_class(pictures(1), maps(1, 40), names, ["class 3"], shares[None]))
+    assert mapped_classes(shares[None]) == [list(range(39, 28, -1))]
+    words = words_of(attention_by_class(pictures(1), maps(1, 11), names, ["class 3"], shares[None]))
     assert "The 11 most probable of 40 classes" in words
     shown = [line for line in words.splitlines() if line.startswith("class") and "," not in line]
     assert shown == [f"class {place}" for place in range(39, 28, -1)]

@@ -91,9 +91,9 @@ def test_a_hundred_thousand_predictions_take_a_second(random_predictions, names_
 def test_pointing_at_a_cell_tells_its_classes_its_share_and_some_files(made_predictions):
     predictions = made_predictions(["cat", "cat", "cat", "dog"], ["cat", "dog", "cat", "dog"])
     figure = confusion_explorer(predictions, ["cat", "dog"], {"cat": "Big Cat", "dog": "Dog"}, "Validation")
-    words = figure.data[0].hovertext
-    assert words[0][1] == "Big Cat taken for Dog: 1 (33.3 % of the row)<br>00001.jpg"
-    assert words[0][0].startswith("Big Cat, rightly seen as such: 2 (66.7 %")
+    rightly, wrongly = (each.hovertext for each in figure.data)
+    assert wrongly[0][1] == "Big Cat taken for Dog: 1 (33.3 % of the row)<br>00001.jpg"
+    assert rightly[0][0].startswith("Big Cat, rightly seen as such: 2 (66.7 %")
     right, wrong = (np.array(each.z, float) for each in figure.data)
     assert np.array_equal(np.isfinite(right), [[True, False], [False, True]])
     assert np.array_equal(np.isfinite(wrong), [[False, True], [False, False]])
@@ -106,3 +106,49 @@ def test_a_matrix_to_point_at_is_made_for_a_hundred_classes_and_for_none(names_o
     assert time.perf_counter() - began < 5
     assert figure.data[0].hovertext[0][0].count("<br>") == 8
     assert confusion_explorer(random_predictions(2, 0), list(names_of(2)), names_of(2), "None").data[0].z is not None
+
+
+def test_of_many_classes_the_most_confused_are_shown_with_the_shares_of_all_their_answers(made_predictions, words_of):
+    classes = [f"class {place:03d}" for place in range(300)]
+    # class 2 n is taken for class 2 n + 1 once more than n times: of 60 pairs, the last 20 have room
+    labels = [classes[2 * pair] for pair in range(60) for _ in range(pair + 1)] + [classes[118]] * 40
+    guesses = [classes[2 * pair + 1] for pair in range(60) for _ in range(pair + 1)] + [classes[118]] * 40
+    figure = confusion_matrix_figure(made_predictions(labels, guesses), classes, {}, "Many")
+    axes, words = figure.axes[0], " ".join(words_of(figure).split())
+    shown = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert shown == classes[80:120]
+    assert (
+        f"Shown are 40 of 300 classes, those that are confused most often: {sum(range(41, 61)):,} of the 1,830" in words
+    )
+    counts = {text.get_position(): text.get_text() for text in axes.texts if text.get_text().isdigit()}
+    assert counts[39, 38] == "60"
+    assert "40.0 %" in words  # the recall of class 118
+
+
+def test_of_many_classes_without_a_confusion_the_figure_says_so(made_predictions, is_readable, words_of):
+    classes = [f"class {place:03d}" for place in range(300)]
+    figure = confusion_matrix_figure(made_predictions(classes, classes), classes, {}, "Perfect")
+    assert is_readable(figure)
+    assert "None of the 300 classes was taken for another one." in words_of(figure)
+
+
+def test_a_matrix_of_some_classes_counts_what_it_leaves_out(made_predictions, words_of):
+    classes = [f"class {place:03d}" for place in range(50)]
+    labels = [*classes[:4], classes[0], classes[0]]
+    guesses = [*classes[:2], classes[3], classes[3], classes[0], classes[1]]
+    figure = confusion_matrix_figure(made_predictions(labels, guesses), classes, {}, "Few confused")
+    words = " ".join(words_of(figure).split())
+    assert "Shown are 4 of 50 classes" in words
+    assert "2 of the 2 errors lie among them" in words
+    assert "4 of 6 images right" in words
+
+
+@pytest.mark.parametrize("number", [3, 150])
+def test_numbers_dates_and_markup_are_names_for_the_explorer(number, made_predictions):
+    classes = ["007", "2024", "<b>bold</b>", *(f"class {place}" for place in range(number - 3))]
+    figure = confusion_explorer(made_predictions(classes, ["007"] * number), classes, {}, "Names")
+    assert figure.layout.xaxis.type == figure.layout.yaxis.type == "category"
+    assert list(figure.layout.xaxis.categoryarray)[:3] == ["007", "2024", "&lt;b&gt;bold&lt;/b&gt;"]
+    words = [text for each in figure.data for text in np.ravel(each.hovertext) if text]
+    assert len(words) == number
+    assert "&lt;b&gt;bold&lt;/b&gt; taken for 007: 1 (100.0 % of the row)<br>00002.jpg" in words

@@ -36,6 +36,15 @@ def holding(folder: Path, seconds_of_its_child: float) -> subprocess.Popen:
     return holder
 
 
+@pytest.mark.parametrize("content", [b"", b"[]", b"7", b"{}", b"caf\xe9"])
+def test_a_second_run_is_refused_also_where_the_note_of_the_first_is_spoilt(tmp_path: Path, content: bytes):
+    holder = holding(tmp_path / "pets", 0)
+    (tmp_path / "pets/.lock.json").write_bytes(content)
+    with pytest.raises(UserError, match="Workspace pets is in use: run this again"):
+        WorkspaceLock(tmp_path / "pets").acquire()
+    holder.kill()
+
+
 def test_a_second_run_says_who_is_in_the_workspace(tmp_path: Path):
     holder = holding(tmp_path / "pets", 0)
     with pytest.raises(UserError, match=rf"Workspace pets is in use by '-c .*process {holder.pid} on") as caught:

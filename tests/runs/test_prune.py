@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from kedro.io import DataCatalog, Version
 from kedro.pipeline import Node, Pipeline
+from PIL import Image
 
 from guitar_kedro.datasets import (
+    CheckpointDataset,
+    DrawnImagesDataset,
     EpochStatesDataset,
+    ImagesToPredictDataset,
     LearnerDataset,
     MetricsDataset,
+    PixelsDataset,
     PredictionsBeforeCurationDataset,
+    PredictionsDataset,
+    PreparedImagesDataset,
     TableDataset,
 )
+from guitar_kedro.images import FileRecord
+from guitar_kedro.learning import Checkpoint, Decoding, ModelSpec, pixel_sizes
+from guitar_kedro.learning.chunk import predictor_key
 from guitar_kedro.runs.prune import prune_workspace
 
 
@@ -136,6 +150,109 @@ def test_what_a_person_put_there_stays(workspace: Workspace):
     (workspace.folder / "metrics.json" / "notes" / "mine.txt").write_text("...")
     workspace.prune(keep=1)
     assert workspace.versions("metrics") == ["3", "notes"]
+
+
+class Pictures:
+    """A workspace with all that is made on the way to a model."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.images = folder, folder / "holiday.zip"
+        self.catalog_of: dict[str, Any] = {
+            "ledger": MetricsDataset(filepath=str(folder / "ledger.json")),
+            "run_record": MetricsDataset(filepath=str(folder / "run_record.json"), version=Version(None, None)),
+            "epoch_states": EpochStatesDataset(str(folder / "epoch_states")),
+            "raw_images": DrawnImagesDataset(str(folder), images_per_class=1, size=24, seed=1),
+            "images_to_predict": ImagesToPredictDataset(str(folder / "to_predict")),
+            "prepared_images": PreparedImagesDataset(str(folder / "prepared")),
+            "pixels_64px": PixelsDataset(str(folder / "pixels_64px")),
+            "audit_pixels": PixelsDataset(str(folder / "audit_pixels")),
+            "model": CheckpointDataset(str(folder / "model"), Version(None, "1")),
+            "image_predictions": PredictionsDataset(str(folder / "image_predictions.parquet"), Version(None, None)),
+        }
+
+    def prune(self, dry_run: bool = False) -> list[str]:
+        others = [name for name in self.catalog_of if name not in ("pixels_64px", "epoch_states")]
+        train = Node(func=print, inputs=["pixels_64px", "epoch_states", "params:seed"], outputs="history", name="train")
+        audit = Node(func=print, inputs=others, outputs=None, name="audit")
+        pipelines = [Pipeline([train]), Pipeline([audit])]
+        lines = list(prune_workspace(DataCatalog(self.catalog_of), pipelines, keep=1, dry_run=dry_run))
+        return sorted(line.split()[-3].removeprefix(f"{os.path.relpath(self.folder)}/") for line in lines[:-1])
+
+    def write(self, *names: str) -> None:
+        for name in names:
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"x")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Pictures:
+    return Pictures(tmp_path)
+
+
+def test_drawn_sets_of_other_parameters_go_unless_a_person_put_something_there(pictures: Pictures):
+    pictures.catalog_of["raw_images"].load()
+    other = DrawnImagesDataset(str(pictures.folder), images_per_class=1, size=32, seed=1).load()
+    of_other = other[0].path.parents[1].name
+    assert pictures.prune(dry_run=True) == [of_other]
+    pictures.write(f"{of_other}/{other[0].label}/mine.jpg")
+    assert pictures.prune() == []
+    (pictures.folder / of_other / other[0].label / "mine.jpg").unlink()
+    assert pictures.prune() == [of_other]
+    assert pictures.catalog_of["raw_images"].fingerprint() is not None
+
+
+def test_pixels_of_no_stage_go(pictures: Pictures):
+    pixels = ("index.json", "1a.bin", ".1b.bin")
+    for folder in ("audit_pixels", "pixels_96px", "pixels_of_mine", "pixels_32px"):
+        pictures.write(*(f"{folder}/{name}" for name in pixels))
+    pictures.write("pixels_32px/notes.txt")
+    assert pictures.prune() == ["audit_pixels", "pixels_96px"]
+    assert pictures.prune() == []
+
+
+def test_pixels_that_a_dead_run_left_beside_those_of_a_stage_go(pictures: Pictures):
+    Image.new("RGB", (8, 8)).save(pictures.folder / "a.png")
+    table = pd.DataFrame({"image_id": ["a"], "path": [str(pictures.folder / "a.png")], "part": ["train"]})
+    decoding = Decoding(table, pixel_sizes(8, 1, "squish"))
+    pictures.catalog_of["pixels_64px"].save(decoding)
+    pictures.write("pixels_64px/.1b.bin")
+    assert pictures.prune() == ["pixels_64px/.1b.bin"]
+    assert pictures.catalog_of["pixels_64px"].fingerprint() == decoding.key
+
+
+def test_prepared_pictures_that_stand_in_no_record_go(pictures: Pictures):
+    named, unnamed = "0123456789abcdef0123", "f123456789abcdef0123"
+    record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared=named)
+    pictures.catalog_of["prepared_images"].save(each for each in [(record, b"jpeg")])
+    pictures.write(f"prepared/{unnamed}.jpg", "prepared/mine.jpg")
+    assert pictures.prune() == [f"prepared/{unnamed}.jpg"]
+    assert pictures.catalog_of["prepared_images"].fingerprint() is not None
+
+
+def test_an_unpacked_archive_goes_if_it_can_be_unpacked_again(pictures: Pictures):
+    for name in ("holiday", "lost"):
+        with zipfile.ZipFile(pictures.folder / f"{name}.zip", "w") as archive:
+            archive.writestr("beach.jpg", b"x")
+        ImagesToPredictDataset(str(pictures.folder / "to_predict"), str(pictures.folder / f"{name}.zip")).load()
+    (pictures.folder / "lost.zip").unlink()  # what was unpacked is all that is left of it
+    pictures.catalog_of["images_to_predict"] = ImagesToPredictDataset(
+        str(pictures.folder / "to_predict"), str(pictures.folder / "holiday.zip")
+    )
+    assert pictures.prune() == []
+    pictures.catalog_of["images_to_predict"] = ImagesToPredictDataset(str(pictures.folder / "to_predict"))
+    [removed] = pictures.prune()
+    assert removed.startswith("to_predict/holiday.zip-")
+
+
+def test_chunks_that_another_model_predicted_go(pictures: Pictures):
+    spec = ModelSpec(
+        architecture="resnet18", classes=("a", "b"), image_size=32, resize_method="crop", mean=(0, 0, 0), std=(1, 1, 1)
+    )
+    pictures.catalog_of["model"].save(Checkpoint({"weight": torch.ones(3)}, spec))
+    own = predictor_key(pictures.catalog_of["model"].load().spec)
+    pictures.write(f"image_predictions.chunks/{own}-1a.parquet", "image_predictions.chunks/0f-version1-1a.parquet")
+    assert pictures.prune() == ["image_predictions.chunks/0f-version1-1a.parquet"]
 
 
 def test_states_of_phases_that_there_are_no_more_go(workspace: Workspace):

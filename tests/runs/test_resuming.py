@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,15 +10,18 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from kedro.io import DataCatalog, MemoryDataset, Version
+from kedro.io import AbstractDataset, DataCatalog, MemoryDataset, Version
 from kedro.pipeline import Node, Pipeline
 from kedro_datasets.json import JSONDataset
+from PIL import Image
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.datasets import LogDataset, MetricsDataset
+from guitar_kedro.datasets import DrawnImagesDataset, LogDataset, MetricsDataset, OptionalMetricsDataset, PixelsDataset
 from guitar_kedro.errors import UserError
+from guitar_kedro.learning import Decoding, Pixels, pixel_sizes
 from guitar_kedro.runs.runner import ResumingRunner
 from guitar_kedro.runs.status import node_statuses
+from guitar_kedro.versions import VERSIONS
 
 
 class Project:
@@ -27,14 +31,22 @@ class Project:
         self.folder, self.ran, self.runs = folder, [], 0
         self.parameters: dict[str, Any] = {"resume": True, "factor": 2, "offset": {"value": 1}}
         self.load_versions: dict[str, str] = {}
+        self.more: dict[str, AbstractDataset] = {}
         monkeypatch.setattr(StagesConfigLoader, "current", {"parameters": self.parameters})
 
-    def node(self, name: str, inputs: list[str], outputs: str | list[str], function: Callable[..., Any]) -> Node:
+    def node(
+        self,
+        name: str,
+        inputs: list[str],
+        outputs: str | list[str],
+        function: Callable[..., Any],
+        tags: str | None = None,
+    ) -> Node:
         def noted(*values: Any) -> Any:
             self.ran.append(name)
             return function(*values)
 
-        return Node(func=noted, inputs=inputs, outputs=outputs, name=name)
+        return Node(func=noted, inputs=inputs, outputs=outputs, name=name, tags=tags)
 
     def catalog(self) -> DataCatalog:
         version = f"{self.runs:03d}"
@@ -50,6 +62,7 @@ class Project:
         datasets["log"] = LogDataset(filepath=str(self.folder / "log.csv"))
         datasets["foreign"] = JSONDataset(filepath=str(self.folder / "foreign.json"))
         datasets |= {name: MemoryDataset() for name in ("in_memory", "returned")}
+        datasets |= self.more
         datasets |= {"params:factor": MemoryDataset(self.parameters["factor"])}
         datasets |= {"params:offset": MemoryDataset(self.parameters["offset"])}
         return DataCatalog(datasets)
@@ -279,3 +292,82 @@ def test_the_status_says_what_a_run_would_do(project: Project, chain: Pipeline):
     assert statuses["double"].reasons == ("factor is 3, was 2",)
     assert (statuses["add_one"].state, statuses["add_one"].reasons) == ("stale", ())
     assert statuses["shift"].version == "001"
+
+
+def test_what_is_made_in_a_newer_way_is_made_again_with_all_that_depends_on_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    count = project.node("count", ["raw"], "doubled", lambda raw: {"number": project.runs}, tags="splits")
+    draw = project.node("draw", ["doubled"], "plain", lambda doubled: doubled, tags="reports")
+    pipeline = Pipeline([count, draw])
+    assert project.run(pipeline) == ["count", "draw"]
+    monkeypatch.setitem(VERSIONS, "splits", 2)
+    said = "splits are made in a newer way (version 2, was 1)"
+    assert node_statuses(pipeline, project.catalog(), project.parameters)["count"].reasons == (said,)
+    with caplog.at_level("INFO", "guitar_kedro"):
+        assert project.run(pipeline) == ["count", "draw"]
+    assert f"count runs again: {said}" in caplog.messages
+    assert project.run(pipeline) == []
+
+
+def test_what_a_ledger_without_versions_knows_is_made_again_and_the_reason_told(project: Project, chain: Pipeline):
+    project.run(chain)
+    path = project.folder / "ledger.json"
+    ledger = json.loads(path.read_text())
+    for entry in ledger.values():
+        del entry["fingerprint"]["versions"]
+        entry["fingerprint"]["code"] = {"guitar_kedro.learning.training": "0123456789abcdef"}
+    path.write_text(json.dumps(ledger))
+    reasons = node_statuses(chain, project.catalog(), project.parameters)["shift"].reasons
+    assert reasons == ("it was made before versions of results were noted",)
+    assert project.run(chain) == ["double", "add_one", "shift"]
+    assert project.run(chain) == []
+
+
+def test_a_set_that_was_drawn_in_part_and_completed_by_a_run_is_right_at_once(project: Project):
+    project.more["drawn"] = DrawnImagesDataset(str(project.folder), images_per_class=1, size=24, seed=1)
+    missing = project.catalog().load("drawn")[3].path
+    missing.unlink()  # as Ctrl-C leaves it
+    pipeline = Pipeline([project.node("count", ["drawn"], "plain", lambda drawn: {"number": len(drawn)})])
+    assert project.run(pipeline) == ["count"]
+    assert missing.exists()
+    assert node_statuses(pipeline, project.catalog(), project.parameters)["count"].state == "done"
+    assert project.run(pipeline) == []
+
+
+def test_what_a_person_adds_while_a_node_runs_is_looked_at_by_the_next_run(project: Project):
+    decisions = project.folder / "decisions.json"
+    project.more["decisions"] = OptionalMetricsDataset(filepath=str(decisions))
+
+    def decide(_: Any) -> dict[str, Any]:
+        decisions.write_text("{}")
+        return {}
+
+    pipeline = Pipeline([project.node("apply", ["decisions"], "plain", decide)])
+    assert project.run(pipeline) == ["apply"]
+    assert node_statuses(pipeline, project.catalog(), project.parameters)["apply"].reasons == ("decisions changed",)
+    assert project.run(pipeline) == ["apply"]
+    assert project.run(pipeline) == []
+
+
+def test_decoded_pictures_may_be_removed_and_are_decoded_again_when_they_are_needed(
+    project: Project, caplog: pytest.LogCaptureFixture
+):
+    Image.new("RGB", (8, 8)).save(project.folder / "a.png")
+    project.more["pixels"] = PixelsDataset(str(project.folder / "pixels"))
+    table = pd.DataFrame({"image_id": ["a"], "path": [str(project.folder / "a.png")], "part": ["train"]})
+    decode = project.node("decode", ["raw"], "pixels", lambda _: Decoding(table, pixel_sizes(8, 1, "squish")))
+
+    def train(pixels: Pixels, by: int) -> dict[str, Any]:
+        return {"number": by + pixels.positions(["a"], "train")[0].item()}
+
+    pipeline = Pipeline([decode, project.node("train", ["pixels", "params:factor"], "plain", train)])
+    assert project.run(pipeline) == ["decode", "train"]
+    shutil.rmtree(project.folder / "pixels")
+    assert {each.state for each in node_statuses(pipeline, project.catalog(), project.parameters).values()} == {"done"}
+    assert project.run(pipeline) == []
+    project.parameters["factor"] = 3
+    with caplog.at_level("INFO", "guitar_kedro"):
+        assert project.run(pipeline) == ["decode", "train"]
+    assert "decode runs again: pixels is needed, and was removed" in caplog.messages
+    assert project.run(pipeline) == []

@@ -11,7 +11,9 @@ from small_service import jpeg
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import ModelSpec
+from guitar_kedro.serving import answers
 from guitar_kedro.serving.app import create_app
+from guitar_kedro.serving.model import Answer
 from guitar_kedro.serving.options import ServingOptions
 from guitar_kedro.serving.pages import About, Accuracy, Pages
 from guitar_kedro.serving.server import listen
@@ -105,3 +107,16 @@ def test_the_page_says_0_or_100_percent_only_where_nothing_else_is_meant(share: 
     about = About("demo", "2026", SPEC, Accuracy(share, share, share, 8), None, ())
     page = Pages(about, "http://here/", OPTIONS.max_bytes).page().body.decode()
     assert f"<dd>{words}\N{NO-BREAK SPACE}% " in page
+
+
+def test_a_model_of_5000_classes_has_a_small_page_and_an_answer_of_a_few_megabytes():
+    classes = tuple(f"a class with number {number:04d}" for number in range(5000))
+    spec = SPEC.model_copy(update={"classes": classes, "display_names": {label: label.upper() for label in classes}})
+    page = Pages(About("many", "2026", spec, None, None, ()), "http://here/", 1).page().body.decode()
+    assert len(page) < 50_000
+    assert page.count("<li>A CLASS") == 200
+    assert '4800 more: <a href="/classes">' in page
+    answer = Answer((1 / 5000,) * 5000, -1.0)
+    pictures = [answers.prediction("a.jpg", answer, spec) for _ in range(16)]
+    assert len(answers.Predictions(model_version="2026", pictures=pictures).model_dump_json()) < 5_000_000
+    assert len(answers.known_classes("2026", spec).classes) == 5000

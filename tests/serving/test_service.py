@@ -293,7 +293,7 @@ def test_a_service_that_is_told_to_end_says_so_first_and_answers_what_it_has_acc
         (["--params=serving.max_waitin=3"], "serving.max_waitin"),
         (["--params=serving.max_waiting=none"], "serving.max_waiting is none; it must be a whole number"),
         (["--host=no.such.host.invalid"], "--host=no.such.host.invalid: this computer has no such address"),
-        (["--env=photos"], "there is no model yet; run `kedro run` first"),
+        (["--env=photos"], "there is no model yet; run `kedro run --env=photos` first"),
         (["--env=fotos"], "there is no such environment"),
     ],
 )

@@ -101,6 +101,8 @@ class _DrawnDataset(_SourceDataset):
     SET: ClassVar[str]  # how the folders of sets are called
 
     def __init__(self, filepath: str, count: int, size: int, seed: int, metadata: dict[str, Any] | None) -> None:
+        if type(seed) is not int or seed < 0:
+            raise UserError(f"--params=seed={seed}: a seed is a whole number from 0 on.")
         version = VERSIONS["drawn_pictures"]
         self._folder = Path(filepath) / f"{self.SET.format(count)}_{size}px_seed{seed}_version{version}"
         self._count, self._size, self._seed = count, size, seed

@@ -94,6 +94,10 @@ class OptionalTableDataset(TableDataset):
 class LogDataset(TableDataset):
     """A CSV file to which each save adds its rows and the time; none is ever taken away."""
 
+    def load(self) -> pd.DataFrame:
+        """Loads all rows; an empty table where none was ever added, or somebody removed the file."""
+        return super().load.__wrapped__(self) if self.exists() else pd.DataFrame()
+
     def save(self, data: pd.DataFrame) -> None:
         """Adds rows.
 

@@ -348,10 +348,11 @@ def spare_archives(folder: Path, source: str | None) -> Iterator[Path]:
     used = Path()
     if source is not None:
         used = folder / "downloads" / _name_for(source) if is_address(source) else Path(source).expanduser()
-    for place in sorted((folder / "unpacked").glob("*")):
-        stamp = _stamp_of(place) or {}
-        archive = Path(stamp.get("archive", ""))
-        if not archive.is_file() or archive == used.resolve() or not _is_made_of(stamp, archive.stat()):
+    for place in sorted([*folder.glob("*"), *(folder / "unpacked").glob("*")]):
+        stamp = _stamp_of(place)
+        if not stamp or "archive" not in stamp or (archive := Path(stamp["archive"])) == used.resolve():
+            continue
+        if not archive.is_file() or not _is_made_of(stamp, archive.stat()):
             continue
         own = {STAMP, INDEX, *(member.file for member in read_index(place))}
         if all(path.relative_to(place).as_posix() in own for path in place.rglob("*") if not path.is_dir()):

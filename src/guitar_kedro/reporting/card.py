@@ -363,9 +363,13 @@ def _per_class(facts: CardFacts) -> list[_Block]:
     averages = report["label"].isin(_AVERAGES)
     caption = "Each class, on the test images"
     if (number := int((~averages).sum())) > _MOST_ROWS:
-        caption = f"The {_MOST_ROWS} of {number:,} classes with the lowest F1, on the test images"
-        # a class without test images has no F1
-        lowest = report[~averages & (report["support"] > 0)].nsmallest(_MOST_ROWS, "f1")
+        caption = (
+            f"The {_MOST_ROWS} of {number:,} classes with the lowest F1, on the test images "
+            "(classification_report.csv has all)"
+        )
+        tested = report[~averages & (report["support"] > 0)]
+        # among equals, more images tell more
+        lowest = tested.sort_values(["f1", "support"], ascending=[True, False]).head(_MOST_ROWS)
         report = pd.concat([lowest, report[averages]])
     rows = [
         (
@@ -389,7 +393,8 @@ def _recall_interval(row: Any) -> str:
 def _test_openings(facts: CardFacts) -> list[_Block]:
     log = facts.test_log
     if log.empty:
-        return []
+        lost = "The log of its openings is missing: how often the test part was opened before is not known."
+        return [_Block("warning", lost)] if _headline(facts) else []
     versions = log["model_version"].nunique()
     opened = f"The test part was opened {_times(len(log))}"
     if len(log) == 1:

@@ -22,7 +22,7 @@ _MOST_CLASSES = 40  # of more, the figure shows those that are confused most: th
 _MOST_DENSE = 100  # classes; the explorer of more holds a point per cell that is not empty, and not a matrix
 _MOST_POINTS = 20_000  # of the explorer; a browser draws them in a second
 _NAME_WIDTH = 2.2  # inches that a line of a class name may take
-_FILES_OF_CELL, _FILES = 8, 40_000  # that the explorer names: of a cell, and of all together
+_FILES_OF_CELL, _FILES = 8, 80_000  # that the explorer names: of a cell, and of all together
 _LONGEST_NAME = 60  # characters of a class or a file; an explorer holds many
 _SLANT = 40  # degrees
 _MOST_SLANTED = 15  # classes; above it names stand upright, because slanted ones need more room than a cell
@@ -120,7 +120,7 @@ def confusion_explorer(
     axis = {"type": "category", "categoryorder": "array", "categoryarray": names, "automargin": True}
     span = [-0.5, len(names) - 0.5]
     figure.update_layout(
-        title=html.escape(title),
+        title=html.escape(title, quote=False),
         xaxis={"title": "Predicted", "range": span, **axis},
         yaxis={"title": "Actual", "range": span[::-1], **axis},
         showlegend=False,
@@ -172,7 +172,7 @@ def _some_files(predictions: pd.DataFrame, classes: Sequence[str], cells: int) -
     rows, columns = (pd.Index(classes).get_indexer(predictions[name].astype(str)) for name in ("label", "predicted"))
     first = predictions[["file"]].assign(row=rows, column=columns).groupby(["row", "column"], sort=False).head(most)
     return {
-        cell: "<br>".join(html.escape(_short(file)) for file in files)
+        cell: "<br>".join(html.escape(_short(file), quote=False) for file in files)
         for cell, files in first.groupby(["row", "column"])["file"]
     }
 
@@ -181,7 +181,7 @@ def _short_names(names: Sequence[str]) -> list[str]:
     """Cut long names in the middle, and write those whole that would come out alike."""
     short = [_short(name) for name in names]
     often = Counter(short)
-    return [html.escape(cut if often[cut] == 1 else name) for cut, name in zip(short, names, strict=True)]
+    return [html.escape(cut if often[cut] == 1 else name, quote=False) for cut, name in zip(short, names, strict=True)]
 
 
 def _short(name: str) -> str:

@@ -17,7 +17,7 @@ _GAP = 0.1  # inches between tiles
 _LABEL_WIDTH = 1.7  # inches, at most
 _NARROWEST = 3.2  # inches; below it a title has no room
 _MOST_HEIGHT = 60.0  # inches
-_MOST_TILE_PIXELS = 6_500_000  # of all pictures; a photo takes about two bytes of each in a PNG
+_MOST_TILE_PIXELS = 6_600_000  # of all pictures; a photo takes about two bytes of each in a PNG
 _CAPTION_LINES = 4
 
 

@@ -199,7 +199,9 @@ def _places(slices: pd.DataFrame) -> pd.DataFrame:
     kinds = [group for _, group in slices.groupby("slice", sort=False)]
     # Sizes and shapes have an order of their own.
     kinds = [
-        group.nlargest(style.MOST_CLASSES, "error_low").sort_values(["error_rate", "images"], ascending=False)
+        group.nlargest(style.MOST_CLASSES, "error_low")
+        .sort_index()
+        .sort_values(["error_rate", "images"], ascending=False)
         if group["slice"].iloc[0] == "class"
         else group
         for group in kinds

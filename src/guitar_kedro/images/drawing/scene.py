@@ -155,4 +155,5 @@ def _develop(picture: np.ndarray, light: _Light, rng: Random) -> Image.Image:
     image = image.filter(ImageFilter.GaussianBlur(light.softness * max(width, height) / 256))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=light.quality)
+    file.seek(0)
     return JpegImageFile(file).convert("RGB")  # not Image.open, as in rasterise

@@ -185,7 +185,8 @@ def _train(
     for phase in phases:
         options = PhaseOptions.model_validate(recipe[phase])
         what = make_phase(title, phase, checkpoint, table, pixels, recipe, options.epochs)
-        checkpoint, history = learning.train_phase(what, rates_of(options, recipe.get(f"{phase}_suggestion")))
+        rates = rates_of(options.learning_rate, recipe.get(f"{phase}_suggestion"))
+        checkpoint, history = learning.train_phase(what, rates)
         warn_of_guessing(f"{title}, {phase}", history, table)
     return checkpoint
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lazy_loader as lazy
@@ -17,6 +17,8 @@ pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 64
+# of the parameters that training goes by, those that decide what a batch looks like
+OF_BATCHES = ("architecture", "image_size", "batch_size", "resize_method", "presize", "augmentation", "seed")
 
 
 def decode_images(
@@ -74,7 +76,7 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
             The checkpoint, and the history (a row per epoch).
         """
         what = make_phase(stage_name, phase, start, splits, pixels, recipe, options.epochs)
-        rates = rates_of(options, suggestion)
+        rates = rates_of(options.learning_rate, suggestion)
         checkpoint, history = learning.train_together(processes, learning.train_phase, what, rates, epoch_states)
         warn_of_guessing(f"{stage_name}, {phase}", history, splits)
         return checkpoint, history
@@ -88,8 +90,8 @@ def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
     def show_phase(
         splits: pd.DataFrame,
         pixels: learning.Pixels,
-        options: PhaseOptions,
         suggestion: dict[str, float],
+        learning_rate: float | Sequence[float] | str,
         curve: pd.DataFrame,
         history: pd.DataFrame,
         display_names: dict[str, str],
@@ -102,7 +104,7 @@ def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
         names = [names_of[label] for _, label in batch]
         sheet = f"{title}: a training batch as the network sees it"
         return (
-            reporting.learning_rate_curve(curve, suggestion["suggested"], rates_of(options, suggestion), title),
+            reporting.learning_rate_curve(curve, suggestion["suggested"], rates_of(learning_rate, suggestion), title),
             reporting.history_plot(history, title),
             reporting.training_batch([picture for picture, _ in batch], names, sheet),
         )
@@ -139,15 +141,20 @@ def make_phase(
     )
 
 
-def rates_of(options: PhaseOptions, suggestion: dict[str, float] | None) -> tuple[float, ...]:
-    """Gives the highest learning rate of a phase, or those of its first and last layers."""
-    match options.learning_rate:
+def rates_of(learning_rate: float | Sequence[float] | str, suggestion: dict[str, float] | None) -> tuple[float, ...]:
+    """Gives the highest learning rate of a phase, or those of its first and last layers.
+
+    Args:
+        learning_rate: As it is configured: ``PhaseOptions.learning_rate``.
+        suggestion: From the finder; looked at where ``suggested`` is configured.
+    """
+    match learning_rate:
         case "suggested":
             return (suggestion["suggested"],)
-        case tuple() as rates:
-            return rates
-        case rate:
-            return (rate,)
+        case list() | tuple():
+            return tuple(learning_rate)
+        case _:
+            return (learning_rate,)
 
 
 def warn_of_guessing(title: str, history: pd.DataFrame, splits: pd.DataFrame) -> None:

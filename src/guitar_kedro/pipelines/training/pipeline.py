@@ -114,7 +114,6 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
         "processes": "processes",
         **recipe_inputs(stage, with_weights=start == "start" and stage.start == PRETRAINED),
     }
-    options = {"options": f"params:stages.{stage.name}.{phase}"}
     suggestion = {"suggestion": f"{phase}_learning_rate"}
     return [
         Node(
@@ -129,7 +128,7 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
             inputs={
                 **pictures,
                 **recipe,
-                **options,
+                "options": f"params:stages.{stage.name}.{phase}",
                 "epoch_states": "epoch_states",
                 **(suggestion if phase in stage.suggested else {}),
             },
@@ -141,12 +140,12 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
             func=nodes.phase_reporter(stage.name, phase),
             inputs={
                 **pictures,
-                **options,
                 **suggestion,
+                "learning_rate": f"params:stages.{stage.name}.{phase}.learning_rate",
                 "curve": f"{phase}_learning_rate_curve",
                 "history": f"{phase}_history",
                 "display_names": "params:display_names",
-                **recipe_inputs(stage, with_weights=False),
+                **{name: recipe[name] for name in nodes.OF_BATCHES},
             },
             outputs=[f"{phase}_learning_rate_plot", f"{phase}_history_plot", f"{phase}_batch"],
             name=f"show_{phase}",

@@ -1,0 +1,128 @@
+"""Which nodes run again for which parameter: those that use it, and no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.parameters import checked
+from guitar_kedro.pipelines import audit, evaluation, export, ingestion, prediction, reporting, splitting, training
+
+STAGES = {
+    "small": {
+        "image_size": 32,
+        "weights": "none",
+        "frozen": {"epochs": 1, "learning_rate": "suggested"},
+        "unfrozen": {"epochs": 1, "learning_rate": 1e-3},
+    },
+    "larger": {
+        "image_size": 48,
+        "start_from": "small",
+        "frozen": {"epochs": 0, "learning_rate": 1e-3},
+        "unfrozen": {"epochs": 1, "learning_rate": 1e-3},
+    },
+}
+FIND = {"train.small.find_frozen_learning_rate", "train.small.find_unfrozen_learning_rate"}
+FIND_ALL = {*FIND, "train.larger.find_unfrozen_learning_rate"}
+TRAIN = {"train.small.train_frozen", "train.small.train_unfrozen"}
+TRAIN_ALL = {*TRAIN, "train.larger.train_unfrozen"}
+SHOW = {"train.small.show_frozen", "train.small.show_unfrozen"}
+SHOW_ALL = {*SHOW, "train.larger.show_unfrozen"}
+AUDIT = {"audit.predict_random_split", "audit.predict_out_of_fold"}
+DECODE = {"train.decode_pixels_32px", "train.decode_pixels_48px", "audit.decode_images"}
+
+
+def nodes_that_use(parameter: str) -> set[str]:
+    stages = training.plan_stages(STAGES)
+    pipeline = (
+        ingestion.create_pipeline(stages)
+        + splitting.create_pipeline()
+        + training.create_pipeline(stages)
+        + evaluation.create_pipeline(stages)
+        + reporting.create_pipeline(stages)
+        + prediction.create_pipeline()
+        + export.create_pipeline()
+        + audit.create_pipeline(stages[0])
+    )
+    used = f"params:{parameter}"
+    return {
+        node.name
+        for node in pipeline.nodes
+        if any(name == used or used.startswith(f"{name}.") or name.startswith(f"{used}.") for name in node.inputs)
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameter", "nodes"),
+    [
+        (
+            "display_names",
+            {
+                *("report.data.plot_class_balance", "report.data.plot_split_balance", "report.data.show_classes"),
+                *("train.calibrate_model", *SHOW_ALL),
+            },
+        ),
+        ("ingestion.max_bytes", {"prepare_images"}),
+        ("ingestion.duplicate_distance", {"build_image_table"}),
+        ("splitting.test", {"split_images", "report.data.report_leakage"}),
+        ("training.finder_iterations", FIND_ALL),
+        ("training.presize", {*DECODE, *FIND_ALL, *TRAIN_ALL, *SHOW_ALL, *AUDIT}),
+        ("training.precision", {*FIND_ALL, *TRAIN_ALL, *AUDIT}),
+        ("training.device", {*FIND_ALL, *TRAIN_ALL, *AUDIT}),
+        ("stages.small.unfrozen.epochs", {"train.small.train_unfrozen", *AUDIT}),
+        (
+            "stages.small.unfrozen.learning_rate",
+            {"train.small.train_unfrozen", "train.small.show_unfrozen", *AUDIT},
+        ),
+        ("stages.small.batch_size", {*FIND, *TRAIN, *SHOW, *AUDIT}),
+        (
+            "stages.small.weights",
+            {"train.small.find_frozen_learning_rate", "train.small.train_frozen", *AUDIT},
+        ),
+        (
+            "stages.larger.image_size",
+            {
+                *("report.data.plot_resolutions", "train.decode_pixels_48px"),
+                *("train.larger.find_unfrozen_learning_rate", "train.larger.train_unfrozen"),
+                "train.larger.show_unfrozen",
+            },
+        ),
+        ("calibration.known_share", {"train.calibrate_model"}),
+        ("calibration.sure_accuracy", {"train.calibrate_model", "report.report_calibration"}),
+        ("audit.folds", {"audit.deal_folds"}),
+        ("published_accuracy", {"report.write_model_card"}),
+    ],
+)
+def test_a_parameter_makes_those_nodes_run_again_that_use_it(parameter: str, nodes: set[str]):
+    assert nodes_that_use(parameter) == nodes
+
+
+def test_only_a_phase_that_asks_for_the_suggested_rate_waits_for_the_finder():
+    pipeline = training.create_pipeline(training.plan_stages(STAGES))
+    inputs = {node.name: node.inputs for node in pipeline.nodes}
+    assert "train.small.frozen_learning_rate" in inputs["train.small.train_frozen"]
+    assert "train.small.unfrozen_learning_rate" not in inputs["train.small.train_unfrozen"]
+
+
+PHASE = {"epochs": 1, "learning_rate": 0.001}
+STAGE = {"architecture": "resnet18", "image_size": 32, "batch_size": 8, "weights": "none", "frozen": PHASE}
+
+
+def test_what_may_be_left_out_of_parameters_is_filled_in():
+    found = checked({"stages": {"small": {**STAGE, "unfrozen": PHASE}}, "seed": 1})
+    assert found["stages"]["small"]["start_from"] is None
+    assert found["seed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("stage", "sentence"),
+    [
+        ({"unfrozen": {**PHASE, "epoch": 2}}, r"stages.small.unfrozen.epoch: there is no such parameter \(it is 2\)"),
+        ({"unfrozen": {**PHASE, "epochs": -1}}, r"stages.small.unfrozen.epochs: Input should be .* \(it is -1\)"),
+        ({}, r"stages.small.unfrozen: Field required"),
+        ({"unfrozen": PHASE, "start_from": "other"}, r"stages.small: .* starts either from weights or"),
+    ],
+)
+def test_parameters_that_no_node_asks_for_one_by_one_are_checked_all_the_same(stage: dict, sentence: str):
+    with pytest.raises(UserError, match=f"The parameters cannot be used: {sentence}"):
+        checked({"stages": {"small": {**STAGE, **stage}}})
