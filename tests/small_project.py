@@ -76,6 +76,7 @@ def make_project(folder: Path) -> Path:
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(ROOT / name, folder / name)
     (folder / "logs").mkdir()
+    (folder / "data" / "01_raw").mkdir(parents=True)
     local = folder / "conf" / "local"
     shutil.rmtree(local, ignore_errors=True)
     local.mkdir()

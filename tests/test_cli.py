@@ -138,10 +138,9 @@ def test_pictures_to_predict_are_not_remembered_as_those_to_train_on(kedro: Kedr
 
 
 def test_names_that_ascii_lacks_go_through_a_machine_that_is_set_to_it(project: Path, tmp_path: Path):
-    photos = draw_photos(tmp_path / "фото", ("Kätzchen", "собака"), 4)
+    photos = draw_photos(tmp_path / "photos", ("Kätzchen", "собака"), 4)
     (photos / "Kätzchen" / "été.jpg").write_bytes(b"no picture")
     curation = "file;action;label\nKätzchen/1.jpg;drop;\nKätzchen/né.jpg;drop;\n"
-    (project / "data/01_raw").mkdir(parents=True)
     (project / "data/01_raw/curation.csv").write_text(curation, encoding="utf-8")
     command = [sys.executable, "-m", "kedro", "run", "--env=photos", "--pipelines=ingestion"]
     ascii_only = {**os.environ, "PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONPATH": str(project / "src"), "COLUMNS": "300"}

@@ -281,9 +281,7 @@ def test_a_table_that_somebody_spoilt_is_told_with_what_to_do(tmp_path: Path, da
 
 
 @pytest.mark.parametrize("name", ["index.csv", "index.journal.csv"])
-@pytest.mark.parametrize(
-    "content", [b"file,label\na.jpg,cat\n", NO_UTF8, b"a,b\n1,2,3\n", b'"\n', b"file\na\n" * 9 + b"b,c\n"]
-)
+@pytest.mark.parametrize("content", [b"file,label\na.jpg,cat\n", NO_UTF8, b"a,b\n1,2,3\n", b"file\na\n" * 9 + b"b,c\n"])
 def test_an_index_of_prepared_images_that_somebody_spoilt_is_told_with_what_to_do(
     tmp_path: Path, name: str, content: bytes
 ):

@@ -77,10 +77,13 @@ def test_scaling_is_never_worse_than_none_on_new_images_however_few_it_was_fitte
         scaled = tempered(new, fit_temperature(*_drawn(images, classes, true_temperature, seed=seed)))
         losses.append(_loss(scaled, shown) - _loss(new, shown))
         errors.append(expected_calibration_error(scaled.max(axis=1), right) - error)
-    # noise: without restraint 30 images would cost 1 / 60 nats on average, and a calibration error of 3 to 8 points
-    assert np.mean(losses) < 0.015
-    assert np.mean(errors) < 0.02
-    assert np.quantile(losses, 0.9) < 0.03
+    # noise: the standard errors with which so many images tell the loss and the accuracy themselves
+    loss_of_each = -np.log(new[np.arange(len(shown)), shown])
+    of_loss, of_accuracy = loss_of_each.std() / images**0.5, right.std() / images**0.5
+    assert np.mean(losses) < 0.1 * of_loss
+    assert np.quantile(losses, 0.9) < 0.3 * of_loss
+    assert np.mean(errors) < 0.5 * of_accuracy
+    assert np.quantile(errors, 0.9) < 1.2 * of_accuracy
     if true_temperature != 1 and images >= 300:
         assert np.mean(errors) < -0.5 * (error - 0.01)
 

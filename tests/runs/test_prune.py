@@ -230,6 +230,15 @@ def test_prepared_pictures_that_stand_in_no_record_go(pictures: Pictures):
     assert pictures.catalog_of["prepared_images"].fingerprint() is not None
 
 
+def test_of_many_prepared_pictures_their_number_is_told(pictures: Pictures):
+    pictures.write(*(f"prepared/{number:020x}.jpg" for number in range(1200)))
+    catalog, pipeline = DataCatalog(pictures.catalog_of), Pipeline([Node(print, "prepared_images", None, name="show")])
+    told = list(prune_workspace(catalog, [pipeline], keep=1, dry_run=False))
+    folder = os.path.relpath(pictures.folder / "prepared")
+    assert told == [f"removed 1,200 files of {folder} (1.2 kB)", "1200 in all, 1.2 kB"]
+    assert list((pictures.folder / "prepared").iterdir()) == []
+
+
 def test_an_unpacked_archive_goes_if_it_can_be_unpacked_again(pictures: Pictures):
     for name in ("holiday", "lost"):
         with zipfile.ZipFile(pictures.folder / f"{name}.zip", "w") as archive:

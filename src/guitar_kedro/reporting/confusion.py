@@ -106,7 +106,9 @@ def confusion_explorer(
     """
     pairs = _count(predictions, classes)
     found = len(pairs)
-    pairs = pairs.sort_values("count", ascending=False, kind="stable").head(_MOST_POINTS)
+    # in any order before: else the first classes would have all their single mistakes, and the last ones none
+    mixed = pairs.sample(frac=1, random_state=0) if found > _MOST_POINTS else pairs
+    pairs = mixed.sort_values("count", ascending=False, kind="stable").head(_MOST_POINTS)
     names = _short_names([style.display_name(label, display_names) for label in classes])
     pairs["words"] = _tell(pairs, names, _some_files(predictions, classes, len(pairs)))
     if found > len(pairs):
@@ -260,7 +262,7 @@ def _notes(pairs: pd.DataFrame, counts: np.ndarray, classes: int) -> list[str]:
     return [
         *notes,
         f"Shown are {len(counts)} of {classes:,} classes, those that are confused most often: {among:,} of the "
-        f"{style.count(total - right, 'error')} lie among them. confusion_explorer has all.",
+        f"{style.count(total - right, 'error')} lie among them. More in confusion_explorer.",
         "Shaded by share of all answers of the row: right in blue, wrong in orange.",
     ]
 

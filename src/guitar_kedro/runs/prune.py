@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 from kedro.io import DataCatalog
@@ -24,6 +25,7 @@ from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.units import epoch_states
 
 RUN_RECORD = "run_record"
+_MANY = 10  # files that are named one by one
 
 
 def prune_workspace(catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: int, dry_run: bool) -> Iterator[str]:
@@ -40,7 +42,8 @@ def prune_workspace(catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: i
         dry_run: Whether to remove nothing.
 
     Yields:
-        A line for each version or leftover, and a last one that says how many bytes all of it has.
+        A line for each version or leftover, or for many files of a folder, and a last one that says how many bytes
+        all of it has.
 
     Raises:
         UserError: If a run is going on in the workspace.
@@ -52,15 +55,25 @@ def prune_workspace(catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: i
         names = {name for node in nodes for name in (*node.inputs, *node.outputs)}
         found = (*_condemned(catalog, names, keep), *_orphans(catalog, nodes), *_spare(catalog, nodes, names))
         condemned, freed = list(dict.fromkeys(found)), 0  # two datasets may look at one folder
-        for path in condemned:
-            size = sum(file.lstat().st_size for file in (path, *path.rglob("*")) if not file.is_dir())
+        for what, paths in _lines(condemned):
+            size = sum(file.lstat().st_size for path in paths for file in (path, *path.rglob("*")) if not file.is_dir())
             freed += size
-            if not dry_run:
+            for path in () if dry_run else paths:
                 _remove(path)
-            yield f"{'would remove' if dry_run else 'removed'} {os.path.relpath(path)} ({decimal(size)})"
+            yield f"{'would remove' if dry_run else 'removed'} {what} ({decimal(size)})"
         yield f"{len(condemned)} in all, {decimal(freed)}{'; nothing was removed' if dry_run else ''}"
     finally:
         lock.release()
+
+
+def _lines(condemned: Iterable[Path]) -> Iterator[tuple[str, list[Path]]]:
+    """Says what goes, a version or a file in a line; of many files of one folder, how many."""
+    for folder, group in groupby(condemned, lambda path: path.parent if path.is_file() else None):
+        paths = list(group)
+        if folder and len(paths) > _MANY:
+            yield f"{len(paths):,} files of {os.path.relpath(folder)}", paths
+        else:
+            yield from ((os.path.relpath(path), [path]) for path in paths)
 
 
 def _condemned(catalog: DataCatalog, names: set[str], keep: int) -> list[Path]:

@@ -137,7 +137,7 @@ def make_phase(
         for options in (learning.NetworkOptions, learning.LoopOptions)
     )
     return learning.Phase(
-        stage_name, phase, network, loop, start, splits, pixels, recipe["seed"], epochs, recipe["device"]
+        stage_name, phase, network, loop, start, splits, pixels, recipe["seed"], epochs, recipe.get("device", "auto")
     )
 
 
