@@ -126,7 +126,7 @@ def predict_readable(
             if isinstance(outcome, UnreadableImage):
                 unreadable[file.file] = outcome.detail
             else:
-                probabilities, energy = outcome
+                probabilities, energy, _ = outcome
                 rows.append([file.file, classes[np.argmax(probabilities)], energy, *probabilities])
     numbers = ["energy", *(f"{PROBABILITY}{name}" for name in classes)]
     table = pd.DataFrame(rows, columns=["file", "predicted", *numbers])
