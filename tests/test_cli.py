@@ -150,8 +150,8 @@ def test_names_that_ascii_lacks_go_through_a_machine_that_is_set_to_it(project: 
     assert run.returncode == 0, run.stdout + run.stderr
     assert b"for example K\\xe4tzchen/n\\xe9.jpg" in run.stdout
     rejected = (project / "data/03_primary/photos/rejected_images.csv").read_text(encoding="utf-8")
-    assert "Kätzchen/1.jpg,Kätzchen,dropped_by_curation" in rejected
-    assert "Kätzchen/été.jpg,Kätzchen," in rejected
+    assert '"Kätzchen/1.jpg","Kätzchen","dropped_by_curation"' in rejected
+    assert '"Kätzchen/été.jpg","Kätzchen",' in rejected
     again = kedro_in(project, *command[3:])
     assert "Completed" not in again.stdout, again.stdout + again.stderr
 

@@ -62,7 +62,11 @@ def test_all_that_is_wrong_is_said():
 @pytest.mark.parametrize(
     ("options", "given", "wrong"),
     [
-        (TrainingOptions, {"device": "gpu"}, ".device is gpu; it must be one of 'auto', 'cpu', 'cuda' or 'mps'"),
+        (
+            TrainingOptions,
+            {"precision": "half"},
+            ".precision is half; it must be one of 'auto', 'float32' or 'bfloat16'",
+        ),
         (TrainingOptions, {"presize": 5}, ".presize is 5; it must be at most 2"),
         (IngestionOptions, {"quality": 100}, ".quality is 100; it must be at most 95"),
         (SplittingOptions, {"test": 1}, ".test is 1; it must be less than 1"),

@@ -170,7 +170,7 @@ def image_tables(_: Path) -> Any:
     rows += [record("b/6", "f"), record("b/7", "3")]
     rows[1]["perceptual_hash"] = "0" * 63 + "3"
     curation = pd.DataFrame([["b/7", "relabel", "a"]], columns=["file", "action", "label"])
-    prepared = SimpleNamespace(records=pd.DataFrame(rows).assign(detail=""))
+    prepared = SimpleNamespace(records=pd.DataFrame(rows).assign(detail="", note=""))
     table, rejected, _ = build_image_table(prepared, curation, 4)
     kept = table[["image_id", "label", "file", "duplicate_group"]].astype(str).agg(" ".join, axis=1)
     return [kept.tolist(), rejected[["file", "reason"]].agg(" ".join, axis=1).tolist()]
@@ -220,7 +220,6 @@ def _phase(folder: Path) -> Phase:
     loop = LoopOptions(
         resize_method="squish",
         presize=1.25,
-        device="cpu",
         precision="float32",
         augmentation={**augmentation, "p_affine": 0.75, "p_lighting": 0.75},
     )

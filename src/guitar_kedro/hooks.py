@@ -234,13 +234,13 @@ class PicturesApart:
 
 
 class RememberImages:
-    """Notes where the pictures of a workspace are whenever a run is told, also one that skips all that would load them.
+    """Notes where the pictures of a workspace are when a run that was told has ended well.
 
-    It does so once the workspace is locked. ``kedro status`` only looks, and notes nothing.
+    It does so also where the run skipped all that would load them. ``kedro status`` only looks, and notes nothing.
     """
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Notes ``images``, unless they are there to be predicted."""
         from guitar_kedro.datasets import PhotosDataset
 

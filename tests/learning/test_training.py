@@ -211,5 +211,5 @@ def test_a_training_part_of_one_image_is_refused(phase: Phase):
 
 def test_zooms_in_the_wrong_order_are_refused(phase: Phase):
     options = phase.training.model_dump()
-    with pytest.raises(ValueError, match="min_zoom is the least magnification and must not be above max_zoom"):
+    with pytest.raises(UserError, match="min_zoom is the least magnification and must not be above max_zoom"):
         TrainingOptions.model_validate({**options, "augmentation": {**options["augmentation"], "min_zoom": 1.2}})

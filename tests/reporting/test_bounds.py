@@ -187,7 +187,7 @@ def top_losses(of: Material) -> Figure:
 
 def suspects(of: Material) -> Figure:
     found = reporting.suspect_labels(of.part("validation")).head(24)
-    return reporting.suspects_sheet([photo()] * len(found), found, of.names)
+    return reporting.suspects_sheet([photo()] * len(found), found, of.names, "validation")
 
 
 def attention(of: Material) -> Figure:

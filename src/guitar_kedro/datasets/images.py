@@ -337,14 +337,13 @@ class PhotosDataset(GivenImagesDataset):
                 "(class folders, an archive of them, or its URL)."
             )
         found = find_images(images, self._folder, self._sha256, names_encoding=self._names_encoding)
-        if is_address(images):
-            self._note(images)
+        self._note(images if is_address(images) else str(real_path(local_path(images))))
         return found
 
     def remember(self) -> None:
         """Notes the place that was given for later runs, if pictures of two classes or an archive are there.
 
-        Not ``load`` does it, since a run skips what it would load where other pictures are the same.
+        So does ``load``; but a run skips what it would load where other pictures are the same.
 
         Raises:
             UserError: If the place cannot be listed.
