@@ -149,9 +149,10 @@ def test_both_splits_are_predicted_in_the_same_way(finished_project: Path):
     how = {"precision": "bfloat16", "augmented_views": 2, "augmentation": TURNED}
     model = Checkpoint(model.weights, model.spec.model_copy(update=how))
     common = [catalog.load(name) for name in ("image_table", "splits", "prepared_images")]
-    here = predict_validation_alike(checkpoint, model, *common).set_index("image_id")
+    here = predict_validation_alike(checkpoint, model, *common, "cpu").set_index("image_id")
     table, splits, prepared = common
-    there = predict_random_split(checkpoint, model, splits, table, prepared).set_index("image_id").loc[here.index]
+    there = predict_random_split(checkpoint, model, splits, table, prepared, "cpu")
+    there = there.set_index("image_id").loc[here.index]
     columns = [name for name in here.columns if name not in ("stage", "file", "split")]
     pd.testing.assert_frame_equal(there[columns], here[columns])
 

@@ -145,6 +145,7 @@ def test_what_is_taken_for_none_of_the_classes_does_not_count_as_sure(catalog: D
         catalog.load("other_predictions"),
         Checkpoint(model.weights, spec),
         catalog.load("params:calibration.sure_accuracy"),
+        catalog.load("params:calibration.known_share"),
     )
     sure = validation[validation["energy"] <= median]
     assert numbers["sure"]["validation"]["coverage"] == len(sure) / len(validation)
@@ -155,8 +156,7 @@ def test_a_model_without_thresholds_is_reported_as_one_that_refuses_nothing(cata
     model = catalog.load("model")
     spec = model.spec.model_copy(update={"sure_threshold": None, "known_threshold": None})
     predictions, others = catalog.load("predictions"), catalog.load("other_predictions")
-    options = catalog.load("params:calibration")
-    numbers, *_ = report_calibration(predictions, others, Checkpoint(model.weights, spec), options)
+    numbers, *_ = report_calibration(predictions, others, Checkpoint(model.weights, spec), 0.99, 0.95)
     assert numbers["sure"]["test"]["images"] == 0
     assert numbers["sure"]["test"]["accuracy"] is None
     assert numbers["unknown"]["test"]["share"] == 1

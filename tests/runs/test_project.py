@@ -90,7 +90,7 @@ def test_the_status_of_a_finished_project(finished_project: Path):
     history = pd.read_csv(latest(finished_project, f"{REPORTS}/small/frozen_history.csv"))
     version = latest(finished_project, f"{MODELS}/small/frozen").parent.name
     assert ["small", "frozen", "done", version, f"{history['error_rate'].iloc[-1]:.2%}"] in rows
-    assert ["audit", "6", "missing"] in rows
+    assert ["audit", "7", "missing"] in rows
     assert "Would run again" not in run.stdout
 
 
