@@ -553,7 +553,7 @@ class PreparedImagesDataset(AbstractDataset[Iterator[tuple[FileRecord, bytes | N
         records, there = _read_records(self._index), _pictures_in(self._folder) | {""}
         if not there.issuperset(records["prepared"]):
             return None
-        return sha256_of_lines([records.drop(columns=[*HOW_COLUMNS], errors="ignore").to_csv(index=False)])
+        return sha256_of_lines([records.drop(columns=list(HOW_COLUMNS)).to_csv(index=False)])
 
     def unneeded(self) -> Iterator[Path]:
         """Lists the pictures that stand in no record; what else lies there is not the project's."""
