@@ -85,7 +85,6 @@ class StagesConfigLoader(OmegaConfigLoader):
         self._check_env()
         _check_names(runtime_params, self._known_parameters())
         self._check_workspace()
-        _check_device(self._read("parameters"))
         StagesConfigLoader.current = self
         pipelines.configure(REGISTRY)
 
@@ -196,6 +195,7 @@ class StagesConfigLoader(OmegaConfigLoader):
 
 
 def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
+    _check_device(parameters)
     from guitar_kedro.learning.recipe import StageOptions, TrainingOptions
     from guitar_kedro.pipelines.ingestion.options import IngestionOptions
     from guitar_kedro.pipelines.training.options import CalibrationOptions

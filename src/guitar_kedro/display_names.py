@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # within a name, scripts and emoji need them
@@ -41,6 +41,21 @@ def distinct_names(labels: Iterable[str], display_names: Mapping[str, str]) -> d
         taken.add(form)
         distinct[label] = free
     return distinct
+
+
+def look_alikes(labels: Iterable[str]) -> list[list[str]]:
+    """Group labels that a reader takes for the same; see ``distinct_names``.
+
+    Args:
+        labels: As the folders are called.
+
+    Returns:
+        The groups of two or more.
+    """
+    groups: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        groups[_likeness(_seen(label.replace("_", " ")) or written_out(label))].append(label)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def written_out(label: str) -> str:

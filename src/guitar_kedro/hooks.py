@@ -102,7 +102,7 @@ class DisplayNamesMustBeUsed:
         self._told, classes = True, sorted(set(inputs["splits"]["label"]))
         if unknown := sorted(set(inputs["params:display_names"]) - set(classes)):
             logger.warning(
-                "display_names: no class is called %s; the classes are %s", ", ".join(unknown), ", ".join(classes)
+                "display_names: no class is called %s; the classes are %s", listed(unknown), listed(classes, 20)
             )
 
 

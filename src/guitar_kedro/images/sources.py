@@ -12,14 +12,14 @@ import shutil
 import stat
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from guitar_kedro.errors import UserError
+from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, local_path, printable, real_path
 from guitar_kedro.images.archives import INDEX, ArchiveLimits, Member, is_archive, is_clutter, read_index, unpack
 from guitar_kedro.images.probing import Limits, UnreadableImage
@@ -347,7 +347,7 @@ def spare_archives(folder: Path, source: str | None) -> Iterator[Path]:
     """
     used = Path()
     if source is not None:
-        used = folder / "downloads" / _name_for(source) if is_address(source) else Path(source).expanduser()
+        used = folder / "downloads" / _name_for(source) if is_address(source) else local_path(source)
     for place in sorted([*folder.glob("*"), *(folder / "unpacked").glob("*")]):
         stamp = _stamp_of(place)
         if not stamp or "archive" not in stamp or (archive := Path(stamp["archive"])) == used.resolve():
@@ -544,7 +544,7 @@ def _tell_assumed(members: Iterable[Member], archive: Path) -> None:
             archive,
             len(assumed),
             "cp437" if assumed[0][1] == "cp437" else "UTF-8 with escapes for the other bytes",
-            _some(sorted({label for label, _ in assumed}), 10),
+            listed(sorted({label for label, _ in assumed}), 10),
         )
 
 
@@ -569,16 +569,12 @@ def _checked(images: list[RawImage], source: Path | str, need_classes: bool) -> 
         logger.warning(
             "Classes whose pictures lie in several folders are each taken as one: %s. Rename the folders of those that "
             "are different classes",
-            _some([f"{label} ({_some(where)})" for label, where in several.items()]),
+            listed([f"{label} ({listed(where, _SHOWN)})" for label, where in several.items()], _SHOWN),
         )
     outside = ("no_class_folder", "It lies in no class folder.")
     return [
         image if image.label else RawImage(image.file, "", image.path, image.problem or outside) for image in images
     ]
-
-
-def _some(names: Sequence[str], most: int = _SHOWN) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _refuse_given_split(folders: Iterable[str], source: Path | str) -> None:
@@ -602,8 +598,8 @@ def _refuse_given_split(folders: Iterable[str], source: Path | str) -> None:
         else:
             way_out = "Put the pictures of each class into one folder that is called like it, without folders in it."
         raise UserError(
-            f"{source} has a split of its own, {_some(list(parts))}, which cannot be taken over: this project would "
-            f"mix the parts, test pictures with training ones, and split them anew. {way_out}"
+            f"{source} has a split of its own, {listed(list(parts), _SHOWN)}, which cannot be taken over: this project "
+            f"would mix the parts, test pictures with training ones, and split them anew. {way_out}"
         )
 
 
@@ -663,7 +659,7 @@ def _without_files(source: Path | str, folder: str, images: list[RawImage]) -> s
         name = str(above / printable(path.name))
         if path.is_dir() and not any(f"{image.file}/".startswith(f"{name}/") for image in images):
             told.append(f"{name} is {'hidden' if is_clutter(path.name) else 'empty'}")
-    return f" {_some(told)}." if told else ""
+    return f" {listed(told, _SHOWN)}." if told else ""
 
 
 def _stamp_of(place: Path) -> dict | None:

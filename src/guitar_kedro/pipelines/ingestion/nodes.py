@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import unicodedata
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import lazy_loader as lazy
 
 from guitar_kedro import images, reporting
-from guitar_kedro.errors import UserError
+from guitar_kedro.display_names import look_alikes
+from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, in_one_line
 from guitar_kedro.versions import VERSIONS
 
@@ -156,16 +155,11 @@ def _reject_label_conflicts(readable: pd.DataFrame, decided: set[str]) -> pd.Dat
     undecided = in_conflict & ~readable["file"].isin(decided)
     rejected.loc[undecided, "reason"] = "label_conflict"
     rejected.loc[undecided, "detail"] = [
-        f"The same picture is {_listed(files[row.duplicate_group], row.file)}, under another label; "
-        "decide in the curation file which is right."
+        f"The same picture is {listed([file for file in files[row.duplicate_group] if file != row.file], 3)}, under "
+        "another label; decide in the curation file which is right."
         for row in readable[undecided].itertuples()
     ]
     return rejected
-
-
-def _listed(files: list[str], without: str, most: int = 3) -> str:
-    others = [file for file in files if file != without]
-    return ", ".join(others[:most]) + (f" and {len(others) - most} more" if len(others) > most else "")
 
 
 def _check_and_report(image_table: pd.DataFrame, rejected: pd.DataFrame, given: int) -> None:
@@ -188,7 +182,7 @@ def _check_and_report(image_table: pd.DataFrame, rejected: pd.DataFrame, given: 
             f"(rejected: {_reasons(rejected)}).{_why(other_classes)}"
         )
     logger.info("%d classes: %s", len(counts), _counted(counts))
-    for alike in _alike(counts.index):
+    for alike in look_alikes(counts.index):
         logger.warning(
             "%s are different classes, though their names look alike; if they are one, rename a folder, or relabel in "
             "the curation file",
@@ -214,15 +208,6 @@ def _counted(counts: pd.Series) -> str:
         return ", ".join(f"{label} {count}" for label, count in counts.items())
     ordered, half = counts.sort_values(ascending=False, kind="stable"), CLASSES_IN_LOG // 2
     return f"{_counted(ordered[:half])} ... {_counted(ordered[-half:])} (the others lie between)"
-
-
-def _alike(labels: Iterable[str]) -> list[list[str]]:
-    """Finds labels that differ in capitals, white space, what is not seen, or "_", which is shown as a space."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for label in labels:
-        seen = "".join(c for c in unicodedata.normalize("NFKC", label) if unicodedata.category(c) != "Cf")
-        found[" ".join(seen.replace("_", " ").split()).casefold()].append(label)
-    return [alike for alike in found.values() if len(alike) > 1]
 
 
 def plot_class_balance(image_table: pd.DataFrame, display_names: dict[str, str]) -> reporting.Figure:
