@@ -26,7 +26,7 @@ from guitar_kedro.reporting import style
 from guitar_kedro.reporting.card import CardFacts
 
 MOST_PIXELS = 20_000_000
-MOST_SECONDS = 10
+MOST_SECONDS = 20
 MOST_BYTES = {"figure": 3_000_000, "sheet": 20_000_000, "explorer": 12_000_000, "card": 16_000_000, "words": 200_000}
 CLASSES = (2, 40, 300, 1000, 5000)
 STAGES = 20
