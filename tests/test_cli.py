@@ -57,7 +57,7 @@ def test_both_spellings_train_a_fresh_clone(kedro: Kedro, project: Path):
         run = kedro("run", option, "--params=images_per_class=4,image_pixels=48")
         assert run.returncode == 0, run.stdout + run.stderr
         assert "Warning" not in run.stdout + run.stderr
-    assert "train.calibrate_model: unchanged since" in run.stdout
+    assert "calibrate.calibrate_model: unchanged since" in run.stdout
     assert list((project / "data/06_models/demo/model").glob("*/model/spec.json"))
 
 

@@ -44,7 +44,7 @@ from guitar_kedro.learning import (
 )
 from guitar_kedro.learning.data import inference_loaders
 from guitar_kedro.learning.learner import build_learner
-from guitar_kedro.pipelines import audit, evaluation, export, ingestion, prediction, splitting, training
+from guitar_kedro.pipelines import audit, calibration, evaluation, export, ingestion, prediction, splitting, training
 from guitar_kedro.pipelines import reporting as reports
 from guitar_kedro.pipelines.audit.nodes import AuditOptions, deal_folds, split_at_random
 from guitar_kedro.pipelines.ingestion.nodes import build_image_table
@@ -72,6 +72,7 @@ def pipelines() -> list[Pipeline]:
         ingestion.create_pipeline(stages),
         splitting.create_pipeline(),
         training.create_pipeline(stages),
+        calibration.create_pipeline(stages[-1]),
         evaluation.create_pipeline(stages),
         reports.create_pipeline(stages),
         prediction.create_pipeline(),

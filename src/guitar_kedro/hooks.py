@@ -77,13 +77,14 @@ class CheckpointGuard:
         Raises:
             UserError: If they differ; it names the file, what differs, and both values.
         """
-        from guitar_kedro.learning.checkpoint import Checkpoint
+        from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
 
         for name, data in inputs.items():
-            if isinstance(data, Checkpoint) and "any_model" not in node.tags:
+            if isinstance(data, (Checkpoint, ModelSpec)) and "any_model" not in node.tags:
                 labels = sorted(set(inputs["splits"]["label"])) if "splits" in inputs else None
                 stages = StagesConfigLoader.current["parameters"]["stages"]
-                _refuse_other(catalog[name]._get_load_path(), data.spec, stages, labels)
+                spec = data.spec if isinstance(data, Checkpoint) else data
+                _refuse_other(catalog[name]._get_load_path(), spec, stages, labels)
 
 
 class DisplayNamesMustBeUsed:

@@ -8,7 +8,17 @@ from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.pipelines import audit, evaluation, export, ingestion, prediction, reporting, splitting, training
+from guitar_kedro.pipelines import (
+    audit,
+    calibration,
+    evaluation,
+    export,
+    ingestion,
+    prediction,
+    reporting,
+    splitting,
+    training,
+)
 from guitar_kedro.project import project_folder
 
 
@@ -16,24 +26,30 @@ def register_pipelines() -> dict[str, Pipeline]:
     """Builds the pipelines of the chosen env.
 
     Returns:
-        The single pipelines, and the sums that users run: ``train`` and ``__default__``.
+        The pipelines, and under the names of ``sums`` those that people run together.
 
     Raises:
         UserError: If the stages in the parameters cannot be put in order.
     """
     stages = training.plan_stages(_parameters().get("stages"))
-    single = {
+    parts = {
         "ingestion": ingestion.create_pipeline(stages),
         "splitting": splitting.create_pipeline(),
         "training": training.create_pipeline(stages),
-        "evaluation": evaluation.create_pipeline(stages) + reporting.create_pipeline(stages),
+        "calibration": calibration.create_pipeline(stages[-1]),
+        "evaluation": evaluation.create_pipeline(stages),
         "reporting": reporting.create_pipeline(stages),
+        "audit": audit.create_pipeline(stages[0]),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
-        "audit": audit.create_pipeline(stages[0]) + reporting.create_pipeline(stages),
     }
-    train = single["ingestion"] + single["splitting"] + single["training"]
-    return {**single, "train": train, "__default__": train + single["evaluation"]}
+    sums = {
+        "train": ("ingestion", "splitting", "training", "calibration"),
+        "evaluation": ("evaluation", "reporting"),
+        "audit": ("audit", "reporting"),
+        "__default__": ("ingestion", "splitting", "training", "calibration", "evaluation", "reporting"),
+    }
+    return parts | {name: sum((parts[part] for part in names), Pipeline([])) for name, names in sums.items()}
 
 
 def _parameters() -> dict:

@@ -25,7 +25,7 @@ from guitar_kedro.learning import (
     train_phase,
 )
 from guitar_kedro.learning.device import _problem, choose_device, choose_precision, device_name
-from guitar_kedro.pipelines import audit, evaluation, export, prediction, training
+from guitar_kedro.pipelines import audit, calibration, evaluation, export, prediction, training
 from guitar_kedro.runs.record import environment
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -93,12 +93,13 @@ def test_every_node_that_runs_a_network_is_given_the_device():
     stages = training.plan_stages({"a": {"weights": "none", "image_size": 8, "frozen": options, "unfrozen": options}})
     pipelines: list[Pipeline] = [
         training.create_pipeline(stages),
+        calibration.create_pipeline(stages[-1]),
         evaluation.create_pipeline(stages),
         audit.create_pipeline(stages[0]),
         prediction.create_pipeline(),
         export.create_pipeline(),
     ]
-    computing = {"trained_networks", "predictions", "calibrated_models", "bundles"}
+    computing = {"trained_networks", "predictions", "bundles"}
     showing = {"train.a.show_frozen", "train.a.show_unfrozen", "evaluate.gather_predictions"}
     nodes = [node for node in sum(pipelines).nodes if node.tags & computing and node.name not in showing]
     assert nodes

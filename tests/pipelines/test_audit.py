@@ -22,7 +22,7 @@ from guitar_kedro.pipelines.audit.nodes import (
     report_honest_accuracy,
     split_at_random,
 )
-from guitar_kedro.pipelines.evaluation.nodes import predict_validation_alike
+from guitar_kedro.pipelines.evaluation.nodes import predict_validation
 
 SPEC = ModelSpec(
     architecture="resnet18",
@@ -125,8 +125,7 @@ def test_a_class_that_only_one_fold_could_teach_is_refused():
 def test_an_audit_is_told_as_long_as_the_first_stage_predicts_what_it_did():
     splits = splits_with_duplicates()
     predictions = splits[splits["split"] == "validation"].assign(stage="small", predicted="a")
-    model = Checkpoint({}, SPEC)
-    numbers = report_honest_accuracy(predictions, predictions, split_at_random(splits, seed=1), model)
+    numbers = report_honest_accuracy(predictions, predictions, split_at_random(splits, seed=1), SPEC)
     assert honest_sentence(numbers, predictions, SPEC).startswith("The first stage, small, is wrong on 50.0 %")
     trained_otherwise = predictions.assign(predicted=predictions["label"])
     assert honest_sentence(numbers, trained_otherwise, SPEC) == ""
@@ -145,13 +144,15 @@ def test_both_splits_are_predicted_in_the_same_way(finished_project: Path):
     bootstrap_project(finished_project)
     with KedroSession.create(finished_project) as session:
         catalog = session.load_context().catalog
-    checkpoint, model = catalog.load("train.small.unfrozen_checkpoint"), catalog.load("model")
     how = {"precision": "bfloat16", "augmented_views": 2, "augmentation": TURNED}
-    model = Checkpoint(model.weights, model.spec.model_copy(update=how))
+    checkpoint, spec = (
+        catalog.load("train.small.unfrozen_checkpoint"),
+        catalog.load("model_spec").model_copy(update=how),
+    )
     common = [catalog.load(name) for name in ("image_table", "splits", "prepared_images")]
-    here = predict_validation_alike(checkpoint, model, *common, "cpu").set_index("image_id")
+    here = predict_validation(checkpoint, spec, *common, "cpu").set_index("image_id")
     table, splits, prepared = common
-    there = predict_random_split(checkpoint, model, splits, table, prepared, "cpu")
+    there = predict_random_split(checkpoint, spec, splits, table, prepared, "cpu")
     there = there.set_index("image_id").loc[here.index]
     columns = [name for name in here.columns if name not in ("stage", "file", "split")]
     pd.testing.assert_frame_equal(there[columns], here[columns])

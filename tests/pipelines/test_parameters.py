@@ -7,7 +7,17 @@ import pytest
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import StageOptions
 from guitar_kedro.options import completed
-from guitar_kedro.pipelines import audit, evaluation, export, ingestion, prediction, reporting, splitting, training
+from guitar_kedro.pipelines import (
+    audit,
+    calibration,
+    evaluation,
+    export,
+    ingestion,
+    prediction,
+    reporting,
+    splitting,
+    training,
+)
 
 STAGES = {
     "small": {
@@ -39,6 +49,7 @@ def nodes_that_use(parameter: str) -> set[str]:
         ingestion.create_pipeline(stages)
         + splitting.create_pipeline()
         + training.create_pipeline(stages)
+        + calibration.create_pipeline(stages[-1])
         + evaluation.create_pipeline(stages)
         + reporting.create_pipeline(stages)
         + prediction.create_pipeline()
@@ -60,7 +71,7 @@ def nodes_that_use(parameter: str) -> set[str]:
             "display_names",
             {
                 *("report.data.plot_class_balance", "report.data.plot_split_balance", "report.data.show_classes"),
-                *("train.calibrate_model", *SHOW_ALL),
+                *("calibrate.calibrate_model", *SHOW_ALL),
             },
         ),
         ("ingestion.max_bytes", {"prepare_images"}),
@@ -76,8 +87,7 @@ def nodes_that_use(parameter: str) -> set[str]:
                 *TRAIN_ALL,
                 *AUDIT,
                 "audit.predict_random_split",
-                "train.calibrate_model",
-                *("evaluate.small.predict_validation", "evaluate.larger.predict_validation", "evaluate.predict_test"),
+                *("calibrate.predict_validation", "evaluate.small.predict_validation", "evaluate.predict_test"),
                 *("evaluate.predict_others", "evaluate.report_augmented_views", "evaluate.draw_attention"),
                 *("predict_images", "export_model"),
             },
@@ -100,8 +110,8 @@ def nodes_that_use(parameter: str) -> set[str]:
                 "train.larger.show_unfrozen",
             },
         ),
-        ("calibration.known_share", {"train.calibrate_model", "report.report_calibration"}),
-        ("calibration.sure_accuracy", {"train.calibrate_model", "report.report_calibration"}),
+        ("calibration.known_share", {"calibrate.calibrate_model", "report.report_calibration"}),
+        ("calibration.sure_accuracy", {"calibrate.calibrate_model", "report.report_calibration"}),
         ("audit.folds", {"audit.deal_folds"}),
         ("published_accuracy", {"report.write_model_card"}),
     ],

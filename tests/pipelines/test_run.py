@@ -268,7 +268,7 @@ def test_augmented_views_and_precision_are_parameters_that_need_no_training(fini
     project = tmp_path / "project"
     shutil.copytree(finished_project, project)
     changed = "--params=calibration.augmented_views=2,calibration.precision=bfloat16"
-    run = kedro_in(project, "run", "--from-nodes=train.calibrate_model", changed)
+    run = kedro_in(project, "run", "--from-nodes=calibrate.predict_validation", changed)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "epoch  train_loss" not in run.stdout
     specs = sorted((project / "data/06_models/demo/model").glob("*/model/spec.json"))
@@ -284,6 +284,11 @@ def test_augmented_views_and_precision_are_parameters_that_need_no_training(fini
     card = sorted(reports.glob("model_card.md/*/*.md"))[-1].read_text()
     assert "2 augmented views" in card
     assert "The test part was opened twice, with 2 versions of the model" in card
+    earlier, _ = sorted(path.name for path in (project / "data/06_models/demo/model").iterdir())
+    run = kedro_in(project, "run", "--pipeline=reporting", f"--load-versions=model:{earlier}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    record = json.loads(sorted(reports.glob("run_record.json/*/*.json"))[-1].read_text())
+    assert record["loaded"]["model_spec"] == earlier, "what was made together is loaded together"
 
 
 def test_the_proposal_becomes_the_curation_and_the_next_report_says_what_it_changed(

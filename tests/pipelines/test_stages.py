@@ -29,7 +29,7 @@ STAGE = {"image_size": 32, "weights": "none", "frozen": PHASE, "unfrozen": PHASE
         (False, "stages.false: YAML does not read this name as text"),
         ("model", "belongs to another part of training"),
         ("Bundle", "belongs to another part of training"),
-        ("calibrate_model", "belongs to another part of training"),
+        ("show_training", "belongs to another part of training"),
         ("decode_pixels_32px", "belongs to another part of training"),
     ],
 )

@@ -163,7 +163,7 @@ def test_a_second_run_in_the_same_workspace_is_answered_with_who_is_there(projec
 
 def test_a_run_without_room_for_a_checkpoint_ends_in_one_line_and_the_next_one_completes(used_project: Path):
     before = latest(used_project, f"{MODELS}/model")
-    again = ("run", "--nodes=train.calibrate_model")
+    again = ("run", "--nodes=calibrate.calibrate_model")
     full = subprocess.run(
         [sys.executable, "-m", "kedro", *again],
         cwd=used_project,

@@ -115,7 +115,7 @@ def test_two_machines_train_as_two_processes_though_one_is_killed_and_comes_back
     models = [count_models(machine) for machine in machines]
     train = (
         "run",
-        "--nodes=train.larger.train_unfrozen,train.calibrate_model",
+        "--nodes=train.larger.train_unfrozen,calibrate.calibrate_model",
         f"--params={LONG},machines=2,endpoint={endpoint},max_restarts={3 + MACHINE_KILLS}",
     )
     moments = random.Random(SEED)

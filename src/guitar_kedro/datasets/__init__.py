@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "bundles": ["BundleDataset"],
-        "checkpoints": ["CheckpointDataset", "LearnerDataset"],
+        "checkpoints": ["CheckpointDataset", "LearnerDataset", "ModelSpecDataset"],
         "curation": ["CurationDataset", "ModelBeforeCurationDataset", "PredictionsBeforeCurationDataset"],
         "epoch_states": ["EpochStatesDataset"],
         "images": [

@@ -12,10 +12,10 @@ from kedro_datasets._typing import JSONPreview
 from guitar_kedro.datasets.artifacts import Artifact
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import strict_json
-from guitar_kedro.learning.checkpoint import SPEC_FILE, WEIGHTS_FILE, Checkpoint
+from guitar_kedro.learning.checkpoint import SPEC_FILE, WEIGHTS_FILE, Checkpoint, ModelSpec
 
 if TYPE_CHECKING:
-    from guitar_kedro.learning import Bundle, ModelSpec
+    from guitar_kedro.learning import Bundle
 
 FACTS_FILE = "bundle.json"
 
@@ -68,7 +68,7 @@ class _BundleFolder(AbstractVersionedDataset):
     def _version_of(self, spec: ModelSpec) -> str | None:
         """Finds the version of a model; its spec holds the checksum of its weights."""
         folders = sorted(self._model.glob(f"*/{self._model.name}"), reverse=True)
-        return next((folder.parent.name for folder in folders if Checkpoint.load_spec(folder) == spec), None)
+        return next((folder.parent.name for folder in folders if ModelSpec.read(folder / SPEC_FILE) == spec), None)
 
     def _exists(self) -> bool:
         return bool(self.list_versions()) if self._version else Path(self._filepath).exists()

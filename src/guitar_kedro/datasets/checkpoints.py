@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import JSONPreview
+from kedro_datasets.text import TextDataset
 
-from guitar_kedro.datasets.artifacts import Artifact
+from guitar_kedro.datasets.artifacts import Artifact, TextArtifact
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning.checkpoint import Checkpoint
+from guitar_kedro.learning.checkpoint import SPEC_FILE, Checkpoint, ModelSpec
 
 if TYPE_CHECKING:
     from fastai.learner import Learner
@@ -31,7 +32,7 @@ class _CheckpointFolder(AbstractVersionedDataset):
 
     def preview(self) -> JSONPreview:
         """The spec, for kedro-viz."""
-        return JSONPreview(Checkpoint.load_spec(Path(self._get_load_path())).model_dump_json())
+        return JSONPreview(ModelSpec.read(Path(self._get_load_path()) / SPEC_FILE).model_dump_json())
 
     def _exists(self) -> bool:
         return bool(self.list_versions()) if self._version else Path(self._filepath).exists()
@@ -42,6 +43,24 @@ class _CheckpointFolder(AbstractVersionedDataset):
 
 class CheckpointDataset(Artifact, _CheckpointFolder):
     """A network's weights and spec, in a folder that is written whole or not at all."""
+
+
+class _SpecFile(TextDataset):
+    """A spec as JSON."""
+
+    def load(self) -> ModelSpec:
+        return ModelSpec.read(Path(self._get_load_path()))
+
+    def save(self, data: ModelSpec) -> None:
+        super().save.__wrapped__(self, data.model_dump_json(indent=2))
+
+
+class ModelSpecDataset(TextArtifact, _SpecFile):
+    """What a checkpoint is, without its weights."""
+
+    def preview(self) -> JSONPreview:
+        """The spec, for kedro-viz."""
+        return JSONPreview(self.load().model_dump_json())
 
 
 class LearnerDataset(CheckpointDataset):

@@ -63,6 +63,23 @@ class ModelSpec(BaseModel):
         """SHA-256 of all of this, and so of the model: with the same weights it may answer in another precision."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
+    @classmethod
+    def read(cls, path: Path) -> ModelSpec:
+        """Read a spec from its JSON file.
+
+        Raises:
+            UserError: If it is no spec.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            reason = ": ".join(map(str, (*wrong["loc"], wrong["msg"])))
+            raise UserError(
+                f"{path} describes no model ({reason}): it was altered or cut off; put the file back, or remove "
+                f"{path.parent}."
+            ) from None
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -75,6 +92,19 @@ class Checkpoint:
 
     weights: dict[str, torch.Tensor]
     spec: ModelSpec
+
+    @classmethod
+    def of(cls, weights: dict[str, torch.Tensor], spec: ModelSpec) -> Checkpoint:
+        """Make a checkpoint whose spec names the SHA-256 that the file of its weights will have.
+
+        Args:
+            weights: The state dict of a network, on the CPU.
+            spec: What it is.
+        """
+        from safetensors.torch import save
+
+        content = save({name: tensor.contiguous() for name, tensor in weights.items()})
+        return cls(weights, spec.model_copy(update={"sha256": hashlib.sha256(content).hexdigest()}))
 
     def answering_like(self, other: ModelSpec) -> Checkpoint:
         """Gives a checkpoint that answers as another one does, so that the two can be compared."""
@@ -99,27 +129,10 @@ class Checkpoint:
         """
         from safetensors.torch import load_file
 
-        spec = cls.load_spec(folder)
+        spec = ModelSpec.read(folder / SPEC_FILE)
         if sha256_of_file(folder / WEIGHTS_FILE) != spec.sha256:
             raise UserError(
                 f"{folder / WEIGHTS_FILE} is not as it was saved (its SHA-256 is not the one in {SPEC_FILE}); "
                 "name an earlier version with --load-versions, or train again."
             )
         return cls(load_file(folder / WEIGHTS_FILE), spec)
-
-    @staticmethod
-    def load_spec(folder: Path) -> ModelSpec:
-        """Reads the spec alone.
-
-        Raises:
-            UserError: If it is no spec.
-        """
-        try:
-            return ModelSpec.model_validate_json((folder / SPEC_FILE).read_bytes())
-        except ValidationError as error:
-            wrong = error.errors()[0]
-            reason = ": ".join(map(str, (*wrong["loc"], wrong["msg"])))
-            raise UserError(
-                f"{folder / SPEC_FILE} describes no model ({reason}): it was altered or cut off; put the file back, or "
-                f"remove {folder.parent}."
-            ) from None

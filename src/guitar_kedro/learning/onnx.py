@@ -102,12 +102,12 @@ def to_onnx(checkpoint: Checkpoint) -> bytes:
     if spec.augmented_views:
         raise UserError(
             f"This model answers with {spec.augmented_views} augmented views, which an exported network does not have: "
-            "run `kedro run --from-nodes=train.calibrate_model --params=calibration.augmented_views=0` first."
+            "run `kedro run --from-nodes=calibrate.predict_validation --params=calibration.augmented_views=0` first."
         )
     if spec.precision != "float32":
         raise UserError(
             f"This model answers in {spec.precision}, an exported network in float32: "
-            "run `kedro run --from-nodes=train.calibrate_model --params=calibration.precision=float32` first."
+            "run `kedro run --from-nodes=calibrate.predict_validation --params=calibration.precision=float32` first."
         )
     module = _Answering(checkpoint).eval()
     example = torch.zeros(2, spec.image_size, spec.image_size, 3, dtype=torch.uint8)

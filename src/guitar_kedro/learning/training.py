@@ -143,7 +143,7 @@ def train_phase(
     finally:
         table.bar.stop()
     _check_weights(learner, phase)
-    return Checkpoint(state_on_cpu(learner), _spec(phase, _provenance(phase, rates))), table.history
+    return Checkpoint.of(state_on_cpu(learner), _spec(phase, _provenance(phase, rates))), table.history
 
 
 def training_batch(phase: Phase) -> list[tuple[PILImage, str]]:

@@ -18,7 +18,7 @@ from guitar_kedro.datasets.artifacts import SUMS_FILE, Artifact
 from guitar_kedro.datasets.curation import PredictionsBeforeCurationDataset
 from guitar_kedro.datasets.pixels import PixelsDataset, holds_pixels_alone
 from guitar_kedro.datasets.predictions import PredictionsDataset
-from guitar_kedro.learning.checkpoint import Checkpoint
+from guitar_kedro.learning.checkpoint import SPEC_FILE, ModelSpec
 from guitar_kedro.learning.chunk import predictor_key
 from guitar_kedro.runs.ledger import LEDGER
 from guitar_kedro.runs.lock import WorkspaceLock
@@ -126,7 +126,7 @@ def _predictor_key(catalog: DataCatalog) -> str | None:
     model = catalog.get("model")
     if model is None or not model.exists():
         return None
-    return predictor_key(Checkpoint.load_spec(Path(model._get_load_path())))
+    return predictor_key(ModelSpec.read(Path(model._get_load_path()) / SPEC_FILE))
 
 
 def _folder(dataset: Artifact) -> Path:

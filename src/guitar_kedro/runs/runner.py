@@ -40,6 +40,7 @@ class ResumingSession(KedroSession):
         runner: Any = None,
         node_names: Iterable[str] | None = None,
         from_nodes: Iterable[str] | None = None,
+        load_versions: dict[str, str] | None = None,
         **options: Any,
     ) -> dict[str, Any]:
         """Runs a pipeline as ``KedroSession.run``, skipping what is finished and still valid.
@@ -52,6 +53,7 @@ class ResumingSession(KedroSession):
             runner: A sequential one; Kedro's own is replaced by the one that skips what is done.
             node_names: Run in any case.
             from_nodes: Likewise.
+            load_versions: As of ``KedroSession.run``; what the same node made is loaded from the same version.
             **options: As of ``KedroSession.run``.
 
         Returns:
@@ -68,7 +70,13 @@ class ResumingSession(KedroSession):
         if "endpoint" in (self.store.get("runtime_params") or {}):
             node_names = self._part_of_this_machine(pipeline_names or [pipeline_name or "__default__"], node_names)
         return super().run(
-            pipeline_name, pipeline_names, runner=runner, node_names=node_names, from_nodes=from_nodes, **options
+            pipeline_name,
+            pipeline_names,
+            runner=runner,
+            node_names=node_names,
+            from_nodes=from_nodes,
+            load_versions=_with_what_belongs_to_it(load_versions or {}),
+            **options,
         )
 
     def _part_of_this_machine(
@@ -153,6 +161,19 @@ class ResumingRunner(SequentialRunner):
             return True
         logger.info("%s: %s is loaded from version %s, skipped", node.name, *next(iter(pinned.items())))
         return False
+
+
+def _with_what_belongs_to_it(load_versions: dict[str, str]) -> dict[str, str]:
+    """Names the same versions of what one node made together, such as a model, its spec and its predictions."""
+    nodes = [node for pipeline in pipelines.values() for node in pipeline.nodes]
+    together = {
+        name: version
+        for named, version in load_versions.items()
+        for node in nodes
+        if named in node.outputs
+        for name in node.outputs
+    }
+    return together | load_versions
 
 
 def _makers_of_caches(nodes: list[Node], pipeline: Pipeline, ledger: Ledger) -> list[Node]:

@@ -28,7 +28,7 @@ STYLES: dict[State, str] = {
     "damaged": "red",
     "missing": "dim",
 }
-GROUPS = ("ingestion", "splitting", "training", "reporting", "evaluation", "audit")
+GROUPS = ("ingestion", "splitting", "training", "calibration", "reporting", "evaluation", "audit")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.learning.recipe import PhaseOptions
 from guitar_kedro.options import Options
-from guitar_kedro.pipelines.training.nodes import BATCH_SIZE, make_phase, rates_of, warn_of_guessing, with_paths
+from guitar_kedro.pipelines.calibration.nodes import BATCH_SIZE
+from guitar_kedro.pipelines.training.nodes import make_phase, rates_of, warn_of_guessing, with_paths
 
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
@@ -125,7 +126,7 @@ def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[.
 
 def predict_random_split(
     random_checkpoint: learning.Checkpoint,
-    model: learning.Checkpoint,
+    model_spec: learning.ModelSpec,
     random_splits: pd.DataFrame,
     image_table: pd.DataFrame,
     prepared_images: images.PreparedImages,
@@ -134,7 +135,7 @@ def predict_random_split(
     """Predicts the validation part of the random split, in the precision and views in which all stages predict."""
     table = _with_files(random_splits, image_table, prepared_images)
     validation = table[table["split"] == "validation"]
-    return _predict(random_checkpoint.answering_like(model.spec), validation, RANDOM_SPLIT, device)
+    return _predict(random_checkpoint.answering_like(model_spec), validation, RANDOM_SPLIT, device)
 
 
 def fold_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.DataFrame]:
@@ -201,7 +202,7 @@ def report_honest_accuracy(
     predictions: pd.DataFrame,
     random_predictions: pd.DataFrame,
     random_splits: pd.DataFrame,
-    model: learning.Checkpoint,
+    model_spec: learning.ModelSpec,
 ) -> dict[str, Any]:
     """Says how much a plain random split flatters.
 
@@ -209,7 +210,7 @@ def report_honest_accuracy(
         predictions: Of the stages; the first one is compared.
         random_predictions: Of the validation part of the random split, by the same stage trained on its training part.
         random_splits: To know which of them have near duplicates in training.
-        model: In whose precision and views both were made.
+        model_spec: In whose precision and views both were made.
 
     Returns:
         For ``this_split``, ``random_split``, and of the latter ``with_relatives`` and ``without_relatives`` in
@@ -229,7 +230,7 @@ def report_honest_accuracy(
     numbers: dict[str, Any] = {name: _errors(part) for name, part in parts.items()}
     here, flattered = (numbers[name]["error_rate"] for name in ("this_split", "random_split"))
     logger.info("Error of %s: %.2f %% here, %.2f %% on a random split", stage, 100 * here, 100 * flattered)
-    return {"stage": stage, "predictions": _fingerprint(predictions, stage, model.spec), **numbers}
+    return {"stage": stage, "predictions": _fingerprint(predictions, stage, model_spec), **numbers}
 
 
 def honest_sentence(numbers: dict[str, Any], predictions: pd.DataFrame, spec: learning.ModelSpec) -> str:

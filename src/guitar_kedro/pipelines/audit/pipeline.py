@@ -62,7 +62,7 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 func=nodes.predict_random_split,
                 inputs=[
                     "random_checkpoint",
-                    "model",
+                    "model_spec",
                     "random_splits",
                     "image_table",
                     "prepared_images",
@@ -75,7 +75,7 @@ def create_pipeline(first: StagePlan) -> Pipeline:
             ),
             Node(
                 func=nodes.report_honest_accuracy,
-                inputs=["predictions", "random_predictions", "random_splits", "model"],
+                inputs=["predictions", "random_predictions", "random_splits", "model_spec"],
                 outputs="honest_accuracy",
                 name="report_honest_accuracy",
                 namespace="audit",

@@ -9,37 +9,27 @@ from typing import Any
 import lazy_loader as lazy
 
 from guitar_kedro import images, learning, reporting
+from guitar_kedro.pipelines.calibration.nodes import BATCH_SIZE, predict_split
 from guitar_kedro.pipelines.training.nodes import with_paths
 from guitar_kedro.runs.sealed import SealedLabels
 
 pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
-BATCH_SIZE = 64
 PICTURES_WITH_MAPS = 12
 
 
 def predict_validation(
     checkpoint: learning.Checkpoint,
+    model_spec: learning.ModelSpec,
     image_table: pd.DataFrame,
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
     device: str,
 ) -> pd.DataFrame:
-    """Predicts the validation part with the checkpoint of a stage."""
-    return _predict("validation", checkpoint, image_table, splits, prepared_images, device)
-
-
-def predict_validation_alike(
-    checkpoint: learning.Checkpoint,
-    model: learning.Checkpoint,
-    image_table: pd.DataFrame,
-    splits: pd.DataFrame,
-    prepared_images: images.PreparedImages,
-    device: str,
-) -> pd.DataFrame:
-    """Predicts the validation part with an earlier stage, in the same precision and views as the final model."""
-    return predict_validation(checkpoint.answering_like(model.spec), image_table, splits, prepared_images, device)
+    """Predict the validation part with an earlier stage, in the same precision and views as the model."""
+    alike = checkpoint.answering_like(model_spec)
+    return predict_split("validation", alike, image_table, splits, prepared_images, device)
 
 
 def predict_test(
@@ -55,27 +45,9 @@ def predict_test(
     Its labels are opened for predictions that are made, and the log of openings has its line before they are seen.
     """
     unlabelled = splits.drop(columns="label")
-    predictions = _predict("test", model, image_table, unlabelled, prepared_images, device)
+    predictions = predict_split("test", model, image_table, unlabelled, prepared_images, device)
     labels = test_labels.open(predictions, model.spec.checksum[:12], model.spec.provenance["stage"])
     return learning.with_labels(predictions, labels)
-
-
-def _predict(
-    part: str,
-    checkpoint: learning.Checkpoint,
-    image_table: pd.DataFrame,
-    splits: pd.DataFrame,
-    prepared_images: images.PreparedImages,
-    device: str,
-) -> pd.DataFrame:
-    stage = checkpoint.spec.provenance["stage"]
-    wanted = splits.loc[
-        splits["split"] == part, splits.columns.intersection(["image_id", "label", "split"], sort=False)
-    ]
-    table = wanted.merge(image_table[["image_id", "file"]], on="image_id", validate="one_to_one")
-    table.insert(1, "stage", stage)
-    title = f"Predicting {part}, {stage}"
-    return learning.predict(checkpoint, with_paths(table, prepared_images), BATCH_SIZE, title, device)
 
 
 def predict_others(model: learning.Checkpoint, other_images: list[images.RawImage], device: str) -> pd.DataFrame:
@@ -129,7 +101,7 @@ def report_augmented_views(
     # the first time, pictures come from the disk and libraries make ready, whatever is predicted: it does not count
     for name, checkpoint in [("plain", plain), ("plain", plain), ("views", model)]:
         began = time.perf_counter()
-        predictions = predict_validation(checkpoint, image_table, splits, prepared_images, device)
+        predictions = predict_split("validation", checkpoint, image_table, splits, prepared_images, device)
         seconds[name] = time.perf_counter() - began
         right[name] = (predictions["label"] == predictions["predicted"]).to_numpy()
     fixed, broken = (int((right["views"] & ~right["plain"]).sum()), int((right["plain"] & ~right["views"]).sum()))

@@ -17,16 +17,16 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
 
 def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
     common = ["image_table", "splits", "prepared_images", "params:device"]
-    validation = [
+    earlier = [
         Node(
-            func=nodes.predict_validation if stage is stages[-1] else nodes.predict_validation_alike,
-            inputs=["model", *common] if stage is stages[-1] else [stage.checkpoint, "model", *common],
+            func=nodes.predict_validation,
+            inputs=[stage.checkpoint, "model_spec", *common],
             outputs=f"evaluate.{stage.name}.validation_predictions",
             name="predict_validation",
             namespace=f"evaluate.{stage.name}",
             tags="predictions",
         )
-        for stage in stages
+        for stage in stages[:-1]
     ]
     test = Node(
         func=nodes.predict_test,
@@ -38,7 +38,7 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
     )
     gather = Node(
         func=nodes.gather_predictions,
-        inputs=["test_predictions", *(f"evaluate.{stage.name}.validation_predictions" for stage in stages)],
+        inputs=["test_predictions", *(node.outputs[0] for node in earlier), "validation_predictions"],
         outputs="predictions",
         name="gather_predictions",
         namespace="evaluate",
@@ -52,7 +52,7 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
         namespace="evaluate",
         tags=["predictions", "reports"],
     )
-    return [*validation, test, views, gather]
+    return [*earlier, test, views, gather]
 
 
 def _other_node() -> Node:

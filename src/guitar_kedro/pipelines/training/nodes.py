@@ -16,7 +16,6 @@ np = lazy.load("numpy")
 pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
-BATCH_SIZE = 64
 # of the parameters that training goes by, those that decide what a batch looks like
 OF_BATCHES = ("architecture", "image_size", "batch_size", "resize_method", "presize", "augmentation", "seed")
 
@@ -69,17 +68,17 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
         epoch_states: learning.EpochState,
         suggestion: dict[str, float] | None = None,
         **recipe: Any,
-    ) -> tuple[learning.Checkpoint, pd.DataFrame]:
+    ) -> tuple[learning.Checkpoint, learning.ModelSpec, pd.DataFrame]:
         """Trains one cycle.
 
         Returns:
-            The checkpoint, and the history (a row per epoch).
+            The checkpoint, its spec, and the history (a row per epoch).
         """
         what = make_phase(stage_name, phase, start, splits, pixels, recipe, options.epochs)
         rates = rates_of(options.learning_rate, suggestion)
         checkpoint, history = learning.train_together(processes, learning.train_phase, what, rates, epoch_states)
         warn_of_guessing(f"{stage_name}, {phase}", history, splits)
-        return checkpoint, history
+        return checkpoint, checkpoint.spec, history
 
     return train
 
@@ -186,70 +185,6 @@ def training_reporter(phases: list[str]) -> Callable[..., reporting.Figure]:
         return reporting.training_sheet(dict(zip(phases, of_phase, strict=True)))
 
     return show_training
-
-
-def calibrate_model(
-    checkpoint: learning.Checkpoint,
-    splits: pd.DataFrame,
-    prepared_images: images.PreparedImages,
-    sure_accuracy: float,
-    known_share: float,
-    precision: str,
-    augmented_views: int,
-    augmentation: dict[str, float],
-    display_names: dict[str, str],
-    device: str,
-) -> learning.Checkpoint:
-    """Makes the last stage's checkpoint the model: with the temperature and thresholds that validation gives it.
-
-    Returns:
-        The same weights; ``temperature``, ``sure_threshold``, ``known_threshold``, the precision, the augmented views
-        and the names of the classes stand in the spec.
-    """
-    how = {
-        "precision": precision,
-        "augmented_views": augmented_views,
-        "augmentation": augmentation if augmented_views else {},
-        "display_names": distinct_names(checkpoint.spec.classes, display_names),
-    }
-    checkpoint = learning.Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=how))
-    validation = with_paths(splits[splits["split"] == "validation"], prepared_images)
-    predictions = learning.predict(checkpoint, validation, BATCH_SIZE, "Calibrating", device)
-    probabilities = predictions.filter(like=learning.PROBABILITY).to_numpy()
-    classes = list(checkpoint.spec.classes)
-    targets = np.array([classes.index(label) for label in predictions["label"]])
-    temperature = reporting.fit_temperature(probabilities, targets)
-    calibrated = reporting.tempered(probabilities, temperature)
-    right = calibrated.argmax(axis=1) == targets
-    spec = checkpoint.spec.model_copy(
-        update={
-            "temperature": temperature,
-            "sure_threshold": reporting.sure_threshold(calibrated.max(axis=1), right, sure_accuracy),
-            "known_threshold": reporting.known_threshold(predictions["energy"].to_numpy(), known_share),
-        }
-    )
-    _say_calibration(spec, sure_accuracy, known_share, len(targets))
-    return learning.Checkpoint(checkpoint.weights, spec)
-
-
-def _say_calibration(spec: learning.ModelSpec, sure_accuracy: float, known_share: float, images: int) -> None:
-    asked, kept = reporting.percent(sure_accuracy), reporting.percent(known_share)
-    logger.info("Temperature %.3g, fitted on %s", spec.temperature, reporting.count(images, "validation image"))
-    if spec.sure_threshold is None:
-        fewest = reporting.fewest_for_sure(sure_accuracy)
-        logger.warning(
-            "No answer counts as sure: no probability promises that %s of the sure ones are right; that takes at least "
-            "%d validation images, and there are %d (calibration.sure_accuracy asks for less)",
-            *(asked, fewest, images),
-        )
-    else:
-        logger.info("Sure from a probability of %s on", reporting.percent(spec.sure_threshold))
-    if spec.known_threshold is None:
-        logger.warning(
-            "No picture counts as none of the classes: no energy promises that %s of the pictures of the classes stay "
-            "below; %d validation images are too few for that (calibration.known_share asks for less)",
-            *(kept, images),
-        )
 
 
 def with_paths(splits: pd.DataFrame, prepared_images: images.PreparedImages) -> pd.DataFrame:

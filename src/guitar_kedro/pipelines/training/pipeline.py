@@ -10,31 +10,12 @@ from guitar_kedro.pipelines.training.plan import PRETRAINED, StagePlan
 
 
 def create_pipeline(stages: list[StagePlan]) -> Pipeline:
-    """Creates the pipeline of all stages, whose last one is calibrated and becomes the model.
+    """Creates the pipeline of all stages.
 
     Args:
         stages: In the order in which they are trained.
     """
-    calibrate = Node(
-        func=nodes.calibrate_model,
-        inputs=[
-            stages[-1].checkpoint,
-            "splits",
-            "prepared_images",
-            "params:calibration.sure_accuracy",
-            "params:calibration.known_share",
-            "params:calibration.precision",
-            "params:calibration.augmented_views",
-            "params:training.augmentation",
-            "params:display_names",
-            "params:device",
-        ],
-        outputs="model",
-        name="calibrate_model",
-        namespace="train",
-        tags=["predictions", "calibrated_models"],
-    )
-    shared = Pipeline([*_decode_nodes(stages), calibrate, _report_node(stages)])
+    shared = Pipeline([*_decode_nodes(stages), _report_node(stages)])
     return sum((_stage_pipeline(stage) for stage in stages), shared)
 
 
@@ -132,7 +113,7 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
                 "epoch_states": "epoch_states",
                 **(suggestion if phase in stage.suggested else {}),
             },
-            outputs=[f"{phase}_checkpoint", f"{phase}_history"],
+            outputs=[f"{phase}_checkpoint", f"{phase}_spec", f"{phase}_history"],
             name=f"train_{phase}",
             tags="trained_networks",
         ),

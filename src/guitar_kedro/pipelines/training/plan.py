@@ -13,7 +13,7 @@ PRETRAINED = "pretrained_weights"
 LONGEST_NAME = 60  # of a stage: names of files are made of it
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 # what lies where the folders of the stages do, and what else the training pipeline calls its nodes
-_RESERVED = {"bundle", "calibrate_model", "epoch_states", "model", "processes", "random_split", "show_training"}
+_RESERVED = {"bundle", "epoch_states", "model", "processes", "random_split", "show_training"}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,131 @@
+"""Nodes of calibration."""
+
+from __future__ import annotations
+
+import logging
+
+import lazy_loader as lazy
+
+from guitar_kedro import images, learning, reporting
+from guitar_kedro.display_names import distinct_names
+from guitar_kedro.pipelines.training.nodes import with_paths
+
+pd = lazy.load("pandas")
+logger = logging.getLogger(__name__)
+
+BATCH_SIZE = 64
+
+
+def predict_validation(
+    checkpoint: learning.Checkpoint,
+    image_table: pd.DataFrame,
+    splits: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    precision: str,
+    augmented_views: int,
+    augmentation: dict[str, float],
+    device: str,
+) -> tuple[learning.ModelSpec, pd.DataFrame]:
+    """Predict the validation part with the last stage, in the precision and views in which the model will predict.
+
+    Returns:
+        The spec with that precision and these views, and a row per image: ``image_id``, ``stage``, ``file``, ``split``,
+        ``label``, ``predicted``, ``loss``, ``energy``, ``probability_<class>``, at a temperature of 1.
+    """
+    how = {
+        "precision": precision,
+        "augmented_views": augmented_views,
+        "augmentation": augmentation if augmented_views else {},
+    }
+    checkpoint = learning.Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=how))
+    predictions = predict_split("validation", checkpoint, image_table, splits, prepared_images, device)
+    return checkpoint.spec, predictions
+
+
+def predict_split(
+    split: str,
+    checkpoint: learning.Checkpoint,
+    image_table: pd.DataFrame,
+    splits: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    device: str,
+) -> pd.DataFrame:
+    """Predict a split.
+
+    Args:
+        split: ``validation`` or ``test``.
+        checkpoint: What predicts.
+        image_table: For the names of the files.
+        splits: A row per image: ``image_id``, ``split``, and ``label`` unless it is sealed.
+        prepared_images: What is predicted.
+        device: Where it is computed.
+
+    Returns:
+        A row per image, as ``predict_validation`` gives them.
+    """
+    stage = checkpoint.spec.provenance["stage"]
+    wanted = splits.loc[
+        splits["split"] == split, splits.columns.intersection(["image_id", "label", "split"], sort=False)
+    ]
+    table = wanted.merge(image_table[["image_id", "file"]], on="image_id", validate="one_to_one")
+    table.insert(1, "stage", stage)
+    title = f"Predicting {split}, {stage}"
+    return learning.predict(checkpoint, with_paths(table, prepared_images), BATCH_SIZE, title, device)
+
+
+def calibrate_model(
+    checkpoint: learning.Checkpoint,
+    uncalibrated_spec: learning.ModelSpec,
+    uncalibrated_predictions: pd.DataFrame,
+    sure_accuracy: float,
+    known_share: float,
+    display_names: dict[str, str],
+) -> tuple[learning.Checkpoint, learning.ModelSpec, pd.DataFrame]:
+    """Make the last stage's checkpoint the model: with the temperature and thresholds that validation gives it.
+
+    Returns:
+        The same weights with their spec, in which ``temperature``, ``sure_threshold``, ``known_threshold`` and the
+        names of the classes stand now; that spec; and the predictions of the validation part at that temperature.
+    """
+    classes = list(uncalibrated_spec.classes)
+    columns = [f"{learning.PROBABILITY}{label}" for label in classes]
+    probabilities = uncalibrated_predictions[columns].to_numpy()
+    targets = pd.Index(classes).get_indexer(uncalibrated_predictions["label"])
+    temperature = reporting.fit_temperature(probabilities, targets)
+    calibrated = reporting.tempered(probabilities, temperature)
+    right = calibrated.argmax(axis=1) == targets
+    spec = uncalibrated_spec.model_copy(
+        update={
+            "display_names": distinct_names(classes, display_names),
+            "temperature": temperature,
+            "sure_threshold": reporting.sure_threshold(calibrated.max(axis=1), right, sure_accuracy),
+            "known_threshold": reporting.known_threshold(uncalibrated_predictions["energy"].to_numpy(), known_share),
+        }
+    )
+    _say_calibration(spec, sure_accuracy, known_share, len(targets))
+    rest = uncalibrated_predictions.drop(columns=[*columns, "label", "loss"])
+    predictions = learning.with_labels(
+        pd.concat([rest, pd.DataFrame(calibrated, columns=columns)], axis=1),
+        uncalibrated_predictions.set_index("image_id")["label"],
+    )
+    return learning.Checkpoint(checkpoint.weights, spec), spec, predictions
+
+
+def _say_calibration(spec: learning.ModelSpec, sure_accuracy: float, known_share: float, images: int) -> None:
+    asked, kept = reporting.percent(sure_accuracy), reporting.percent(known_share)
+    logger.info("Temperature %.3g, fitted on %s", spec.temperature, reporting.count(images, "validation image"))
+    if spec.sure_threshold is None:
+        fewest = reporting.fewest_for_sure(sure_accuracy)
+        logger.warning(
+            "No answer counts as sure: no probability promises that %s of the sure ones are right; that takes at least "
+            "%d validation images, and there are %d (calibration.sure_accuracy asks for less)",
+            *(asked, fewest, images),
+        )
+    else:
+        logger.info("Sure from a probability of %s on", reporting.percent(spec.sure_threshold))
+    if spec.known_threshold is None:
+        logger.warning(
+            "No picture counts as none of the classes: no energy promises that %s of the pictures of the classes stay "
+            "below; %d validation images are too few for that (calibration.known_share asks for less)",
+            *(kept, images),
+        )

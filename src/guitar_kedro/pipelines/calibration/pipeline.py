@@ -1,0 +1,50 @@
+"""The calibration pipeline."""
+
+from kedro.pipeline import Node, Pipeline
+
+from guitar_kedro.pipelines.calibration import nodes
+from guitar_kedro.pipelines.training.plan import StagePlan
+
+
+def create_pipeline(last: StagePlan) -> Pipeline:
+    """Create the pipeline that predicts the validation part with the last stage and makes it the model.
+
+    Args:
+        last: The stage that was trained last.
+    """
+    return Pipeline(
+        [
+            Node(
+                func=nodes.predict_validation,
+                inputs=[
+                    last.checkpoint,
+                    "image_table",
+                    "splits",
+                    "prepared_images",
+                    "params:calibration.precision",
+                    "params:calibration.augmented_views",
+                    "params:training.augmentation",
+                    "params:device",
+                ],
+                outputs=["uncalibrated_spec", "uncalibrated_predictions"],
+                name="predict_validation",
+                namespace="calibrate",
+                tags="predictions",
+            ),
+            Node(
+                func=nodes.calibrate_model,
+                inputs=[
+                    last.checkpoint,
+                    "uncalibrated_spec",
+                    "uncalibrated_predictions",
+                    "params:calibration.sure_accuracy",
+                    "params:calibration.known_share",
+                    "params:display_names",
+                ],
+                outputs=["model", "model_spec", "validation_predictions"],
+                name="calibrate_model",
+                namespace="calibrate",
+                tags="calibrated_models",
+            ),
+        ]
+    )
