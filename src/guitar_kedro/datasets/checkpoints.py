@@ -10,7 +10,7 @@ from kedro_datasets._typing import JSONPreview
 
 from guitar_kedro.datasets.artifacts import Artifact
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning.checkpoint import Checkpoint
+from guitar_kedro.learning.networks.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from fastai.learner import Learner
@@ -59,7 +59,7 @@ class LearnerDataset(CheckpointDataset):
         Args:
             filepath: Of the model.
             version: Of the model.
-            device: Where the Learner predicts: see ``guitar_kedro.learning.device.choose_device``.
+            device: Where the Learner predicts: see ``guitar_kedro.learning.networks.device.choose_device``.
             metadata: For Kedro's plugins.
         """
         super().__init__(filepath, version, metadata)
