@@ -46,7 +46,8 @@ def test_a_packed_network_answers_what_it_answered(name: str, precision: torch.d
     network = lively(name)
     packed = pack(network, SIZE, precision, CPU)
     convolutions = [module for module in packed.modules() if isinstance(module, Conv2d)]
-    assert (bool(packed_in(packed)), bool(convolutions)) == (can_pack(precision), not can_pack(precision))
+    can = precision is torch.bfloat16 and can_pack()
+    assert (bool(packed_in(packed)), bool(convolutions)) == (can, not can)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, precision is torch.bfloat16):
         expected = network(images(4)).float()
         error = (packed(images(4)).float() - expected).norm() / expected.norm()
@@ -63,10 +64,9 @@ def test_in_bfloat16_feature_maps_do_not_depend_on_how_many_pictures_are_asked_f
 
 
 def test_additions_and_relus_are_joined_to_the_convolutions_before_them():
-    packed = pack(lively("resnet18"), SIZE, torch.float32, CPU)
-    assert len(packed_in(packed)) == 20
-    assert not [module for module in packed.modules() if isinstance(module, ReLU)]
-    assert "add" not in packed.code
+    packed = pack(lively("resnet18"), SIZE, torch.bfloat16, CPU)
+    left = [module for module in packed.modules() if isinstance(module, (Conv2d, ReLU))]
+    assert bool(left) == ("add" in packed.code) == (not can_pack())
 
 
 class Odd(Module):
@@ -104,6 +104,7 @@ ODD = {
 @pytest.mark.parametrize("what", ODD)
 def test_what_cannot_be_joined_is_left_as_it_is(what: str):
     network = ODD[what].eval()
-    with torch.inference_mode():
-        expected = copy.deepcopy(network)(images(2))
-        torch.testing.assert_close(pack(network, SIZE, torch.float32, CPU)(images(2)), expected)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        expected = copy.deepcopy(network)(images(2)).float()
+        error = pack(network, SIZE, torch.bfloat16, CPU)(images(2)).float() - expected
+    assert error.norm() < 0.01 * expected.norm()
