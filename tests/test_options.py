@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning.recipe import StageOptions, TrainingOptions
+from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
 from guitar_kedro.pipelines.ingestion.options import IngestionOptions
 from guitar_kedro.pipelines.splitting.nodes import SplittingOptions
 from guitar_kedro.serving.options import ServingOptions

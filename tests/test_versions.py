@@ -42,8 +42,8 @@ from guitar_kedro.learning import (
     train_phase,
     training_batch,
 )
-from guitar_kedro.learning.data import inference_loaders
-from guitar_kedro.learning.learner import build_learner
+from guitar_kedro.learning.inference.learner import inference_loaders
+from guitar_kedro.learning.networks.learner import build_learner
 from guitar_kedro.pipelines import audit, calibration, evaluation, export, ingestion, prediction, splitting, training
 from guitar_kedro.pipelines import reporting as reports
 from guitar_kedro.pipelines.audit.nodes import AuditOptions, deal_folds, split_at_random

@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import nn
 
 from guitar_kedro.learning import Phase
-from guitar_kedro.learning.training import prepared_learner
+from guitar_kedro.learning.training.fit import prepared_learner
 
 LEFT_OUT = (nn.BatchNorm1d, nn.BatchNorm2d, nn.Dropout)
 

@@ -6,18 +6,22 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from joblib import parallel_config
+from joblib.parallel import ParallelBackendBase
 
 from guitar_kedro.errors import UserError, causes
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
 
 SECONDS_TO_CONNECT = 5
 
 
 @contextmanager
 def work_on(address: str | None) -> Iterator[Callable[[Any], Any]]:
-    """Lets joblib work on a cluster instead of on the cores of this machine.
+    """Let joblib work on a cluster instead of on the cores of this machine.
 
     Args:
         address: Of the cluster's scheduler, as ``tcp://host:port``; ``None`` stands for this machine.
@@ -31,7 +35,7 @@ def work_on(address: str | None) -> Iterator[Callable[[Any], Any]]:
     if address is None:
         yield lambda argument: argument
         return
-    with _connected(address) as client, parallel_config(_backend(client)):
+    with _connected(address) as client, parallel_config(_Backend(client)):
         try:
             yield cache(partial(_shared, client))
         except Exception as error:
@@ -46,7 +50,7 @@ def work_on(address: str | None) -> Iterator[Callable[[Any], Any]]:
             ) from error
 
 
-def _shared(client: Any, argument: Any) -> Any:
+def _shared(client: Client, argument: Any) -> Future:
     from dask import config
 
     # a task that returns it, which the cluster does again where the worker was lost that had it
@@ -58,32 +62,36 @@ def _itself(argument: Any) -> Any:
     return argument
 
 
-def _backend(client: Any) -> Any:
-    from joblib._dask import DaskDistributedBackend
+class _Backend(ParallelBackendBase):
+    """Runs joblib's tasks on a cluster. joblib's own would wait forever for a task that took its worker down."""
 
-    class Backend(DaskDistributedBackend):
-        """joblib's own, which would wait forever for a task that took its worker down."""
+    supports_retrieve_callback = True
 
-        def effective_n_jobs(self, n_jobs: int) -> int:
-            """Counts the cores of the cluster; of one alone, joblib would make no use."""
-            return max(2, super().effective_n_jobs(n_jobs))
+    def __init__(self, client: Client) -> None:
+        super().__init__()
+        self._client = client
 
-        def submit(self, func: Callable[[], Any], callback: Callable[[Any], None]) -> Any:
-            """Tells joblib of a task that failed, as of one that returned."""
-            future = super().submit(func, callback)
-            future.add_done_callback(lambda done: callback(done.exception()) if done.exception() else None)
-            return future
+    def effective_n_jobs(self, n_jobs: int) -> int:
+        """Count the cores of the cluster; of one alone, joblib would make no use."""
+        return max(2, sum(self._client.ncores().values()))
 
-        def retrieve_result_callback(self, out: Any) -> Any:
-            """Raises what a task failed with."""
-            if isinstance(out, BaseException):
-                raise out
-            return super().retrieve_result_callback(out)
+    def submit(self, func: Any, callback: Callable[[Future], None]) -> Future:
+        """Send a batch of calls to the cluster, and have joblib told when it has ended, in whatever way."""
+        # its calls and not itself, so that Dask finds the futures among their arguments
+        future = self._client.submit(_call_each, func.items, pure=False)
+        future.add_done_callback(callback)
+        return future
 
-    return Backend(client=client)
+    def retrieve_result_callback(self, out: Future) -> list[Any]:
+        """Return the results of a batch, or raise what it failed with."""
+        return out.result()
 
 
-def _connected(address: str) -> Any:
+def _call_each(calls: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]) -> list[Any]:
+    return [function(*arguments, **options) for function, arguments, options in calls]
+
+
+def _connected(address: str) -> Client:
     try:
         from distributed import Client
     except ImportError:
@@ -96,7 +104,7 @@ def _connected(address: str) -> Any:
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"cluster={address}: no Dask scheduler answers there; start one with `dask scheduler` and give the address "
-            "that it names, for example --params=cluster=tcp://10.0.0.1:8786."
+            "that it names, for example cluster=tcp://10.0.0.1:8786."
         ) from error
     if not client.ncores():
         client.close()

@@ -196,7 +196,7 @@ class StagesConfigLoader(OmegaConfigLoader):
 
 def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
     _check_device(parameters)
-    from guitar_kedro.learning.recipe import StageOptions, TrainingOptions
+    from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
     from guitar_kedro.pipelines.calibration.options import CalibrationOptions
     from guitar_kedro.pipelines.ingestion.options import IngestionOptions
 

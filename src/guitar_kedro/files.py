@@ -9,6 +9,7 @@ import os
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -19,7 +20,16 @@ _TURNS_THE_WRITING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "P
 
 
 def sha256_of_file(path: Path) -> str:
-    """Computes the SHA-256 of a file, in hexadecimal, without holding the file in memory."""
+    """Compute the SHA-256 of a file, in hexadecimal, without holding the file in memory.
+
+    A dozen nodes load the model, each through a dataset that checks it: its file is read once, unless it changes.
+    """
+    found = path.stat()
+    return _sha256(path, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@cache
+def _sha256(path: Path, *_state: int) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -77,7 +77,7 @@ class CheckpointGuard:
         Raises:
             UserError: If they differ; it names the file, what differs, and both values.
         """
-        from guitar_kedro.learning.checkpoint import Checkpoint, ModelSpec
+        from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
 
         for name, data in inputs.items():
             if isinstance(data, (Checkpoint, ModelSpec)) and "any_model" not in node.tags:

@@ -80,16 +80,17 @@ def predict_one(photos: str, precision: str) -> float:
     from guitar_kedro.learning import Predictor
 
     predictor = Predictor(_checkpoint(photos, precision))
-    return _median_call(lambda path: predictor.answer(predictor.read(path)[None]), photos)
+    return _median_call(lambda path: predictor.predict(predictor.read(path)[None]), photos)
 
 
 def predict_one_exported(photos: str) -> float:
     """Does it in ONNX Runtime, as the service does with ``--backend=onnx``."""
-    from guitar_kedro.learning.onnx import OnnxPredictor, to_onnx
+    from guitar_kedro.learning.export.onnx import to_onnx
+    from guitar_kedro.learning.inference.onnx import OnnxPredictor
 
     checkpoint = _checkpoint(photos, "float32")
     predictor = OnnxPredictor(checkpoint.spec, to_onnx(checkpoint))
-    return _median_call(lambda path: predictor.answer(predictor.read(path)[None]), photos)
+    return _median_call(lambda path: predictor.predict(predictor.read(path)[None]), photos)
 
 
 def plain_predict_one(photos: str) -> float:
@@ -109,9 +110,9 @@ def _median_call(call: Callable[[Path], object], photos: str) -> float:
 def _checkpoint(photos: str, precision: str) -> Checkpoint:
     """A network with random weights."""
     from guitar_kedro.learning import Checkpoint, ModelSpec
-    from guitar_kedro.learning.architectures import IMAGENET_MEAN, IMAGENET_STD
-    from guitar_kedro.learning.data import inference_loaders
-    from guitar_kedro.learning.learner import build_learner, state_on_cpu
+    from guitar_kedro.learning.inference.learner import inference_loaders
+    from guitar_kedro.learning.networks.architectures import IMAGENET_MEAN, IMAGENET_STD
+    from guitar_kedro.learning.networks.learner import build_learner, state_on_cpu
 
     spec = ModelSpec(
         architecture=NETWORK,

@@ -107,8 +107,8 @@ def _checkpoint(architecture: str, size: int, precision: str) -> Checkpoint:
     import torch
 
     from guitar_kedro.learning import Checkpoint, ModelSpec
-    from guitar_kedro.learning.data import inference_loaders
-    from guitar_kedro.learning.learner import build_learner, state_on_cpu
+    from guitar_kedro.learning.inference.learner import inference_loaders
+    from guitar_kedro.learning.networks.learner import build_learner, state_on_cpu
 
     names = tuple(f"class {number}" for number in range(CLASSES))
     spec = ModelSpec(

@@ -68,7 +68,7 @@ def lines(quick: bool) -> Iterator[Line]:
 
 def epoch(photos: str, network: str, size: int, batch: int, phase: str, again: bool = False) -> float:
     """Trains an epoch on photos that are decoded before, or now ``again``, and gives the seconds without decoding."""
-    from guitar_kedro.learning.training import prepared_learner
+    from guitar_kedro.learning.training.fit import prepared_learner
 
     return training_seconds(prepared_learner(_phase(photos, network, size, batch, phase, 22, again)))
 
@@ -84,14 +84,14 @@ def stage(photos: str, batch: int, iterations: int) -> None:
     """Trains a stage of ResNet-34 from the original photos."""
     import dataclasses
 
-    from guitar_kedro.learning import EpochState, find_learning_rate, train_phase
+    from guitar_kedro.learning import TrainingState, find_learning_rate, train_phase
 
     with tempfile.TemporaryDirectory() as folder:
         phase = _phase(photos, "resnet34", 224, batch, "frozen", len(photo_files(photos)) // 5, again=True)
         for name, rates in (("frozen", (1e-2,)), ("unfrozen", (1e-5, 2e-3))):
             phase = dataclasses.replace(phase, name=name)
             find_learning_rate(phase, iterations)
-            checkpoint, _ = train_phase(phase, rates, EpochState(Path(folder) / f"{name}_state"))
+            checkpoint, _ = train_phase(phase, rates, TrainingState(Path(folder) / f"{name}_state"))
             checkpoint.save(Path(folder) / name)
             phase = dataclasses.replace(phase, start=checkpoint)
 
@@ -110,7 +110,7 @@ def loop_step(photos: str, phase: str) -> float:
     """Gives the seconds of a step in the middle of an epoch."""
     from fastai.callback.core import Callback
 
-    from guitar_kedro.learning.training import prepared_learner
+    from guitar_kedro.learning.training.fit import prepared_learner
 
     learner = prepared_learner(_phase(photos, "resnet34", 224, 64, phase, validation=22))
     ends: list[float] = []
@@ -120,7 +120,7 @@ def loop_step(photos: str, phase: str) -> float:
 
 def network_step(photos: str, phase: str, steps: int) -> float:
     """Gives the seconds of the same step without loop and loader."""
-    from guitar_kedro.learning.training import prepared_learner
+    from guitar_kedro.learning.training.fit import prepared_learner
 
     learner = prepared_learner(_phase(photos, "resnet34", 224, 64, phase, validation=22))
     learner.create_opt()
@@ -147,7 +147,14 @@ def _phase(photos: str, network: str, size: int, batch: int, name: str, validati
     import yaml
 
     from guitar_kedro.datasets import PixelsDataset
-    from guitar_kedro.learning import Decoding, Phase, PretrainedWeights, StageOptions, TrainingOptions, pixel_sizes
+    from guitar_kedro.learning import (
+        Decoding,
+        Phase,
+        PretrainedWeights,
+        StageOptions,
+        TrainingOptions,
+        pixel_sizes,
+    )
 
     files = photo_files(photos)
     parts = ["train"] * (len(files) - validation) + ["validation"] * validation

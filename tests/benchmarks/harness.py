@@ -174,7 +174,7 @@ def _print_table(rows: Iterable[tuple[str, ...]], quick: bool) -> None:
 
 def precisions() -> tuple[str, ...]:
     """Names what ``calibration.precision`` can be where the machine has it natively, and tells what it lacks."""
-    from guitar_kedro.learning.device import choose_device, choose_precision
+    from guitar_kedro.learning.networks.device import choose_device, choose_precision
 
     fastest = str(choose_precision("auto", choose_device("auto"))).removeprefix("torch.")
     if fastest != "float32":

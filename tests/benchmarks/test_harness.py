@@ -59,10 +59,10 @@ def test_a_benchmark_that_crashes_says_why(harness) -> None:
 def test_bfloat16_is_measured_where_it_is_native_and_said_to_be_left_out_elsewhere(
     harness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("guitar_kedro.learning.device._has_bfloat16", lambda device: True)
+    monkeypatch.setattr("guitar_kedro.learning.networks.device._has_bfloat16", lambda device: True)
     assert harness.precisions() == ("float32", "bfloat16")
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr("guitar_kedro.learning.device._has_bfloat16", lambda device: False)
+    monkeypatch.setattr("guitar_kedro.learning.networks.device._has_bfloat16", lambda device: False)
     assert harness.precisions() == ("float32",)
     assert "bfloat16" in capsys.readouterr().err
 

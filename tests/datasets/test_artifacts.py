@@ -39,7 +39,7 @@ from guitar_kedro.datasets import (
 from guitar_kedro.errors import UserError, user_error_behind
 from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, ModelSpec
-from guitar_kedro.learning.epoch_state import EpochState
+from guitar_kedro.learning.training.state import TrainingState
 
 SPEC = ModelSpec(
     architecture="resnet18",
@@ -215,7 +215,7 @@ def test_without_room_for_it_nothing_is_taken_for_good(tmp_path: Path, dataset: 
 
 
 def test_a_state_of_training_for_which_there_is_no_room_is_named(tmp_path: Path):
-    state = EpochState(tmp_path / "state.safetensors")
+    state = TrainingState(tmp_path / "state.safetensors")
     for most_bytes in (0, 100):
         with room_for(most_bytes), pytest.raises(Exception) as caught:
             state.write({"weights": torch.zeros(1000)}, {"epoch": 1})
@@ -258,7 +258,7 @@ def test_nothing_is_synced_that_is_open_for_reading_only(tmp_path: Path, monkeyp
     monkeypatch.setattr(os, "fsync", sync_as_windows_does)
     for number, (dataset, data, _) in enumerate(ARTIFACTS):
         dataset(filepath=str(tmp_path / str(number)), version=Version(None, "1")).save(data)
-    EpochState(tmp_path / "state.safetensors").write({"weights": torch.zeros(9)}, {"epoch": 1})
+    TrainingState(tmp_path / "state.safetensors").write({"weights": torch.zeros(9)}, {"epoch": 1})
     record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared="abc")
     PreparedImagesDataset(str(tmp_path / "prepared")).save(each for each in [(record, b"jpeg")])
     assert len(synced) > len(ARTIFACTS)
@@ -313,7 +313,7 @@ def test_a_bundle_whose_facts_somebody_spoilt_is_told_by_its_name(tmp_path: Path
 def test_a_state_of_training_without_facts_is_told_with_what_to_do(tmp_path: Path):
     save_file({"weight": torch.ones(1)}, tmp_path / "state.safetensors")
     with pytest.raises(UserError, match=r"state\.safetensors cannot be read: remove it, and the phase begins"):
-        EpochState(tmp_path / "state.safetensors").facts()
+        TrainingState(tmp_path / "state.safetensors").facts()
 
 
 def test_text_is_saved_and_loaded_alike_on_a_machine_that_is_set_to_ascii(tmp_path: Path):

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from guitar_kedro.learning import Decoding, Pixels
-from guitar_kedro.learning.pictures import square
-from guitar_kedro.learning.pixels import PixelSizes
+from guitar_kedro.learning.data.pictures import square
+from guitar_kedro.learning.data.pixels import PixelSizes
 
 
 @pytest.mark.parametrize("sides", [(60, 37), (50, 99), (40, 40), (1, 200), (7, 2)])

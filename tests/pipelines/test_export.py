@@ -21,8 +21,16 @@ from small_project import kedro_in
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.colours import matrix_profile
-from guitar_kedro.learning import Bundle, Checkpoint, ModelSpec, exporting, make_bundle, predict, with_int8
-from guitar_kedro.learning.pictures import read_square
+from guitar_kedro.learning import (
+    Bundle,
+    Checkpoint,
+    ModelSpec,
+    make_bundle,
+    predict,
+    with_int8,
+)
+from guitar_kedro.learning.data.pictures import read_square
+from guitar_kedro.learning.export import exporting
 
 
 @pytest.fixture(scope="module")

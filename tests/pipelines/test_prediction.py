@@ -20,7 +20,8 @@ from small_project import Kedro, kedro_in
 
 from guitar_kedro.datasets import PredictionsDataset, SpreadsheetDataset
 from guitar_kedro.images import ImageStream, RawImage
-from guitar_kedro.learning import Checkpoint, Chunk, Predictor, predict_in_chunks, prediction
+from guitar_kedro.learning import Checkpoint, Chunk, Predictor, predict_in_chunks
+from guitar_kedro.learning.inference import prediction
 from guitar_kedro.pipelines.prediction.nodes import show_predictions
 
 COLUMNS = ["file", "predicted", "probability", "second_guess", "verdict", "error", "note"]

@@ -29,7 +29,7 @@ from guitar_kedro.datasets import (
 )
 from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, Decoding, ModelSpec, pixel_sizes
-from guitar_kedro.learning.chunk import predictor_key
+from guitar_kedro.learning.inference.chunk import predictor_key
 from guitar_kedro.runs.prune import prune_workspace
 
 

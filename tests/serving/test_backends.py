@@ -25,7 +25,7 @@ from guitar_kedro.learning import (
     learner_for_inference,
     pixel_sizes,
 )
-from guitar_kedro.learning.data import data_loaders
+from guitar_kedro.learning.data.loaders import data_loaders
 
 ROTATED = 6  # EXIF: to be turned by 90 degrees
 AUGMENTATION = dict.fromkeys(("max_rotate", "max_lighting", "max_warp", "p_affine", "p_lighting"), 0.0)
@@ -123,7 +123,7 @@ def validated(checkpoint: Checkpoint, paths: list[Path], folder: Path) -> np.nda
         ),
         folder,
     )
-    loaders = data_loaders(table, Pixels(folder), spec, 4, options, torch.device("cpu"))
+    loaders = data_loaders(table, Pixels(folder), spec, 4, options.presize, options.augmentation, torch.device("cpu"))
     model = learner_for_inference(checkpoint).model.cpu().eval()
     with torch.inference_mode():
         logits = torch.cat([model(images) for images, _ in loaders.valid])

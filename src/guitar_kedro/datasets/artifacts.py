@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 import socket
-from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -147,18 +146,7 @@ def _checksums(path: Path, name: str | None = None) -> dict[str, str]:
     """Computes the SHA-256 of a file, or of each file of a folder, by its path from the folder of the version."""
     files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
     top = PurePosixPath(name or path.name)
-    return {(top / file.relative_to(path)).as_posix(): _known_sha256(file) for file in files}
-
-
-def _known_sha256(path: Path) -> str:
-    found = path.stat()
-    return _sha256(path, found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-@cache
-def _sha256(path: Path, *_state: int) -> str:
-    # a dozen nodes load the model: its file is read once, unless it changes meanwhile
-    return sha256_of_file(path)
+    return {(top / file.relative_to(path)).as_posix(): sha256_of_file(file) for file in files}
 
 
 def _lines(checksums: dict[str, str]) -> str:

@@ -12,7 +12,7 @@ from kedro_datasets._typing import JSONPreview
 from guitar_kedro.datasets.artifacts import Artifact
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import strict_json
-from guitar_kedro.learning.checkpoint import SPEC_FILE, WEIGHTS_FILE, Checkpoint, ModelSpec
+from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, WEIGHTS_FILE, Checkpoint, ModelSpec
 
 if TYPE_CHECKING:
     from guitar_kedro.learning import Bundle

@@ -11,7 +11,7 @@ from kedro_datasets.text import TextDataset
 
 from guitar_kedro.datasets.artifacts import Artifact, TextArtifact
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning.checkpoint import SPEC_FILE, Checkpoint, ModelSpec
+from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, Checkpoint, ModelSpec
 
 if TYPE_CHECKING:
     from fastai.learner import Learner
@@ -78,7 +78,7 @@ class LearnerDataset(CheckpointDataset):
         Args:
             filepath: Of the model.
             version: Of the model.
-            device: Where the Learner predicts: see ``guitar_kedro.learning.device.choose_device``.
+            device: Where the Learner predicts: see ``guitar_kedro.learning.networks.device.choose_device``.
             metadata: For Kedro's plugins.
         """
         super().__init__(filepath, version, metadata)

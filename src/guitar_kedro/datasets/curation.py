@@ -13,7 +13,7 @@ from kedro_datasets._typing import JSONPreview, TablePreview
 from guitar_kedro.datasets.handwritten import read_handwritten_table
 from guitar_kedro.datasets.tables import TableDataset
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning.checkpoint import SPEC_FILE
+from guitar_kedro.learning.networks.checkpoint import SPEC_FILE
 
 
 class CurationDataset(TableDataset):

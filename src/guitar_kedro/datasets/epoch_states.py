@@ -10,10 +10,10 @@ from kedro.io import AbstractDataset
 from guitar_kedro.errors import UserError
 
 if TYPE_CHECKING:
-    from guitar_kedro.learning import EpochState
+    from guitar_kedro.learning import TrainingState
 
 
-class EpochStatesDataset(AbstractDataset[None, "EpochState"]):
+class EpochStatesDataset(AbstractDataset[None, "TrainingState"]):
     """A folder of scratch files, one for each node that trains and has not ended.
 
     The runner says which node is at work, and on what; a node loads its own file.
@@ -34,20 +34,20 @@ class EpochStatesDataset(AbstractDataset[None, "EpochState"]):
             raise UserError(f"epoch_states.every is {every!r}; it is a number of epochs: 1 or more.")
         self.folder, self.every = Path(filepath), every
         self.metadata = metadata
-        self._at_work: EpochState | None = None
+        self._at_work: TrainingState | None = None
 
-    def state_of(self, node: str, fingerprint: dict[str, Any]) -> EpochState:
+    def state_of(self, node: str, fingerprint: dict[str, Any]) -> TrainingState:
         """The file of a node.
 
         Args:
             node: Its name.
             fingerprint: What its results depend on, as JSON knows it.
         """
-        from guitar_kedro.learning import EpochState
+        from guitar_kedro.learning import TrainingState
 
-        return EpochState(self.folder / f"{node}.safetensors", self.every, fingerprint)
+        return TrainingState(self.folder / f"{node}.safetensors", self.every, fingerprint)
 
-    def begin(self, state: EpochState) -> None:
+    def begin(self, state: TrainingState) -> None:
         """Makes a file the one that is loaded from now on."""
         self._at_work = state
 
@@ -57,7 +57,7 @@ class EpochStatesDataset(AbstractDataset[None, "EpochState"]):
             self._at_work.path.unlink(missing_ok=True)
         self._at_work = None
 
-    def load(self) -> EpochState:
+    def load(self) -> TrainingState:
         """Gives the file of the node at work.
 
         Raises:

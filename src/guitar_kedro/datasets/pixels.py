@@ -9,7 +9,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from guitar_kedro.learning.pixels import INDEX_FILE, Decoding, Pixels
+from guitar_kedro.learning.data.pixels import INDEX_FILE, Decoding, Pixels
 
 logger = logging.getLogger(__name__)
 

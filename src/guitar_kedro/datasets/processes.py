@@ -8,7 +8,7 @@ from kedro.io import AbstractDataset
 from pydantic import ValidationError
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning.recipe import Processes
+from guitar_kedro.learning.distributed.options import Processes
 from guitar_kedro.options import problems
 
 

@@ -12,7 +12,7 @@ from kedro.pipeline.node import Node
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path
 from guitar_kedro.images.sources import is_address
-from guitar_kedro.learning.recipe import StageOptions, TrainingOptions
+from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
 from guitar_kedro.runs.units import is_versioned
 
 _LARGEST_SEED = 2**32 - 1  # that numpy takes
@@ -78,7 +78,7 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
         path = f"stages.{name}"
         _check_stage(path, StageOptions.of_parameter(path, options), catalog, parameters)
     if trained:
-        from guitar_kedro.learning.device import choose_device, choose_precision
+        from guitar_kedro.learning.networks.device import choose_device, choose_precision
 
         options = TrainingOptions.of_parameter("training", parameters["training"])
         choose_precision(options.precision, choose_device(parameters["device"]))
@@ -98,7 +98,7 @@ def _check_stage(path: str, stage: StageOptions, catalog: DataCatalog, parameter
             f"{path}.batch_size is {stage.batch_size}; {processes} processes must share it evenly, with two pictures "
             "or more for each."
         )
-    from guitar_kedro.learning.architectures import architecture
+    from guitar_kedro.learning.networks.architectures import architecture
 
     try:
         architecture(stage.architecture)

@@ -18,8 +18,8 @@ from guitar_kedro.datasets.artifacts import SUMS_FILE, Artifact
 from guitar_kedro.datasets.curation import PredictionsBeforeCurationDataset
 from guitar_kedro.datasets.pixels import PixelsDataset, holds_pixels_alone
 from guitar_kedro.datasets.predictions import PredictionsDataset
-from guitar_kedro.learning.checkpoint import SPEC_FILE, ModelSpec
-from guitar_kedro.learning.chunk import predictor_key
+from guitar_kedro.learning.inference.chunk import predictor_key
+from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, ModelSpec
 from guitar_kedro.runs.ledger import LEDGER
 from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.units import epoch_states

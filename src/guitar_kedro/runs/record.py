@@ -108,7 +108,7 @@ def _is_modified() -> bool | None:
 def _device_name(wanted: str) -> str | None:
     if "torch" not in sys.modules:
         return None
-    from guitar_kedro.learning.device import choose_device, device_name
+    from guitar_kedro.learning.networks.device import choose_device, device_name
 
     try:
         return device_name(choose_device(wanted))

@@ -20,7 +20,7 @@ from pluggy import PluginManager
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.datasets import EpochStatesDataset
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning.endpoint import is_here
+from guitar_kedro.learning.distributed.endpoint import is_here
 from guitar_kedro.runs.checks import check_nodes, check_parameters, check_versions, is_checked
 from guitar_kedro.runs.ledger import Fingerprint, Ledger
 from guitar_kedro.runs.units import epoch_states, in_memory, is_versioned, units

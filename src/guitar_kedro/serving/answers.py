@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from guitar_kedro.images.probing import UnreadableImage
-from guitar_kedro.learning.checkpoint import ModelSpec
-from guitar_kedro.learning.verdict import Verdict, verdict
+from guitar_kedro.learning.inference.decision import Decision, decide
+from guitar_kedro.learning.networks.checkpoint import ModelSpec
 from guitar_kedro.serving.model import Answer
 
 
@@ -16,7 +16,7 @@ class Prediction(BaseModel):
     """What the model says of a picture."""
 
     file: str = Field(description="What its sender calls the picture; empty where it came without a name.")
-    verdict: Verdict = Field(description="How far the answer may be trusted.")
+    verdict: Decision = Field(description="How far the answer may be trusted.")
     predicted: str = Field(description="The likeliest class, also where the verdict is none_of_these.")
     display_name: str = Field(description="What people call that class.")
     probability: float = Field(ge=0, le=1, description="Of that class, calibrated.")
@@ -72,7 +72,7 @@ def prediction(file: str, answer: Answer, spec: ModelSpec) -> Prediction:
     predicted = spec.classes[answer.probabilities.index(probability)]
     return Prediction(
         file=file,
-        verdict=verdict(spec, probability, answer.energy),
+        verdict=decide(spec, probability, answer.energy),
         predicted=predicted,
         display_name=spec.display_names.get(predicted, predicted),
         probability=probability,

@@ -12,8 +12,8 @@ from PIL import Image
 
 from guitar_kedro.images.probing import Limits, UnreadableImage
 from guitar_kedro.images.reading import read_image
-from guitar_kedro.learning.checkpoint import ModelSpec
-from guitar_kedro.learning.verdict import Verdict
+from guitar_kedro.learning.inference.decision import Decision
+from guitar_kedro.learning.networks.checkpoint import ModelSpec
 from guitar_kedro.serving.answers import Prediction, prediction
 from guitar_kedro.serving.service import Seen
 
@@ -77,7 +77,7 @@ class Card:
     width: int
     height: int
     box: Box
-    verdict: Verdict
+    verdict: Decision
     headline: str
     remark: str
     rows: list[Row]
@@ -183,9 +183,9 @@ def _glow(level: int) -> tuple[int, ...]:
 
 
 def _words(found: Prediction, rows: list[Row], spec: ModelSpec) -> tuple[str, str]:
-    if found.verdict == Verdict.SURE:
+    if found.verdict == Decision.SURE:
         return found.display_name, ""
-    if found.verdict == Verdict.NOT_SURE:
+    if found.verdict == Decision.NOT_SURE:
         return f"Perhaps {found.display_name}", f"It could also be {rows[1].name}." if len(rows) > 1 else ""
     return "Something else", f"It looks unlike the pictures of the {len(spec.classes)} classes that the model knows."
 

@@ -18,7 +18,7 @@ from guitar_kedro.progress import say_any_name
 EXAMPLES = ("fender_stratocaster", "gibson_les_paul", "gibson_Flying_V", "fender_jaguar", "gibson_ES", "cat", "banjo")
 if TYPE_CHECKING:
     from guitar_kedro.learning import Predictor
-    from guitar_kedro.learning.onnx import OnnxPredictor
+    from guitar_kedro.learning.inference.onnx import OnnxPredictor
     from guitar_kedro.serving.options import ServingOptions
 
 logger = logging.getLogger(__name__)
@@ -101,8 +101,8 @@ def _predictor(catalog: DataCatalog, version: str, backend: str) -> Predictor | 
         from guitar_kedro.learning import Predictor
 
         return Predictor(catalog.load("model"), catalog.load("params:device"))
-    from guitar_kedro.learning.bundle import ONNX_FILE
-    from guitar_kedro.learning.onnx import OnnxPredictor
+    from guitar_kedro.learning.export.bundle import ONNX_FILE
+    from guitar_kedro.learning.inference.onnx import OnnxPredictor
 
     made = catalog["bundle"].version_made_of(version)
     if made is None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import torch
 
     from guitar_kedro.learning import ModelSpec
-    from guitar_kedro.learning.onnx import OnnxPredictor
-    from guitar_kedro.learning.predictor import Predictor
+    from guitar_kedro.learning.inference.onnx import OnnxPredictor
+    from guitar_kedro.learning.inference.predictor import Predictor
 
 MAX_BATCH = 16
 
@@ -118,7 +118,7 @@ class ModelThread:
         import torch
 
         try:
-            answers = self._predictor.answer(torch.stack([job.pixels for job in jobs]))
+            answers = self._predictor.predict(torch.stack([job.pixels for job in jobs]))
         except Exception as error:  # whoever asked is told, and the thread goes on
             for job in jobs:
                 job.future.set_exception(error)

@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
-from guitar_kedro.learning.checkpoint import ModelSpec
+from guitar_kedro.learning.networks.checkpoint import ModelSpec
 from guitar_kedro.serving import cards
 from guitar_kedro.serving.cards import Card, ErrorCard
 from guitar_kedro.serving.intake import Refusal

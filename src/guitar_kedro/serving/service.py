@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from guitar_kedro.images.probing import UnreadableImage
-from guitar_kedro.learning.attention import NoFeatureMaps
-from guitar_kedro.learning.verdict import verdict
+from guitar_kedro.learning.inference.decision import decide
+from guitar_kedro.learning.inference.grad_cam import NoFeatureMaps
 from guitar_kedro.serving.intake import Intake, busy
 from guitar_kedro.serving.model import Answer, ModelThread
 from guitar_kedro.serving.options import ServingOptions
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from guitar_kedro.learning.onnx import OnnxPredictor
-    from guitar_kedro.learning.predictor import Predictor
+    from guitar_kedro.learning.inference.onnx import OnnxPredictor
+    from guitar_kedro.learning.inference.predictor import Predictor
 
 MAX_READERS = 4  # a thread that decodes a large picture may need half a gigabyte
 
@@ -104,7 +104,7 @@ class Service:
             return Seen(upload, error=error)
         answer = await asyncio.wrap_future(self.model.answer(pixels))
         spec = self.model.spec
-        self.metrics.pictures.labels(verdict(spec, max(answer.probabilities), answer.energy).value).inc()
+        self.metrics.pictures.labels(decide(spec, max(answer.probabilities), answer.energy).value).inc()
         return Seen(upload, answer, await self._look(pixels, answer.likeliest(mapped_classes)))
 
     async def _look(self, pixels: torch.Tensor, classes: list[int]) -> dict[int, np.ndarray]:

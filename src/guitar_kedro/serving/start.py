@@ -17,9 +17,9 @@ from guitar_kedro.serving.server import Server, address, let_in
 from guitar_kedro.serving.service import Service
 
 if TYPE_CHECKING:
-    from guitar_kedro.learning.checkpoint import ModelSpec
-    from guitar_kedro.learning.onnx import OnnxPredictor
-    from guitar_kedro.learning.predictor import Predictor
+    from guitar_kedro.learning.inference.onnx import OnnxPredictor
+    from guitar_kedro.learning.inference.predictor import Predictor
+    from guitar_kedro.learning.networks.checkpoint import ModelSpec
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from guitar_kedro import images, learning, reporting
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
-from guitar_kedro.learning.recipe import PhaseOptions
+from guitar_kedro.learning.training.recipe import PhaseOptions
 from guitar_kedro.options import Options
 from guitar_kedro.pipelines.calibration.nodes import BATCH_SIZE
 from guitar_kedro.pipelines.training.nodes import make_phase, rates_of, warn_of_guessing, with_paths

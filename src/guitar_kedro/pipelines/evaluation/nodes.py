@@ -147,7 +147,7 @@ def _attention_by_class(
     table = with_paths(chosen, prepared_images)
     shares = chosen[[f"{learning.PROBABILITY}{label}" for label in classes]].to_numpy()
     mapped = [[classes[place] for place in shown] for shown in reporting.mapped_classes(shares)]
-    heats = learning.class_activation_maps(model, table, mapped, "Class activation maps", device)
+    heats = learning.grad_cam_maps(model, table, mapped, "Class activation maps", device)
     names = [model.spec.display_names[label] for label in classes]
     return reporting.attention_by_class(
         learning.pictures_as_seen(model, table),
@@ -164,7 +164,7 @@ def _attention_of_errors(
     wrong = validation[validation["label"] != validation["predicted"]].nlargest(PICTURES_WITH_MAPS, "loss")
     table = with_paths(wrong, prepared_images)
     pairs = list(zip(wrong["predicted"], wrong["label"], strict=True))
-    heats = learning.class_activation_maps(model, table, pairs, "Maps of the errors", device)
+    heats = learning.grad_cam_maps(model, table, pairs, "Maps of the errors", device)
     names = model.spec.display_names
     captions = [
         (f"is {names[label]}", *(_named_probability(row, name, names) for name in (predicted, label)))

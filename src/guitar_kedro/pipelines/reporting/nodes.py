@@ -12,7 +12,7 @@ import lazy_loader as lazy
 
 from guitar_kedro import images, learning, reporting
 from guitar_kedro.files import sha256_of_lines
-from guitar_kedro.learning.verdict import Verdict, verdict
+from guitar_kedro.learning.inference.decision import Decision, decide
 from guitar_kedro.pipelines.audit.nodes import OUT_OF_FOLD, honest_sentence
 from guitar_kedro.project import project_folder
 
@@ -142,7 +142,7 @@ def _confidences(predictions: pd.DataFrame, spec: learning.ModelSpec) -> tuple[n
 
 def _sureness(predictions: pd.DataFrame, spec: learning.ModelSpec) -> dict[str, float | None]:
     answers = zip(predictions.filter(like=learning.PROBABILITY).max(axis=1), predictions["energy"], strict=True)
-    sure = predictions[[verdict(spec, *answer) is Verdict.SURE for answer in answers]]
+    sure = predictions[[decide(spec, *answer) is Decision.SURE for answer in answers]]
     right = int((sure["label"] == sure["predicted"]).sum())
     low, high = reporting.wilson_interval(right, len(sure))
     return {

@@ -10,7 +10,7 @@ import lazy_loader as lazy
 
 from guitar_kedro import images, learning, reporting
 from guitar_kedro.display_names import distinct_names
-from guitar_kedro.learning.recipe import PhaseOptions
+from guitar_kedro.learning.training.recipe import PhaseOptions
 
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
@@ -50,7 +50,7 @@ def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
             The curve (learning rate, loss), and the ``suggested`` rate.
         """
         what = make_phase(stage_name, phase, start, splits, pixels, recipe)
-        curve, suggested = learning.train_together(processes.here, learning.find_learning_rate, what, iterations)
+        curve, suggested = learning.train_distributed(processes.here, learning.find_learning_rate, what, iterations)
         return curve, {"suggested": suggested}
 
     return find_learning_rate
@@ -65,7 +65,7 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
         start: learning.Checkpoint | learning.PretrainedWeights,
         processes: learning.Processes,
         options: PhaseOptions,
-        epoch_states: learning.EpochState,
+        epoch_states: learning.TrainingState,
         suggestion: dict[str, float] | None = None,
         **recipe: Any,
     ) -> tuple[learning.Checkpoint, learning.ModelSpec, pd.DataFrame]:
@@ -76,7 +76,7 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
         """
         what = make_phase(stage_name, phase, start, splits, pixels, recipe, options.epochs)
         rates = rates_of(options.learning_rate, suggestion)
-        checkpoint, history = learning.train_together(processes, learning.train_phase, what, rates, epoch_states)
+        checkpoint, history = learning.train_distributed(processes, learning.train_phase, what, rates, epoch_states)
         warn_of_guessing(f"{stage_name}, {phase}", history, splits)
         return checkpoint, checkpoint.spec, history
 

@@ -1,0 +1,1 @@
+"""What networks are shown: pictures made square, decoded once, loaded in batches and augmented."""

@@ -1,0 +1,182 @@
+"""Data loaders of decoded pictures, for training and validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+import torch
+from fastai.data.core import DataLoaders
+from fastai.data.load import DataLoader
+from fastai.torch_core import to_device
+from fastcore.basics import chunked
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning.data.augmentation import Augment, Normalise
+from guitar_kedro.learning.data.options import AugmentationOptions
+from guitar_kedro.learning.data.pixels import TRAIN, VALIDATION, Pixels, PixelSizes
+from guitar_kedro.learning.data.read_ahead import read_ahead
+from guitar_kedro.learning.networks.checkpoint import ModelSpec
+
+
+@dataclass(frozen=True)
+class DecodedPart:
+    """The training or the validation part.
+
+    Attributes:
+        pixels: The decoded pictures.
+        positions: int64 of n: the numbers of this part's pictures in there.
+        targets: int64 of n: the number of each one's class.
+        vocab: The classes.
+        side: Of the squares that are read, in pixels.
+        split_idx: 0 for training, 1 for validation, as fastai counts.
+        shard: Which rows of each batch are read here; the others are those of other processes.
+    """
+
+    pixels: Pixels
+    positions: np.ndarray
+    targets: torch.Tensor
+    vocab: tuple[str, ...]
+    side: int
+    split_idx: int
+    shard: slice
+
+    def __len__(self) -> int:
+        """Count the pictures."""
+        return len(self.positions)
+
+    def read(self, file: BinaryIO, rows: list[int], places: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read a batch.
+
+        Args:
+            file: From ``Pixels.open``.
+            rows: Numbers of n pictures of this part.
+            places: As of ``Pixels.read``, n x 2.
+
+        Returns:
+            uint8 of n x 3 x side x side in channels_last, and targets, int64 of n.
+        """
+        pixels = torch.from_numpy(self.pixels.read(file, self.positions[rows], places, self.side))
+        return pixels.permute(0, 3, 1, 2), self.targets[rows]
+
+
+class DecodedLoader(DataLoader):
+    """fastai's DataLoader for decoded pictures: it reads whole batches, each while the network works on the one before.
+
+    The rest is fastai's: order, what is dropped, and where random numbers come from. Of several processes that train
+    together each reads its shard of the batches of one.
+    """
+
+    def create_batches(self, samps: Iterable[int]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Read batches of the rows, and put them on the device without waiting for it."""
+        with (
+            self.dataset.pixels.open() as file,
+            closing(read_ahead(partial(self._read, file), self._shards(samps), ahead=1, threads=1)) as batches,
+        ):
+            for batch in batches:
+                yield to_device(batch, self.device, non_blocking=True)
+
+    def _shards(self, samps: Iterable[int]) -> Iterator[tuple[list[int], np.ndarray]]:
+        """Choose rows and places for all processes alike, so that their random numbers stay the same."""
+        shard = self.dataset.shard
+        for rows in chunked(samps, self.bs, self.drop_last):
+            places = self._places(rows)
+            if rows[shard]:
+                yield rows[shard], places[shard]
+
+    def _read(self, file: BinaryIO, shard: tuple[list[int], np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+        batch = self.dataset.read(file, *shard)
+        return tuple(each.pin_memory() for each in batch) if self.device.type == "cuda" else batch
+
+    def _places(self, rows: list[int]) -> np.ndarray:
+        """Choose where squares are cut or padded: at random in training, in the middle in validation."""
+        if self.dataset.split_idx:
+            return np.full((len(rows), 2), 0.5)
+        return np.array([(self.rng.random(), self.rng.random()) for _ in rows])
+
+
+def pixel_sizes(image_size: int, presize: float, resize_method: str) -> PixelSizes:
+    """Return the sizes in which pictures are decoded for a stage.
+
+    Args:
+        image_size: Of the stage, in pixels.
+        presize: By how much training pictures are larger.
+        resize_method: How they become squares.
+    """
+    return PixelSizes(round(image_size * presize), image_size, resize_method)
+
+
+def data_loaders(
+    table: pd.DataFrame,
+    pixels: Pixels,
+    spec: ModelSpec,
+    batch_size: int,
+    presize: float,
+    augmentation: AugmentationOptions,
+    device: torch.device,
+    rank: int = 0,
+    world_size: int = 1,
+) -> DataLoaders:
+    """Build loaders for training and validation.
+
+    Args:
+        table: A row per image: ``image_id``, ``label``, ``split`` (train or validation; others are left out).
+        pixels: The decoded pictures.
+        spec: Gives classes, size, resize method and normalisation.
+        batch_size: Images in a step, of all processes.
+        presize: By how much training pictures are larger than ``spec.image_size``.
+        augmentation: How training pictures are changed.
+        device: Where batches are augmented.
+        rank: Number of this process.
+        world_size: How many processes train.
+
+    Returns:
+        fastai's DataLoaders; a batch is (float32 of batch x 3 x size x size, int64 of batch), in channels_last.
+
+    Raises:
+        UserError: If the pictures were decoded for other options, or the processes cannot share a batch evenly.
+    """
+    if batch_size % world_size:
+        raise UserError(
+            f"batch_size is {batch_size}, which {world_size} processes cannot share evenly; make it a multiple of them."
+        )
+    sizes = pixel_sizes(spec.image_size, presize, spec.resize_method)
+    if pixels.sizes != sizes:
+        raise UserError(
+            f"The pictures were decoded for other parameters ({pixels.sizes}) than these ({sizes}); decode them again "
+            "with the pipeline training."
+        )
+    shard = slice(rank, None, world_size)
+    training, validation = (_part(table, name, pixels, spec, shard) for name in (TRAIN, VALIDATION))
+    # fastai drops what does not fill a batch: a small dataset would have none
+    size = min(batch_size, len(training) // world_size * world_size)
+    if size < 2 * world_size:
+        raise UserError(
+            f"A step needs two images for each process, for BatchNorm measures nothing of one; but batch_size is "
+            f"{batch_size} and {len(training)} images are for training. Make both {2 * world_size} at least"
+            f"{', or train in fewer processes' if world_size > 1 else ''}."
+        )
+    augment = _on_images(Augment(augmentation, spec.image_size, spec.mean, spec.std))
+    normalise = _on_images(Normalise(spec.mean, spec.std))
+    return DataLoaders(
+        DecodedLoader(training, size, shuffle=True, drop_last=True, indexed=True, after_batch=augment),
+        DecodedLoader(validation, 2 * size, indexed=True, after_batch=normalise),
+        device=device,
+    )
+
+
+def _part(table: pd.DataFrame, name: str, pixels: Pixels, spec: ModelSpec, shard: slice) -> DecodedPart:
+    rows = table[table["split"] == name]
+    targets = torch.tensor([spec.classes.index(label) for label in rows["label"]], dtype=torch.int64)
+    side = pixels.sizes.training if name == TRAIN else pixels.sizes.validation
+    positions = pixels.positions(rows["image_id"].tolist(), name)
+    return DecodedPart(pixels, positions, targets, spec.classes, side, (TRAIN, VALIDATION).index(name), shard)
+
+
+def _on_images(transform: Augment | Normalise) -> Callable[[tuple], tuple]:
+    return lambda batch: (transform(batch[0]), batch[1])

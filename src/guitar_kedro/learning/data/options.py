@@ -1,0 +1,35 @@
+"""How training pictures are changed, as configuration."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from guitar_kedro.options import Options
+
+
+class AugmentationOptions(Options):
+    """What training does to pictures at random, each time it sees them (fastai's ``aug_transforms``, without flips).
+
+    Attributes:
+        max_rotate: Degrees, either way.
+        min_zoom: Least magnification.
+        max_zoom: Largest magnification.
+        max_lighting: Largest change of brightness and contrast, 0 to 1.
+        max_warp: Largest perspective warp, 0 to 1.
+        p_affine: Chance that a picture is rotated, zoomed or warped.
+        p_lighting: Chance that its light is changed.
+    """
+
+    max_rotate: float = Field(ge=0, le=180)
+    min_zoom: float = Field(gt=0)
+    max_zoom: float = Field(gt=0)
+    max_lighting: float = Field(ge=0, lt=1)
+    max_warp: float = Field(ge=0, lt=1)
+    p_affine: float = Field(ge=0, le=1)
+    p_lighting: float = Field(ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _zooms_in_order(self) -> AugmentationOptions:
+        if self.min_zoom > self.max_zoom:
+            raise ValueError("min_zoom is the least magnification and must not be above max_zoom")
+        return self

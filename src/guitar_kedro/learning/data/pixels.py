@@ -1,0 +1,217 @@
+"""Decoded pictures on disk: what a stage trains on is decoded and resized once, and not in each epoch."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.files import sha256_of_lines, written_whole
+from guitar_kedro.learning.data.pictures import open_image, read_square
+from guitar_kedro.learning.data.read_ahead import read_ahead
+from guitar_kedro.progress import track
+from guitar_kedro.versions import VERSIONS
+
+TRAIN, VALIDATION = "train", "validation"
+INDEX_FILE = "index.json"
+_AHEAD = 64  # pictures that are decoded before they are written
+
+
+@dataclass(frozen=True)
+class PixelSizes:
+    """How pictures become squares.
+
+    Attributes:
+        training: Side in training, in pixels.
+        validation: Side in validation, in pixels.
+        method: squish, crop, or pad.
+    """
+
+    training: int
+    validation: int
+    method: str
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Pictures that are to be decoded.
+
+    Attributes:
+        table: A row per picture: ``image_id``, ``path``, ``part`` (train or validation: they differ in size).
+        sizes: How.
+    """
+
+    table: pd.DataFrame
+    sizes: PixelSizes
+
+    @property
+    def key(self) -> str:
+        """Equal for equal results: image ids are content hashes, and the version stands for how they are decoded."""
+        lines = self.table["image_id"] + " " + self.table["part"]
+        return sha256_of_lines([f"version {VERSIONS['decoded_pixels']}", str(self.sizes), *lines])[:20]
+
+    def decode(self) -> Iterator[np.ndarray]:
+        """Decode in threads, a few pictures ahead.
+
+        Yields:
+            uint8 of height x width x 3 for each row. Validation pictures are squares; of training pictures, those to be
+            cropped or padded are not, because training chooses the place anew each time it sees them.
+
+        Raises:
+            UserError: If a picture cannot be read.
+        """
+        pictures = zip(self.table["path"], self.table["part"], strict=True)
+        decoded = read_ahead(self._decode_one, pictures, _AHEAD, os.cpu_count())
+        yield from track(decoded, len(self.table), f"Decoding pictures for {self.sizes.validation} px")
+
+    def _decode_one(self, picture: tuple[str, str]) -> np.ndarray:
+        path, part = picture
+        if part == VALIDATION:
+            return np.asarray(read_square(path, self.sizes.validation, self.sizes.method))
+        side = self.sizes.training
+        image = open_image(path, longest_side=2 * side)
+        width, height = image.size
+        if self.sizes.method == "squish":
+            width = height = side
+        else:
+            scale = side / (min if self.sizes.method == "crop" else max)(width, height)
+            width, height = (max(1, round(length * scale)) for length in (width, height))
+        return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+
+
+class Pixels:
+    """Decoded pictures in a folder: their bytes one after the other in a file, and an index.
+
+    They are read, not mapped: mapped pages would count as the process's memory.
+
+    Attributes:
+        sizes: How they were made square.
+        key: That of the ``Decoding`` they came from.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Read the index; pictures stay on disk."""
+        index = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
+        self.sizes, self.key = PixelSizes(**index["sizes"]), index["key"]
+        self._file = folder / f"{self.key}.bin"
+        self._shapes = np.array(index["shapes"], np.int64).reshape(-1, 2)
+        self._offsets = np.concatenate([[0], np.cumsum(3 * self._shapes.prod(axis=1))])
+        self._position = {(image, part): row for row, (image, part) in enumerate(index["pictures"])}
+
+    def __reduce__(self) -> tuple[type, tuple[Path]]:
+        """Hand on the folder: another process reads the index anew."""
+        return Pixels, (self._file.parent,)
+
+    @staticmethod
+    def save(decoding: Decoding, folder: Path) -> None:
+        """Decode into a folder, beside what is there; that goes when all is written."""
+        folder.mkdir(parents=True, exist_ok=True)
+        data, index = folder / f"{decoding.key}.bin", folder / INDEX_FILE
+        shapes = []
+        with written_whole(data) as beside, beside.open("wb") as file:
+            for pixels in decoding.decode():
+                shapes.append(pixels.shape[:2])
+                file.write(np.ascontiguousarray(pixels))
+        pictures = decoding.table[["image_id", "part"]].to_numpy().tolist()
+        content = {"key": decoding.key, "sizes": vars(decoding.sizes), "pictures": pictures, "shapes": shapes}
+        with written_whole(index) as beside:
+            beside.write_text(json.dumps(content), encoding="utf-8")
+        for other in folder.glob("*.bin"):
+            if other != data:
+                other.unlink()
+
+    def is_whole(self) -> bool:
+        """Return whether the file of pixels has the length that the index promises."""
+        return self._file.exists() and self._file.stat().st_size == self._offsets[-1]
+
+    def positions(self, image_ids: Sequence[str], part: str) -> np.ndarray:
+        """Find pictures.
+
+        Args:
+            image_ids: Of n pictures.
+            part: train or validation.
+
+        Returns:
+            int64 of n: their numbers in the file.
+
+        Raises:
+            UserError: If one was not decoded for that part.
+        """
+        if missing := [image for image in image_ids if (image, part) not in self._position]:
+            raise UserError(
+                f"{self._file.parent}: image {missing[0]} was not decoded for {part}; decode the pictures again "
+                "with the pipeline training."
+            )
+        return np.array([self._position[image, part] for image in image_ids], np.int64)
+
+    def open(self) -> BinaryIO:
+        """Open the file of pixels, for ``read``."""
+        return self._file.open("rb", buffering=0)
+
+    def read(self, file: BinaryIO, positions: np.ndarray, places: np.ndarray, side: int) -> np.ndarray:
+        """Read a batch.
+
+        Args:
+            file: As ``open`` gives it.
+            positions: n numbers of pictures.
+            places: Float of n x 2 between 0 and 1: where, across and down, a square is cut or padded.
+            side: Of the squares, in pixels.
+
+        Returns:
+            uint8 of n x side x side x 3.
+
+        Raises:
+            UserError: If the file ends before a picture does.
+        """
+        batch = np.empty((len(positions), side, side, 3), np.uint8)
+        for square, position, place in zip(batch, positions, places, strict=True):
+            file.seek(self._offsets[position])
+            height, width = self._shapes[position]
+            if height == width == side:
+                self._fill(square, file)
+            else:
+                pixels = np.empty((height, width, 3), np.uint8)
+                self._fill(pixels, file)
+                square[:] = _placed(pixels, place, side)
+        return batch
+
+    def _fill(self, pixels: np.ndarray, file: BinaryIO) -> None:
+        """Read a picture whole: the system may give fewer bytes than were asked for, in several pieces."""
+        left = memoryview(pixels.reshape(-1))
+        while left:
+            count = file.readinto(left)
+            if not count:
+                raise UserError(
+                    f"{self._file} ends before its pictures do: it was truncated. Remove {self._file.parent} and run "
+                    "the same command again, which decodes them anew."
+                )
+            left = left[count:]
+
+
+def _placed(pixels: np.ndarray, place: np.ndarray, side: int) -> np.ndarray:
+    """Cut what is too long and mirror what is too short, as fastai's ``Resize`` does.
+
+    Args:
+        pixels: uint8 of height x width x 3.
+        place: Two numbers between 0 and 1: where, across and down, the square is cut or the picture is padded.
+        side: Of the square, in pixels.
+
+    Returns:
+        uint8 of side x side x 3.
+    """
+    across, down = place
+    margins = []
+    for axis, share in ((0, down), (1, across)):
+        extra = pixels.shape[axis] - side
+        start, before = int(share * max(extra, 0)), int(share * max(-extra, 0))
+        pixels = pixels.take(range(start, start + min(side, pixels.shape[axis])), axis)
+        margins.append((before, max(-extra, 0) - before))
+    return np.pad(pixels, [*margins, (0, 0)], "reflect")

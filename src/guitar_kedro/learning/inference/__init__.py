@@ -1,0 +1,1 @@
+"""Answers of a trained network: predictions, decisions, and Grad-CAM maps."""

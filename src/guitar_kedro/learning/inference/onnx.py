@@ -1,0 +1,67 @@
+"""A ``Predictor`` that computes with ONNX Runtime."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning.inference.grad_cam import NoFeatureMaps
+from guitar_kedro.learning.inference.predictor import Predictions, Reader
+from guitar_kedro.learning.networks.checkpoint import ModelSpec
+
+PICTURES, PROBABILITIES, ENERGIES = "pictures", "probabilities", "energies"  # names of inputs and outputs
+
+
+class OnnxPredictor(Reader):
+    """A ``Predictor`` that computes with ONNX Runtime. It cannot say where it looked."""
+
+    def __init__(self, spec: ModelSpec, model: bytes) -> None:
+        """Load a network.
+
+        Args:
+            spec: What it is.
+            model: The file that ``to_onnx`` made.
+
+        Raises:
+            UserError: If ONNX Runtime is not installed.
+        """
+        require_onnx()
+        import onnxruntime
+
+        super().__init__(spec)
+        options = onnxruntime.SessionOptions()
+        # threads that wait would keep the cores from those that decode pictures
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def predict(self, pixels: torch.Tensor) -> Predictions:
+        """Predict the classes of pictures.
+
+        Args:
+            pixels: uint8 of n x 3 x size x size, from ``read``.
+        """
+        pictures = pixels.permute(0, 2, 3, 1).contiguous().numpy()
+        outputs = self._session.run([PROBABILITIES, ENERGIES], {PICTURES: pictures})
+        return Predictions(*(torch.from_numpy(output).double() for output in outputs))
+
+    def maps(self, pixels: torch.Tensor, targets: Sequence[int]) -> np.ndarray:
+        """Refuse.
+
+        Raises:
+            NoFeatureMaps: Always.
+        """
+        raise NoFeatureMaps("ONNX Runtime does not tell where a network looked; torch does.")
+
+
+def require_onnx() -> None:
+    """Check that ONNX and ONNX Runtime are installed.
+
+    Raises:
+        UserError: If it is not.
+    """
+    if missing := [name for name in ("onnx", "onnxruntime") if not importlib.util.find_spec(name)]:
+        raise UserError(f"{missing[0]} is not installed: install what export needs with pip install -e '.[export]'.")

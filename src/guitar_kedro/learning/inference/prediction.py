@@ -1,0 +1,206 @@
+"""Predictions of a checkpoint for a table of images."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+from fastcore.basics import chunked
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.files import sha256_of_lines
+from guitar_kedro.images.probing import UnreadableImage
+from guitar_kedro.images.sources import ImageStream, RawImage
+from guitar_kedro.learning.data.read_ahead import read_ahead
+from guitar_kedro.learning.inference.chunk import Chunk, predictor_key
+from guitar_kedro.learning.inference.decision import decide
+from guitar_kedro.learning.inference.predictor import Predictor
+from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
+from guitar_kedro.progress import track
+
+PROBABILITY = "probability_"
+CHUNK, BATCH = 512, 64  # pictures that are lost when a run is killed, and that are looked at together
+# a worker of a cluster may have several threads; but a network takes all cores, and torch's random numbers are global
+_ONE_AT_A_TIME = threading.Lock()
+
+Item = TypeVar("Item")
+Batch = TypeVar("Batch")
+Result = TypeVar("Result")
+
+
+def predict(
+    checkpoint: Checkpoint, table: pd.DataFrame, batch_size: int, title: str, device: str = "auto"
+) -> pd.DataFrame:
+    """Predict the class of each image.
+
+    Args:
+        checkpoint: The model.
+        table: A row per image with ``path`` and, where it is known, ``label``; further columns are kept, ``path`` is
+            not.
+        batch_size: Images that are looked at together.
+        title: What is predicted, for the progress bar.
+        device: Where: see ``choose_device``.
+
+    Returns:
+        The table with ``predicted``, ``loss`` (negative log of the label's probability, in nats, at most 708; only with
+        labels), ``energy`` (see ``Predictions``) and a column ``probability_<class>`` for each class.
+
+    Raises:
+        UserError: If an image cannot be read.
+    """
+    predictor = Predictor(checkpoint, device)
+    batches = _batches(predictor.read, list(table["path"]), batch_size)
+    shown = track(batches, -(-len(table) // batch_size), title, "batches")
+    predicted = [predictor.predict(torch.stack(pictures)) for pictures in shown]
+    probabilities = torch.cat([batch.probabilities for batch in predicted])
+    classes = list(checkpoint.spec.classes)
+    result = table.drop(columns="path").reset_index(drop=True)
+    result["predicted"] = [classes[index] for index in probabilities.argmax(dim=1).tolist()]
+    if "label" in table:
+        result["loss"] = _losses(probabilities, [classes.index(label) for label in table["label"]])
+    result["energy"] = torch.cat([batch.energies for batch in predicted]).numpy()
+    columns = [f"{PROBABILITY}{name}" for name in classes]
+    return pd.concat([result, pd.DataFrame(probabilities.numpy(), columns=columns)], axis=1)
+
+
+def with_labels(predictions: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """Add to predictions that were made without labels what they are and what they cost.
+
+    Args:
+        predictions: From ``predict``, with ``image_id``.
+        labels: By ``image_id``.
+
+    Returns:
+        The table with ``label`` before ``predicted`` and ``loss`` after it, as ``predict`` gives it with labels.
+    """
+    columns = [name for name in predictions.columns if name.startswith(PROBABILITY)]
+    found = labels.loc[predictions["image_id"]].to_numpy()
+    targets = [columns.index(f"{PROBABILITY}{label}") for label in found]
+    losses = _losses(torch.tensor(predictions[columns].to_numpy()), targets)
+    result, place = predictions.copy(), predictions.columns.get_loc("predicted")
+    result.insert(place + 1, "loss", losses)
+    result.insert(place, "label", found)
+    return result
+
+
+def _losses(probabilities: torch.Tensor, targets: Sequence[int]) -> np.ndarray:
+    # a probability too small for float64 is 0, whose logarithm is no number that a report could add up
+    smallest = torch.finfo(probabilities.dtype).tiny
+    of_targets = probabilities.gather(1, torch.tensor(targets)[:, None])[:, 0]
+    return -of_targets.clamp(min=smallest).log().numpy()
+
+
+def predict_readable(
+    checkpoint: Checkpoint, files: Sequence[RawImage], batch_size: int, title: str, device: str = "auto"
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Predict the pictures among files.
+
+    Args:
+        checkpoint: The model.
+        files: What is to be predicted.
+        batch_size: Images that are looked at together.
+        title: What is predicted, for the progress bar.
+        device: Where: see ``choose_device``.
+
+    Returns:
+        A row per readable picture: ``file``, ``predicted``, ``energy``, ``probability_<class>``. Why the others could
+        not be read, by their names.
+    """
+    shown = partial(track, total=-(-len(files) // batch_size), doing=title, unit="batches")
+    columns = ["file", "predicted", "energy", *(f"{PROBABILITY}{name}" for name in checkpoint.spec.classes)]
+    if not files:
+        return _typed(pd.DataFrame(columns=columns)), {}
+    table = _predict_files(files, Predictor(checkpoint, device), batch_size, shown)
+    readable = table["reason"] == ""
+    unreadable = table.loc[~readable, ["file", "error"]]
+    return table.loc[readable, columns].reset_index(drop=True), dict(unreadable.itertuples(index=False))
+
+
+def predict_in_chunks(checkpoint: Checkpoint, files: ImageStream, device: str = "auto") -> Iterator[Chunk]:
+    """Predict any number of files, in memory that does not grow with it.
+
+    Args:
+        checkpoint: The model.
+        files: What is to be predicted; of what cannot be read, the reason is told.
+        device: Where: see ``choose_device``.
+
+    Yields:
+        Chunks in the order of the files. Their tables have a row per file: ``file``, ``label`` (the name of its folder,
+        where that is a class), ``predicted``, ``probability``, ``second_guess``, ``verdict``, ``energy``, ``reason``
+        and ``error`` (empty for what could be read), ``note`` (what was not followed of what a file says of its
+        colours) and ``probability_<class>``.
+    """
+    predictor = Predictor(checkpoint, device)
+    model = predictor_key(checkpoint.spec)
+    for some in chunked(track(files, sum(1 for _ in files), "Predicting"), CHUNK):
+        key = f"{model}-{sha256_of_lines(file.state for file in some)}"
+        yield Chunk(key, partial(_predict_files, some), predictor)
+
+
+def _predict_files(
+    files: Sequence[RawImage],
+    predictor: Predictor,
+    batch_size: int = BATCH,
+    shown: Callable[[Iterable[Batch]], Iterable[Batch]] = iter,
+) -> pd.DataFrame:
+    """Predict files, with a row for each, as ``predict_in_chunks`` describes it."""
+    batches = shown(_batches(partial(_read_or_reason, predictor), files, batch_size))
+    outcomes = [outcome for batch in batches for outcome in _predict_batch(predictor, batch)]
+    return _typed(pd.DataFrame([_row(predictor.spec, *both) for both in zip(files, outcomes, strict=True)]))
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Give the columns their types, also where no picture, or none that can be read, says what they are."""
+    numbers = [name for name in table if name in ("probability", "energy") or name.startswith(PROBABILITY)]
+    return table.astype({**dict.fromkeys(table, "str"), **dict.fromkeys(numbers, "float64")})
+
+
+def _read_or_reason(predictor: Predictor, file: RawImage) -> tuple[torch.Tensor, str] | UnreadableImage:
+    try:
+        content = file.read()
+    except UnreadableImage as error:
+        return error
+    try:
+        return predictor.read_with_note(content)
+    except UserError as error:
+        return error.__cause__
+
+
+def _predict_batch(
+    predictor: Predictor, batch: list[tuple[torch.Tensor, str] | UnreadableImage]
+) -> Iterator[tuple[list[float], float, str] | UnreadableImage]:
+    """Return for each picture its probabilities, its energy and a note, or why it cannot be read."""
+    readable = [outcome[0] for outcome in batch if isinstance(outcome, tuple)]
+    predicted: Iterator[tuple[list[float], float]] = iter(())
+    if readable:
+        with _ONE_AT_A_TIME:
+            found = predictor.predict(torch.stack(readable))
+        predicted = zip(found.probabilities.tolist(), found.energies.tolist(), strict=True)
+    return ((*next(predicted), outcome[1]) if isinstance(outcome, tuple) else outcome for outcome in batch)
+
+
+def _row(spec: ModelSpec, file: RawImage, outcome: tuple[list[float], float, str] | UnreadableImage) -> dict[str, Any]:
+    known = {"file": file.file, "label": file.label if file.label in spec.classes else ""}
+    if isinstance(outcome, UnreadableImage):
+        probabilities = dict.fromkeys(spec.classes)
+        seen = {"predicted": "", "probability": None, "second_guess": "", "verdict": "", "energy": None}
+        wrong = {"reason": outcome.reason, "error": outcome.detail, "note": ""}
+    else:
+        numbers, energy, note = outcome
+        probabilities = dict(zip(spec.classes, numbers, strict=True))
+        first, *others = sorted(probabilities, key=probabilities.get, reverse=True)
+        seen = {"predicted": first, "probability": probabilities[first], "second_guess": next(iter(others), "")}
+        seen |= {"verdict": decide(spec, probabilities[first], energy).value, "energy": energy}
+        wrong = {"reason": "", "error": "", "note": note}
+    return {**known, **seen, **wrong, **{f"{PROBABILITY}{name}": value for name, value in probabilities.items()}}
+
+
+def _batches(read: Callable[[Item], Result], items: Sequence[Item], size: int) -> Iterator[list[Result]]:
+    """Read in threads, at most two batches ahead of the network."""
+    return chunked(read_ahead(read, items, 2 * size, os.cpu_count()), size)

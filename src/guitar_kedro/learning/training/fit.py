@@ -1,0 +1,213 @@
+"""The training loop of a phase: find a learning rate, then fit one cycle."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import torch
+from fastai.callback.schedule import valley  # and adds fit_one_cycle to Learner
+from fastai.data.core import DataLoaders
+from fastai.learner import Learner
+from fastai.torch_core import set_seed
+from fastai.vision.core import PILImage
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning.data.loaders import data_loaders
+from guitar_kedro.learning.networks.architectures import body_state
+from guitar_kedro.learning.networks.checkpoint import Checkpoint
+from guitar_kedro.learning.networks.device import choose_device, choose_precision, set_precision
+from guitar_kedro.learning.networks.learner import build_learner, quiet, state_on_cpu
+from guitar_kedro.learning.networks.pretrained import PretrainedWeights
+from guitar_kedro.learning.training.callbacks import (
+    FEWEST_STEPS,
+    LEFT_OUT_AT_END,
+    EpochTable,
+    FiniteLoss,
+    RateFinder,
+)
+from guitar_kedro.learning.training.data_parallel import DataParallelSteps, rank_and_world_size
+from guitar_kedro.learning.training.phase import Phase
+from guitar_kedro.learning.training.resume import ExactResume
+from guitar_kedro.learning.training.state import TrainingState
+from guitar_kedro.memory import keep_freed_memory
+
+logger = logging.getLogger(__name__)
+
+PICTURES_OF_BATCH = 16
+
+
+def find_learning_rate(phase: Phase, iterations: int) -> tuple[pd.DataFrame, float]:
+    """Try learning rates from 1e-7 to 10, growing from step to step (Smith 2015, fastai's ``lr_find``).
+
+    Args:
+        phase: Before which to look.
+        iterations: Steps.
+
+    Returns:
+        The curve (``learning_rate``, ``loss``, ``smoothed_loss``), and the rate that it suggests (fastai's valley).
+
+    Raises:
+        UserError: If the loss is not finite from the start, or the GPU has too little memory.
+    """
+    learner, finder = prepared_learner(phase), RateFinder(num_it=iterations)
+    logger.info("%s: looking for a learning rate in %d steps", phase.title, iterations)
+    epochs = iterations // len(learner.dls.train) + 1
+    with _enough_memory(phase):
+        learner.fit(epochs, cbs=finder)
+    curve = pd.DataFrame(
+        {
+            "learning_rate": learner.recorder.lrs,
+            "loss": torch.stack(finder.losses).tolist(),
+            "smoothed_loss": torch.stack(learner.recorder.losses).tolist(),
+        }
+    )
+    curve = curve[np.minimum.accumulate(np.isfinite(curve).all(axis=1))]
+    # fastai's lr_find leaves out the beginning, where the smoothed loss settles, and the end, where it explodes
+    looked_at = curve.iloc[iterations // 10 : -LEFT_OUT_AT_END]
+    if len(looked_at) < FEWEST_STEPS:
+        raise UserError(f"{phase.title}: the loss is not finite from the first step on; check the weights.")
+    suggested, _ = valley(looked_at["learning_rate"].tolist(), looked_at["smoothed_loss"].tolist(), iterations)
+    return curve, suggested
+
+
+def train_phase(
+    phase: Phase, rates: tuple[float, ...], state: TrainingState | None = None
+) -> tuple[Checkpoint, pd.DataFrame]:
+    """Train one phase with the one-cycle policy (Smith 2018).
+
+    Args:
+        phase: What to train.
+        rates: Highest learning rate, or those of the first and the last layer group.
+        state: Where training records where it is, and goes on if it was interrupted; ``None`` records nothing.
+
+    Returns:
+        The checkpoint, and the history with a row per epoch.
+
+    Raises:
+        UserError: If the loss becomes infinite or not a number, the GPU has too little memory, or the phase cannot be
+            set up.
+    """
+    learner = prepared_learner(phase)
+    table = EpochTable(phase.title)
+    learner.add_cbs([table, FiniteLoss(phase.title), *([ExactResume(state, table)] if state else [])])
+    highest = rates[0] if len(set(rates)) == 1 else slice(rates[0], rates[-1])
+    try:
+        with _enough_memory(phase):
+            learner.fit_one_cycle(phase.epochs, highest)
+    finally:
+        table.bar.stop()
+    _check_weights(learner, phase)
+    return Checkpoint.of(state_on_cpu(learner), phase.spec(phase.provenance(rates))), table.history
+
+
+def training_batch(phase: Phase) -> list[tuple[PILImage, str]]:
+    """Return pictures and labels of an augmented training batch, as the network sees it.
+
+    Args:
+        phase: What would be trained.
+
+    Returns:
+        At most 16 RGB pictures of the network's input size, each with its label.
+    """
+    set_seed(phase.seed)
+    spec, loaders = phase.spec(), _loaders(phase, torch.device("cpu"))
+    images, targets = loaders.train.one_batch()
+    mean, std = (torch.tensor(stat)[:, None, None] for stat in (spec.mean, spec.std))
+    pixels = ((images[:PICTURES_OF_BATCH] * std + mean).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    labels = [loaders.vocab[target] for target in targets]
+    return [(PILImage.create(pixel), label) for pixel, label in zip(pixels, labels, strict=False)]
+
+
+@contextmanager
+def _enough_memory(phase: Phase) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        stage = phase.stage
+        raise UserError(
+            f"{phase.title}: the GPU has too little memory to train {stage.architecture} on {stage.batch_size} images "
+            f"of {stage.image_size} px at a time; lower batch_size or image_size of this stage."
+        ) from error
+
+
+def prepared_learner(phase: Phase) -> Learner:
+    """Build the Learner of a phase, ready to fit: seeded, with its weights, on its device, in its precision.
+
+    Args:
+        phase: What to train.
+
+    Raises:
+        UserError: If the phase cannot be set up.
+    """
+    _check_classes(phase)
+    keep_freed_memory()
+    # each phase has random numbers of its own, whatever ran before it
+    seed = phase.seed ^ zlib.crc32(phase.title.encode())
+    set_seed(seed, reproducible=True)
+    device = choose_device(phase.device)
+    precision = choose_precision(phase.training.precision, device)
+    learner = quiet(build_learner(_loaders(phase, device), phase.spec()))
+    _, world_size = rank_and_world_size()
+    if world_size > 1:
+        learner.add_cb(DataParallelSteps(seed))
+    _load_start(learner, phase)
+    learner.model.to(device, memory_format=torch.channels_last)
+    set_precision(learner.model, precision, device)
+    processes = f", {world_size} processes" if world_size > 1 else ""
+    logger.info("%s: on %s in %s%s", phase.title, device, str(precision).removeprefix("torch."), processes)
+    if phase.name == "frozen":
+        learner.freeze()
+    else:
+        learner.unfreeze()
+    return learner
+
+
+def _loaders(phase: Phase, device: torch.device) -> DataLoaders:
+    stage, training = phase.stage, phase.training
+    return data_loaders(
+        phase.table,
+        phase.pixels,
+        phase.spec(),
+        stage.batch_size,
+        training.presize,
+        training.augmentation,
+        device,
+        *rank_and_world_size(),
+    )
+
+
+def _load_start(learner: Learner, phase: Phase) -> None:
+    match phase.start:
+        case Checkpoint(weights=weights, spec=spec):
+            if spec.architecture != phase.stage.architecture:
+                raise UserError(
+                    f"stages.{phase.stage_name}.architecture is {phase.stage.architecture}, but what it starts from "
+                    f"is a {spec.architecture}; a stage goes on with the same network."
+                )
+            if list(spec.classes) != list(learner.dls.vocab):
+                raise UserError(
+                    f"{phase.title}: it starts from a network of other classes; train that stage again first."
+                )
+            learner.model.load_state_dict(weights)
+        case PretrainedWeights() if phase.stage.weights != "none":
+            state = phase.start.load(phase.stage.architecture, phase.stage.weights)
+            learner.model[0].load_state_dict(body_state(phase.stage.architecture, state, phase.stage.weights))
+
+
+def _check_classes(phase: Phase) -> None:
+    training = set(phase.table.loc[phase.table["split"] == "train", "label"])
+    if missing := [label for label in phase.classes if label not in training]:
+        raise UserError(
+            f"{phase.title}: class {missing[0]} has no images in the training part; split the images again."
+        )
+
+
+def _check_weights(learner: Learner, phase: Phase) -> None:
+    for name, tensor in learner.model.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise UserError(f"{phase.title}: {name} is not finite after training; lower learning_rate of this phase.")

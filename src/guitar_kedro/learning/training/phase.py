@@ -1,0 +1,91 @@
+"""A phase of training: what is trained, where from, and on what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal
+
+import pandas as pd
+
+from guitar_kedro.learning.data.pixels import Pixels
+from guitar_kedro.learning.networks.architectures import IMAGENET_MEAN, IMAGENET_STD
+from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
+from guitar_kedro.learning.networks.pretrained import PretrainedWeights
+from guitar_kedro.learning.training.recipe import LoopOptions, NetworkOptions
+
+_LIBRARIES = ("torch", "torchvision", "fastai")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What is trained, where from, and on what.
+
+    Attributes:
+        stage_name: Of the stage.
+        name: Of the phase.
+        stage: What the network is, and what it is shown.
+        training: What the training of every phase shares.
+        start: Where the network comes from: an earlier phase or stage, or pretrained weights; ``None`` where it is not
+            looked at.
+        table: A row per image: ``image_id``, ``label``, ``split``.
+        pixels: The pictures of the training and the validation part, decoded.
+        seed: Decides weights, order and augmentation.
+        epochs: How long it is trained; a search for a learning rate does not ask.
+        device: Where: see ``choose_device``.
+    """
+
+    stage_name: str
+    name: Literal["frozen", "unfrozen"]
+    stage: NetworkOptions
+    training: LoopOptions
+    start: Checkpoint | PretrainedWeights | None
+    table: pd.DataFrame
+    pixels: Pixels
+    seed: int
+    epochs: int = 0
+    device: str = "auto"
+
+    @property
+    def title(self) -> str:
+        """How it is called in messages."""
+        return f"{self.stage_name}, {self.name}"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels of its images, sorted."""
+        return tuple(sorted(self.table["label"].unique()))
+
+    def spec(self, provenance: dict[str, Any] | None = None) -> ModelSpec:
+        """Return the spec of the network that it trains."""
+        return ModelSpec(
+            architecture=self.stage.architecture,
+            classes=self.classes,
+            image_size=self.stage.image_size,
+            resize_method=self.training.resize_method,
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
+            provenance=provenance or {},
+        )
+
+    def provenance(self, rates: tuple[float, ...]) -> dict[str, Any]:
+        """Return what the spec of its checkpoint says of its training.
+
+        Args:
+            rates: Highest learning rate, or those of the first and the last layer group.
+        """
+        started_from = self.stage.weights
+        if isinstance(self.start, Checkpoint):
+            before = self.start.spec.provenance
+            started_from = f"{before['stage']}, {before['phase']}"
+        return {
+            "stage": self.stage_name,
+            "phase": self.name,
+            "started_from": started_from,
+            "epochs": self.epochs,
+            "learning_rates": list(rates),
+            "batch_size": self.stage.batch_size,
+            "seed": self.seed,
+            "training_images": int((self.table["split"] == "train").sum()),
+            "versions": {library: version(library) for library in _LIBRARIES},
+        }

@@ -1,0 +1,125 @@
+"""Training that was interrupted ends exactly as if nothing had happened."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning import Phase, TrainingState, train_phase
+from guitar_kedro.learning.training.callbacks import FiniteLoss
+
+EPOCHS, STEPS = 3, 4  # 32 pictures in batches of 8
+RATES = (1e-4, 1e-3)
+
+
+class Killed(BaseException):
+    """What nobody catches."""
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> TrainingState:
+    return TrainingState(tmp_path / "states" / "train.safetensors")
+
+
+@pytest.fixture
+def long_phase(phase: Phase) -> Phase:
+    return dataclasses.replace(phase, epochs=EPOCHS)
+
+
+@pytest.fixture
+def train_until(monkeypatch: pytest.MonkeyPatch) -> Callable[[Phase, TrainingState, int], None]:
+    """Trains, and dies in a step."""
+
+    def train(phase: Phase, state: TrainingState, last_step: int) -> None:
+        steps = 0
+
+        def after_batch(callback: FiniteLoss) -> None:
+            nonlocal steps
+            steps += callback.training
+            if steps == last_step:
+                raise Killed
+
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(FiniteLoss, "after_batch", after_batch)
+            train_phase(phase, RATES, state)
+
+    return train
+
+
+def assert_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> None:
+    """Weights and history are alike, bit for bit."""
+    assert all(torch.equal(one[0].weights[name], weights) for name, weights in other[0].weights.items())
+    assert one[0].spec == other[0].spec
+    assert one[1].drop(columns="seconds").equals(other[1].drop(columns="seconds"))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("name", "last_step"), [("frozen", STEPS + 1), ("unfrozen", 2 * STEPS), ("unfrozen", 3 * STEPS)]
+)
+def test_a_phase_that_died_ends_bit_identical(
+    long_phase: Phase,
+    state: TrainingState,
+    train_until: Callable[..., None],
+    name: str,
+    last_step: int,
+    precision: str,
+):
+    training = long_phase.training.model_copy(update={"precision": precision})
+    long_phase = dataclasses.replace(long_phase, name=name, training=training)
+    undisturbed = train_phase(long_phase, RATES)
+    train_until(long_phase, state, last_step)
+    torch.rand(3)
+    assert_same(train_phase(long_phase, RATES, state), undisturbed)
+
+
+def test_a_phase_may_die_again_and_again(long_phase: Phase, state: TrainingState, train_until: Callable[..., None]):
+    undisturbed = train_phase(long_phase, RATES)
+    for last_step in (1, STEPS + 2, STEPS + 3, STEPS):
+        train_until(long_phase, state, last_step)
+    assert_same(train_phase(long_phase, RATES, state), undisturbed)
+
+
+def test_a_phase_that_was_trained_to_the_end_is_not_trained_again(
+    long_phase: Phase, state: TrainingState, caplog: pytest.LogCaptureFixture
+):
+    first = train_phase(long_phase, RATES, state)
+    caplog.set_level(logging.INFO)
+    again = train_phase(long_phase, RATES, state)
+    assert_same(again, first)
+    assert again[1].equals(first[1])  # even the seconds
+    assert "small, unfrozen: goes on after epoch 3 of 3" in caplog.text
+
+
+def test_the_state_can_be_recorded_less_often(
+    long_phase: Phase, state: TrainingState, train_until: Callable[..., None]
+):
+    state = dataclasses.replace(state, every=2)
+    train_until(long_phase, state, 2 * STEPS)
+    assert state.facts() is None
+    train_until(long_phase, state, 2 * STEPS + 1)
+    assert state.facts()["epoch"] == 2
+    train_phase(long_phase, RATES, state)
+    assert state.facts()["epoch"] == EPOCHS
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="elsewhere nobody says what a process has mapped")
+def test_a_state_that_was_read_can_be_replaced_while_its_tensors_are_in_use(state: TrainingState):
+    state.write({"weights": torch.arange(100_000.0)}, {"epoch": 1})
+    tensors = state.tensors()
+    assert str(state.path) not in Path("/proc/self/maps").read_text(encoding="utf-8")
+    assert torch.equal(tensors["weights"], torch.arange(100_000.0))
+
+
+def test_a_damaged_state_is_named(long_phase: Phase, state: TrainingState):
+    train_phase(long_phase, RATES, state)
+    state.path.write_bytes(state.path.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"train\.safetensors cannot be read: remove it"):
+        train_phase(long_phase, RATES, state)
