@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from guitar_kedro.errors import UserError, name_commands_for
 from guitar_kedro.files import composed
 from guitar_kedro.options import completed
-from guitar_kedro.parameters import check_runtime_parameters, check_texts
+from guitar_kedro.parameters import check_runtime_parameters, check_texts, is_text
 from guitar_kedro.project import project_folder
 from guitar_kedro.yaml_files import check_yaml
 
@@ -239,6 +239,11 @@ def _check_device(parameters: dict[str, Any]) -> None:
 def _check_names(given: dict[str, Any], known: set[str]) -> None:
     for name in given:
         if name not in known:
+            if (before := list(given)[: list(given).index(name)]) and is_text(before[-1]):
+                raise UserError(
+                    f"--params=...,{name}=...: no such parameter in this environment. If it belongs to the value of "
+                    f"{before[-1]}, a comma and a name with = stand in that: make a link to it that has none."
+                )
             close = ["name"] if name == "workspace" else difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise UserError(

@@ -28,7 +28,7 @@ def distinct_names(labels: Iterable[str], display_names: Mapping[str, str]) -> d
     Returns:
         Names by label, in the order of the labels. They depend on nothing but the arguments.
     """
-    wanted = {label: display_names.get(label, label.replace("_", " ")) for label in sorted(set(labels))}
+    wanted = {label: display_names.get(label) or label.replace("_", " ") for label in sorted(set(labels))}
     names = {label: _seen(name) or written_out(label) for label, name in wanted.items()}
     alike = Counter(_likeness(name) for name in names.values())
     distinct: dict[str, str] = {}

@@ -19,6 +19,7 @@ TEXTS = {
     "endpoint",
     "images",
     "name",
+    "names_encoding",
     "other_images",
     "published_accuracy",
     "sha256",
@@ -51,6 +52,7 @@ def parse_parameters(text: str) -> dict[str, Any]:
             if is_text(name) and not _is_quoted(value) and (value != "null" or name in _NEVER_NULL):
                 OmegaConf.update(parameters, name, value)
             else:
+                _refuse_octal(name, value)
                 parameters.merge_with_dotlist([f"{name}={value}"])
         except (OmegaConfBaseException, YAMLError, ValueError, TypeError) as error:
             reason = " ".join(str(error).split())
@@ -113,6 +115,15 @@ def _refuse_reference(name: str, value: str) -> None:
         raise UserError(
             f"--params={name}={value}: nothing is put in for {found} here. Write it out, or let the shell do it, "
             "without single quotes around it."
+        )
+
+
+def _refuse_octal(name: str, value: str) -> None:
+    """Refuse what YAML reads as another number than people do: 042 counts eights, 1:30 counts sixties."""
+    if re.fullmatch(r"[-+]?(0[0-9_]+|[0-9_]+(:[0-9]+)+)", value):
+        raise UserError(
+            f"--params={name}={value}: YAML does not read this as the number that it looks like; write it without a "
+            "leading 0 and without colons, or, if it is a text, in quotes."
         )
 
 

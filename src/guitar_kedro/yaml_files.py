@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from guitar_kedro.errors import UserError
@@ -32,6 +33,11 @@ def check_yaml(path: str, content: bytes) -> None:
         raise UserError(f"{path}, line {mark.line + 1}: this is no YAML that can be read ({words}); mend it.") from None
     except YAMLError as error:  # a character that YAML does not allow
         raise UserError(f"{path} is no YAML that can be read ({' '.join(str(error).split())}); mend it.") from None
+    except OmegaConfBaseException as error:  # such as a name that is read as nothing
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(f"{path} cannot be read ({reason}); mend it.") from None
+    except RecursionError:
+        raise UserError(f"{path} has groups within groups within groups, too many to be read; mend it.") from None
     except OSError:  # so omegaconf says that it is a single value
         config = None
     if not isinstance(config, DictConfig):

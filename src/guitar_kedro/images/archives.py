@@ -151,7 +151,7 @@ def check_encoding(names_encoding: str | None) -> None:
     """
     try:
         "".encode(names_encoding or "utf-8")
-    except LookupError as error:
+    except (LookupError, ValueError) as error:  # ValueError: there are codecs that refuse to work
         raise UserError(
             f"names_encoding={names_encoding}: there is no such encoding; use for example cp932 for Japanese, gb18030 "
             "for Chinese, cp866 for Cyrillic or cp850 for western European names."

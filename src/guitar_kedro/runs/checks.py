@@ -52,8 +52,8 @@ def check_versions(pipeline: Pipeline, catalog: DataCatalog) -> None:
 
 
 def is_checked(node: Node) -> bool:
-    """Whether ``check_nodes`` looks at a node: it trains, or needs the other pictures."""
-    return not {"processes", "other_images"}.isdisjoint(node.inputs)
+    """Whether ``check_nodes`` looks at a node: it trains, needs the other pictures, or what a person has decided."""
+    return not {"processes", "other_images", "curation"}.isdisjoint(node.inputs)
 
 
 def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping[str, Any]) -> None:
@@ -72,6 +72,8 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
         place = catalog["other_images"]._source()
         if place and not is_address(place) and not local_path(place).exists():
             raise UserError(f"--params=other_images={place} does not exist; give the path of a folder or an archive.")
+    if "curation" in used:
+        catalog.load("curation")
     stages = parameters.get("stages", {})
     trained = {name: options for name, options in stages.items() if f"params:stages.{name}.architecture" in used}
     for name, options in trained.items():
@@ -98,11 +100,14 @@ def _check_stage(path: str, stage: StageOptions, catalog: DataCatalog, parameter
             f"{path}.batch_size is {stage.batch_size}; {processes} processes must share it evenly, with two pictures "
             "or more for each."
         )
-    from guitar_kedro.learning.networks.architectures import architecture
+    from guitar_kedro.learning.networks.architectures import body_state, check_size
 
     try:
-        architecture(stage.architecture)
+        check_size(stage.architecture, stage.image_size)
         if stage.weights not in (None, "none"):
-            catalog.load("pretrained_weights").check(stage.architecture, stage.weights)
+            weights = catalog.load("pretrained_weights")
+            weights.check(stage.architecture, stage.weights)
+            if stage.weights != "imagenet":  # which are fetched when they are needed
+                body_state(stage.architecture, weights.load(stage.architecture, stage.weights), stage.weights)
     except UserError as error:
         raise UserError(f"{path}.{error}") from None

@@ -12,6 +12,7 @@ from fastai.vision.learner import create_body, create_timm_model, default_split,
 
 from guitar_kedro.errors import UserError
 
+_LARGE = 512  # pixels; what does not go with these does not go at all
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -49,7 +50,7 @@ def _cut(name: str, builder: Callable[..., torch.nn.Module]) -> Callable[[torch.
 
     Networks that pool in ``forward`` have their body in ``features`` (MobileNetV2) or before a linear layer.
     """
-    with torch.random.fork_rng(devices=[]):  # this happens once in a process, and must leave no trace in later weights
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # no memory, and no trace in later weights
         model = builder(weights=None)
     children = list(model.children())
     pools = [place for place, child in enumerate(children) if has_pool_type(child)]
@@ -70,8 +71,42 @@ def _has_convolution(module: torch.nn.Module) -> bool:
 def _gives_feature_maps(body: torch.nn.Module) -> bool:
     """Return whether a square picture gives square maps: some transformers (Swin, for one) keep their channels last."""
     with torch.inference_mode():
-        _, _, height, width = body.eval()(torch.zeros(1, 3, 64, 64)).shape
+        _, _, height, width = body.eval()(torch.zeros(1, 3, 64, 64, device="meta")).shape
     return height == width
+
+
+def check_size(name: str, image_size: int) -> None:
+    """Check that a network can be cut into body and head, and that its body takes pictures of a size.
+
+    Args:
+        name: The architecture.
+        image_size: Side of the square, in pixels.
+
+    Raises:
+        UserError: If it cannot, or the pictures are too small for its pooling layers.
+    """
+    builder = architecture(name)
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # shapes alone: no memory, no time
+        if isinstance(builder, str):
+            body = create_timm_model(builder, 2, pretrained=False)[0][0]
+        else:
+            body = create_body(builder(weights=None), pretrained=False, cut=model_meta[builder]["cut"])
+    if _takes(body, image_size):
+        return
+    if _takes(body, max(image_size, _LARGE)):
+        raise UserError(
+            f"image_size is {image_size}, and {name} needs larger pictures: its layers leave nothing of them."
+        )
+    raise UserError(f"architecture: {name} cannot be cut into a body and a head; choose a convolutional network.")
+
+
+def _takes(body: torch.nn.Module, size: int) -> bool:
+    try:
+        with torch.inference_mode():
+            body.eval()(torch.zeros(2, 3, size, size, device="meta"))
+    except (RuntimeError, ValueError, TypeError, AssertionError):  # whatever a library says of shapes
+        return False
+    return True
 
 
 def body_state(name: str, state: dict[str, torch.Tensor], origin: str) -> dict[str, torch.Tensor]:

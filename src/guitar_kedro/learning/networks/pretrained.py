@@ -99,11 +99,10 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
             state = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a broken file raises depends on where it is broken
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+    except Exception:  # what a broken file raises depends on where it is broken; what torch advises is not safe
         raise UserError(
-            f"weights: {path} cannot be read as a state dict ({reason}); save one with "
-            "torch.save(model.state_dict(), ...)."
+            f"weights: {path} cannot be read as a state dict: it is cut off or no such file, or holds more than "
+            "tensors. Save one with torch.save(model.state_dict(), ...)."
         ) from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]

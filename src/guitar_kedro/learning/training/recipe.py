@@ -41,14 +41,14 @@ class NetworkOptions(Options):
 
     Attributes:
         architecture: Name of a network of torchvision, or of timm where that is installed.
-        image_size: Side of the square that the network sees, in pixels.
+        image_size: Side of the square that the network sees, in pixels; at most 4096, which are 50 MB a picture.
         batch_size: Images in a training step.
         weights: What the network starts from: ``imagenet``, ``none``, or the path of a state dict; ``None`` where it
             starts from an earlier stage.
     """
 
     architecture: str
-    image_size: int = Field(gt=0)
+    image_size: int = Field(gt=0, le=4096)
     batch_size: int = Field(ge=2)  # BatchNorm measures nothing of one
     weights: str | None = None
 
