@@ -141,10 +141,6 @@ def data_loaders(
     Raises:
         UserError: If the pictures were decoded for other options, or the processes cannot share a batch evenly.
     """
-    if batch_size % world_size:
-        raise UserError(
-            f"batch_size is {batch_size}, which {world_size} processes cannot share evenly; make it a multiple of them."
-        )
     sizes = pixel_sizes(spec.image_size, presize, spec.resize_method)
     if pixels.sizes != sizes:
         raise UserError(
@@ -153,14 +149,7 @@ def data_loaders(
         )
     shard = slice(rank, None, world_size)
     training, validation = (_part(table, name, pixels, spec, shard) for name in (TRAIN, VALIDATION))
-    # fastai drops what does not fill a batch: a small dataset would have none
-    size = min(batch_size, len(training) // world_size * world_size)
-    if size < 2 * world_size:
-        raise UserError(
-            f"A step needs two images for each process, for BatchNorm measures nothing of one; but batch_size is "
-            f"{batch_size} and {len(training)} images are for training. Make both {2 * world_size} at least"
-            f"{', or train in fewer processes' if world_size > 1 else ''}."
-        )
+    size = _fitting_batch(batch_size, len(training), world_size)
     augment = _on_images(Augment(augmentation, spec.image_size, spec.mean, spec.std))
     normalise = _on_images(Normalise(spec.mean, spec.std))
     return DataLoaders(
@@ -168,6 +157,23 @@ def data_loaders(
         DecodedLoader(validation, 2 * size, indexed=True, after_batch=normalise),
         device=device,
     )
+
+
+def _fitting_batch(batch_size: int, images: int, world_size: int) -> int:
+    """Return the size of a batch that training images fill and processes share evenly."""
+    if batch_size % world_size:
+        raise UserError(
+            f"batch_size is {batch_size}, which {world_size} processes cannot share evenly; make it a multiple of them."
+        )
+    # fastai drops what does not fill a batch: a small dataset would have none
+    size = min(batch_size, images // world_size * world_size)
+    if size < 2 * world_size:
+        raise UserError(
+            f"A step needs two images for each process, for BatchNorm measures nothing of one; but batch_size is "
+            f"{batch_size} and {images} images are for training. Make both {2 * world_size} at least"
+            f"{', or train in fewer processes' if world_size > 1 else ''}."
+        )
+    return size
 
 
 def _part(table: pd.DataFrame, name: str, pixels: Pixels, spec: ModelSpec, shard: slice) -> DecodedPart:

@@ -76,25 +76,10 @@ class ExactResume(Callback):
 
     def _restore(self) -> None:
         facts, tensors = self.state.facts(), self.state.tensors()
-        parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimizer": {}}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition(".")
-            if part in parts:
-                parts[part][rest] = tensor
-        self.model.load_state_dict(parts["model"])
-        optimizer = self.opt.state_dict()
-        optimizer["state"] = {}
-        parameters = [parameter for group in self.opt.opt.param_groups for parameter in group["params"]]
-        for name, tensor in parts["optimizer"].items():
-            of, _, value = name.partition(".")
-            weights = parameters[int(of)]
-            # torch's fused Adam takes for granted that averages lie in memory as the weights do (channels_last)
-            as_weights = torch.empty_like(weights).copy_(tensor) if tensor.shape == weights.shape else tensor
-            optimizer["state"].setdefault(int(of), {})[value] = as_weights
-        self.opt.load_state_dict(optimizer)
+        self.model.load_state_dict(_part(tensors, "model"))
+        self._restore_optimizer(_part(tensors, "optimizer"))
         recorder = self.recorder
-        recorder.lrs, recorder.iters = facts["learning_rates"], facts["iters"]
-        recorder.values = facts["values"]
+        recorder.lrs, recorder.iters, recorder.values = facts["learning_rates"], facts["iters"], facts["values"]
         recorder.losses = list(tensors["losses"]) if "losses" in tensors else []
         recorder.smooth_loss.count = facts["smooth_loss_count"]
         recorder.smooth_loss.val = tensors["smooth_loss"]  # fastai keeps it on the CPU, wherever it trains
@@ -105,6 +90,22 @@ class ExactResume(Callback):
             torch.cuda.set_rng_state(tensors["random.cuda"])
         random.setstate(_as_tuples(facts["random"]))
         self.dls.train.rng.setstate(_as_tuples(facts["random_order"]))
+
+    def _restore_optimizer(self, tensors: dict[str, torch.Tensor]) -> None:
+        parameters = [parameter for group in self.opt.opt.param_groups for parameter in group["params"]]
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in tensors.items():
+            number, _, value = name.partition(".")
+            weights = parameters[int(number)]
+            # torch's fused Adam takes for granted that averages lie in memory as the weights do (channels_last)
+            as_weights = torch.empty_like(weights).copy_(tensor) if tensor.shape == weights.shape else tensor
+            state.setdefault(int(number), {})[value] = as_weights
+        self.opt.load_state_dict({**self.opt.state_dict(), "state": state})
+
+
+def _part(tensors: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
+    """Return the tensors of a part of the state, by their names in it."""
+    return {name.removeprefix(f"{part}."): tensor for name, tensor in tensors.items() if name.startswith(f"{part}.")}
 
 
 def _as_tuples(state: list[Any]) -> tuple[Any, ...]:
