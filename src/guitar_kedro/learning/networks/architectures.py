@@ -50,8 +50,7 @@ def _cut(name: str, builder: Callable[..., torch.nn.Module]) -> Callable[[torch.
 
     Networks that pool in ``forward`` have their body in ``features`` (MobileNetV2) or before a linear layer.
     """
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # no memory, and no trace in later weights
-        model = builder(weights=None)
+    model = _shape_of(lambda: builder(weights=None))
     children = list(model.children())
     pools = [place for place, child in enumerate(children) if has_pool_type(child)]
     if hasattr(model, "features"):
@@ -86,11 +85,7 @@ def check_size(name: str, image_size: int) -> None:
         UserError: If it cannot, or the pictures are too small for its pooling layers.
     """
     builder = architecture(name)
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # shapes alone: no memory, no time
-        if isinstance(builder, str):
-            body = create_timm_model(builder, 2, pretrained=False)[0][0]
-        else:
-            body = create_body(builder(weights=None), pretrained=False, cut=model_meta[builder]["cut"])
+    body = _shape_of(lambda: _untrained_body(builder))
     if _takes(body, image_size):
         return
     if _takes(body, max(image_size, _LARGE)):
@@ -98,6 +93,22 @@ def check_size(name: str, image_size: int) -> None:
             f"image_size is {image_size}, and {name} needs larger pictures: its layers leave nothing of them."
         )
     raise UserError(f"architecture: {name} cannot be cut into a body and a head; choose a convolutional network.")
+
+
+def _untrained_body(builder: Callable[..., torch.nn.Module] | str) -> torch.nn.Module:
+    if isinstance(builder, str):
+        return create_timm_model(builder, 2, pretrained=False)[0][0]
+    return create_body(builder(weights=None), pretrained=False, cut=model_meta[builder]["cut"])
+
+
+def _shape_of(build: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+    """Build a network without weights: it takes no memory, and leaves no trace in the random numbers."""
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with torch.device("meta"):
+                return build()
+        except NotImplementedError:  # some compute their widths with tensors
+            return build().to("meta")
 
 
 def _takes(body: torch.nn.Module, size: int) -> bool:
