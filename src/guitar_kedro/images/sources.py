@@ -10,9 +10,8 @@ import os
 import re
 import shutil
 import stat
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -23,6 +22,7 @@ from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, local_path, printable, real_path
 from guitar_kedro.images.archives import INDEX, ArchiveLimits, Member, is_archive, is_clutter, read_index, unpack
 from guitar_kedro.images.probing import Limits, UnreadableImage
+from guitar_kedro.progress import track_bytes
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -329,7 +329,7 @@ def _unpacked(
     }
     there = _stamp_of(place)
     if not _is_made_of(there, found) or there.get("names_encoding") != names_encoding:
-        with _progress(f"Unpacking {archive.name}") as progress:
+        with track_bytes(f"Unpacking {archive.name}") as progress:
             unpack(archive, place, limits, progress, names_encoding)
         (place / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     return place
@@ -695,7 +695,7 @@ class _Downloader:
                     f"{url} has {need:,} bytes but only {free:,} are free in {self._path.parent}. Make room and run "
                     "again."
                 )
-            with open(output_file, "wb") as file, _progress(f"Downloading {url}") as progress:
+            with open(output_file, "wb") as file, track_bytes(f"Downloading {url}") as progress:
                 for chunk in chunks:
                     file.write(chunk)
                     self._check(file.tell(), url)
@@ -759,24 +759,3 @@ def _download_error(error: Exception, url: str, path: Path, advice: str) -> User
         case _:
             what = f"{url} cannot be downloaded ({error})."
     return UserError(f"{what} {advice}")
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show progress in bytes: a bar in a terminal, a line at start and end in a log."""
-    from tqdm import tqdm
-
-    in_terminal = sys.stderr.isatty()
-    if not in_terminal:
-        logger.info("%s ...", what)
-    with tqdm(desc=what, unit="B", unit_scale=True, disable=not in_terminal, leave=False) as bar:
-        done = 0
-
-        def report(now: int, total: int) -> None:
-            nonlocal done
-            done = now
-            bar.total = total or None
-            bar.update(now - bar.n)
-
-        yield report
-    logger.info("%s: done, %.1f MB.", what, done / 1e6)
