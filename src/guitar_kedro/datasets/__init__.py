@@ -32,7 +32,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
             "OptionalPageDataset",
             "PageDataset",
         ],
-        "sealed": ["SealedLabelsDataset"],
+        "sealed": ["SealedLabels", "SealedLabelsDataset"],
         "tables": ["LogDataset", "OptionalTableDataset", "SpreadsheetDataset", "TableDataset"],
     },
 )
