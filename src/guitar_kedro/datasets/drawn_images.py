@@ -15,8 +15,8 @@ from PIL.Image import Image
 from guitar_kedro.datasets.raw_images import RawImagesDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.drawing import MODELS, OTHERS, draw_guitar, draw_other
+from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import (
-    RawImage,
     images_in_folder,
 )
 from guitar_kedro.progress import track

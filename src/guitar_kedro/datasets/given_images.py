@@ -13,13 +13,13 @@ from guitar_kedro.datasets.raw_images import RawImagesDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path, real_path, written_whole
 from guitar_kedro.images.archives import check_encoding
+from guitar_kedro.images.downloads import is_address
+from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import (
     STAMP,
     ImageStream,
-    RawImage,
     address_state,
     find_images,
-    is_address,
     is_usable,
     stream_images,
 )

@@ -12,10 +12,10 @@ from kedro.io import AbstractDataset
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path, sha256_of_lines
+from guitar_kedro.images.downloads import is_address
+from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import (
-    RawImage,
     address_state,
-    is_address,
     spare_archives,
 )
 
