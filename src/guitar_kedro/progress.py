@@ -6,11 +6,22 @@ import io
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.text import Text
 
 Item = TypeVar("Item")
@@ -35,14 +46,19 @@ class _RateColumn(ProgressColumn):
 
 
 def live_bar(unit: str) -> Progress:
-    """Makes a bar with count, rate and time left; it shows itself in a terminal only.
+    """Return a bar with count, rate and time left, which shows itself in a terminal only.
 
     Args:
         unit: What is counted, in the plural ("images", "batches").
     """
+    return _bar(MofNCompleteColumn(), _RateColumn(unit))
+
+
+def _bar(*columns: ProgressColumn) -> Progress:
     console = Console(stderr=True)
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateColumn(unit)]
-    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
+    # the name of a file is no markup
+    begins, ends = (TextColumn("{task.description}", markup=False), BarColumn()), (TimeRemainingColumn(),)
+    return Progress(*begins, *columns, *ends, console=console, transient=True, disable=not console.is_terminal)
 
 
 def track(items: Iterable[Item], total: int, doing: str, unit: str = "images") -> Iterator[Item]:
@@ -69,3 +85,28 @@ def track(items: Iterable[Item], total: int, doing: str, unit: str = "images") -
                 left = (total - number) / rate
                 logger.info("%s: %d of %d, %.0f %s/s, %.0f s left", doing, number, total, rate, unit, left)
                 said = now
+
+
+@contextmanager
+def track_bytes(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many bytes are done: a bar in a terminal, a line at the start elsewhere, and a line at the end.
+
+    Args:
+        doing: What is done, as the line begins ("Downloading photos.tgz").
+
+    Yields:
+        A function that takes the bytes done so far, and how many there will be: 0 where that is not known.
+    """
+    done = 0
+    with _bar(DownloadColumn(), TransferSpeedColumn()) as bar:
+        if bar.disable:
+            logger.info("%s ...", doing)
+        task = bar.add_task(doing, total=None)
+
+        def report(now: int, total: int) -> None:
+            nonlocal done
+            done = now
+            bar.update(task, completed=now, total=total or None)
+
+        yield report
+    logger.info("%s: done, %.1f MB.", doing, done / 1e6)

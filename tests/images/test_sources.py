@@ -17,12 +17,12 @@ import pytest
 from storage import Storage, serve_folder
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.images.downloads import download
 from guitar_kedro.images.probing import UnreadableImage
+from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import (
     ImageStream,
-    RawImage,
     address_state,
-    download,
     find_images,
     images_in_archive,
     images_in_folder,

@@ -2,37 +2,4 @@
 
 import lazy_loader as lazy
 
-__getattr__, __dir__, __all__ = lazy.attach(
-    __name__,
-    submod_attrs={
-        "bundles": ["BundleDataset"],
-        "checkpoints": ["CheckpointDataset", "LearnerDataset", "ModelSpecDataset"],
-        "curation": ["CurationDataset", "ModelBeforeCurationDataset", "PredictionsBeforeCurationDataset"],
-        "epoch_states": ["EpochStatesDataset"],
-        "images": [
-            "DrawnImagesDataset",
-            "DrawnOthersDataset",
-            "EarlierImagesDataset",
-            "GivenImagesDataset",
-            "ImagesToPredictDataset",
-            "OtherPhotosDataset",
-            "PhotosDataset",
-            "PreparedImagesDataset",
-        ],
-        "pixels": ["PixelsDataset"],
-        "predictions": ["PredictionsDataset"],
-        "pretrained": ["PretrainedWeightsDataset"],
-        "processes": ["ProcessesDataset"],
-        "reports": [
-            "DocumentDataset",
-            "ExplorerDataset",
-            "FigureDataset",
-            "MetricsDataset",
-            "OptionalMetricsDataset",
-            "OptionalPageDataset",
-            "PageDataset",
-        ],
-        "sealed": ["SealedLabelsDataset"],
-        "tables": ["LogDataset", "OptionalTableDataset", "SpreadsheetDataset", "TableDataset"],
-    },
-)
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

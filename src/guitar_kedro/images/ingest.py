@@ -11,8 +11,8 @@ from joblib import Parallel, delayed
 
 from guitar_kedro.files import printable
 from guitar_kedro.images.preparing import prepare
+from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.reading import Limits, UnreadableImage, pillow_strict_and_quiet
-from guitar_kedro.images.sources import RawImage
 from guitar_kedro.memory import keep_freed_memory
 from guitar_kedro.versions import VERSIONS
 

@@ -11,7 +11,7 @@ from kedro.pipeline.node import Node
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path
-from guitar_kedro.images.sources import is_address
+from guitar_kedro.images.downloads import is_address
 from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
 from guitar_kedro.runs.units import is_versioned
 

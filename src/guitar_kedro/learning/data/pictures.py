@@ -10,8 +10,8 @@ from PIL import Image, ImageOps
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.colours import colours_of
 from guitar_kedro.images.probing import PREPARED
+from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.reading import Limits, UnreadableImage, read
-from guitar_kedro.images.sources import RawImage
 
 Source = str | Path | RawImage | bytes | np.ndarray | Image.Image
 

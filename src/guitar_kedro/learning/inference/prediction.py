@@ -16,7 +16,8 @@ from fastcore.basics import chunked
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.images.probing import UnreadableImage
-from guitar_kedro.images.sources import ImageStream, RawImage
+from guitar_kedro.images.raw import RawImage
+from guitar_kedro.images.sources import ImageStream
 from guitar_kedro.learning.data.read_ahead import read_ahead
 from guitar_kedro.learning.inference.chunk import Chunk, predictor_key
 from guitar_kedro.learning.inference.decision import decide

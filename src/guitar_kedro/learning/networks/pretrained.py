@@ -61,7 +61,7 @@ class PretrainedWeights:
             )
 
     def _imagenet(self, architecture: str) -> Path:
-        from guitar_kedro.images.sources import download
+        from guitar_kedro.images.downloads import download
 
         # the first training recipe: the one of the article, and the one that every network has
         entry = next(iter(_torchvision_weights(architecture)))

@@ -8,10 +8,9 @@ from typing import Any
 
 import lazy_loader as lazy
 
-from guitar_kedro import images, learning, reporting
+from guitar_kedro import datasets, images, learning, reporting
 from guitar_kedro.pipelines.calibration.nodes import BATCH_SIZE, predict_split
 from guitar_kedro.pipelines.training.nodes import with_paths
-from guitar_kedro.runs.sealed import SealedLabels
 
 pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
@@ -37,7 +36,7 @@ def predict_test(
     image_table: pd.DataFrame,
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
-    test_labels: SealedLabels,
+    test_labels: datasets.SealedLabels,
     device: str,
 ) -> pd.DataFrame:
     """Predicts the test part, which nothing but this looks at, with the final model.

@@ -1,0 +1,74 @@
+"""Raw pictures: what all their datasets have in common."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.files import local_path, sha256_of_lines
+from guitar_kedro.images.downloads import is_address
+from guitar_kedro.images.raw import RawImage
+from guitar_kedro.images.sources import (
+    address_state,
+    spare_archives,
+)
+
+
+class RawImagesDataset(AbstractDataset[None, list[RawImage]]):
+    """Raw pictures; they are only read."""
+
+    _names_encoding: str | None = None
+
+    def save(self, data: None) -> None:
+        """Refuse: raw pictures are only read.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError("Raw images are only read: put new ones where they come from.")
+
+    def fingerprint(self) -> str | None:
+        """Return a checksum of what is there by name, size and time of each file, or ``None`` if nothing is there.
+
+        Contents are not read, so that nobody waits for millions of pictures; no picture is drawn or fetched.
+        """
+        state = self._state()
+        return f"{state} {self._names_encoding}" if state and self._names_encoding else state
+
+    def _state(self) -> str | None:
+        source = self._source()
+        if source is None:
+            return None
+        if is_address(source):
+            return sha256_of_lines(address_state(source, self._folder))
+        local = local_path(source)
+        if not local.exists():
+            return sha256_of_lines([source])
+        files = local.rglob("*") if local.is_dir() else [local]
+        return sha256_of_lines(f"{path.relative_to(local)} {state}" for path in files if (state := _state_of(path)))
+
+    def unneeded(self) -> Iterator[Path]:
+        """List archives that were unpacked here, are not looked at any more, and can be unpacked again."""
+        return spare_archives(self._folder, self._source())
+
+    def _source(self) -> str | None:
+        """Path or address of the pictures, if it is known and there whole."""
+        raise NotImplementedError
+
+    def _describe(self) -> dict[str, Any]:
+        return {key.strip("_"): value for key, value in vars(self).items() if key != "metadata"}
+
+
+def _state_of(path: Path) -> str | None:
+    """Size and time of a file; ``None`` for anything else."""
+    try:
+        found = path.stat()
+    except OSError as error:  # a link that leads nowhere, or a folder that may not be entered
+        return None if error.errno in (errno.ENOENT, errno.ELOOP) else str(error.strerror)
+    return f"{found.st_size} {found.st_mtime_ns}" if stat.S_ISREG(found.st_mode) else None

@@ -1,0 +1,11 @@
+from .downloads import is_address as is_address
+from .duplicates import near_duplicate_groups as near_duplicate_groups
+from .ingest import FileRecord as FileRecord
+from .ingest import PreparationOptions as PreparationOptions
+from .ingest import prepare_files as prepare_files
+from .probing import Limits as Limits
+from .raw import RawImage as RawImage
+from .sources import ImageStream as ImageStream
+from .store import Picture as Picture
+from .store import PreparedImages as PreparedImages
+from .store import open_thumbnail as open_thumbnail

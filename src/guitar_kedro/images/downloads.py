@@ -1,0 +1,216 @@
+"""Addresses: what is fetched from web servers and from storage that fsspec reads."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from guitar_kedro.errors import UserError
+from guitar_kedro.images.probing import UnreadableImage
+from guitar_kedro.progress import track_bytes
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+MAX_DOWNLOAD_BYTES = 20_000_000_000
+_TIMEOUT = (15, 60)  # seconds to connect, and without a byte
+_CHUNK = 1 << 16
+_HTTP = ("http", "https")
+
+
+def download(
+    url: str,
+    folder: Path,
+    sha256: str | None = None,
+    max_bytes: int = MAX_DOWNLOAD_BYTES,
+    instead: str = "give a file's path with --params=images=PATH",
+) -> Path:
+    """Download a file once.
+
+    The file gets its own name plus a short hash of the address. It appears under that name when it is complete and its
+    checksum is right; when it is there, nothing is downloaded.
+
+    Args:
+        url: http or https address, or one of storage that fsspec reads.
+        folder: where the file goes.
+        sha256: its checksum in hex, None to take what comes.
+        max_bytes: a larger file is refused.
+        instead: how to name a local file, for messages: they end in "..., or " and this.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        UserError: it could not be downloaded; the message says which file to put where instead.
+    """
+    import pooch
+
+    parts = parts_of(url)
+    if not parts.scheme or (parts.scheme in _HTTP and not parts.hostname):
+        raise UserError(f"{url} is no address. Give one, or the path of a folder or archive.")
+    if sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
+        raise UserError(f"The checksum {sha256!r} is not a SHA-256: that has 64 hexadecimal digits.")
+    path = folder / name_for(url)
+    pooch.get_logger().setLevel(logging.WARNING)  # it would ask for a checksum in words of its own
+    try:
+        pooch.retrieve(
+            url,
+            known_hash=f"sha256:{sha256.lower()}" if sha256 else None,
+            fname=path.name,
+            path=folder,
+            downloader=_Downloader(path, max_bytes),
+        )
+    except Exception as error:
+        advice = f"Download it yourself and put it at {path}, or {instead}."
+        raise _download_error(error, url, path, advice) from error
+    return path
+
+
+def is_address(source: str) -> bool:
+    """Whether a source is an address and no path."""
+    return "://" in source
+
+
+def is_web_address(address: str) -> bool:
+    """Return whether an address is one of a web server, and not of storage.
+
+    Raises:
+        UserError: it is no address.
+    """
+    return parts_of(address).scheme in _HTTP
+
+
+def parts_of(url: str) -> SplitResult:
+    """Return the parts of an address.
+
+    Raises:
+        UserError: it is no address.
+    """
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise UserError(f"{url} is no address ({error}). Give one, or the path of a folder or archive.") from None
+
+
+@contextmanager
+def reaching(address: str) -> Iterator[tuple[AbstractFileSystem, str]]:
+    """Give the storage of an address and the path there; what goes wrong with it is told by its address.
+
+    Raises:
+        UserError: the storage cannot be reached, or does not give what was asked for.
+    """
+    from fsspec.core import url_to_fs
+
+    if parts_of(address).password:
+        raise UserError(
+            "An address must not hold a password, for addresses stand in tables and records. Keep it in fsspec's "
+            "configuration, https://filesystem-spec.readthedocs.io/en/latest/features.html#configuration."
+        )
+    try:
+        yield url_to_fs(address)
+    except (UserError, UnreadableImage):
+        raise
+    except FileNotFoundError as error:
+        raise UserError(f"{address} does not exist.") from error
+    except Exception as error:  # each storage has errors of its own
+        raise UserError(f"{address} cannot be read: {' '.join(str(error).split()) or type(error).__name__}.") from error
+
+
+def name_for(url: str) -> str:
+    """Name a download: the address's last part, so that people recognise it, made unique by the address's hash."""
+    name = unquote(parts_of(url).path).rsplit("/", 1)[-1]
+    last = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII).lstrip(".")[-80:] or "archive"
+    stem, dot, suffix = last.partition(".")
+    return f"{stem}-{hashlib.sha256(os.fsencode(url)).hexdigest()[:8]}{dot}{suffix}"
+
+
+class _Downloader:
+    """Streams a file for pooch, with progress, and stops when it grows too large."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+
+    def __call__(self, url: str, output_file: str, _: object) -> None:
+        """Download `url` to `output_file`, as pooch asks."""
+        opened = _http_content if urlsplit(url).scheme in _HTTP else _stored_content
+        with opened(url) as (total, chunks):
+            self._check(max(total, 0), url)
+            need, free = total, shutil.disk_usage(self._path.parent).free
+            if need > free:
+                raise UserError(
+                    f"{url} has {need:,} bytes but only {free:,} are free in {self._path.parent}. Make room and run "
+                    "again."
+                )
+            with open(output_file, "wb") as file, track_bytes(f"Downloading {url}") as progress:
+                for chunk in chunks:
+                    file.write(chunk)
+                    self._check(file.tell(), url)
+                    progress(file.tell(), total)
+
+    def _check(self, count: int, url: str) -> None:
+        if count > self._max_bytes:
+            raise _TooLarge(f"{url} is larger than {self._max_bytes:,} bytes, the limit.")
+
+
+@contextmanager
+def _http_content(url: str) -> Iterator[tuple[int, Iterator[bytes]]]:
+    """Open what a web server sends: its size, 0 where it does not say, and its pieces."""
+    import requests
+
+    with requests.get(url, stream=True, timeout=_TIMEOUT) as response:
+        response.raise_for_status()
+        yield int(response.headers.get("content-length", 0)), response.iter_content(_CHUNK)
+
+
+@contextmanager
+def _stored_content(url: str) -> Iterator[tuple[int, Iterator[bytes]]]:
+    """Open a file of storage that fsspec reads: its size and its pieces."""
+    with reaching(url) as (storage, path):
+        size = storage.size(path)
+
+    def pieces() -> Iterator[bytes]:
+        with reaching(url) as (storage, path), storage.open(path, "rb") as file:
+            while piece := file.read(_CHUNK):
+                yield piece
+
+    yield size, pieces()
+
+
+class _TooLarge(Exception):
+    """A download grew larger than allowed."""
+
+
+def _download_error(error: Exception, url: str, path: Path, advice: str) -> UserError:
+    import requests
+
+    match error:
+        case UserError():
+            return error
+        case _TooLarge():
+            what = str(error)
+        case requests.HTTPError():
+            what = f"The server answers {error.response.status_code} {error.response.reason} to {url}."
+        case requests.Timeout():
+            what = f"The server of {url} does not answer in time."
+        case requests.exceptions.ChunkedEncodingError():
+            what = f"The connection broke while downloading {url}."
+        case requests.ConnectionError():
+            what = f"No connection to {urlsplit(url).netloc}, needed to download {url}."
+        case requests.RequestException():
+            what = f"{url} cannot be downloaded ({error})."
+        case OSError():
+            return UserError(f"Cannot write {path}: {error.strerror or error}. Make room or change the rights there.")
+        case ValueError() if "hash" in str(error).lower():
+            what = f"What {url} sends does not have the given SHA-256 checksum and is not used; is the checksum right?"
+        case _:
+            what = f"{url} cannot be downloaded ({error})."
+    return UserError(f"{what} {advice}")

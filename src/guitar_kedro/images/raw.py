@@ -1,0 +1,89 @@
+"""A file that is to become a picture, before anything is known of it."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from guitar_kedro.files import composed
+from guitar_kedro.images.downloads import reaching
+from guitar_kedro.images.probing import Limits, UnreadableImage
+
+
+@dataclass(frozen=True)
+class RawImage:
+    """A file that is to become a picture of a class.
+
+    Attributes:
+        file: its name for tables: the path in the source, or the archive member's name, with slashes, in one line;
+            unique.
+        label: its class, the name of the folder it lies in, in Unicode's normal form C.
+        path: where it is read from; an address, as a string, on storage that fsspec reads.
+        problem: reason and sentence why it cannot be read, for what was given but is no file in a class folder, or
+            None.
+    """
+
+    file: str
+    label: str
+    path: Path | str
+    problem: tuple[str, str] | None = None
+
+    @property
+    def state(self) -> str:
+        """A line that changes when the file does: its name, size and time, or its problem."""
+        if self.problem:
+            return f"{self.file} {self.problem[0]}"
+        if isinstance(self.path, str):
+            with reaching(self.path) as (storage, path):
+                return f"{self.file} {storage.ukey(path)}"
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            return f"{self.file} {error.strerror}"
+        return f"{self.file} {found.st_size} {found.st_mtime_ns}"
+
+    def read(self, max_bytes: int = Limits().max_bytes) -> bytes:
+        """Read the whole file.
+
+        Args:
+            max_bytes: a larger file is not read.
+
+        Returns:
+            The content.
+
+        Raises:
+            UnreadableImage: it is too large, cannot be read, or has a problem.
+            UserError: its storage cannot be reached.
+        """
+        if self.problem:
+            raise UnreadableImage(*self.problem)
+        try:
+            if isinstance(self.path, str):
+                return self._stored(max_bytes)
+            found = self.path.stat()
+            if not stat.S_ISREG(found.st_mode):
+                raise UnreadableImage("not_a_regular_file", "It is not a regular file.")
+            _check_size(found.st_size, max_bytes)
+            return self.path.read_bytes()
+        except OSError as error:
+            raise UnreadableImage("file_not_readable", f"It could not be read: {error.strerror or error}.") from error
+
+    def _stored(self, max_bytes: int) -> bytes:
+        with reaching(self.path) as (storage, path):
+            try:
+                _check_size(storage.size(path), max_bytes)
+                return storage.cat_file(path)
+            except FileNotFoundError as error:
+                raise UnreadableImage("file_not_readable", "It is not there any more.") from error
+
+
+def _check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        detail = f"The file has {size:,} bytes; at most {max_bytes:,} are read."
+        raise UnreadableImage("too_many_bytes", detail)
+
+
+def label_of(file: str) -> str:
+    """Return the name of the folder that a file lies in, in Unicode's normal form C; empty at the top."""
+    return composed(PurePosixPath(file).parent.name)
