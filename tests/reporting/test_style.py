@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from guitar_kedro.reporting import style
+from guitar_kedro.plots import style
 
 
 def test_a_display_name_falls_back_to_the_label():
@@ -56,7 +56,8 @@ def test_names_that_no_font_can_draw_neither_fail_nor_warn(saved):
 def test_figures_need_neither_pyplot_nor_torch_nor_kedro():
     code = (
         "import sys\n"
-        "from guitar_kedro.reporting import data, predictions, training\n"
+        "from guitar_kedro import cards, metrics, plots\n"
+        "[getattr(room, name) for room in (cards, metrics, plots) for name in room.__all__]\n"
         "loaded = {'matplotlib.pyplot', 'torch', 'fastai', 'kedro'} & set(sys.modules)\n"
         "sys.exit(f'imported: {loaded}' if loaded else 0)"
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import lazy_loader as lazy
 
-from guitar_kedro import images, learning, reporting
+from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.learning.recipe import PhaseOptions
 
@@ -96,7 +96,7 @@ def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
         history: pd.DataFrame,
         display_names: dict[str, str],
         **recipe: Any,
-    ) -> tuple[reporting.Figure, reporting.Figure, reporting.Figure]:
+    ) -> tuple[plots.Figure, plots.Figure, plots.Figure]:
         """Draws the learning-rate curve, the history, and a sheet of an augmented training batch."""
         title = f"{stage_name}, {phase}"
         batch = learning.training_batch(make_phase(stage_name, phase, None, splits, pixels, recipe))
@@ -104,9 +104,9 @@ def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
         names = [names_of[label] for _, label in batch]
         sheet = f"{title}: a training batch as the network sees it"
         return (
-            reporting.learning_rate_curve(curve, suggestion["suggested"], rates_of(learning_rate, suggestion), title),
-            reporting.history_plot(history, title),
-            reporting.training_batch([picture for picture, _ in batch], names, sheet),
+            plots.learning_rate_curve(curve, suggestion["suggested"], rates_of(learning_rate, suggestion), title),
+            plots.history_plot(history, title),
+            plots.training_batch([picture for picture, _ in batch], names, sheet),
         )
 
     return show_phase
@@ -166,15 +166,15 @@ def warn_of_guessing(title: str, history: pd.DataFrame, splits: pd.DataFrame) ->
         splits: A row per image that it was trained or measured on.
     """
     last = history.iloc[-1]
-    sentence = reporting.worse_than_guessing(last["valid_loss"], last["error_rate"], reporting.guess(splits))
+    sentence = metrics.worse_than_guessing(last["valid_loss"], last["error_rate"], metrics.guess(splits))
     if sentence:
         logger.warning("%s: %s Lower learning_rate of this phase, or train for more epochs.", title, sentence)
 
 
-def training_reporter(phases: list[str]) -> Callable[..., reporting.Figure]:
+def training_reporter(phases: list[str]) -> Callable[..., plots.Figure]:
     """Makes the node that puts what was drawn of all phases on one sheet."""
 
-    def show_training(*results: Any) -> reporting.Figure:
+    def show_training(*results: Any) -> plots.Figure:
         """Draws a row per phase.
 
         Args:
@@ -183,7 +183,7 @@ def training_reporter(phases: list[str]) -> Callable[..., reporting.Figure]:
         """
         count = len(results) // len(phases)
         of_phase = [results[start + 1 : start + count] for start in range(0, len(results), count)]
-        return reporting.training_sheet(dict(zip(phases, of_phase, strict=True)))
+        return plots.training_sheet(dict(zip(phases, of_phase, strict=True)))
 
     return show_training
 
@@ -218,14 +218,14 @@ def calibrate_model(
     probabilities = predictions.filter(like=learning.PROBABILITY).to_numpy()
     classes = list(checkpoint.spec.classes)
     targets = np.array([classes.index(label) for label in predictions["label"]])
-    temperature = reporting.fit_temperature(probabilities, targets)
-    calibrated = reporting.tempered(probabilities, temperature)
+    temperature = metrics.fit_temperature(probabilities, targets)
+    calibrated = metrics.tempered(probabilities, temperature)
     right = calibrated.argmax(axis=1) == targets
     spec = checkpoint.spec.model_copy(
         update={
             "temperature": temperature,
-            "sure_threshold": reporting.sure_threshold(calibrated.max(axis=1), right, sure_accuracy),
-            "known_threshold": reporting.known_threshold(predictions["energy"].to_numpy(), known_share),
+            "sure_threshold": metrics.sure_threshold(calibrated.max(axis=1), right, sure_accuracy),
+            "known_threshold": metrics.known_threshold(predictions["energy"].to_numpy(), known_share),
         }
     )
     _say_calibration(spec, sure_accuracy, known_share, len(targets))
@@ -233,17 +233,17 @@ def calibrate_model(
 
 
 def _say_calibration(spec: learning.ModelSpec, sure_accuracy: float, known_share: float, images: int) -> None:
-    asked, kept = reporting.percent(sure_accuracy), reporting.percent(known_share)
-    logger.info("Temperature %.3g, fitted on %s", spec.temperature, reporting.count(images, "validation image"))
+    asked, kept = metrics.percent(sure_accuracy), metrics.percent(known_share)
+    logger.info("Temperature %.3g, fitted on %s", spec.temperature, metrics.count(images, "validation image"))
     if spec.sure_threshold is None:
-        fewest = reporting.fewest_for_sure(sure_accuracy)
+        fewest = metrics.fewest_for_sure(sure_accuracy)
         logger.warning(
             "No answer counts as sure: no probability promises that %s of the sure ones are right; that takes at least "
             "%d validation images, and there are %d (calibration.sure_accuracy asks for less)",
             *(asked, fewest, images),
         )
     else:
-        logger.info("Sure from a probability of %s on", reporting.percent(spec.sure_threshold))
+        logger.info("Sure from a probability of %s on", metrics.percent(spec.sure_threshold))
     if spec.known_threshold is None:
         logger.warning(
             "No picture counts as none of the classes: no energy promises that %s of the pictures of the classes stay "
