@@ -21,7 +21,7 @@ import torch
 from kedro.pipeline import Pipeline
 from PIL import Image
 
-from guitar_kedro import reporting
+from guitar_kedro import metrics, plots
 from guitar_kedro.images.drawing import draw_guitar, draw_other
 from guitar_kedro.images.preparing import prepare
 from guitar_kedro.images.probing import Limits, UnreadableImage
@@ -285,13 +285,13 @@ def calibrated_models(_: Path) -> Any:
     logits = np.stack([3 * np.sin(place), 3 * np.cos(1.3 * place), np.sin(2.1 * place)], axis=1)
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     targets = np.where(place % 9 == 4, (logits.argmax(axis=1) + 1) % 3, logits.argmax(axis=1))
-    temperature = reporting.fit_temperature(probabilities, targets)
-    calibrated = reporting.tempered(probabilities, temperature)
+    temperature = metrics.fit_temperature(probabilities, targets)
+    calibrated = metrics.tempered(probabilities, temperature)
     right = calibrated.argmax(axis=1) == targets
     return [
         temperature,
-        reporting.sure_threshold(calibrated.max(axis=1), right, 0.9),
-        reporting.known_threshold(np.log(place + 1.0), 0.95),
+        metrics.sure_threshold(calibrated.max(axis=1), right, 0.9),
+        metrics.known_threshold(np.log(place + 1.0), 0.95),
     ]
 
 
@@ -308,15 +308,15 @@ def reports_made(_: Path) -> Any:
                 {**known, "label": label, "predicted": predicted, "loss": loss, "energy": -sure, **probabilities}
             )
     table = pd.DataFrame(rows)
-    validation = reporting.of_stage(table, "larger", "validation")
-    numbers = reporting.metrics(table, "larger")["test"]["larger"]
+    validation = metrics.of_stage(table, "larger", "validation")
+    numbers = metrics.compute_metrics(table, "larger")["test"]["larger"]
     names = {"a": "A", "b": "B"}
     return {
         "metrics": {name: float(value) for name, value in numbers.items() if isinstance(value, int | float)},
-        "classes": reporting.classification_report(validation, ["a", "b"]).to_numpy().tolist(),
-        "confused": reporting.most_confused(validation, names, 1).to_numpy().tolist(),
-        "losses": reporting.top_losses(validation, names, 3)["file"].tolist(),
-        "figure": _words(reporting.confusion_matrix_figure(validation, ["a", "b"], names, "Validation")),
+        "classes": metrics.classification_report(validation, ["a", "b"]).to_numpy().tolist(),
+        "confused": metrics.most_confused(validation, names, 1).to_numpy().tolist(),
+        "losses": metrics.top_losses(validation, names, 3)["file"].tolist(),
+        "figure": _words(plots.confusion_matrix_figure(validation, ["a", "b"], names, "Validation")),
     }
 
 

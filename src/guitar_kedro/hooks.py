@@ -265,17 +265,17 @@ class RunReport:
             return
         from rich.console import Console
 
-        from guitar_kedro import reporting
+        from guitar_kedro import cards
 
         places = {name: _place(catalog[name]) for name in REPORTS if name in pipeline.all_outputs() or name == "model"}
-        summary = reporting.console_summary(
+        summary = cards.console_summary(
             catalog.load("metrics"), catalog.load("stage_comparison"), catalog.load("most_confused"), places
         )
         Console().print(summary, soft_wrap=True)
 
 
 def _predicted(summary: dict[str, Any]) -> Iterator[str]:
-    from guitar_kedro.reporting.style import count, percent
+    from guitar_kedro.metrics.formatting import count, percent
 
     read, unreadable = summary["images"] - summary["unreadable"], summary["unreadable"]
     verdicts = ", ".join(f"{number:,} {verdict}" for verdict, number in summary["verdicts"].items())

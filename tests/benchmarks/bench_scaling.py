@@ -14,7 +14,7 @@ from harness import Fresh, Line, cost
 from photos import draw_small
 from synthetic import make_hashes, make_image_table, make_model, make_predictions, make_records
 
-from guitar_kedro import reporting
+from guitar_kedro import metrics, plots
 from guitar_kedro.datasets import CurationDataset
 from guitar_kedro.images.duplicates import near_duplicate_groups
 from guitar_kedro.pipelines.ingestion import nodes as ingestion
@@ -68,13 +68,13 @@ def _work_on_tables(count: int) -> dict[str, Callable[[], object]]:
     image_table = make_image_table(count)
     splits = splitting.split_images(image_table, SPLITTING, seed=0)
     predictions, model = make_predictions(image_table), make_model()
-    validation = reporting.of_stage(predictions, model.spec.provenance["stage"], "validation")
+    validation = metrics.of_stage(predictions, model.spec.provenance["stage"], "validation")
     names = model.spec.display_names
     return {
         "image table": partial(ingestion.build_image_table, prepared, curation, DUPLICATE_DISTANCE),
         "class balance and resolutions": lambda: (
-            reporting.class_balance(image_table, names),
-            reporting.resolutions(image_table, {"only": 224}),
+            plots.class_balance(image_table, names),
+            plots.resolutions(image_table, {"only": 224}),
         ),
         "splitting": partial(splitting.split_images, image_table, SPLITTING, seed=0),
         "leakage": partial(splitting.report_leakage, splits, SPLITTING),
@@ -86,8 +86,8 @@ def _work_on_tables(count: int) -> dict[str, Callable[[], object]]:
             reports.plot_confusion_matrix(predictions, model),
             reports.list_most_confused(predictions, model),
         ),
-        "top losses": partial(reporting.top_losses, validation, names),
+        "top losses": partial(metrics.top_losses, validation, names),
         "calibration": partial(reports.report_calibration, predictions, predictions.iloc[:0], model, 0.99),
         "slices": partial(reports.report_slices, predictions, image_table, model),
-        "suspects": lambda: reporting.curation_proposal(reporting.suspect_labels(validation)),
+        "suspects": lambda: metrics.curation_proposal(metrics.suspect_labels(validation)),
     }

@@ -15,7 +15,7 @@ from kedro.io import DataCatalog
 from PIL import Image
 from small_project import kedro_in
 
-from guitar_kedro import reporting
+from guitar_kedro import metrics
 from guitar_kedro.images.drawing import MODELS, OTHERS
 from guitar_kedro.learning import Checkpoint, ModelSpec
 from guitar_kedro.pipelines.reporting.nodes import CARD_FIGURES, report_calibration
@@ -132,8 +132,8 @@ def test_the_temperature_is_the_one_that_is_fitted_to_validation(catalog: DataCa
     assert numbers["temperature"] == catalog.load("model").spec.temperature
     probabilities = validation.filter(like="probability_").to_numpy()
     targets = [sorted(MODELS).index(label) for label in validation["label"]]
-    uncalibrated = reporting.tempered(probabilities, 1 / numbers["temperature"])
-    assert reporting.fit_temperature(uncalibrated, np.array(targets)) == pytest.approx(numbers["temperature"], rel=1e-3)
+    uncalibrated = metrics.tempered(probabilities, 1 / numbers["temperature"])
+    assert metrics.fit_temperature(uncalibrated, np.array(targets)) == pytest.approx(numbers["temperature"], rel=1e-3)
 
 
 def test_what_is_taken_for_none_of_the_classes_does_not_count_as_sure(catalog: DataCatalog):
@@ -168,7 +168,7 @@ def test_other_pictures_have_energies_of_their_own(catalog: DataCatalog):
     assert len(others) == numbers["other_images"] == 2 * len(OTHERS)
     known = _of_last_stage(catalog, "test")["energy"]
     assert numbers["test"]["share"] == (known <= catalog.load("model").spec.known_threshold).mean()
-    assert numbers["auroc"] == pytest.approx(reporting.auroc(known.to_numpy(), others["energy"].to_numpy()))
+    assert numbers["auroc"] == pytest.approx(metrics.auroc(known.to_numpy(), others["energy"].to_numpy()))
 
 
 def test_each_opening_of_the_test_part_is_noted(catalog: DataCatalog):

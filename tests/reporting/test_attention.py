@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from guitar_kedro.reporting.attention import attention_by_class, attention_of_errors, mapped_classes, overlay
+from guitar_kedro.plots.grad_cam import attention_by_class, attention_of_errors, mapped_classes, overlay
 
 SIZE = 32
 

@@ -19,11 +19,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 from rich.console import Console
 
-from guitar_kedro import reporting
+from guitar_kedro import cards, metrics, plots
+from guitar_kedro.cards.card import CardFacts
 from guitar_kedro.datasets import FigureDataset
 from guitar_kedro.display_names import distinct_names
-from guitar_kedro.reporting import style
-from guitar_kedro.reporting.card import CardFacts
+from guitar_kedro.plots import style
 
 MOST_PIXELS = 20_000_000
 MOST_SECONDS = 20
@@ -43,7 +43,7 @@ class Material:
     splits: pd.DataFrame
 
     def part(self, split: str, stage: str = "stage_1") -> pd.DataFrame:
-        return reporting.of_stage(self.predictions, stage, split)
+        return metrics.of_stage(self.predictions, stage, split)
 
 
 @cache
@@ -105,11 +105,11 @@ def phases(stages: int) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["stage", "phase"]).assign(
         architecture="resnet50", image_size=224, epochs=5, error_rate=0.3, images=1000, seconds=100.0
     )
-    return reporting.stage_comparison(table)
+    return metrics.stage_comparison(table)
 
 
 def facts(of: Material, stages: int = 2) -> CardFacts:
-    slices = reporting.slice_errors(of.part("validation"), of.image_table, of.names)
+    slices = metrics.slice_errors(of.part("validation"), of.image_table, of.names)
     return CardFacts(
         spec={
             "architecture": "resnet50",
@@ -131,8 +131,8 @@ def facts(of: Material, stages: int = 2) -> CardFacts:
         fingerprint="0" * 64,
         stages=phases(stages),
         verdict="",
-        metrics=reporting.metrics(of.predictions, "stage_1"),
-        classes_report=reporting.classification_report(of.part("test"), of.classes),
+        metrics=metrics.compute_metrics(of.predictions, "stage_1"),
+        classes_report=metrics.classification_report(of.part("test"), of.classes),
         calibration={"temperature": 1.5},
         augmented_views={"views": 0},
         leakage={"random_split": 0.1, "this_split": 0.0, "images_with_relatives": 10},
@@ -156,68 +156,68 @@ def facts(of: Material, stages: int = 2) -> CardFacts:
 def confidences(of: Material, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     table = of.part(part)
     after = table[[f"probability_{label}" for label in of.classes]].to_numpy()
-    before = reporting.tempered(after, 0.7)
+    before = metrics.tempered(after, 0.7)
     return before.max(axis=1), after.max(axis=1), (table["label"] == table["predicted"]).to_numpy()
 
 
 def slices_plot(of: Material) -> Figure:
     table = of.part("validation")
-    slices = reporting.slice_errors(table, of.image_table, of.names)
+    slices = metrics.slice_errors(table, of.image_table, of.names)
     overall = float((table["label"] != table["predicted"]).mean())
-    return reporting.slices_figure(slices, overall, reporting.worst_slices(slices, overall))
+    return plots.slices_figure(slices, overall, metrics.worst_slices(slices, overall))
 
 
 def stage_steps(of: Material) -> Figure:
-    neighbours = reporting.compare_neighbours(of.predictions, {})
-    return reporting.stage_errors_figure(of.predictions, neighbours, reporting.stage_verdict(neighbours))
+    neighbours = metrics.compare_neighbours(of.predictions, {})
+    return plots.stage_errors_figure(of.predictions, neighbours, metrics.stage_verdict(neighbours))
 
 
 def fixed_and_broken(of: Material) -> Figure:
-    tables = reporting.fixed_and_broken(of.predictions, "stage_0", "stage_1")
+    tables = metrics.fixed_and_broken(of.predictions, "stage_0", "stage_1")
     captions = [[f"is {of.names[row.label]}\nnow: {of.names[row.predicted]}" for row in _.itertuples()] for _ in tables]
-    return reporting.fixed_and_broken_sheet(
+    return plots.fixed_and_broken_sheet(
         [("Fixed by stage_1", [photo()] * len(lines), lines) for lines in captions for _ in range(STAGES)]
     )
 
 
 def top_losses(of: Material) -> Figure:
-    table = reporting.top_losses(of.part("validation"), of.names)
-    return reporting.top_losses_sheet([photo()] * len(table), table)
+    table = metrics.top_losses(of.part("validation"), of.names)
+    return plots.top_losses_sheet([photo()] * len(table), table)
 
 
 def suspects(of: Material) -> Figure:
-    found = reporting.suspect_labels(of.part("validation")).head(24)
-    return reporting.suspects_sheet([photo()] * len(found), found, of.names, "validation")
+    found = metrics.suspect_labels(of.part("validation")).head(24)
+    return plots.suspects_sheet([photo()] * len(found), found, of.names, "validation")
 
 
 def attention(of: Material) -> Figure:
     table = of.part("validation").head(12)
     shares = table[[f"probability_{label}" for label in of.classes]].to_numpy()
-    heats = [np.random.default_rng(0).random((len(shown), 7, 7)) for shown in reporting.mapped_classes(shares)]
+    heats = [np.random.default_rng(0).random((len(shown), 7, 7)) for shown in plots.mapped_classes(shares)]
     names = list(of.names.values())
-    return reporting.attention_by_class([photo()] * 12, heats, names, [of.names[x] for x in table["label"]], shares)
+    return plots.attention_by_class([photo()] * 12, heats, names, [of.names[x] for x in table["label"]], shares)
 
 
 def class_contact_sheet(of: Material) -> Figure:
-    labels, most = reporting.classes_on_sheet(of.classes)
-    return reporting.class_contact_sheet({label: [photo(256)] * most for label in labels}, of.names, of.classes)
+    labels, most = plots.classes_on_sheet(of.classes)
+    return plots.class_contact_sheet({label: [photo(256)] * most for label in labels}, of.names, of.classes)
 
 
 def predicted(of: Material) -> Figure:
     said = SimpleNamespace(file=f"{'x' * 250}.jpg", label=of.classes[0], probability=0.5, verdict="sure")
     rows = [(label, [(photo(256), said)] * 8) for label in of.classes[:300]]
-    return reporting.predictions_sheet(rows, of.names, {"sure": "sure"}, 3, len(of.classes))
+    return plots.predictions_sheet(rows, of.names, {"sure": "sure"}, 3, len(of.classes))
 
 
 FIGURES: dict[str, Callable[[Material], Figure]] = {
-    "class_balance": lambda of: reporting.class_balance(of.splits, of.names),
-    "split_balance": lambda of: reporting.split_balance(of.splits, of.names),
-    "confusion_matrix": lambda of: reporting.confusion_matrix_figure(of.part("test"), of.classes, of.names, "Test"),
-    "reliability_diagram": lambda of: reporting.reliability_figure(
+    "class_balance": lambda of: plots.class_balance(of.splits, of.names),
+    "split_balance": lambda of: plots.split_balance(of.splits, of.names),
+    "confusion_matrix": lambda of: plots.confusion_matrix_figure(of.part("test"), of.classes, of.names, "Test"),
+    "reliability_diagram": lambda of: plots.reliability_figure(
         {part: confidences(of, part) for part in ("validation", "test")}, 1.5
     ),
-    "risk_coverage": lambda of: reporting.risk_coverage_figure(
-        reporting.risk_coverage(*confidences(of, "validation")[1:]), 0.5, 0.99
+    "risk_coverage": lambda of: plots.risk_coverage_figure(
+        metrics.risk_coverage(*confidences(of, "validation")[1:]), 0.5, 0.99
     ),
     "slices_plot": slices_plot,
     "stage_steps_plot": stage_steps,
@@ -278,7 +278,7 @@ def test_the_explorer_has_all_confusions_and_can_be_used_for_any_number_of_class
     words = check(
         "explorer",
         "explorer",
-        lambda: reporting.confusion_explorer(table, of.classes, of.names, "").to_json(),
+        lambda: plots.confusion_explorer(table, of.classes, of.names, "").to_json(),
         tmp_path,
     )
     told = {text for trace in json.loads(words)["data"] for text in _texts(trace["hovertext"]) if text}
@@ -290,7 +290,7 @@ def _texts(words: list[Any]) -> Iterator[str]:
         yield from (each if isinstance(each, list) else [each])
 
 
-@pytest.mark.parametrize("draw", [reporting.confusion_matrix_figure, reporting.confusion_explorer])
+@pytest.mark.parametrize("draw", [plots.confusion_matrix_figure, plots.confusion_explorer])
 def test_a_hundred_thousand_predictions_of_5000_classes_are_drawn(draw: Callable[..., Any], tmp_path: Path):
     random = np.random.default_rng(0)
     classes = [f"class_{place:04d}" for place in range(5000)]
@@ -311,18 +311,18 @@ def test_a_hundred_thousand_predictions_of_5000_classes_are_drawn(draw: Callable
 
 
 TABLES: dict[str, Callable[[Material], Any]] = {
-    "metrics": lambda of: reporting.metrics(of.predictions, "stage_1"),
-    "classification_report": lambda of: reporting.classification_report(of.part("test"), of.classes),
-    "most_confused": lambda of: reporting.most_confused(of.part("validation"), of.names),
-    "slices": lambda of: reporting.slice_errors(of.part("validation"), of.image_table, of.names),
-    "stage_steps": lambda of: reporting.compare_neighbours(of.predictions, {}),
-    "suspect_labels": lambda of: reporting.suspect_labels(of.part("validation")),
-    "temperature": lambda of: reporting.fit_temperature(
+    "metrics": lambda of: metrics.compute_metrics(of.predictions, "stage_1"),
+    "classification_report": lambda of: metrics.classification_report(of.part("test"), of.classes),
+    "most_confused": lambda of: metrics.most_confused(of.part("validation"), of.names),
+    "slices": lambda of: metrics.slice_errors(of.part("validation"), of.image_table, of.names),
+    "stage_steps": lambda of: metrics.compare_neighbours(of.predictions, {}),
+    "suspect_labels": lambda of: metrics.suspect_labels(of.part("validation")),
+    "temperature": lambda of: metrics.fit_temperature(
         of.part("test")[[f"probability_{label}" for label in of.classes]].to_numpy(),
         pd.Index(of.classes).get_indexer(of.part("test")["label"]),
     ),
-    "top_losses": lambda of: reporting.top_losses(of.part("validation"), of.names),
-    "fixed_and_broken": lambda of: reporting.fixed_and_broken(of.predictions, "stage_0", "stage_1"),
+    "top_losses": lambda of: metrics.top_losses(of.part("validation"), of.names),
+    "fixed_and_broken": lambda of: metrics.fixed_and_broken(of.predictions, "stage_0", "stage_1"),
 }
 
 
@@ -340,8 +340,8 @@ def test_a_table_of_5000_classes_takes_seconds(name: str):
 def test_the_card_is_bounded_for_any_number_of_classes(number: int, tmp_path: Path):
     of = material(number)
     about = facts(of)
-    page = check("card", "words", lambda: reporting.model_card_html(about, {}), tmp_path)
-    words = check("markdown", "words", lambda: reporting.model_card_markdown(about), tmp_path)
+    page = check("card", "words", lambda: cards.model_card_html(about, {}), tmp_path)
+    words = check("markdown", "words", lambda: cards.model_card_markdown(about), tmp_path)
     if number > style.MOST_CLASSES:
         assert f"The 60 of {number:,} classes with the lowest F1" in words
         assert f"The 60 of {number:,} classes with the fewest images" in words
@@ -350,7 +350,7 @@ def test_the_card_is_bounded_for_any_number_of_classes(number: int, tmp_path: Pa
 
 def test_a_card_with_many_large_sheets_is_bounded(tmp_path: Path):
     about, pictures = facts(material(2)), {f"sheet {number}": photo().resize((2000, 6000)) for number in range(4)}
-    check("card", "card", lambda: reporting.model_card_html(about, pictures), tmp_path)
+    check("card", "card", lambda: cards.model_card_html(about, pictures), tmp_path)
 
 
 @pytest.mark.parametrize("name", [*FIGURES, *SHEETS])
@@ -360,45 +360,43 @@ def test_names_of_255_characters_break_no_figure(name: str, is_readable: Callabl
 
 def test_names_of_255_characters_leave_the_card_small(tmp_path: Path):
     about = facts(material(300, long_names=True))
-    check("card", "card", lambda: reporting.model_card_html(about, {}), tmp_path)
-    check("markdown", "card", lambda: reporting.model_card_markdown(about), tmp_path)
+    check("card", "card", lambda: cards.model_card_html(about, {}), tmp_path)
+    check("markdown", "card", lambda: cards.model_card_markdown(about), tmp_path)
 
 
 LONG = {
-    "history of 1,000 epochs": lambda: reporting.history_plot(
+    "history of 1,000 epochs": lambda: plots.history_plot(
         pd.DataFrame(np.random.default_rng(0).random((1000, 5)), columns=HISTORY).assign(epoch=range(1000)), "Many"
     ),
-    "finder of 5,000 steps": lambda: reporting.learning_rate_curve(
+    "finder of 5,000 steps": lambda: plots.learning_rate_curve(
         pd.DataFrame(np.random.default_rng(0).random((5000, 3)), columns=["learning_rate", "loss", "smoothed_loss"]),
         0.1,
         (0.1,),
         "Many",
     ),
-    "100,000 sizes": lambda: reporting.resolutions(
+    "100,000 sizes": lambda: plots.resolutions(
         pd.DataFrame(np.random.default_rng(0).integers(100, 9000, (100_000, 2)), columns=["width", "height"]),
         {f"stage_{stage}_{'of_many_' * 5}": 32 * stage for stage in range(1, STAGES)},
     ),
-    "100,000 energies": lambda: reporting.unknown_figure(
+    "100,000 energies": lambda: plots.unknown_figure(
         np.random.default_rng(0).normal(size=100_000), np.random.default_rng(1).normal(size=100_000), 1.6, 0.5
     ),
-    "100,000 confidences": lambda: reporting.reliability_figure(
+    "100,000 confidences": lambda: plots.reliability_figure(
         dict.fromkeys(("validation", "test"), (CONFIDENCES, CONFIDENCES, CONFIDENCES > 0.3)), 1.5
     ),
-    "risk of 100,000": lambda: reporting.risk_coverage_figure(
-        reporting.risk_coverage(CONFIDENCES, CONFIDENCES > 0.3), 0.5, 0.99
+    "risk of 100,000": lambda: plots.risk_coverage_figure(
+        metrics.risk_coverage(CONFIDENCES, CONFIDENCES > 0.3), 0.5, 0.99
     ),
-    "phases of 20 stages": lambda: reporting.stage_comparison_figure(phases(STAGES)),
+    "phases of 20 stages": lambda: plots.stage_comparison_figure(phases(STAGES)),
     "errors of 20 stages": lambda: stage_steps(many_stages()),
 }
 SHEETS_OF_MANY = {
-    "20 stages": lambda: reporting.training_sheet(
+    "20 stages": lambda: plots.training_sheet(
         {f"stage_{stage}_{'of_many_' * 5}": [photo(1000)] * 3 for stage in range(2 * STAGES)}
     ),
-    "large batch": lambda: reporting.training_batch([photo(500)] * 512, ["a class"] * 512, "Many"),
-    "thousands of groups": lambda: reporting.duplicates_sheet([[(photo(), "x" * 255)] * 50] * 2000),
-    "errors": lambda: reporting.attention_of_errors(
-        [photo()] * 100, [np.ones((2, 7, 7))] * 100, [("x" * 255,) * 3] * 100
-    ),
+    "large batch": lambda: plots.training_batch([photo(500)] * 512, ["a class"] * 512, "Many"),
+    "thousands of groups": lambda: plots.duplicates_sheet([[(photo(), "x" * 255)] * 50] * 2000),
+    "errors": lambda: plots.attention_of_errors([photo()] * 100, [np.ones((2, 7, 7))] * 100, [("x" * 255,) * 3] * 100),
 }
 HISTORY = ["train_loss", "valid_loss", "error_rate", "learning_rate", "seconds"]
 CONFIDENCES = np.random.default_rng(0).random(100_000)
@@ -422,10 +420,10 @@ def test_a_sheet_of_many_pictures_is_bounded(name: str, tmp_path: Path):
 
 def test_the_console_says_as_much_of_many_classes_and_stages_as_of_few(tmp_path: Path):
     of = material(1000, long_names=True)
-    summary = reporting.console_summary(
-        reporting.metrics(of.predictions, "stage_1"),
+    summary = cards.console_summary(
+        metrics.compute_metrics(of.predictions, "stage_1"),
         phases(STAGES),
-        reporting.most_confused(of.part("validation"), of.names, 1),
+        metrics.most_confused(of.part("validation"), of.names, 1),
         {"model": "x" * 255},
     )
 

@@ -8,20 +8,18 @@ import pytest
 from scipy.special import softmax
 from scipy.stats import mannwhitneyu
 
-from guitar_kedro.reporting.calibration import (
+from guitar_kedro.metrics.calibration import (
     auroc,
     expected_calibration_error,
     fewest_for_known,
     fewest_for_sure,
     fit_temperature,
     known_threshold,
-    reliability_figure,
     risk_coverage,
-    risk_coverage_figure,
     sure_threshold,
     tempered,
-    unknown_figure,
 )
+from guitar_kedro.plots.calibration import reliability_figure, risk_coverage_figure, unknown_figure
 
 
 def _drawn(images, classes, temperature, spread=4.0, seed=0):

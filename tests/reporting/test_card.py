@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from guitar_kedro.reporting.card import CardFacts, known_limits, model_card_html, model_card_markdown
-from guitar_kedro.reporting.guessing import Guess, worse_than_guessing
-from guitar_kedro.reporting.predictions import classification_report, metrics, stage_comparison
-from guitar_kedro.reporting.style import percent
+from guitar_kedro.cards.card import CardFacts, known_limits, model_card_html, model_card_markdown
+from guitar_kedro.metrics.formatting import percent
+from guitar_kedro.metrics.guessing import Guess, worse_than_guessing
+from guitar_kedro.metrics.scores import classification_report, compute_metrics, stage_comparison
 
 # fmt: off
 _NUMBERS = [
@@ -111,7 +111,7 @@ def facts(made_predictions, guitars):
         fingerprint="deadbeef" * 8,
         stages=stage_comparison(phases),
         verdict="The last stage halved the error.",
-        metrics=metrics(predictions, "large"),
+        metrics=compute_metrics(predictions, "large"),
         classes_report=classification_report(rows[1], list(guitars)),
         calibration={
             "temperature": 1.317,

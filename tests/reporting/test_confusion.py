@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from guitar_kedro.reporting.confusion import confusion_explorer, confusion_matrix_figure
+from guitar_kedro.plots.confusion import confusion_explorer, confusion_matrix_figure
 
 
 def _cells(figure):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from guitar_kedro.reporting.curation import curation_effect, curation_sentence, recipe_changes
-from guitar_kedro.reporting.statistics import mcnemar_test, wilson_interval
+from guitar_kedro.metrics.curation import curation_effect, curation_sentence, recipe_changes
+from guitar_kedro.metrics.statistics import mcnemar_test, wilson_interval
 
 DECISIONS = pd.DataFrame({"file": ["b", "x", "y"], "action": ["relabel", "drop", "drop"], "label": ["cat", "", ""]})
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from guitar_kedro.reporting import data
+from guitar_kedro.plots import data
 
 
 def _image_table(names):

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from guitar_kedro.reporting.errors import top_losses, top_losses_sheet
+from guitar_kedro.metrics.scores import top_losses
+from guitar_kedro.plots.errors import top_losses_sheet
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guitar_kedro.reporting.guessing import Guess, guess, worse_than_guessing
-from guitar_kedro.reporting.style import rounded
+from guitar_kedro.metrics.formatting import rounded
+from guitar_kedro.metrics.guessing import Guess, guess, worse_than_guessing
 
 _BEST = Guess(4, "cat", 0.5)
 

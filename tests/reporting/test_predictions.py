@@ -8,13 +8,8 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import classification_report as sklearn_report
 
-from guitar_kedro.reporting.predictions import (
-    classification_report,
-    metrics,
-    most_confused,
-    stage_comparison,
-    stage_comparison_figure,
-)
+from guitar_kedro.metrics.scores import classification_report, compute_metrics, most_confused, stage_comparison
+from guitar_kedro.plots.comparison import stage_comparison_figure
 
 _PHASES = pd.DataFrame(
     # The closing table of the article, with the number of images that its intervals would need.
@@ -41,7 +36,7 @@ def test_metrics_say_how_good_each_stage_is_on_each_split(made_predictions):
             made_predictions("ab" * 50, "ab" * 49 + "bb", "large", "test"),
         ]
     )
-    found = metrics(predictions, "large")
+    found = compute_metrics(predictions, "large")
     assert list(found["validation"]) == ["small", "large"]
     small = found["validation"]["small"]
     assert [small[name] for name in ("images", "errors", "accuracy", "error_rate", "loss")] == [4, 1, 0.75, 0.25, 0.5]
@@ -53,7 +48,7 @@ def test_metrics_say_how_good_each_stage_is_on_each_split(made_predictions):
 
 def test_metrics_without_the_last_stage_are_refused_by_name(made_predictions):
     with pytest.raises(ValueError, match="'large'"):
-        metrics(made_predictions("ab", "ab", "small"), "large")
+        compute_metrics(made_predictions("ab", "ab", "small"), "large")
 
 
 def test_the_report_agrees_with_scikit_learn(random_predictions, guitars):

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import fisher_exact
 
-from guitar_kedro.reporting.slices import slice_errors, slices_figure, worst_slices
+from guitar_kedro.metrics.slices import slice_errors, worst_slices
+from guitar_kedro.plots.slices import slices_figure
 
 
 def _images(predictions, width=600, height=800, group=None):

@@ -9,13 +9,8 @@ import pytest
 from PIL import Image
 from scipy.stats import binomtest
 
-from guitar_kedro.reporting.stages import (
-    compare_neighbours,
-    fixed_and_broken,
-    fixed_and_broken_sheet,
-    stage_errors_figure,
-    stage_verdict,
-)
+from guitar_kedro.metrics.stages import compare_neighbours, fixed_and_broken, stage_verdict
+from guitar_kedro.plots.stages import fixed_and_broken_sheet, stage_errors_figure
 
 _SECONDS = {"small": 60.0, "large": 112.0, "huge": 600.0}
 _LONG = "a stage with quite a long name that goes on and on, number"

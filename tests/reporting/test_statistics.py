@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from guitar_kedro.reporting.statistics import mcnemar_test, paired_difference_interval, wilson_interval
+from guitar_kedro.metrics.statistics import mcnemar_test, paired_difference_interval, wilson_interval
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ import warnings
 
 import pytest
 
-from guitar_kedro.reporting import style
+from guitar_kedro.metrics import formatting
+from guitar_kedro.plots import style
 
 
 def test_a_display_name_falls_back_to_the_label():
-    assert style.display_name("gibson_ES", {"gibson_ES": "Gibson ES-335"}) == "Gibson ES-335"
-    assert style.display_name("gibson_Flying_V", {}) == "gibson Flying V"
+    assert formatting.display_name("gibson_ES", {"gibson_ES": "Gibson ES-335"}) == "Gibson ES-335"
+    assert formatting.display_name("gibson_Flying_V", {}) == "gibson Flying V"
 
 
 @pytest.mark.parametrize(
@@ -19,12 +20,12 @@ def test_a_display_name_falls_back_to_the_label():
     [(0, "0.0 %"), (1, "100.0 %"), (0.9999, ">99.9 %"), (1e-5, "<0.1 %"), (0.0494, "4.9 %")],
 )
 def test_only_everything_is_a_hundred_percent(share, written):
-    assert style.percent(share) == written
+    assert formatting.percent(share) == written
 
 
 @pytest.mark.parametrize(("minutes", "written"), [(0, "0:00 min"), (4 + 34 / 60, "4:34 min"), (122.9, "2:02 h")])
 def test_durations_are_written_as_on_a_clock(minutes, written):
-    assert style.clock(minutes) == written
+    assert formatting.clock(minutes) == written
 
 
 def test_long_names_keep_their_beginning_and_their_end():
@@ -56,7 +57,8 @@ def test_names_that_no_font_can_draw_neither_fail_nor_warn(saved):
 def test_figures_need_neither_pyplot_nor_torch_nor_kedro():
     code = (
         "import sys\n"
-        "from guitar_kedro.reporting import data, predictions, training\n"
+        "from guitar_kedro import cards, metrics, plots\n"
+        "[getattr(room, name) for room in (cards, metrics, plots) for name in room.__all__]\n"
         "loaded = {'matplotlib.pyplot', 'torch', 'fastai', 'kedro'} & set(sys.modules)\n"
         "sys.exit(f'imported: {loaded}' if loaded else 0)"
     )

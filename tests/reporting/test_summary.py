@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from guitar_kedro.reporting.predictions import console_summary, metrics, most_confused, stage_comparison
+from guitar_kedro.cards.summary import console_summary
+from guitar_kedro.metrics.scores import compute_metrics, most_confused, stage_comparison
 
 _PLACES = {
     "metrics": "data/08_reporting/demo/metrics.json/2026-01-01T00.00.00.000Z/metrics.json",
@@ -29,7 +30,7 @@ def results(random_predictions, guitars):
             "seconds": [30.0, 61.0, 3700.0],
         }
     )
-    return metrics(predictions, "small"), stage_comparison(phases), most_confused(predictions, guitars)
+    return compute_metrics(predictions, "small"), stage_comparison(phases), most_confused(predictions, guitars)
 
 
 def _printed(summary, width):

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from guitar_kedro.datasets.curation import CurationDataset
-from guitar_kedro.reporting.suspects import curation_proposal, suspect_labels, suspects_sheet
+from guitar_kedro.metrics.suspects import curation_proposal, suspect_labels
+from guitar_kedro.plots.suspects import suspects_sheet
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from guitar_kedro.reporting.training import history_plot, learning_rate_curve, training_batch, training_sheet
+from guitar_kedro.plots.training import history_plot, learning_rate_curve, training_batch, training_sheet
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from guitar_kedro.reporting.statistics import wilson_interval
+from guitar_kedro.metrics.statistics import wilson_interval
 from guitar_kedro.serving.app import create_app
 from guitar_kedro.serving.options import ServingOptions
 from guitar_kedro.serving.pages import About, Accuracy, Pages

@@ -10,7 +10,7 @@ from typing import Any
 import lazy_loader as lazy
 from pydantic import Field
 
-from guitar_kedro import images, learning, reporting
+from guitar_kedro import images, learning, metrics
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.learning.training.recipe import PhaseOptions
@@ -222,7 +222,7 @@ def report_honest_accuracy(
     in_training = set(random_splits.loc[random_splits["split"] == "train", "duplicate_group"])
     related = random_predictions["image_id"].map(groups).isin(in_training)
     parts = {
-        "this_split": reporting.of_stage(predictions, stage, "validation"),
+        "this_split": metrics.of_stage(predictions, stage, "validation"),
         "random_split": random_predictions,
         "with_relatives": random_predictions[related],
         "without_relatives": random_predictions[~related],
@@ -257,19 +257,19 @@ def honest_sentence(numbers: dict[str, Any], predictions: pd.DataFrame, spec: le
 def _rate_of(part: dict[str, Any]) -> str:
     if not part["images"]:
         return "none"
-    low, high = reporting.percent(part["error_low"]), reporting.percent(part["error_high"])
-    return f"{reporting.percent(part['error_rate'])} ({part['images']:,} images; {low} to {high})"
+    low, high = metrics.percent(part["error_low"]), metrics.percent(part["error_high"])
+    return f"{metrics.percent(part['error_rate'])} ({part['images']:,} images; {low} to {high})"
 
 
 def _fingerprint(predictions: pd.DataFrame, stage: str, spec: learning.ModelSpec) -> str:
     """Gives a checksum of what a stage took which validation image for, and how it was asked."""
-    validation = reporting.of_stage(predictions, stage, "validation")
+    validation = metrics.of_stage(predictions, stage, "validation")
     lines = validation["image_id"] + " " + validation["label"] + " " + validation["predicted"]
     return sha256_of_lines([*lines, f"{spec.precision} {spec.augmented_views} {spec.augmentation}"])
 
 
 def _errors(part: pd.DataFrame) -> dict[str, Any]:
     wrong = int((part["label"] != part["predicted"]).sum())
-    low, high = reporting.wilson_interval(wrong, len(part))
+    low, high = metrics.wilson_interval(wrong, len(part))
     rate = wrong / len(part) if len(part) else None
     return {"images": len(part), "errors": wrong, "error_rate": rate, "error_low": low, "error_high": high}

@@ -6,7 +6,7 @@ import logging
 
 import lazy_loader as lazy
 
-from guitar_kedro import images, learning, reporting
+from guitar_kedro import images, learning, metrics
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.pipelines.training.nodes import with_paths
 
@@ -91,15 +91,15 @@ def calibrate_model(
     columns = [f"{learning.PROBABILITY}{label}" for label in classes]
     probabilities = uncalibrated_predictions[columns].to_numpy()
     targets = pd.Index(classes).get_indexer(uncalibrated_predictions["label"])
-    temperature = reporting.fit_temperature(probabilities, targets)
-    calibrated = reporting.tempered(probabilities, temperature)
+    temperature = metrics.fit_temperature(probabilities, targets)
+    calibrated = metrics.tempered(probabilities, temperature)
     right = calibrated.argmax(axis=1) == targets
     spec = uncalibrated_spec.model_copy(
         update={
             "display_names": distinct_names(classes, display_names),
             "temperature": temperature,
-            "sure_threshold": reporting.sure_threshold(calibrated.max(axis=1), right, sure_accuracy),
-            "known_threshold": reporting.known_threshold(uncalibrated_predictions["energy"].to_numpy(), known_share),
+            "sure_threshold": metrics.sure_threshold(calibrated.max(axis=1), right, sure_accuracy),
+            "known_threshold": metrics.known_threshold(uncalibrated_predictions["energy"].to_numpy(), known_share),
         }
     )
     _say_calibration(spec, sure_accuracy, known_share, len(targets))
@@ -112,17 +112,17 @@ def calibrate_model(
 
 
 def _say_calibration(spec: learning.ModelSpec, sure_accuracy: float, known_share: float, images: int) -> None:
-    asked, kept = reporting.percent(sure_accuracy), reporting.percent(known_share)
-    logger.info("Temperature %.3g, fitted on %s", spec.temperature, reporting.count(images, "validation image"))
+    asked, kept = metrics.percent(sure_accuracy), metrics.percent(known_share)
+    logger.info("Temperature %.3g, fitted on %s", spec.temperature, metrics.count(images, "validation image"))
     if spec.sure_threshold is None:
-        fewest = reporting.fewest_for_sure(sure_accuracy)
+        fewest = metrics.fewest_for_sure(sure_accuracy)
         logger.warning(
             "No answer counts as sure: no probability promises that %s of the sure ones are right; that takes at least "
             "%d validation images, and there are %d (calibration.sure_accuracy asks for less)",
             *(asked, fewest, images),
         )
     else:
-        logger.info("Sure from a probability of %s on", reporting.percent(spec.sure_threshold))
+        logger.info("Sure from a probability of %s on", metrics.percent(spec.sure_threshold))
     if spec.known_threshold is None:
         logger.warning(
             "No picture counts as none of the classes: no energy promises that %s of the pictures of the classes stay "

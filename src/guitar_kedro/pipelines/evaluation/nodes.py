@@ -8,7 +8,7 @@ from typing import Any
 
 import lazy_loader as lazy
 
-from guitar_kedro import datasets, images, learning, reporting
+from guitar_kedro import datasets, images, learning, metrics, plots
 from guitar_kedro.pipelines.calibration.nodes import BATCH_SIZE, predict_split
 from guitar_kedro.pipelines.training.nodes import with_paths
 
@@ -104,7 +104,7 @@ def report_augmented_views(
         seconds[name] = time.perf_counter() - began
         right[name] = (predictions["label"] == predictions["predicted"]).to_numpy()
     fixed, broken = (int((right["views"] & ~right["plain"]).sum()), int((right["plain"] & ~right["views"]).sum()))
-    low, high = reporting.paired_difference_interval(fixed, broken, len(right["plain"]))
+    low, high = metrics.paired_difference_interval(fixed, broken, len(right["plain"]))
     return {
         "views": model.spec.augmented_views,
         "images": len(right["plain"]),
@@ -121,34 +121,34 @@ def report_augmented_views(
 
 def draw_attention(
     predictions: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages, device: str
-) -> tuple[reporting.Figure, reporting.Figure]:
+) -> tuple[plots.Figure, plots.Figure]:
     """Draws where the model looks: for a picture of each class, and for the wrong answers with the highest losses.
 
     Returns:
         A sheet with a map for each class, and one with the map of the wrong class beside that of the right one; for a
         network that has no such maps, two sheets that say so.
     """
-    validation = reporting.of_stage(predictions, model.spec.provenance["stage"], "validation")
+    validation = metrics.of_stage(predictions, model.spec.provenance["stage"], "validation")
     try:
         return tuple(
             draw(validation, model, prepared_images, device) for draw in (_attention_by_class, _attention_of_errors)
         )
     except learning.NoFeatureMaps as error:
         logger.warning("%s", error)
-        return reporting.attention_missing(str(error)), reporting.attention_missing(str(error))
+        return plots.attention_missing(str(error)), plots.attention_missing(str(error))
 
 
 def _attention_by_class(
     validation: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages, device: str
-) -> reporting.Figure:
+) -> plots.Figure:
     classes = list(model.spec.classes)
     chosen = validation.groupby("label", sort=True).head(1).head(PICTURES_WITH_MAPS)
     table = with_paths(chosen, prepared_images)
     shares = chosen[[f"{learning.PROBABILITY}{label}" for label in classes]].to_numpy()
-    mapped = [[classes[place] for place in shown] for shown in reporting.mapped_classes(shares)]
+    mapped = [[classes[place] for place in shown] for shown in plots.mapped_classes(shares)]
     heats = learning.grad_cam_maps(model, table, mapped, "Class activation maps", device)
     names = [model.spec.display_names[label] for label in classes]
-    return reporting.attention_by_class(
+    return plots.attention_by_class(
         learning.pictures_as_seen(model, table),
         heats,
         names,
@@ -159,7 +159,7 @@ def _attention_by_class(
 
 def _attention_of_errors(
     validation: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages, device: str
-) -> reporting.Figure:
+) -> plots.Figure:
     wrong = validation[validation["label"] != validation["predicted"]].nlargest(PICTURES_WITH_MAPS, "loss")
     table = with_paths(wrong, prepared_images)
     pairs = list(zip(wrong["predicted"], wrong["label"], strict=True))
@@ -169,8 +169,8 @@ def _attention_of_errors(
         (f"is {names[label]}", *(_named_probability(row, name, names) for name in (predicted, label)))
         for (predicted, label), (_, row) in zip(pairs, wrong.iterrows(), strict=True)
     ]
-    return reporting.attention_of_errors(learning.pictures_as_seen(model, table), heats, captions)
+    return plots.attention_of_errors(learning.pictures_as_seen(model, table), heats, captions)
 
 
 def _named_probability(row: pd.Series, label: str, names: dict[str, str]) -> str:
-    return f"{names[label]} {reporting.percent(row[f'{learning.PROBABILITY}{label}'], 0)}"
+    return f"{names[label]} {metrics.percent(row[f'{learning.PROBABILITY}{label}'], 0)}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import lazy_loader as lazy
 
-from guitar_kedro import images, reporting
+from guitar_kedro import images, plots
 from guitar_kedro.display_names import look_alikes
 from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, in_one_line
@@ -210,15 +210,15 @@ def _counted(counts: pd.Series) -> str:
     return f"{_counted(ordered[:half])} ... {_counted(ordered[-half:])} (the others lie between)"
 
 
-def plot_class_balance(image_table: pd.DataFrame, display_names: dict[str, str]) -> reporting.Figure:
+def plot_class_balance(image_table: pd.DataFrame, display_names: dict[str, str]) -> plots.Figure:
     """Draws how many images each class has."""
-    return reporting.class_balance(image_table, display_names)
+    return plots.class_balance(image_table, display_names)
 
 
-def resolutions_plotter(stages: list[str]) -> Callable[..., reporting.Figure]:
+def resolutions_plotter(stages: list[str]) -> Callable[..., plots.Figure]:
     """Makes the node that compares the pictures with the sizes of stages."""
 
-    def plot_resolutions(image_table: pd.DataFrame, *image_sizes: int) -> reporting.Figure:
+    def plot_resolutions(image_table: pd.DataFrame, *image_sizes: int) -> plots.Figure:
         """Draws the sizes of the originals, and warns where a stage enlarges most of them."""
         sizes = dict(zip(stages, image_sizes, strict=True))
         median = image_table[["width", "height"]].min(axis=1).median()
@@ -230,27 +230,27 @@ def resolutions_plotter(stages: list[str]) -> Callable[..., reporting.Figure]:
                     size,
                     median,
                 )
-        return reporting.resolutions(image_table, sizes)
+        return plots.resolutions(image_table, sizes)
 
     return plot_resolutions
 
 
 def show_classes(
     image_table: pd.DataFrame, prepared_images: images.PreparedImages, display_names: dict[str, str]
-) -> reporting.Figure:
+) -> plots.Figure:
     """Draws a contact sheet with pictures of each class, as many as there is room for."""
     ids = image_table.groupby("label")["image_id"].agg(list)
-    labels, most = reporting.classes_on_sheet(list(ids.index))
+    labels, most = plots.classes_on_sheet(list(ids.index))
     rows = {
         label: list(_pictures(prepared_images, [ids[label][place] for place in _evenly(len(ids[label]), most)]))
         for label in labels
     }
-    return reporting.class_contact_sheet(rows, display_names, list(ids.index))
+    return plots.class_contact_sheet(rows, display_names, list(ids.index))
 
 
 def show_duplicates(
     image_table: pd.DataFrame, rejected_images: pd.DataFrame, prepared_images: images.PreparedImages
-) -> tuple[pd.DataFrame, reporting.Figure]:
+) -> tuple[pd.DataFrame, plots.Figure]:
     """Lists the groups of duplicates, and draws the largest ones.
 
     Returns:
@@ -273,7 +273,7 @@ def show_duplicates(
     largest = group_sizes.index[:GROUPS_ON_SHEET]
     rows = [grouped[grouped["duplicate_group"] == group].head(PICTURES_PER_ROW) for group in largest]
     sheet = [list(zip(_pictures(prepared_images, row["image_id"]), row["file"], strict=True)) for row in rows]
-    return duplicates, reporting.duplicates_sheet(sheet, group_sizes.tolist())
+    return duplicates, plots.duplicates_sheet(sheet, group_sizes.tolist())
 
 
 def _evenly(count: int, wanted: int) -> list[int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import lazy_loader as lazy
 
-from guitar_kedro import images, learning, reporting
+from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.files import sha256_of_lines
 
 pd = lazy.load("pandas")
@@ -58,7 +58,7 @@ def summarise_predictions(image_predictions: ParquetFile) -> dict[str, Any]:
     verdicts = verdicts.reindex(VERDICTS.values(), fill_value=0)
     summary = {"images": count, "unreadable": unreadable, "verdicts": _whole(verdicts), "predicted": _whole(predicted)}
     if labelled:
-        low, high = reporting.wilson_interval(right, labelled)
+        low, high = metrics.wilson_interval(right, labelled)
         accuracy = {"accuracy": right / labelled, "accuracy_low": low, "accuracy_high": high}
         summary["folders"] = {"images": labelled, "right": right, **accuracy}
     return summary
@@ -70,7 +70,7 @@ def _whole(counts: pd.Series) -> dict[str, int]:
 
 def show_predictions(
     image_predictions: ParquetFile, images_to_predict: images.ImageStream, model: learning.Checkpoint
-) -> reporting.Figure:
+) -> plots.Figure:
     """Draws pictures of each predicted class, chosen at random, with what was said of them.
 
     Of many predicted classes the most frequent ones are drawn.
@@ -92,7 +92,7 @@ def show_predictions(
         (label, [(learning.thumbnail(files[row.file]), row) for row in members.itertuples()])
         for label, members in (chosen.groupby("predicted", sort=True) if len(chosen) else ())
     ]
-    return reporting.predictions_sheet(rows, model.spec.display_names, VERDICTS, unreadable, len(counts))
+    return plots.predictions_sheet(rows, model.spec.display_names, VERDICTS, unreadable, len(counts))
 
 
 def _in_words(verdicts: pd.Series) -> pd.Series:

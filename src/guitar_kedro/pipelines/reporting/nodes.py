@@ -10,7 +10,7 @@ from typing import Any
 
 import lazy_loader as lazy
 
-from guitar_kedro import images, learning, reporting
+from guitar_kedro import cards, images, learning, metrics, plots
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.learning.inference.decision import Decision, decide
 from guitar_kedro.pipelines.audit.nodes import OUT_OF_FOLD, honest_sentence
@@ -44,15 +44,15 @@ CARD_FIGURES = {  # what the model card shows, and as what, with the part of the
 
 def compute_metrics(predictions: pd.DataFrame, model: learning.Checkpoint) -> dict:
     """Computes accuracy, error rate, Wilson interval and loss for each part and stage."""
-    return reporting.metrics(predictions, model.spec.provenance["stage"])
+    return metrics.compute_metrics(predictions, model.spec.provenance["stage"])
 
 
 def report_classes(predictions: pd.DataFrame, model: learning.Checkpoint) -> pd.DataFrame:
     """Computes precision, recall, F1 and support of each class on the test part."""
-    return reporting.classification_report(_of_model(predictions, model, "test"), list(model.spec.classes))
+    return metrics.classification_report(_of_model(predictions, model, "test"), list(model.spec.classes))
 
 
-def plot_confusion_matrix(predictions: pd.DataFrame, model: learning.Checkpoint) -> tuple[reporting.Figure, Any]:
+def plot_confusion_matrix(predictions: pd.DataFrame, model: learning.Checkpoint) -> tuple[plots.Figure, Any]:
     """Draws which classes the model takes for which, on the validation part: to read, and to point at."""
     spec = model.spec
     what = (
@@ -61,22 +61,20 @@ def plot_confusion_matrix(predictions: pd.DataFrame, model: learning.Checkpoint)
         spec.display_names,
         f"Validation part, {spec.provenance['stage']}",
     )
-    return reporting.confusion_matrix_figure(*what), reporting.confusion_explorer(*what)
+    return plots.confusion_matrix_figure(*what), plots.confusion_explorer(*what)
 
 
 def list_most_confused(predictions: pd.DataFrame, model: learning.Checkpoint) -> pd.DataFrame:
     """Lists the pairs of classes that the model confuses at least twice on the validation part."""
-    return reporting.most_confused(_of_model(predictions, model, "validation"), model.spec.display_names)
+    return metrics.most_confused(_of_model(predictions, model, "validation"), model.spec.display_names)
 
 
 def show_top_losses(
     predictions: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages
-) -> tuple[pd.DataFrame, reporting.Figure]:
+) -> tuple[pd.DataFrame, plots.Figure]:
     """Lists and draws the validation images with the highest losses."""
-    table = reporting.top_losses(
-        _of_model(predictions, model, "validation"), model.spec.display_names, PICTURES_ON_SHEET
-    )
-    return table, reporting.top_losses_sheet(_pictures(prepared_images, table["image_id"]), table)
+    table = metrics.top_losses(_of_model(predictions, model, "validation"), model.spec.display_names, PICTURES_ON_SHEET)
+    return table, plots.top_losses_sheet(_pictures(prepared_images, table["image_id"]), table)
 
 
 def report_calibration(
@@ -85,7 +83,7 @@ def report_calibration(
     model: learning.Checkpoint,
     sure_accuracy: float,
     known_share: float,
-) -> tuple[dict[str, Any], reporting.Figure, reporting.Figure, reporting.Figure]:
+) -> tuple[dict[str, Any], plots.Figure, plots.Figure, plots.Figure]:
     """Says whether probabilities can be believed, what "sure" means, and whether strange pictures are noticed.
 
     The validation part has chosen the temperature and the thresholds, so what they do is measured on the test part.
@@ -102,23 +100,23 @@ def report_calibration(
     for part, (before, after, right) in parts.items():
         numbers[part] = {
             "images": len(right),
-            "ece_before": reporting.expected_calibration_error(before, right),
-            "ece_after": reporting.expected_calibration_error(after, right),
+            "ece_before": metrics.expected_calibration_error(before, right),
+            "ece_after": metrics.expected_calibration_error(after, right),
         }
     numbers["sure"] = {
         "accuracy_asked": sure_accuracy,
         "threshold": spec.sure_threshold,
-        "fewest_images": reporting.fewest_for_sure(sure_accuracy),
+        "fewest_images": metrics.fewest_for_sure(sure_accuracy),
     }
     for part in parts:
         numbers["sure"][part] = _sureness(_of_model(predictions, model, part), spec)
     known = _of_model(predictions, model, "test")["energy"].to_numpy()
     others = other_predictions["energy"].to_numpy() if len(other_predictions) else None
-    auroc = None if others is None else reporting.auroc(known, others)
+    auroc = None if others is None else metrics.auroc(known, others)
     numbers["unknown"] = {
         "share_asked": known_share,
         "threshold": spec.known_threshold,
-        "fewest_images": reporting.fewest_for_known(known_share),
+        "fewest_images": metrics.fewest_for_known(known_share),
         "test": _share_up_to(spec.known_threshold, known),
         "auroc": auroc,
         "other_images": len(other_predictions),
@@ -127,16 +125,16 @@ def report_calibration(
     _, after, right = parts["test"]
     return (
         numbers,
-        reporting.reliability_figure(parts, spec.temperature),
-        reporting.risk_coverage_figure(reporting.risk_coverage(after, right), spec.sure_threshold, sure_accuracy),
-        reporting.unknown_figure(known, others, spec.known_threshold, auroc),
+        plots.reliability_figure(parts, spec.temperature),
+        plots.risk_coverage_figure(metrics.risk_coverage(after, right), spec.sure_threshold, sure_accuracy),
+        plots.unknown_figure(known, others, spec.known_threshold, auroc),
     )
 
 
 def _confidences(predictions: pd.DataFrame, spec: learning.ModelSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gives the probability of the prediction before and after temperature scaling, and whether it is right."""
     after = predictions[[f"{learning.PROBABILITY}{label}" for label in spec.classes]].to_numpy()
-    before = reporting.tempered(after, 1 / spec.temperature)
+    before = metrics.tempered(after, 1 / spec.temperature)
     return before.max(axis=1), after.max(axis=1), (predictions["label"] == predictions["predicted"]).to_numpy()
 
 
@@ -144,7 +142,7 @@ def _sureness(predictions: pd.DataFrame, spec: learning.ModelSpec) -> dict[str, 
     answers = zip(predictions.filter(like=learning.PROBABILITY).max(axis=1), predictions["energy"], strict=True)
     sure = predictions[[decide(spec, *answer) is Decision.SURE for answer in answers]]
     right = int((sure["label"] == sure["predicted"]).sum())
-    low, high = reporting.wilson_interval(right, len(sure))
+    low, high = metrics.wilson_interval(right, len(sure))
     return {
         "images": len(sure),
         "right": right,
@@ -158,18 +156,18 @@ def _sureness(predictions: pd.DataFrame, spec: learning.ModelSpec) -> dict[str, 
 def _share_up_to(threshold: float | None, energies: np.ndarray) -> dict[str, float]:
     """Counts what is taken for one of the classes; without a threshold, that is everything."""
     kept = len(energies) if threshold is None else int((energies <= threshold).sum())
-    low, high = reporting.wilson_interval(kept, len(energies))
+    low, high = metrics.wilson_interval(kept, len(energies))
     return {"images": len(energies), "kept": kept, "share": kept / len(energies), "share_low": low, "share_high": high}
 
 
 def report_slices(
     predictions: pd.DataFrame, image_table: pd.DataFrame, model: learning.Checkpoint
-) -> tuple[pd.DataFrame, reporting.Figure]:
+) -> tuple[pd.DataFrame, plots.Figure]:
     """Measures the error by class, size and shape of the original, and near duplicates, on the validation part."""
     validation = _of_model(predictions, model, "validation")
-    slices = reporting.slice_errors(validation, image_table, model.spec.display_names)
+    slices = metrics.slice_errors(validation, image_table, model.spec.display_names)
     overall = float((validation["label"] != validation["predicted"]).mean())
-    return slices, reporting.slices_figure(slices, overall, reporting.worst_slices(slices, overall))
+    return slices, plots.slices_figure(slices, overall, metrics.worst_slices(slices, overall))
 
 
 def find_suspect_labels(
@@ -178,7 +176,7 @@ def find_suspect_labels(
     splits: pd.DataFrame,
     model: learning.Checkpoint,
     prepared_images: images.PreparedImages,
-) -> tuple[pd.DataFrame, pd.DataFrame, reporting.Figure]:
+) -> tuple[pd.DataFrame, pd.DataFrame, plots.Figure]:
     """Ranks the images whose label is likely to be wrong.
 
     After an audit of these very images all but the test part are looked at, otherwise the validation part.
@@ -187,11 +185,11 @@ def find_suspect_labels(
         The table, lines for the curation file as a proposal, and a contact sheet.
     """
     searched = _held_out(predictions, out_of_fold_predictions, splits, model)
-    suspects = reporting.suspect_labels(searched)
+    suspects = metrics.suspect_labels(searched)
     shown = suspects.head(PICTURES_ON_SHEET)
     pictures = _pictures(prepared_images, shown["image_id"])
-    sheet = reporting.suspects_sheet(pictures, shown, model.spec.display_names, _part_of(searched))
-    return suspects, reporting.curation_proposal(suspects), sheet
+    sheet = plots.suspects_sheet(pictures, shown, model.spec.display_names, _part_of(searched))
+    return suspects, metrics.curation_proposal(suspects), sheet
 
 
 def _held_out(
@@ -225,9 +223,9 @@ def report_curation(
     before = predictions_before_curation
     if len(before):
         last_stage = before.loc[before["split"] == "test", "stage"].iloc[0]  # the test part is seen by the model only
-        before = reporting.of_stage(before, last_stage, "validation")
-    changes = reporting.recipe_changes(model_before_curation, model.spec.model_dump(mode="json"))
-    return reporting.curation_effect(before, _of_model(predictions, model, "validation"), applied_curation, changes)
+        before = metrics.of_stage(before, last_stage, "validation")
+    changes = metrics.recipe_changes(model_before_curation, model.spec.model_dump(mode="json"))
+    return metrics.curation_effect(before, _of_model(predictions, model, "validation"), applied_curation, changes)
 
 
 def compare_neighbours(
@@ -235,28 +233,28 @@ def compare_neighbours(
     stage_comparison: pd.DataFrame,
     model: learning.Checkpoint,
     prepared_images: images.PreparedImages,
-) -> tuple[pd.DataFrame, reporting.Figure, reporting.Figure]:
+) -> tuple[pd.DataFrame, plots.Figure, plots.Figure]:
     """Tests what each stage brought over the one before, on the same validation images.
 
     Returns:
         A row per pair of neighbours, the figure, and a contact sheet of images that stages fixed and broke.
     """
     seconds = (60 * stage_comparison.groupby("stage")["minutes"].sum()).to_dict()
-    neighbours = reporting.compare_neighbours(predictions, seconds)
+    neighbours = metrics.compare_neighbours(predictions, seconds)
     shown = neighbours.tail(STEPS_ON_SHEET)
     rows = [
         row
         for pair in shown.itertuples()
         for row in _fixed_and_broken(predictions, pair, model.spec.display_names, prepared_images)
     ]
-    figure = reporting.stage_errors_figure(predictions, neighbours, reporting.stage_verdict(neighbours))
-    return neighbours, figure, reporting.fixed_and_broken_sheet(rows, len(neighbours) - len(shown))
+    figure = plots.stage_errors_figure(predictions, neighbours, metrics.stage_verdict(neighbours))
+    return neighbours, figure, plots.fixed_and_broken_sheet(rows, len(neighbours) - len(shown))
 
 
 def _fixed_and_broken(
     predictions: pd.DataFrame, pair: Any, names: dict[str, str], prepared_images: images.PreparedImages
 ) -> Iterable[tuple[str, list[images.Picture], list[str]]]:
-    tables = reporting.fixed_and_broken(predictions, pair.stage_before, pair.stage)
+    tables = metrics.fixed_and_broken(predictions, pair.stage_before, pair.stage)
     for what, count, table in zip(("Fixed", "Broken"), (pair.fixed, pair.broken), tables, strict=True):
         captions = [
             f"is {names[row.label]}\nbefore: {names[row.predicted_before]}\nnow: {names[row.predicted]}"
@@ -267,7 +265,7 @@ def _fixed_and_broken(
 
 def compare_stages(
     splits: pd.DataFrame, *results: pd.DataFrame | learning.Checkpoint
-) -> tuple[pd.DataFrame, reporting.Figure]:
+) -> tuple[pd.DataFrame, plots.Figure]:
     """Compares the error on the validation part after each phase of each stage.
 
     Args:
@@ -278,7 +276,7 @@ def compare_stages(
         The table (error with its interval, time spent, and a warning where it is worse than a guess), and its figure.
     """
     histories, checkpoints = results[: len(results) // 2], results[len(results) // 2 :]
-    count, guess = int((splits["split"] == "validation").sum()), reporting.guess(splits)
+    count, guess = int((splits["split"] == "validation").sum()), metrics.guess(splits)
     phases = pd.DataFrame(
         [
             {
@@ -290,13 +288,13 @@ def compare_stages(
                 "error_rate": history["error_rate"].iloc[-1],
                 "images": count,
                 "seconds": history["seconds"].sum(),
-                "warning": reporting.worse_than_guessing(*history[["valid_loss", "error_rate"]].iloc[-1], guess),
+                "warning": metrics.worse_than_guessing(*history[["valid_loss", "error_rate"]].iloc[-1], guess),
             }
             for history, checkpoint in zip(histories, checkpoints, strict=True)
         ]
     )
-    table = reporting.stage_comparison(phases)
-    return table, reporting.stage_comparison_figure(table)
+    table = metrics.stage_comparison(phases)
+    return table, plots.stage_comparison_figure(table)
 
 
 def write_model_card(
@@ -307,7 +305,7 @@ def write_model_card(
     predictions: pd.DataFrame,
     out_of_fold_predictions: pd.DataFrame,
     leakage: dict[str, Any],
-    metrics: dict[str, Any],
+    scores: dict[str, Any],
     classification_report: pd.DataFrame,
     stage_comparison: pd.DataFrame,
     stage_steps: pd.DataFrame,
@@ -330,8 +328,8 @@ def write_model_card(
         The model card as a page, and as Markdown.
     """
     searched = _held_out(predictions, out_of_fold_predictions, splits, model)
-    validation = metrics["validation"][model.spec.provenance["stage"]]
-    facts = reporting.CardFacts(
+    validation = scores["validation"][model.spec.provenance["stage"]]
+    facts = cards.CardFacts(
         spec=model.spec.model_dump(),
         checksum=model.spec.checksum,
         counts=pd.crosstab(splits["label"], splits["split"]).reset_index(),
@@ -339,15 +337,15 @@ def write_model_card(
         source=_source(image_table),
         fingerprint=_fingerprint(image_table),
         stages=stage_comparison,
-        verdict=reporting.stage_verdict(stage_steps),
-        metrics=metrics,
+        verdict=metrics.stage_verdict(stage_steps),
+        metrics=scores,
         classes_report=classification_report,
         calibration=calibration,
         augmented_views=augmented_views,
         leakage=leakage,
         honest=" ".join(filter(None, (honest_sentence(honest_accuracy, predictions, model.spec), published_accuracy))),
-        curation=reporting.curation_sentence(curation_effect),
-        worst_slices=reporting.worst_slices(slices, validation["error_rate"]),
+        curation=metrics.curation_sentence(curation_effect),
+        worst_slices=metrics.worst_slices(slices, validation["error_rate"]),
         searched=len(searched),
         searched_part=_part_of(searched),
         suspects=len(suspects),
@@ -357,7 +355,7 @@ def write_model_card(
         model_path=f"data/06_models/{workspace}/model",
     )
     pictures = dict(zip(CARD_FIGURES.values(), figures, strict=True))
-    return reporting.model_card_html(facts, pictures), reporting.model_card_markdown(facts)
+    return cards.model_card_html(facts, pictures), cards.model_card_markdown(facts)
 
 
 def _source(image_table: pd.DataFrame) -> str:
@@ -374,7 +372,7 @@ def _fingerprint(image_table: pd.DataFrame) -> str:
 
 
 def _of_model(predictions: pd.DataFrame, model: learning.Checkpoint, part: str) -> pd.DataFrame:
-    return reporting.of_stage(predictions, model.spec.provenance["stage"], part)
+    return metrics.of_stage(predictions, model.spec.provenance["stage"], part)
 
 
 def _pictures(prepared_images: images.PreparedImages, image_ids: Iterable[str]) -> list[images.Picture]:

@@ -8,7 +8,7 @@ from hashlib import sha256
 import lazy_loader as lazy
 from pydantic import Field, model_validator
 
-from guitar_kedro import reporting
+from guitar_kedro import plots
 from guitar_kedro.errors import UserError
 from guitar_kedro.options import Options
 
@@ -93,9 +93,9 @@ def _deal(groups: list[int], sizes: pd.Series, options: SplittingOptions) -> dic
     return parts
 
 
-def plot_split_balance(splits: pd.DataFrame, display_names: dict[str, str]) -> reporting.Figure:
+def plot_split_balance(splits: pd.DataFrame, display_names: dict[str, str]) -> plots.Figure:
     """Draws how many images of each class are in each part."""
-    return reporting.split_balance(splits, display_names)
+    return plots.split_balance(splits, display_names)
 
 
 def report_leakage(splits: pd.DataFrame, options: SplittingOptions) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import lazy_loader as lazy
 
-from guitar_kedro import images, learning, reporting
+from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.learning.training.recipe import PhaseOptions
 
@@ -95,7 +95,7 @@ def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
         history: pd.DataFrame,
         display_names: dict[str, str],
         **recipe: Any,
-    ) -> tuple[reporting.Figure, reporting.Figure, reporting.Figure]:
+    ) -> tuple[plots.Figure, plots.Figure, plots.Figure]:
         """Draws the learning-rate curve, the history, and a sheet of an augmented training batch."""
         title = f"{stage_name}, {phase}"
         batch = learning.training_batch(make_phase(stage_name, phase, None, splits, pixels, recipe))
@@ -103,9 +103,9 @@ def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
         names = [names_of[label] for _, label in batch]
         sheet = f"{title}: a training batch as the network sees it"
         return (
-            reporting.learning_rate_curve(curve, suggestion["suggested"], rates_of(learning_rate, suggestion), title),
-            reporting.history_plot(history, title),
-            reporting.training_batch([picture for picture, _ in batch], names, sheet),
+            plots.learning_rate_curve(curve, suggestion["suggested"], rates_of(learning_rate, suggestion), title),
+            plots.history_plot(history, title),
+            plots.training_batch([picture for picture, _ in batch], names, sheet),
         )
 
     return show_phase
@@ -165,15 +165,15 @@ def warn_of_guessing(title: str, history: pd.DataFrame, splits: pd.DataFrame) ->
         splits: A row per image that it was trained or measured on.
     """
     last = history.iloc[-1]
-    sentence = reporting.worse_than_guessing(last["valid_loss"], last["error_rate"], reporting.guess(splits))
+    sentence = metrics.worse_than_guessing(last["valid_loss"], last["error_rate"], metrics.guess(splits))
     if sentence:
         logger.warning("%s: %s Lower learning_rate of this phase, or train for more epochs.", title, sentence)
 
 
-def training_reporter(phases: list[str]) -> Callable[..., reporting.Figure]:
+def training_reporter(phases: list[str]) -> Callable[..., plots.Figure]:
     """Makes the node that puts what was drawn of all phases on one sheet."""
 
-    def show_training(*results: Any) -> reporting.Figure:
+    def show_training(*results: Any) -> plots.Figure:
         """Draws a row per phase.
 
         Args:
@@ -182,7 +182,7 @@ def training_reporter(phases: list[str]) -> Callable[..., reporting.Figure]:
         """
         count = len(results) // len(phases)
         of_phase = [results[start + 1 : start + count] for start in range(0, len(results), count)]
-        return reporting.training_sheet(dict(zip(phases, of_phase, strict=True)))
+        return plots.training_sheet(dict(zip(phases, of_phase, strict=True)))
 
     return show_training
 

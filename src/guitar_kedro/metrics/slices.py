@@ -7,16 +7,15 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.stats import hypergeom
 
-from guitar_kedro.reporting import style
-from guitar_kedro.reporting.errors import refuse_mixed_stages
-from guitar_kedro.reporting.statistics import wilson_interval
+from guitar_kedro.metrics import formatting
+from guitar_kedro.metrics.predictions import refuse_mixed_stages
+from guitar_kedro.metrics.statistics import wilson_interval
 
 _ASPECT_RATIOS = (1 / 2, 3 / 4, 4 / 3, 2)  # width to height
+
+
 _ASPECT_NAMES = (
     "narrower than 1:2",
     "between 1:2 and 3:4",
@@ -24,9 +23,9 @@ _ASPECT_NAMES = (
     "wider than 4:3, not yet 2:1",
     "2:1 or wider",
 )
+
+
 _LEVEL = 0.05
-_NAMED = 5
-_NAME_WIDTH = 2.8  # inches
 
 
 def slice_errors(
@@ -65,7 +64,7 @@ def slice_errors(
     kinds = {
         "class": (
             pd.Index(labels).get_indexer(predictions["label"]),
-            [style.display_name(x, display_names) for x in labels],
+            [formatting.display_name(x, display_names) for x in labels],
         ),
         "original size": (sizes, size_names),
         "aspect ratio": (ratios, _ASPECT_NAMES),
@@ -105,7 +104,7 @@ def worst_slices(slices: pd.DataFrame, overall_error_rate: float) -> pd.DataFram
     """
     if not 0 <= overall_error_rate <= 1:
         raise ValueError(f"overall_error_rate must lie between 0 and 1, not {overall_error_rate}")
-    total = _images(slices)
+    total = images(slices)
     # A slice of all images has no others to be compared with.
     tested = slices[slices["images"] < total]
     errors = round(overall_error_rate * total)
@@ -113,31 +112,6 @@ def worst_slices(slices: pd.DataFrame, overall_error_rate: float) -> pd.DataFram
     found = tested.assign(p_value=_holm(np.asarray(chance, dtype=float)))
     found = found[found["p_value"] <= _LEVEL]
     return found.sort_values(["error_rate", "p_value"], ascending=[False, True], kind="stable").reset_index(drop=True)
-
-
-def slices_figure(slices: pd.DataFrame, overall_error_rate: float, worst: pd.DataFrame) -> Figure:
-    """Draw the error rate of every slice with its interval, next to that of all images.
-
-    Of more than 60 classes those are drawn whose intervals begin highest: of many classes with an image or two, some
-    are wrong on all by chance.
-
-    Args:
-        slices: From ``slice_errors``.
-        overall_error_rate: Of all images, a share between 0 and 1.
-        worst: From ``worst_slices``; these are named and drawn in the signal colour.
-    """
-    notes = _notes(slices, overall_error_rate, worst)
-    if (classes := int((slices["slice"] == "class").sum())) > style.MOST_CLASSES:
-        notes.append(f"Of {classes:,} classes, the {style.MOST_CLASSES} whose intervals begin highest are shown.")
-    rows = _places(slices)
-    height = 0.9 + 0.25 * max(rows["place"].max() + 1 if len(rows) else 0, 3)
-    figure = style.new_figure(9.0, height, "Where the errors are", notes)
-    axes = figure.add_subplot()
-    bad = set(zip(worst["slice"], worst["value"], strict=True))
-    colours = [style.VERMILLION if key in bad else style.BLUE for key in zip(rows["slice"], rows["value"], strict=True)]
-    _draw(axes, rows, colours, overall_error_rate)
-    _name_rows(axes, rows)
-    return figure
 
 
 def _sizes(longest: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -174,74 +148,7 @@ def _holm(chances: np.ndarray) -> np.ndarray:
     return corrected
 
 
-def _images(slices: pd.DataFrame) -> int:
+def images(slices: pd.DataFrame) -> int:
+    """Return how many images the slices are made of."""
     # Every kind of slice holds all images.
     return int(slices.groupby("slice")["images"].sum().max()) if len(slices) else 0
-
-
-def _notes(slices: pd.DataFrame, overall_error_rate: float, worst: pd.DataFrame) -> list[str]:
-    if slices.empty:
-        return ["There are no images."]
-    note = (
-        "Share of wrong validation images with Wilson 95 % intervals; beside them errors of images. "
-        f"The line: {style.percent(overall_error_rate)} of all {_images(slices):,}."
-    )
-    if not slices["errors"].any():
-        return [note, "Nothing is wrong."]
-    if worst.empty:
-        return [note, "Too few images to call any group worse than the rest: what differs may be chance."]
-    named = [f"{row.value} ({style.percent(row.error_rate)})" for row in worst[:_NAMED].itertuples()]
-    more = f" and {len(worst) - _NAMED} more" if len(worst) > _NAMED else ""
-    return [note, f"Worse than the rest, beyond chance: {'; '.join(named)}{more}."]
-
-
-def _places(slices: pd.DataFrame) -> pd.DataFrame:
-    kinds = [group for _, group in slices.groupby("slice", sort=False)]
-    # Sizes and shapes have an order of their own.
-    kinds = [
-        group.nlargest(style.MOST_CLASSES, "error_low")
-        .sort_index()
-        .sort_values(["error_rate", "images"], ascending=False)
-        if group["slice"].iloc[0] == "class"
-        else group
-        for group in kinds
-    ]
-    rows = pd.concat(kinds, ignore_index=True) if kinds else slices
-    begins = rows["slice"].ne(rows["slice"].shift()).cumsum()
-    # Every kind has a line for its name and, below the first, one of air.
-    return rows.assign(place=np.arange(len(rows)) + begins + 0.4 * (begins - 1))
-
-
-def _draw(axes: Axes, rows: pd.DataFrame, colours: list[str], overall_error_rate: float) -> None:
-    rate, low, high = (100 * rows[name] for name in ("error_rate", "error_low", "error_high"))
-    axes.axvline(100 * overall_error_rate, color=style.FAINT, linewidth=1.4, zorder=1)
-    axes.hlines(rows["place"], low, high, color=colours, linewidth=2.2, zorder=2)
-    axes.scatter(
-        rate, rows["place"], color=colours, s=36, zorder=3, clip_on=False, edgecolors=style.PAPER, linewidths=1
-    )
-    texts = [f"{wrong:,} of {total:,}" for wrong, total in zip(rows["errors"], rows["images"], strict=True)]
-    for place, words, end in zip(rows["place"], texts, high, strict=True):
-        note = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
-        note["bbox"] = {"facecolor": style.PAPER, "linewidth": 0, "pad": 1}
-        axes.annotate(words, (end, place), **note, **style.text(style.SMALL_SIZE, style.MUTED))
-    reach = high.max() if len(rows) else 1.0
-    room = max((style.text_width(words, style.SMALL_SIZE) for words in texts), default=0) + 0.2
-    axes.set_xlim(0, reach * 5.6 / max(5.6 - room, 2))
-    ticks = MaxNLocator(6).tick_values(0, reach)
-    axes.set_xticks([tick for tick in ticks if 0 <= tick <= min(100, axes.get_xlim()[1])])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
-    axes.set_xlabel("error rate")
-    style.clean(axes, "x")
-
-
-def _name_rows(axes: Axes, rows: pd.DataFrame) -> None:
-    names = [(place, value, style.text()) for place, value in zip(rows["place"], rows["value"], strict=True)]
-    firsts = rows.drop_duplicates("slice")
-    names += [
-        (place - 1, kind.capitalize(), style.text(weight="bold"))
-        for place, kind in zip(firsts["place"], firsts["slice"], strict=True)
-    ]
-    axes.set_yticks([place for place, _, _ in names], labels=[style.shorten(name, _NAME_WIDTH) for _, name, _ in names])
-    for tick, (_, _, look) in zip(axes.get_yticklabels(), names, strict=True):
-        tick.update(look)
-    axes.set_ylim(max((place for place, _, _ in names), default=1) + 0.6, -0.6)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from guitar_kedro.reporting import style
+from guitar_kedro.plots import style
 
 _GAP = 0.1  # inches between tiles
 _LABEL_WIDTH = 1.7  # inches, at most

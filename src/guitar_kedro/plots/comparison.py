@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from guitar_kedro.reporting import style
+from guitar_kedro.metrics import formatting
+from guitar_kedro.plots import style
 
 _PHASE_COLOURS = {"frozen": style.SKY, "unfrozen": style.BLUE}
 _NAME_WIDTH = 2.4  # inches
@@ -44,7 +45,7 @@ def _notes(table: pd.DataFrame) -> list[str]:
     images = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
     return [
         f"Share of {images} validation images that were wrong, with Wilson 95 % intervals. "
-        f"All phases took {style.clock(table['minutes'].sum())}."
+        f"All phases took {formatting.clock(table['minutes'].sum())}."
     ]
 
 
@@ -58,7 +59,7 @@ def _draw_errors(axes: Axes, rows: pd.DataFrame, colours: list[str]) -> None:
     reach = max(high.max(), 1e-9) if len(rows) else 1.0
     for place, value, end in zip(rows["place"], rate, high, strict=True):
         note = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
-        axes.annotate(style.percent(value / 100, 2), (end, place), **note, **style.text(style.SMALL_SIZE))
+        axes.annotate(formatting.percent(value / 100, 2), (end, place), **note, **style.text(style.SMALL_SIZE))
     axes.set_xlim(0, reach * 1.18)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
@@ -69,7 +70,7 @@ def _draw_times(axes: Axes, rows: pd.DataFrame, colours: list[str]) -> None:
     axes.barh(rows["place"], rows["minutes"], color=colours, height=0.55)
     for place, minutes in zip(rows["place"], rows["minutes"], strict=True):
         note = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
-        axes.annotate(style.clock(minutes), (minutes, place), **note, **style.text(style.SMALL_SIZE))
+        axes.annotate(formatting.clock(minutes), (minutes, place), **note, **style.text(style.SMALL_SIZE))
     longest = max(rows["minutes"].max(), 1e-9) if len(rows) else 1.0
     axes.set_xlim(0, longest * 1.6)
     axes.set_xticks([])

@@ -20,8 +20,9 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from guitar_kedro.reporting.statistics import wilson_interval
-from guitar_kedro.reporting.style import MOST_CLASSES, clock, count, display_name, percent, rounded
+from guitar_kedro.metrics.formatting import clock, count, display_name, percent, rounded
+from guitar_kedro.metrics.statistics import wilson_interval
+from guitar_kedro.plots.style import MOST_CLASSES
 
 FEW_IMAGES = 10  # test images of a class below which its numbers say little
 LOW_AUROC = 0.8
@@ -233,7 +234,7 @@ def _render(template: str, facts: CardFacts, figures: Sequence[_Figure]) -> str:
 @cache
 def _templates() -> Environment:
     environment = Environment(
-        loader=PackageLoader("guitar_kedro.reporting", "templates"),
+        loader=PackageLoader("guitar_kedro.cards", "templates"),
         autoescape=lambda name: bool(name and name.endswith(".html.j2")),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -16,7 +16,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from guitar_kedro.errors import listed
-from guitar_kedro.reporting import style
+from guitar_kedro.metrics import formatting
+from guitar_kedro.plots import style
 
 _MOST_CLASSES = 40  # of more, the figure shows those that are confused most: the model card makes it 1,400 pixels wide
 _MOST_DENSE = 100  # classes; the explorer of more holds a point per cell that is not empty, and not a matrix
@@ -60,7 +61,7 @@ def confusion_matrix_figure(
     number = len(classes)
     cell = _cell_side(number)
     size = style.TEXT_SIZE if cell >= 0.36 else 7.0
-    names = [_wrap_name(style.display_name(label, display_names), cell, size) for label in classes]
+    names = [_wrap_name(formatting.display_name(label, display_names), cell, size) for label in classes]
     upright = max(_block_width(name, size) for name in names) + 0.08 > cell
     turned = upright and number <= _MOST_SLANTED
     longest = max(_block_width(name, size) for name in names)
@@ -109,7 +110,7 @@ def confusion_explorer(
     # in any order before: else the first classes would have all their single mistakes, and the last ones none
     mixed = pairs.sample(frac=1, random_state=0) if found > _MOST_POINTS else pairs
     pairs = mixed.sort_values("count", ascending=False, kind="stable").head(_MOST_POINTS)
-    names = _short_names([style.display_name(label, display_names) for label in classes])
+    names = _short_names([formatting.display_name(label, display_names) for label in classes])
     pairs["words"] = _tell(pairs, names, _some_files(predictions, classes, len(pairs)))
     if found > len(pairs):
         title = f"{title}: the {len(pairs):,} most frequent of {found:,} cells"
@@ -195,7 +196,7 @@ def _tell(pairs: pd.DataFrame, names: Sequence[str], files: Mapping[tuple[int, i
     words = []
     for row, column, count, share in pairs[["row", "column", "count", "share"]].itertuples(index=False):
         what = f"{names[row]}, rightly seen as such" if row == column else f"{names[row]} taken for {names[column]}"
-        words.append(f"{what}: {count:,} ({style.percent(share)} of the row)<br>{files[row, column]}")
+        words.append(f"{what}: {count:,} ({formatting.percent(share)} of the row)<br>{files[row, column]}")
     return words
 
 
@@ -253,7 +254,7 @@ def _notes(pairs: pd.DataFrame, counts: np.ndarray, classes: int) -> list[str]:
     total, right = pairs["count"].sum(), pairs.loc[pairs["row"] == pairs["column"], "count"].sum()
     if not total:
         return ["There are no predictions."]
-    notes = [f"{right:,} of {total:,} images right ({style.percent(right / total)})."]
+    notes = [f"{right:,} of {total:,} images right ({formatting.percent(right / total)})."]
     if len(counts) == classes:
         return [*notes, "Shaded by share of the row: right in blue, wrong in orange."]
     if not len(counts):
@@ -262,7 +263,7 @@ def _notes(pairs: pd.DataFrame, counts: np.ndarray, classes: int) -> list[str]:
     return [
         *notes,
         f"Shown are {len(counts)} of {classes:,} classes, those that are confused most often: {among:,} of the "
-        f"{style.count(total - right, 'error')} lie among them. More in confusion_explorer.",
+        f"{formatting.count(total - right, 'error')} lie among them. More in confusion_explorer.",
         "Shaded by share of all answers of the row: right in blue, wrong in orange.",
     ]
 
@@ -296,7 +297,7 @@ def _write_recalls(axes: Axes, counts: np.ndarray, totals: np.ndarray, size: flo
     edge = len(counts) - 0.5
     beside = {"textcoords": "offset points", "ha": "left", "va": "center", "annotation_clip": False}
     for row, total in enumerate(totals):
-        recall = style.percent(counts[row, row] / total) if total else "no images"
+        recall = formatting.percent(counts[row, row] / total) if total else "no images"
         axes.annotate(recall, (edge, row), xytext=(6, 0), **beside, **style.text(size, style.MUTED))
     above = {**beside, "va": "bottom"}
     axes.annotate("Recall", (edge, -0.5), xytext=(6, 3), **above, **style.text(size, style.MUTED, "bold"))

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from guitar_kedro.reporting import sheets, style
+from guitar_kedro.metrics import formatting
+from guitar_kedro.plots import sheets, style
 
 _MOST_MAPS = 11  # in a row
 _STRONGEST = 0.8  # share of the map's colour where it is highest
@@ -122,7 +123,7 @@ def _row_of_classes(
     actual: str,
     shares: np.ndarray,
 ) -> sheets.Row:
-    captions = [f"{names[place]}\n{style.percent(shares[place])}" for place in shown]
+    captions = [f"{names[place]}\n{formatting.percent(shares[place])}" for place in shown]
     about = f"{actual},\npredicted {names[int(shares.argmax())]}"
     return sheets.Row(_tiles(picture, maps), [about, *captions])
 

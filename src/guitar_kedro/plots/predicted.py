@@ -8,7 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from PIL import Image
 
-from guitar_kedro.reporting import sheets, style
+from guitar_kedro.metrics import formatting
+from guitar_kedro.plots import sheets, style
 
 _TILE = 1.6  # inches: "97 %, not one of these" fits below
 
@@ -34,19 +35,19 @@ def predictions_sheet(
         sheets.Row(
             [picture for picture, _ in row],
             [_caption(said, label, display_names, verdicts) for _, said in row],
-            style.display_name(label, display_names),
+            formatting.display_name(label, display_names),
         )
         for label, row in rows
     ]
     of = f"the {len(rows)} most frequent of {classes:,} predicted classes" if classes > len(rows) else ""
     notes = [f"Pictures of {of or 'each predicted class'}, chosen at random."] if rows else []
     if unreadable:
-        notes.append(f"{style.count(unreadable, 'file')} could not be read; the table says why.")
+        notes.append(f"{formatting.count(unreadable, 'file')} could not be read; the table says why.")
     return sheets.picture_sheet(drawn, "Predictions", notes, _TILE)
 
 
 def _caption(said: Any, predicted: str, display_names: Mapping[str, str], verdicts: Mapping[str, str]) -> str:
-    lines = [said.file.rpartition("/")[2], f"{style.percent(said.probability, 0)}, {verdicts[said.verdict]}"]
+    lines = [said.file.rpartition("/")[2], f"{formatting.percent(said.probability, 0)}, {verdicts[said.verdict]}"]
     if said.label not in ("", predicted):
-        lines.append(f"folder: {style.display_name(said.label, display_names)}")
+        lines.append(f"folder: {formatting.display_name(said.label, display_names)}")
     return "\n".join(style.shorten(line, _TILE, style.SMALL_SIZE) for line in lines)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from guitar_kedro.reporting.style import percent, rounded
+from guitar_kedro.metrics.formatting import percent, rounded
 
 _ROUNDING = 1e-6  # of error rates that were computed in single precision
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from guitar_kedro.reporting.statistics import mcnemar_test, wilson_interval
-from guitar_kedro.reporting.style import count, percent
+from guitar_kedro.metrics.formatting import count, percent
+from guitar_kedro.metrics.statistics import mcnemar_test, wilson_interval
 
 _ACTIONS = {"drop": "dropped", "relabel": "relabelled", "keep": "kept as they are"}
 

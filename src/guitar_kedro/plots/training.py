@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
-from guitar_kedro.reporting import sheets, style
+from guitar_kedro.metrics import formatting
+from guitar_kedro.plots import sheets, style
 
 
 def learning_rate_curve(curve: pd.DataFrame, suggested: float, used: tuple[float, ...] | None, title: str) -> Figure:
@@ -67,7 +68,9 @@ def training_batch(pictures: Sequence[Image.Image], captions: Sequence[str], tit
         for start in range(0, len(pictures), columns)
     ]
     notes = (
-        [f"{style.count(len(pictures), 'image')} of {pictures[0].width} x {pictures[0].height} px."] if pictures else []
+        [f"{formatting.count(len(pictures), 'image')} of {pictures[0].width} x {pictures[0].height} px."]
+        if pictures
+        else []
     )
     resample = Image.Resampling.NEAREST if side < pixels else Image.Resampling.LANCZOS
     return sheets.picture_sheet(rows, title, notes, pixels / style.DPI, resample)
@@ -133,9 +136,9 @@ def _describe_history(history: pd.DataFrame) -> str:
         return "No epochs."
     best = history["error_rate"].idxmin() if history["error_rate"].notna().any() else history.index[-1]
     return (
-        f"{style.count(len(history), 'epoch')} in {style.clock(history['seconds'].sum() / 60)}; "
-        f"error rate {style.percent(history['error_rate'].iloc[-1], 2)} at the end, "
-        f"{style.percent(history['error_rate'].loc[best], 2)} at best (epoch {history['epoch'].loc[best]})."
+        f"{formatting.count(len(history), 'epoch')} in {formatting.clock(history['seconds'].sum() / 60)}; "
+        f"error rate {formatting.percent(history['error_rate'].iloc[-1], 2)} at the end, "
+        f"{formatting.percent(history['error_rate'].loc[best], 2)} at best (epoch {history['epoch'].loc[best]})."
     )
 
 

@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from guitar_kedro.reporting.style import clock, percent, rounded
+from guitar_kedro.metrics.formatting import clock, percent, rounded
 
 _MOST_PAIRS = 5
 

@@ -1,9 +1,4 @@
-"""Tables and figures from predictions: how good a network is, and where it errs.
-
-``predictions`` has one row per image and stage with the columns ``image_id``, ``file``, ``stage``, ``split``,
-``label``, ``predicted``, ``loss`` (cross-entropy of the image, in nats) and one column ``probability_<class>`` per
-class.
-"""
+"""How good networks are, and where they err, from their predictions (``guitar_kedro.metrics.predictions``)."""
 
 from __future__ import annotations
 
@@ -14,36 +9,12 @@ import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
 from guitar_kedro.errors import listed
-from guitar_kedro.reporting.comparison import stage_comparison_figure
-from guitar_kedro.reporting.confusion import confusion_matrix_figure
-from guitar_kedro.reporting.statistics import wilson_interval
-from guitar_kedro.reporting.style import display_name
-from guitar_kedro.reporting.summary import console_summary
-
-__all__ = [
-    "classification_report",
-    "confusion_matrix_figure",
-    "console_summary",
-    "metrics",
-    "most_confused",
-    "of_stage",
-    "stage_comparison",
-    "stage_comparison_figure",
-]
+from guitar_kedro.metrics.formatting import display_name
+from guitar_kedro.metrics.predictions import probabilities, probability_of, refuse_mixed_stages
+from guitar_kedro.metrics.statistics import wilson_interval
 
 
-def of_stage(predictions: pd.DataFrame, stage: str, split: str) -> pd.DataFrame:
-    """Take the predictions of one stage for one split.
-
-    Args:
-        predictions: Of any number of stages and splits.
-        stage: Name of the stage.
-        split: ``validation`` or ``test``.
-    """
-    return predictions[(predictions["stage"] == stage) & (predictions["split"] == split)].reset_index(drop=True)
-
-
-def metrics(predictions: pd.DataFrame, last_stage: str) -> dict[str, dict[str, dict[str, Any]]]:
+def compute_metrics(predictions: pd.DataFrame, last_stage: str) -> dict[str, dict[str, dict[str, Any]]]:
     """Sum up how good every stage is on every split it was tried on.
 
     Args:
@@ -85,7 +56,7 @@ def classification_report(predictions_of_one_split: pd.DataFrame, classes: Seque
     Raises:
         ValueError: If a label is not among the classes, or several stages are mixed.
     """
-    _refuse_mixed_stages(predictions_of_one_split)
+    refuse_mixed_stages(predictions_of_one_split)
     _refuse_other_labels(predictions_of_one_split, classes)
     truth, predicted = (predictions_of_one_split[name].astype(str) for name in ("label", "predicted"))
     columns = ["precision", "recall", "f1", "support"]
@@ -117,7 +88,7 @@ def most_confused(predictions: pd.DataFrame, display_names: Mapping[str, str], a
     Raises:
         ValueError: If several stages are mixed.
     """
-    _refuse_mixed_stages(predictions)
+    refuse_mixed_stages(predictions)
     wrong = predictions.loc[predictions["label"] != predictions["predicted"], ["label", "predicted"]].astype(str)
     pairs = wrong.value_counts().reset_index(name="count")
     pairs = pairs[pairs["count"] >= at_least].sort_values(
@@ -133,6 +104,37 @@ def most_confused(predictions: pd.DataFrame, display_names: Mapping[str, str], a
             "count": pairs["count"].to_numpy("int64"),
         }
     )
+
+
+def top_losses(predictions: pd.DataFrame, display_names: Mapping[str, str], most: int = 24) -> pd.DataFrame:
+    """List the images with the highest loss: what the network was surest of and wrong about comes first.
+
+    Args:
+        predictions: Of one stage, with ``image_id``, ``file``, ``label``, ``predicted``, ``loss`` and a column
+            ``probability_<class>`` per class.
+        display_names: Names to show, by label.
+        most: How many images, at most; 0 or more.
+
+    Returns:
+        ``image_id``, ``file``, ``label``, ``predicted``, ``actual_name``, ``predicted_name`` (to show),
+        ``probability`` (that the network gave to the predicted class), ``probability_of_label`` (shares between 0 and
+        1) and ``loss`` (cross-entropy, in nats), the highest loss first. Where there are fewer errors than ``most``,
+        the last rows were predicted right.
+
+    Raises:
+        ValueError: If several stages are mixed, ``most`` is negative, or a class has no column of probabilities.
+    """
+    if most < 0:
+        raise ValueError(f"most must be 0 or more, not {most}")
+    refuse_mixed_stages(predictions)
+    first = predictions.sort_values("loss", ascending=False, kind="stable")[:most].reset_index(drop=True)
+    of_class = probabilities(first)
+    table = first[["image_id", "file", "label", "predicted"]].copy()
+    for name, column in {"actual_name": "label", "predicted_name": "predicted"}.items():
+        table[name] = pd.Series([display_name(label, display_names) for label in first[column]], dtype="str")
+    table["probability"] = probability_of(of_class, first["predicted"])
+    table["probability_of_label"] = probability_of(of_class, first["label"])
+    return table.assign(loss=first["loss"])
 
 
 def stage_comparison(phases: pd.DataFrame) -> pd.DataFrame:
@@ -185,11 +187,6 @@ def _sum_up(group: pd.DataFrame) -> dict[str, Any]:
         "accuracy_high": high,
         "loss": float(group["loss"].mean()),
     }
-
-
-def _refuse_mixed_stages(predictions: pd.DataFrame) -> None:
-    if "stage" in predictions and predictions["stage"].nunique() > 1:
-        raise ValueError(f"predictions of one stage are needed, not of {sorted(set(predictions['stage']))}")
 
 
 def _refuse_other_labels(predictions: pd.DataFrame, classes: Sequence[str]) -> None:

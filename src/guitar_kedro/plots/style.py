@@ -6,11 +6,10 @@ and no display is needed. ``figure.savefig(path)`` with its defaults gives the i
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from bisect import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -23,21 +22,41 @@ from matplotlib.legend import Legend
 
 # Okabe and Ito (2008), "Color universal design": eight colours that people with any colour vision tell apart.
 BLUE, VERMILLION, GREEN = "#0072b2", "#d55e00", "#009e73"
+
+
 AMBER, SKY, PURPLE = "#e69f00", "#56b4e9", "#cc79a7"
+
+
 SERIES = (BLUE, VERMILLION, GREEN, AMBER, PURPLE, SKY)
+
 
 INK, MUTED, FAINT, RULE, TILE, PAPER = "#1f2933", "#616e7c", "#aeb8c2", "#d9dee3", "#f3f5f7", "#ffffff"
 
+
 TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 13.0, 9.0, 8.0
+
+
 LINE_HEIGHT = 1.35  # of the type size
+
+
 DPI = 144
+
+
 MARGIN = 0.18  # inches around everything
 
+
 MOST_PIXELS = 20_000_000  # of a figure: seconds to draw, and any viewer opens it
+
+
 MOST_CLASSES = 60  # that a figure or a table names one by one; of more, it shows those that matter, and says so
 
+
 _LARGEST_SIDE = 20_000  # pixels; the renderer ends at 65,536, and viewers give up long before
+
+
 _POINTS_PER_INCH = 72
+
+
 # Matplotlib ships the first; the others draw scripts it lacks, where the computer has them.
 _FAMILIES = (
     "DejaVu Sans",
@@ -48,58 +67,6 @@ _FAMILIES = (
     "Arial Unicode MS",
     "WenQuanYi Zen Hei",
 )
-
-
-def display_name(label: str, display_names: Mapping[str, str]) -> str:
-    """Give the name by which people know a class.
-
-    Args:
-        label: The class as its folder is called.
-        display_names: Names by label; labels that are missing are shown as given, with spaces for underscores.
-    """
-    return display_names.get(label, label.replace("_", " "))
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """Write a share as a percentage that says 0 or 100 only where nothing else is meant.
-
-    Args:
-        share: Between 0 and 1.
-        digits: How many after the point.
-    """
-    step = 10.0**-digits
-    written = f"{100 * share:.{digits}f} %"
-    if share > 0 and float(written[:-2]) == 0:
-        return f"<{step:.{digits}f} %"
-    if share < 1 and float(written[:-2]) == 100:
-        return f">{100 - step:.{digits}f} %"
-    return written
-
-
-def rounded(value: float | None, digits: int = 3) -> str:
-    """Write a number as people do: ``0.141``, ``4e30``; a dash where there is none.
-
-    Args:
-        value: Any number; NaN and ``None`` are none.
-        digits: How many digits it has at most.
-    """
-    if value is None or math.isnan(value):
-        return "-"
-    return f"{value:.{digits}g}".replace("e+", "e").replace("e-0", "e-").replace("inf", "infinite")
-
-
-def clock(minutes: float) -> str:
-    """Write a duration as people read it: ``4:34 min`` or ``2:03 h``."""
-    seconds = round(60 * minutes)
-    if seconds >= 3600:
-        return f"{seconds // 3600}:{seconds % 3600 // 60:02d} h"
-    return f"{seconds // 60}:{seconds % 60:02d} min"
-
-
-def count(number: int, thing: str) -> str:
-    """Write how many there are of something: ``1 image``, ``7,664 images``, ``11 classes``."""
-    ending = "" if number == 1 else "es" if thing.endswith("s") else "s"
-    return f"{number:,} {thing}{ending}"
 
 
 def text(size: float = TEXT_SIZE, colour: str = INK, weight: str = "normal") -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import NormalDist
 
-from scipy.special import bdtr
+from scipy.stats import binomtest
 
 
 def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -32,12 +32,7 @@ def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tup
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
     if total == 0:
         return 0.0, 1.0
-    squared = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
-    failures = total - successes
-    centre = (successes + squared / 2) / (total + squared)
-    reach = (squared * (successes * failures / total + squared / 4)) ** 0.5 / (total + squared)
-    # At the ends the formula gives 0 and 1 exactly; floating point only nearly does.
-    return 0.0 if successes == 0 else centre - reach, 1.0 if failures == 0 else centre + reach
+    return tuple(map(float, binomtest(successes, total).proportion_ci(confidence, method="wilson")))
 
 
 def mcnemar_test(fixed: int, broken: int) -> float:
@@ -61,8 +56,7 @@ def mcnemar_test(fixed: int, broken: int) -> float:
     """
     if fixed < 0 or broken < 0:
         raise ValueError(f"counts must not be negative: fixed {fixed}, broken {broken}")
-    # Equal counts hold the middle of the distribution twice.
-    return min(1.0, 2 * float(bdtr(min(fixed, broken), fixed + broken, 0.5)))
+    return float(binomtest(fixed, fixed + broken).pvalue) if fixed + broken else 1.0
 
 
 def paired_difference_interval(fixed: int, broken: int, total: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -13,7 +13,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLoc
 from PIL import Image
 
 from guitar_kedro.display_names import distinct_names
-from guitar_kedro.reporting import sheets, style
+from guitar_kedro.metrics import formatting
+from guitar_kedro.plots import sheets, style
 
 SPLITS = ("train", "validation", "test")
 
@@ -35,7 +36,7 @@ def class_balance(image_table: pd.DataFrame, display_names: Mapping[str, str]) -
         display_names: Names to show, by label.
     """
     counts = image_table["label"].value_counts().sort_index(ascending=False).sort_values(kind="stable")
-    note = f"{style.count(len(image_table), 'image')} in {style.count(len(counts), 'class')}"
+    note = f"{formatting.count(len(image_table), 'image')} in {formatting.count(len(counts), 'class')}"
     if len(counts) > 1:
         note += f"; the largest class has {counts.iloc[-1] / counts.iloc[0]:.1f} times as many as the smallest"
     names = distinct_names(counts.index, display_names)
@@ -60,8 +61,11 @@ def split_balance(splits: pd.DataFrame, display_names: Mapping[str, str]) -> Fig
     table = pd.crosstab(splits["label"], splits["split"])
     names = [name for name in SPLITS if name in table] + [name for name in table if name not in SPLITS]
     table = table[names].sort_index(ascending=False)
-    shares = [f"{name} {table[name].sum():,} ({style.percent(table[name].sum() / len(splits))})" for name in names]
-    notes = [f"{style.count(len(splits), 'image')}: {', '.join(shares)}.", f"Beside the bars: {' · '.join(names)}."]
+    shares = [f"{name} {table[name].sum():,} ({formatting.percent(table[name].sum() / len(splits))})" for name in names]
+    notes = [
+        f"{formatting.count(len(splits), 'image')}: {', '.join(shares)}.",
+        f"Beside the bars: {' · '.join(names)}.",
+    ]
     shown_as = distinct_names(table.index, display_names)
     table, left_out = _largest_and_smallest(table, table.sum(axis=1))
     notes += left_out
@@ -191,14 +195,14 @@ def duplicates_sheet(groups: Sequence[Sequence[tuple[Image.Image, str]]], sizes:
     rows = []
     for number, (group, size) in enumerate(zip(groups, sizes, strict=False), 1):
         shown = group[:_PICTURES_PER_ROW]
-        label = f"Group {number}: {style.count(size, 'image')}"
+        label = f"Group {number}: {formatting.count(size, 'image')}"
         if size > len(shown):
             label += f", {len(shown)} shown"
         rows.append(sheets.Row([picture for picture, _ in shown], [caption for _, caption in shown], label))
-    found = f"{style.count(sum(sizes), 'image')} in {style.count(len(sizes), 'group')}"
+    found = f"{formatting.count(sum(sizes), 'image')} in {formatting.count(len(sizes), 'group')}"
     notes = [f"{found}; a group stays together when the images are split."]
     if len(sizes) > len(groups):
-        notes.append(f"Shown: {style.count(len(groups), 'group')}.")
+        notes.append(f"Shown: {formatting.count(len(groups), 'group')}.")
     return sheets.picture_sheet(rows, "Duplicates and near duplicates", notes if groups else [])
 
 
@@ -217,7 +221,7 @@ def _bars_height(bars: int) -> float:
 
 
 def _name_bars(axes: Axes, labels: Sequence[str], display_names: Mapping[str, str]) -> None:
-    names = [style.shorten(style.display_name(label, display_names), _NAME_WIDTH) for label in labels]
+    names = [style.shorten(formatting.display_name(label, display_names), _NAME_WIDTH) for label in labels]
     axes.set_yticks(range(len(names)), labels=names)
     axes.set_ylim(-0.6, max(len(names), 1) - 0.4)
     style.clean(axes)
@@ -241,9 +245,8 @@ def _size_notes(shorter: pd.Series) -> list[str]:
     if shorter.empty:
         return ["There are no images."]
     tenth, median, ninety = (round(value) for value in np.percentile(shorter, (10, 50, 90)))
-    return [
-        f"{style.count(len(shorter), 'image')}; shorter side: median {median} px, 80 % between {tenth} and {ninety} px."
-    ]
+    images = formatting.count(len(shorter), "image")
+    return [f"{images}; shorter side: median {median} px, 80 % between {tenth} and {ninety} px."]
 
 
 def _size_warnings(shorter: pd.Series, stage_sizes: Mapping[str, int]) -> list[str]:

@@ -1,0 +1,4 @@
+from .card import CardFacts as CardFacts
+from .card import model_card_html as model_card_html
+from .card import model_card_markdown as model_card_markdown
+from .summary import console_summary as console_summary

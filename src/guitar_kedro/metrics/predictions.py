@@ -1,0 +1,82 @@
+"""The table of predictions: its columns, and the rows of one network on one part.
+
+It has one row per image and stage with the columns ``image_id``, ``file``, ``stage``, ``split``, ``label``,
+``predicted``, ``loss`` (cross-entropy of the image, in nats) and one column ``probability_<class>`` per class.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+PROBABILITY = "probability_"  # begins the name of the column of a class
+
+
+def of_stage(predictions: pd.DataFrame, stage: str, split: str) -> pd.DataFrame:
+    """Take the predictions of one stage for one split.
+
+    Args:
+        predictions: Of any number of stages and splits.
+        stage: Name of the stage.
+        split: ``validation`` or ``test``.
+    """
+    return predictions[(predictions["stage"] == stage) & (predictions["split"] == split)].reset_index(drop=True)
+
+
+def probabilities(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Give the columns ``probability_<class>`` alone, called by their classes.
+
+    Args:
+        predictions: As evaluation makes them.
+
+    Returns:
+        A row per image and a column per class, shares between 0 and 1.
+    """
+    columns = [column for column in predictions if column.startswith(PROBABILITY)]
+    return predictions[columns].astype(float).rename(columns=lambda column: column.removeprefix(PROBABILITY))
+
+
+def probability_of(of_class: pd.DataFrame, labels: pd.Series) -> np.ndarray:
+    """Look up what each image's probability of one class is.
+
+    Args:
+        of_class: From ``probabilities``, n rows.
+        labels: The class to look up for each row, n of them.
+
+    Returns:
+        n shares between 0 and 1.
+
+    Raises:
+        ValueError: If there is no column for a label.
+    """
+    places = class_places(of_class, labels)
+    return of_class.to_numpy()[np.arange(len(places)), places] if len(places) else np.empty(0)
+
+
+def class_places(of_class: pd.DataFrame, labels: pd.Series) -> np.ndarray:
+    """Say in which column of the probabilities each label stands.
+
+    Args:
+        of_class: From ``probabilities``.
+        labels: Classes, n of them.
+
+    Returns:
+        n whole numbers from 0.
+
+    Raises:
+        ValueError: If there is no column for a label.
+    """
+    places = of_class.columns.get_indexer(labels)
+    if (places < 0).any():
+        raise ValueError(f"there is no column {PROBABILITY}{labels[places < 0].iloc[0]} among the predictions")
+    return places
+
+
+def refuse_mixed_stages(predictions: pd.DataFrame) -> None:
+    """Refuse predictions of several networks: an image would count several times.
+
+    Raises:
+        ValueError: If several stages are mixed.
+    """
+    if "stage" in predictions and predictions["stage"].nunique() > 1:
+        raise ValueError(f"predictions of one stage are needed, not of {sorted(set(predictions['stage']))}")

@@ -1,0 +1,190 @@
+"""Whether a stage of training was worth its time: neighbouring stages compared on the same images.
+
+``predictions`` has one row per image and stage, as in ``guitar_kedro.metrics.predictions``. Only those of the split
+``validation`` are read, which every stage has to have made on the same images. The order of the stages is that of
+their first rows.
+
+An image is *fixed* where the later stage is right and the earlier was wrong, and *broken* the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from PIL import Image
+
+from guitar_kedro.metrics import formatting
+from guitar_kedro.metrics.stages import CHANCE, SPLIT, duration, is_right, of_validation, p_value, stages_of
+from guitar_kedro.metrics.statistics import wilson_interval
+from guitar_kedro.plots import sheets, style
+
+_WIDTH, _WIDTH_OF_ONE = 11.0, 7.0  # inches
+
+
+_NAME_WIDTH = 2.4  # inches
+
+
+_PITCH = 0.66  # inches from stage to stage
+
+
+_PANELS = (10, 8, 6)  # how the panels share the width
+
+
+def stage_errors_figure(predictions: pd.DataFrame, neighbours: pd.DataFrame, verdict: str) -> Figure:
+    """Draw the error rate of every stage with its interval, and between the stages what each fixed and broke.
+
+    Args:
+        predictions: As given to ``compare_neighbours``.
+        neighbours: From ``compare_neighbours``.
+        verdict: From ``stage_verdict``; drawn below the title.
+    """
+    errors = _errors(predictions)
+    height = 0.85 + _PITCH * max(len(errors), 1)
+    width = _WIDTH if len(neighbours) else _WIDTH_OF_ONE
+    figure = style.new_figure(width, height, "What each stage brought", [verdict, _reading(errors)])
+    names = max((style.text_width(_short(stage)) for stage in errors["stage"]), default=0.0)
+    room = width - 1.12 * names - 0.8  # bold type is that much wider
+    if neighbours.empty:
+        _draw_errors(figure.subplots(), errors, room)
+        return figure
+    rates, changes, prices = figure.subplots(1, 3, sharey=True, width_ratios=_PANELS)
+    _draw_errors(rates, errors, room * _PANELS[0] / sum(_PANELS))
+    _draw_changes(changes, neighbours, room * _PANELS[1] / sum(_PANELS))
+    _write_prices(prices, neighbours)
+    return figure
+
+
+def fixed_and_broken_sheet(
+    rows: Sequence[tuple[str, Sequence[Image.Image], Sequence[str]]], left_out: int = 0
+) -> Figure:
+    """Lay out the images that stages fixed and broke.
+
+    Args:
+        rows: From top to bottom: a label such as ``Fixed by large (9)``, the pictures, and a caption for each. A row
+            without pictures becomes a line below the title.
+        left_out: How many earlier stages are not among the rows.
+    """
+    notes = [f"The last stages; {left_out} before them are left out."] if left_out else []
+    notes += [f"{label}: nothing to show." for label, pictures, _ in rows if not pictures]
+    shown = [sheets.Row(pictures, captions, label) for label, pictures, captions in rows if pictures]
+    return sheets.picture_sheet(shown, "Images fixed and broken", notes)
+
+
+def _errors(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Count the errors of every stage: ``stage``, ``images``, ``errors``, ``rate``, ``low`` and ``high`` (shares)."""
+    rows = []
+    for stage in stages_of(predictions):
+        right = is_right(of_validation(predictions, stage))
+        wrong = int((~right).sum())
+        if len(right):
+            rows.append((stage, len(right), wrong, wrong / len(right), *wilson_interval(wrong, len(right))))
+    return pd.DataFrame(rows, columns=["stage", "images", "errors", "rate", "low", "high"])
+
+
+def _short(stage: str) -> str:
+    return style.shorten(stage, _NAME_WIDTH)
+
+
+def _reading(errors: pd.DataFrame) -> str:
+    if errors.empty:
+        return f"No stage has predicted {SPLIT} images."
+    images = errors["images"].max()
+    return f"Share of {formatting.count(images, f'{SPLIT} image')} that was wrong, with Wilson 95 % intervals."
+
+
+def _draw_errors(axes: Axes, errors: pd.DataFrame, width: float) -> None:
+    places = np.arange(len(errors))
+    rate, low, high = (100 * errors[name].astype(float) for name in ("rate", "low", "high"))
+    colours = [style.BLUE if place == len(errors) - 1 else style.SKY for place in places]
+    axes.plot(rate, places, color=style.RULE, linewidth=1.2, zorder=1)
+    axes.hlines(places, low, high, color=colours, linewidth=2.4, zorder=2)
+    axes.scatter(rate, places, color=colours, s=56, zorder=3, clip_on=False, edgecolors=style.PAPER, linewidths=1)
+    words = [
+        f"{formatting.percent(share, 2)}, {formatting.count(wrong, 'error')}"
+        for share, wrong in zip(errors["rate"], errors["errors"], strict=True)
+    ]
+    for place, end, line in zip(places, high, words, strict=True):
+        _note(axes, line, (end, place), 6)
+    reach = max(high.max(), 1e-9) if len(errors) else 1.0
+    axes.set_xlim(0, reach + _room(words, width) * reach)
+    axes.set_xticks([tick for tick in MaxNLocator(4).tick_values(0, reach) if 0 <= tick <= reach])
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+    style.clean(axes, "x", "Error rate")
+    axes.set_yticks(places, labels=[_short(stage) for stage in errors["stage"]])
+    for tick, place in zip(axes.get_yticklabels(), places, strict=True):
+        tick.update(style.text(style.TEXT_SIZE, style.INK, "bold" if place == len(errors) - 1 else "normal"))
+    axes.set_ylim(max(len(errors), 1) - 0.5, -0.5)
+
+
+def _draw_changes(axes: Axes, neighbours: pd.DataFrame, width: float) -> None:
+    places = np.arange(len(neighbours)) + 0.5
+    words = {side: [f"{number:,} {side}" for number in neighbours[side]] for side in ("broken", "fixed")}
+    for side, sign, colour in (("broken", -1, style.VERMILLION), ("fixed", 1, style.GREEN)):
+        axes.barh(places, sign * neighbours[side], color=colour, height=0.4)
+        for place, number, line in zip(places, neighbours[side], words[side], strict=True):
+            _note(axes, line, (sign * number, place), 5 * sign)
+    left, right = (float(neighbours[side].max()) for side in ("broken", "fixed"))
+    room = _room(words["broken"] + words["fixed"], width, 2) * max(left + right, 1)
+    axes.set_xlim(-left - room, right + room)
+    axes.axvline(0, color=style.INK, linewidth=0.8)
+    axes.set_xticks([])
+    style.clean(axes, title="Images changed")
+    _bare(axes)
+
+
+def _write_prices(axes: Axes, neighbours: pd.DataFrame) -> None:
+    for place, row in enumerate(neighbours.to_dict("records")):
+        _note(axes, f"{p_value(row['p_value'])}, {_short_judgement(row)}", (0, place + 0.5), 0, 7)
+        _note(axes, _short_price(row), (0, place + 0.5), 0, -7, style.MUTED)
+    axes.set_xlim(0, 1)
+    axes.set_xticks([])
+    style.clean(axes, title="Chance, and price")
+    _bare(axes)
+
+
+def _short_judgement(row: Mapping[Any, Any]) -> str:
+    if row["fixed"] == row["broken"]:
+        return "neither better nor worse"
+    if row["p_value"] >= CHANCE:
+        return "may be chance"
+    return "more than chance" if row["fixed"] > row["broken"] else "worse, not by chance"
+
+
+def _short_price(row: Mapping[Any, Any]) -> str:
+    if pd.isna(row["seconds"]):
+        return "time unknown"
+    if pd.isna(row["seconds_per_error_removed"]):
+        return f"{formatting.clock(row['seconds'] / 60)}, no error removed"
+    return f"{duration(row['seconds_per_error_removed'])} per error removed"
+
+
+def _bare(axes: Axes) -> None:
+    axes.tick_params(labelleft=False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+
+
+def _room(words: Sequence[str], width: float, sides: int = 1) -> float:
+    """Give the room that the longest of some words needs beside data, as a share of the extent of the data.
+
+    Args:
+        words: To be drawn at the ends of the data.
+        width: Of the axes, in inches.
+        sides: At how many ends they stand.
+    """
+    needed = max((style.text_width(line, style.SMALL_SIZE) for line in words), default=0.0) + 0.12
+    return needed / max(width - sides * needed, 0.15 * width)
+
+
+def _note(
+    axes: Axes, line: str, place: tuple[float, float], right: float, up: float = 0, colour: str = style.INK
+) -> None:
+    align = "right" if right < 0 else "left"
+    offset = {"xytext": (right, up), "textcoords": "offset points", "ha": align, "va": "center"}
+    offset |= {"bbox": {"facecolor": style.PAPER, "linewidth": 0, "pad": 0.5}}  # nothing shall cross the words
+    axes.annotate(line, place, **offset, **style.text(style.SMALL_SIZE, colour))
