@@ -22,7 +22,7 @@ from kedro.pipeline import Pipeline
 from PIL import Image
 
 from guitar_kedro import metrics, plots
-from guitar_kedro.images.drawing import draw_guitar, draw_other
+from guitar_kedro.demo import draw_guitar, draw_other
 from guitar_kedro.images.preparing import prepare
 from guitar_kedro.images.probing import Limits, UnreadableImage
 from guitar_kedro.images.sources import ImageStream

@@ -10,7 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from PIL import Image
 
-from guitar_kedro.images.drawing import MODELS, draw_guitar
+from guitar_kedro.demo import MODELS, draw_guitar
 
 GUITARS = 22  # others differ in their grain only: to draw takes longer than what is measured
 GRAIN = 5  # standard deviation of a grey level of 255; makes 0.25 bytes a pixel at quality 90, like a camera's JPEGs

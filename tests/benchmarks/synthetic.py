@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from guitar_kedro.images.drawing import MODELS
+from guitar_kedro.demo import MODELS
 
 STAGE = "only"
 

@@ -353,7 +353,7 @@ def test_a_place_at_which_nobody_can_look_is_told_in_a_sentence(
 
 
 def test_the_drawn_others_lie_beside_the_guitars_and_are_labelled_by_their_kind(tmp_path: Path):
-    from guitar_kedro.images.drawing import OTHERS
+    from guitar_kedro.demo import OTHERS
 
     guitars = DrawnImagesDataset(str(tmp_path), images_per_class=1, size=24, seed=1)
     others = DrawnOthersDataset(str(tmp_path), images_per_kind=2, size=24, seed=1).load()

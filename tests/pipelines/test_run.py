@@ -16,7 +16,7 @@ from PIL import Image
 from small_project import kedro_in
 
 from guitar_kedro import metrics
-from guitar_kedro.images.drawing import MODELS, OTHERS
+from guitar_kedro.demo import MODELS, OTHERS
 from guitar_kedro.learning import Checkpoint, ModelSpec
 from guitar_kedro.pipelines.reporting.nodes import CARD_FIGURES, report_calibration
 

@@ -13,8 +13,8 @@ from joblib.externals.loky import get_reusable_executor
 from PIL.Image import Image
 
 from guitar_kedro.datasets.raw_images import RawImagesDataset
+from guitar_kedro.demo import MODELS, OTHERS, draw_guitar, draw_other
 from guitar_kedro.errors import UserError
-from guitar_kedro.images.drawing import MODELS, OTHERS, draw_guitar, draw_other
 from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import (
     images_in_folder,

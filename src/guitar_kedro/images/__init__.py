@@ -1,4 +1,4 @@
-"""One picture: reading it safely, preparing it, hashing it, drawing a demo guitar."""
+"""One picture: where it comes from, reading it safely, preparing it, hashing it."""
 
 import lazy_loader as lazy
 

@@ -169,7 +169,7 @@ def page_routes(app: FastAPI, service: Service, pages: Pages) -> None:
 @lru_cache(maxsize=32)
 def draw_example(name: str) -> bytes:
     """Draws a guitar or another thing as a JPEG."""
-    from guitar_kedro.images.drawing import MODELS, draw_guitar, draw_other
+    from guitar_kedro.demo import MODELS, draw_guitar, draw_other
 
     draw = draw_guitar if name in MODELS else draw_other
     buffer = io.BytesIO()

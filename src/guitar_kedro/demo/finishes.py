@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from guitar_kedro.images.drawing.svg import disc, glow, gradient, line, path
+from guitar_kedro.demo.svg import disc, glow, gradient, line, path
 
 Box = tuple[float, float, float, float]
 

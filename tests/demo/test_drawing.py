@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from guitar_kedro.demo import MODELS, OTHERS, draw_guitar, draw_other
+from guitar_kedro.demo.curves import closed, mirrored, opened
 from guitar_kedro.errors import UserError
-from guitar_kedro.images.drawing import MODELS, OTHERS, draw_guitar, draw_other
-from guitar_kedro.images.drawing.curves import closed, mirrored, opened
 
 SMALL = 64
 
@@ -48,7 +48,7 @@ def test_the_same_seed_draws_the_same_pixels():
 
 def test_another_process_draws_the_same_pixels():
     code = (
-        "import sys; from hashlib import sha256; from guitar_kedro.images.drawing import draw_guitar;"
+        "import sys; from hashlib import sha256; from guitar_kedro.demo import draw_guitar;"
         "picture = draw_guitar('gibson_SG', 64, 3); assert 'torch' not in sys.modules and 'fastai' not in sys.modules;"
         "print(sha256(picture.tobytes() + repr(picture.size).encode()).hexdigest())"
     )

@@ -3,9 +3,9 @@
 import math
 from random import Random
 
-from guitar_kedro.images.drawing.curves import closed, opened
-from guitar_kedro.images.drawing.guitar import Guitar
-from guitar_kedro.images.drawing.svg import box, disc, gradient, lifted, line, path, placed
+from guitar_kedro.demo.curves import closed, opened
+from guitar_kedro.demo.guitar import Guitar
+from guitar_kedro.demo.svg import box, disc, gradient, lifted, line, path, placed
 
 CLOTH = ("#1b1b1d", "#5b3a22", "#7a1f1f", "#2c4a3a", "#a98a4c", "#3a3f58")
 SKIN = (("#e6b893", "#c98f68"), ("#c68d62", "#9a6540"), ("#8d5a3a", "#63391f"), ("#f0cdb0", "#d7a582"))

@@ -1,7 +1,7 @@
 """Pickups, bridges, tailpieces, knobs and switches. Each part is drawn about its own origin, ready to be `placed`."""
 
-from guitar_kedro.images.drawing.curves import closed, opened, vertices
-from guitar_kedro.images.drawing.svg import SHADE, box, disc, lifted, line, path, placed, repeated
+from guitar_kedro.demo.curves import closed, opened, vertices
+from guitar_kedro.demo.svg import SHADE, box, disc, lifted, line, path, placed, repeated
 
 SIX = tuple(-26 + 10.4 * i for i in range(6))
 DARK = "#141415"

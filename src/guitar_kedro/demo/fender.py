@@ -2,12 +2,12 @@
 
 from random import Random
 
-from guitar_kedro.images.drawing import finishes as f
-from guitar_kedro.images.drawing import hardware as hw
-from guitar_kedro.images.drawing.curves import moved, opened
-from guitar_kedro.images.drawing.guitar import Build, Guitar, assemble, guard, pick
-from guitar_kedro.images.drawing.neck import MAPLE_HEAD, Head, Neck
-from guitar_kedro.images.drawing.svg import line, placed, repeated
+from guitar_kedro.demo import finishes as f
+from guitar_kedro.demo import hardware as hw
+from guitar_kedro.demo.curves import moved, opened
+from guitar_kedro.demo.guitar import Build, Guitar, assemble, guard, pick
+from guitar_kedro.demo.neck import MAPLE_HEAD, Head, Neck
+from guitar_kedro.demo.svg import line, placed, repeated
 
 STRATOCASTER = (
     "-26,-246! -42,-250 -60,-261 -76,-284 -85,-313 -99,-329 -117,-320 -125,-274 -112,-209 -106,-160 -118,-92 "

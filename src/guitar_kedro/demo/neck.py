@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from random import Random
 
-from guitar_kedro.images.drawing.curves import closed, mirrored
-from guitar_kedro.images.drawing.finishes import Finish, Shape, painted
-from guitar_kedro.images.drawing.svg import box, disc, gradient, line, path, placed
+from guitar_kedro.demo.curves import closed, mirrored
+from guitar_kedro.demo.finishes import Finish, Shape, painted
+from guitar_kedro.demo.svg import box, disc, gradient, line, path, placed
 
 BOARDS = {
     "rosewood": ("#2b1a12", "#4a2e20", "#2e1c13"),

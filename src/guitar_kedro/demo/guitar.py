@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from guitar_kedro.images.drawing.curves import closed, vertices
-from guitar_kedro.images.drawing.finishes import Box, Finish, Shape, painted
-from guitar_kedro.images.drawing.hardware import screws
-from guitar_kedro.images.drawing.neck import Head, Neck, fingerboard, headstock, strings
-from guitar_kedro.images.drawing.svg import gradient, lifted, line, metal_gradients
+from guitar_kedro.demo.curves import closed, vertices
+from guitar_kedro.demo.finishes import Box, Finish, Shape, painted
+from guitar_kedro.demo.hardware import screws
+from guitar_kedro.demo.neck import Head, Neck, fingerboard, headstock, strings
+from guitar_kedro.demo.svg import gradient, lifted, line, metal_gradients
 
 GUARDS = {
     "white": ("#f3f1ea", "#e9e6dc"),

@@ -10,15 +10,14 @@ from types import MappingProxyType
 
 from PIL import Image
 
-from guitar_kedro.errors import UserError
-from guitar_kedro.images.drawing import finishes as f
-from guitar_kedro.images.drawing import hardware as hw
-from guitar_kedro.images.drawing.curves import closed, mirrored, moved
-from guitar_kedro.images.drawing.finishes import Finish, Shape, painted
-from guitar_kedro.images.drawing.guitar import Guitar as Subject
-from guitar_kedro.images.drawing.guitar import pick
-from guitar_kedro.images.drawing.scene import draw_scene
-from guitar_kedro.images.drawing.svg import (
+from guitar_kedro.demo import finishes as f
+from guitar_kedro.demo import hardware as hw
+from guitar_kedro.demo.curves import closed, mirrored, moved
+from guitar_kedro.demo.finishes import Finish, Shape, painted
+from guitar_kedro.demo.guitar import Guitar as Subject
+from guitar_kedro.demo.guitar import pick
+from guitar_kedro.demo.scene import draw_scene
+from guitar_kedro.demo.svg import (
     METALS,
     box,
     disc,
@@ -31,6 +30,7 @@ from guitar_kedro.images.drawing.svg import (
     placed,
     repeated,
 )
+from guitar_kedro.errors import UserError
 
 VIOLIN = mirrored("0,-178 46,-173 84,-128 76,-84 82,-60! 60,-34 60,6 92,40! 90,62 104,108 66,160 0,172")
 CAT = mirrored("0,-92 44,-104 82,-182~8 124,-52 138,20 104,92 40,126 0,130")

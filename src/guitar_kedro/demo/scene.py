@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image, ImageFilter
 from PIL.JpegImagePlugin import JpegImageFile
 
+from guitar_kedro.demo.backgrounds import draw_background, grain
+from guitar_kedro.demo.guitar import Guitar
+from guitar_kedro.demo.models import BUILDERS, MODELS
+from guitar_kedro.demo.occluders import draw_occluder
+from guitar_kedro.demo.svg import rasterise
 from guitar_kedro.errors import UserError
-from guitar_kedro.images.drawing.backgrounds import draw_background, grain
-from guitar_kedro.images.drawing.guitar import Guitar
-from guitar_kedro.images.drawing.models import BUILDERS, MODELS
-from guitar_kedro.images.drawing.occluders import draw_occluder
-from guitar_kedro.images.drawing.svg import rasterise
 
 ASPECTS = (3 / 4, 3 / 4, 4 / 5, 4 / 5, 1.0, 1.0, 5 / 4, 4 / 3)
 

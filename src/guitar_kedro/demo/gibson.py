@@ -2,12 +2,12 @@
 
 from random import Random
 
-from guitar_kedro.images.drawing import finishes as f
-from guitar_kedro.images.drawing import hardware as hw
-from guitar_kedro.images.drawing.curves import mirrored
-from guitar_kedro.images.drawing.guitar import Build, Guitar, assemble, guard, pick
-from guitar_kedro.images.drawing.neck import BLACK_HEAD, Head, Neck
-from guitar_kedro.images.drawing.svg import line, placed, repeated
+from guitar_kedro.demo import finishes as f
+from guitar_kedro.demo import hardware as hw
+from guitar_kedro.demo.curves import mirrored
+from guitar_kedro.demo.guitar import Build, Guitar, assemble, guard, pick
+from guitar_kedro.demo.neck import BLACK_HEAD, Head, Neck
+from guitar_kedro.demo.svg import line, placed, repeated
 
 CREAM, IVORY = "#efe3bd", "#f1e6c6"
 AMBER = "#b87a24"

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 from types import MappingProxyType
 
-from guitar_kedro.images.drawing import fender, gibson
-from guitar_kedro.images.drawing.guitar import Guitar
+from guitar_kedro.demo import fender, gibson
+from guitar_kedro.demo.guitar import Guitar
 
 BUILDERS: Mapping[str, Callable[[Random], Guitar]] = MappingProxyType(
     {

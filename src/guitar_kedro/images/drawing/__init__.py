@@ -1,7 +1,0 @@
-"""The drawn demo set: pictures of eleven electric guitar models and of other things, made from numbers alone."""
-
-from guitar_kedro.images.drawing.models import MODELS
-from guitar_kedro.images.drawing.others import OTHERS, draw_other
-from guitar_kedro.images.drawing.scene import draw_guitar
-
-__all__ = ["MODELS", "OTHERS", "draw_guitar", "draw_other"]
