@@ -39,6 +39,7 @@ OPTIONS = IngestionOptions(
 )
 PREPARING = OPTIONS.model_dump(exclude={"duplicate_distance"})
 WORKER_KILLS = max(1, KILLS // 20)
+pytestmark = pytest.mark.cluster
 
 
 class Cluster:
