@@ -130,8 +130,9 @@ class Command:
         return self._process.exitcode
 
     def send_signal(self, number: int) -> None:
-        """Signals it."""
-        os.kill(self.pid, number)
+        """Signals it, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Asks it to end."""
@@ -146,7 +147,9 @@ def _become_command_line(
     start: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path, first: str
 ) -> None:
     from kedro.framework.project import LOGGING
+    from matplotlib import rcParams
 
+    rcParams["savefig.dpi"] = 72  # half as sharp as people want them
     gc.freeze()  # so that the memory of what was imported stays shared
     for stream, name in ((sys.stdout, "stdout"), (sys.stderr, "stderr")):
         os.dup2(os.open(output / name, os.O_WRONLY | os.O_CREAT), stream.fileno())
