@@ -5,16 +5,20 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 NEEDED_GB := 9
 
-.PHONY: run test torture lint format bench bench-full lock clean
+.PHONY: run test quick torture lint format bench bench-full lock clean
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED)
 	$(BIN)/kedro run
 
-# two at a time, for most tests wait for one core; torch's threads must not spin meanwhile
-test: export OMP_WAIT_POLICY = passive
+# two at a time, with a core for each; threads that a test asks for all the same must not spin
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist=loadfile --no-loadscope-reorder
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist=loadfile
+	$(PYTEST)
+
+# the tests that start no processes, browsers and clusters
+quick: lint
+	$(PYTEST) -m "not process and not browser and not cluster"
 
 # the tests that kill processes, fill the disk, or press the service, many times more: make torture KILLS=100 SEED=1
 torture: export KILLS ?= 100

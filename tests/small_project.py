@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import multiprocessing
 import os
+import pkgutil
 import runpy
 import shutil
 import subprocess
@@ -13,6 +15,9 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
+
+import guitar_kedro
 
 ROOT = Path(__file__).parents[1]
 TINY_STAGES = """
@@ -64,8 +69,13 @@ other_images:
   metadata: {kedro-viz: {layer: raw}}
 """
 
+# what commands import, apart from the settings: they ask in which folder they are imported
+_MODULES = [module.name for module in pkgutil.walk_packages(guitar_kedro.__path__, "guitar_kedro.")]
+_LIBRARIES = ["fastai.vision.learner", "kedro.framework.cli.cli", "plotly.graph_objects", "uvicorn"]
 _IMPORTED = multiprocessing.get_context("forkserver")
-_IMPORTED.set_forkserver_preload(["fastai.vision.learner", "plotly.graph_objects"])
+_IMPORTED.set_forkserver_preload(
+    [*_LIBRARIES, *(name for name in _MODULES if name not in ("guitar_kedro.settings", "guitar_kedro.__main__"))]
+)
 Kedro = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -85,46 +95,103 @@ def make_project(folder: Path) -> Path:
     return folder
 
 
-def _command_line(start: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path) -> None:
-    """Becomes the command line, started in a folder."""
+class Command:
+    """A command of a project, in a process that is forked from one that has imported what commands do."""
+
+    def __init__(
+        self, project: Path, *arguments: str, output: Path, folder: str = ".", first: str = "", **environment: str
+    ) -> None:
+        """Starts it.
+
+        Args:
+            project: The project.
+            arguments: What stands behind ``kedro``.
+            output: A folder for ``stdout`` and ``stderr``.
+            folder: Of the project: where it is started.
+            first: Python code that changes the process before.
+            environment: What differs from this process.
+        """
+        environment = {**os.environ, **_environment(project), **environment}
+        self._process = _IMPORTED.Process(
+            target=_become_command_line, args=(project / folder, arguments, environment, output, first)
+        )
+        self._process.start()
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        """Its exit code; ``None`` as long as it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float) -> int:
+        """Waits for its exit code, at most so many seconds."""
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired("kedro", timeout)
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Signals it, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Asks it to end."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """Ends it."""
+        self._process.kill()
+
+
+def _become_command_line(
+    start: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path, first: str
+) -> None:
+    from kedro.framework.project import LOGGING
+    from matplotlib import rcParams
+
+    rcParams["savefig.dpi"] = 72  # half as sharp as people want them
+    gc.freeze()  # so that the memory of what was imported stays shared
     for stream, name in ((sys.stdout, "stdout"), (sys.stderr, "stderr")):
         os.dup2(os.open(output / name, os.O_WRONLY | os.O_CREAT), stream.fileno())
     os.chdir(start)
     os.environ.clear()
     os.environ.update(environment)
     multiprocessing.set_start_method(None, force=True)
-    sys.path.insert(0, environment["PYTHONPATH"])
     sys.argv = ["kedro", *arguments]
     try:
+        exec(first, {})
+        LOGGING.__init__()  # it has looked for a configuration where it was imported
         runpy.run_module("kedro", run_name="__main__", alter_sys=True)
     finally:
         atexit._run_exitfuncs()  # as at the end of Python; a forked process ends without
 
 
-def kedro_in(project: Path, *arguments: str, folder: str = ".", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command line in a project, or in a folder of it.
-
-    Most of what a command takes is the import of torch and fastai, so its process is forked from one that has them.
-    """
-    environment = {**os.environ, "PYTHONPATH": str(project / "src"), "COLUMNS": "200", **environment}
+def kedro_in(project: Path, *arguments: str, **how: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command in a project; how, is said as to ``Command``."""
     with tempfile.TemporaryDirectory() as output:
-        command = _IMPORTED.Process(target=_command_line, args=(project / folder, arguments, environment, Path(output)))
-        command.start()
-        command.join(timeout=600)
-        if command.is_alive():
+        command = Command(project, *arguments, output=Path(output), **how)
+        try:
+            exit_code = command.wait(timeout=600)
+        except subprocess.TimeoutExpired:
             command.kill()
-            raise subprocess.TimeoutExpired(arguments, 600)
+            raise
         stdout, stderr = (Path(output, name).read_text(encoding="utf-8") for name in ("stdout", "stderr"))
-    return subprocess.CompletedProcess(arguments, command.exitcode, stdout, stderr)
+    return subprocess.CompletedProcess(arguments, exit_code, stdout, stderr)
 
 
-def start_kedro(folder: Path, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
-    """Starts the real command line in a project."""
+def _environment(project: Path) -> dict[str, str]:
+    return {"PYTHONPATH": str(project / "src"), "COLUMNS": "200"}
+
+
+def start_kedro(
+    folder: Path, *arguments: str, prefix: Sequence[str] = (), output: int | IO[str] = subprocess.PIPE
+) -> subprocess.Popen[str]:
+    """Starts the command line in a project as a user does, in a process of its own."""
     return subprocess.Popen(
         [*prefix, sys.executable, "-m", "kedro", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder / "src"), "COLUMNS": "200"},
-        stdout=subprocess.PIPE,
+        env={**os.environ, **_environment(folder)},
+        stdout=output,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
     )

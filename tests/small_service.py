@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import signal
 import struct
 import subprocess
-import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 from PIL import Image
+from small_project import Command, start_kedro
 
 START_SECONDS = 240
 
@@ -26,7 +25,7 @@ START_SECONDS = 240
 class Running:
     """A service that has started."""
 
-    process: subprocess.Popen
+    process: subprocess.Popen[str] | Command
     url: str
 
     @property
@@ -47,19 +46,30 @@ class Running:
 Start = Callable[..., Running]
 
 
-def start_service(project: Path, console: Path, *options: str, params: str = "") -> Running:
-    """Starts ``kedro serve`` in a project, and waits until it says where it listens."""
-    command = [sys.executable, "-m", "kedro", "serve", "--port=0", f"--params={params}", *options]
-    environment = {**os.environ, "PYTHONPATH": str(project / "src"), "COLUMNS": "200"}
-    with console.open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=subprocess.STDOUT)
+def start_service(project: Path, folder: Path, *options: str, params: str = "", forked: bool = True) -> Running:
+    """Starts ``kedro serve`` in a project, and waits until it says where it listens.
+
+    Args:
+        project: The project.
+        folder: For what it says.
+        options: Of the command.
+        params: Of the command.
+        forked: Whether its process has imported everything at once, or does as a user's does.
+    """
+    command = ("serve", "--port=0", f"--params={params}", *options)
+    said = folder / "stdout"
+    if forked:
+        process = Command(project, *command, output=folder)
+    else:
+        with said.open("w", encoding="utf-8") as log:
+            process = start_kedro(project, *command, output=log)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if found := re.search(r"Serving at (http://\S+)", console.read_text(encoding="utf-8")):
+        if found := said.exists() and re.search(r"Serving at (http://\S+)", said.read_text(encoding="utf-8")):
             return Running(process, found.group(1))
-        time.sleep(0.1)
+        time.sleep(0.05)
     process.kill()
-    raise AssertionError(f"kedro serve did not start:\n{console.read_text(encoding='utf-8')}")
+    raise AssertionError(f"kedro serve did not start:\n{[path.read_text() for path in folder.iterdir()]}")
 
 
 def jpeg(seed: int, size: tuple[int, int] = (60, 40)) -> bytes:

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from small_project import kedro_in
+
+pytestmark = pytest.mark.process
 
 # as much of Airflow as the DAG asks for: it wants versions of FastAPI that this environment does not have
 AIRFLOW = {

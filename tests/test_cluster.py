@@ -40,6 +40,7 @@ OPTIONS = IngestionOptions(
 )
 PREPARING = OPTIONS.model_dump(exclude={"duplicate_distance"})
 WORKER_KILLS = max(1, KILLS // 20)
+pytestmark = pytest.mark.cluster
 
 
 class Cluster:
@@ -58,10 +59,12 @@ class Cluster:
         command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
         return subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def add_worker(self) -> None:
-        self.workers.append(self._start("worker", self.address, "--no-nanny", "--nthreads=1"))
+    def have_workers(self, count: int) -> None:
+        """Starts workers until there are so many; each has to import what its tasks need."""
+        for _ in range(count - sum(worker.poll() is None for worker in self.workers)):
+            self.workers.append(self._start("worker", self.address, "--no-nanny", "--nthreads=1"))
         with Client(self.address) as client:
-            client.wait_for_workers(sum(worker.poll() is None for worker in self.workers), timeout=60)
+            client.wait_for_workers(count, timeout=60)
 
     def steps(self) -> int:
         """How many steps of all tasks the scheduler has counted."""
@@ -128,10 +131,9 @@ def test_a_cluster_whose_workers_are_killed_gives_what_one_machine_gives(
     cluster: Cluster, photos: Path, tmp_path: Path
 ):
     alone = ingest(photos, tmp_path / "alone", None)
-    cluster.add_worker()
     moments = random.Random(SEED)
     for number in range(WORKER_KILLS):
-        cluster.add_worker()
+        cluster.have_workers(2)
         before = cluster.steps()
         assert ingest(photos, tmp_path / str(number), cluster.address, cluster, moments.randrange(1, 50)) == alone
         assert cluster.steps() - before > 62
@@ -141,7 +143,7 @@ def test_workers_read_images_from_storage_that_no_folder_shares(cluster: Cluster
     alone = ingest(photos, tmp_path / "alone", None)
     with serve_folder(tmp_path / "storage") as storage:
         shutil.copytree(photos, storage.folder / "photos")
-        cluster.add_worker()
+        cluster.have_workers(1)
         there = ingest(f"{storage.address}/photos", tmp_path / "there", cluster.address)
         here = ingest(f"{storage.address}/photos", tmp_path / "here", None)
     assert there == here
@@ -182,10 +184,9 @@ def test_a_cluster_whose_workers_are_killed_predicts_what_one_machine_predicts(
     alone = predict("alone", None)
     assert len(alone) == 62
     assert (alone["reason"] != "").sum() == 1
-    cluster.add_worker()
     moments = random.Random(SEED)
     for number in range(WORKER_KILLS):
-        cluster.add_worker()
+        cluster.have_workers(2)
         before = cluster.steps()
         there = predict(str(number), cluster.address, moments.randrange(1, 15))
         pd.testing.assert_frame_equal(there, alone, rtol=0, atol=1e-6)  # another process, other threads
@@ -211,7 +212,7 @@ def test_a_cluster_that_has_no_workers_or_loses_them_is_answered_with_one_senten
     try:
         with pytest.raises(UserError, match="has no workers"), work_on(cluster.address):
             pass
-        cluster.add_worker()
+        cluster.have_workers(1)
         with (
             pytest.raises(UserError, match=r"the cluster gave up .* on 1 different workers") as caught,
             work_on(cluster.address),

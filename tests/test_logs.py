@@ -25,6 +25,7 @@ def test_a_path_is_neither_broken_nor_taken_for_markup(width: int):
     assert line.endswith(f"INFO     table: {PATH} [/b]")
 
 
+@pytest.mark.process
 def test_a_command_in_a_folder_of_the_project_logs_as_one_at_its_top(project: Path):
     (project / "logs").rmdir()
     code = (

@@ -27,6 +27,8 @@ HERE = "127.0.0.1"
 # kedro-viz asks for the typeface of its page there, and does without it; nothing of the project goes to it
 TYPEFACE = "fonts.googleapis.com"
 START_SECONDS, LOOK_SECONDS = 60, 20
+# without loading the page anew, which takes seconds
+GO = "(link) => { history.pushState(null, '', link); dispatchEvent(new PopStateEvent('popstate')); }"
 
 
 @pytest.fixture(scope="module")
@@ -112,33 +114,52 @@ class Visit:
         row.locator(".MuiTreeItem-iconContainer").first.click()
 
     def look_at(self, name: str) -> Locator:
-        """Opens kedro-viz's link to a dataset: gives the panel that shows it."""
-        self.page.goto(f"{self.url}?pid=__default__&sn={name}")
+        """Goes to kedro-viz's link to a dataset, as the browser's arrows do: gives the panel that shows it."""
+        self.page.evaluate(GO, f"?pid=__default__&sn={name}")
         expect(self.page.locator(".pipeline-metadata__title")).to_have_text(name)
         return self.page.locator(".pipeline-metadata")
 
 
-@pytest.fixture
-def visit(browser: Browser, viz_url: str) -> Iterator[Visit]:
-    """A first visit; it must end without an error in the browser's console."""
+@contextlib.contextmanager
+def _visit(browser: Browser, url: str) -> Iterator[Visit]:
     expect.set_options(timeout=LOOK_SECONDS * 1000)
     context = browser.new_context(viewport={"width": 1600, "height": 1000})
     context.set_default_timeout(LOOK_SECONDS * 1000)
-    visit = Visit(context.new_page(), viz_url)
+    visit = Visit(context.new_page(), url)
     yield visit
     assert visit.errors == []
     context.close()
 
 
-def test_the_dag_shows_stages_as_groups(visit: Visit) -> None:
-    assert visit.nodes("modularPipeline") == {"train", "evaluate", "report"}
-    assert visit.nodes("task") == {"prepare_images", "build_image_table", "split_images"}
-    assert "find_frozen_learning_rate" not in visit.nodes("task")
-    visit.unfold("train")
-    expect(visit.group("train.small")).to_be_attached()
-    expect(visit.group("train.larger")).to_be_attached()
-    visit.unfold("train.small")
-    expect(visit.page.locator('[data-node-fullname="train_unfrozen"]')).to_be_attached()
+@pytest.fixture
+def first_visit(browser: Browser, viz_url: str) -> Iterator[Visit]:
+    """A visit of one who has not been there; it must end without an error in the browser's console."""
+    with _visit(browser, viz_url) as visit:
+        yield visit
+
+
+@pytest.fixture(scope="module")
+def long_visit(browser: Browser, viz_url: str) -> Iterator[Visit]:
+    with _visit(browser, viz_url) as visit:
+        yield visit
+
+
+@pytest.fixture
+def visit(long_visit: Visit) -> Iterator[Visit]:
+    """A visit of one who looks at many things; none may end with an error in the browser's console."""
+    yield long_visit
+    assert long_visit.errors == []
+
+
+def test_the_dag_shows_stages_as_groups(first_visit: Visit) -> None:
+    assert first_visit.nodes("modularPipeline") == {"train", "evaluate", "report"}
+    assert first_visit.nodes("task") == {"prepare_images", "build_image_table", "split_images"}
+    assert "find_frozen_learning_rate" not in first_visit.nodes("task")
+    first_visit.unfold("train")
+    expect(first_visit.group("train.small")).to_be_attached()
+    expect(first_visit.group("train.larger")).to_be_attached()
+    first_visit.unfold("train.small")
+    expect(first_visit.page.locator('[data-node-fullname="train_unfrozen"]')).to_be_attached()
 
 
 def test_the_dag_shows_its_layers_from_raw_pictures_to_reports(visit: Visit) -> None:

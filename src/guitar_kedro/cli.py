@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -23,6 +24,7 @@ from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS
 from guitar_kedro.errors import UserError, user_error_behind
 from guitar_kedro.progress import say_any_name
 from guitar_kedro.serving.command import serve
+from guitar_kedro.yaml_files import check_yaml
 
 _WHERE = [ENV, CONF_SOURCE, PARAMS]
 
@@ -106,8 +108,24 @@ def _run(**options: Any) -> Any:
     return kedro_run.callback(**options)
 
 
+def _read_options(context: click.Context, option: click.Parameter, path: str | None) -> str | None:
+    try:
+        if path:
+            check_yaml(path, Path(path).read_bytes())
+        return _CONFIG.callback(context, option, path)
+    except (UserError, click.ClickException) as error:  # that of Kedro prints a traceback
+        raise click.ClickException(str(error)) from None
+    except (KeyError, AttributeError):
+        raise click.ClickException(
+            f"{path} must hold the options of the command under `{context.info_name}:`."
+        ) from None
+
+
+[_CONFIG] = (option for option in kedro_run.params if option.name == "config")
+_OURS = {PARAMS.name: PARAMS, "config": copy.copy(_CONFIG)}
+_OURS["config"].callback = _read_options
 run = copy.copy(kedro_run)
-run.params = [PARAMS if option.name == PARAMS.name else option for option in kedro_run.params]
+run.params = [_OURS.get(option.name, option) for option in kedro_run.params]
 run.callback = _run
 cli.add_command(run)
 cli.add_command(serve)

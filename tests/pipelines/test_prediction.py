@@ -43,7 +43,9 @@ def predicted(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) 
     (pictures / "=1+1.jpg").write_bytes(some)
     (pictures / "gibson_SG" / "notes.jpg").write_text("no picture")
     (pictures / "gibson_SG" / "half.jpg").write_bytes(some[: len(some) // 2])
-    run = kedro_in(folder, "run", "--pipeline=predict", f"--params=images={pictures}")
+    as_sharp_as_for_people = "import matplotlib; matplotlib.rcParams['savefig.dpi'] = 'figure'"
+    images = f"--params=images={pictures}"
+    run = kedro_in(folder, "run", "--pipeline=predict", images, first=as_sharp_as_for_people)
     assert run.returncode == 0, run.stdout + run.stderr
     (folder / "console.txt").write_text(run.stdout + run.stderr)
     return folder

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +10,9 @@ from small_project import kedro_in
 from torture import KILLS, SEED
 
 # from a write on that no run before failed at, there is no room: files cannot be opened for writing, nor be synced
-KEDRO_ON_A_FULL_DISK = """
+FULL_DISK = """
 import errno, os, random, re, socket, sys
-failed_before, share, seed = sys.argv.pop(1), float(sys.argv.pop(1)), sys.argv.pop(1)
+failed_before, share, seed = "failed.txt", float(os.environ["SHARE"]), os.environ["SEED"]
 known = set(open(failed_before).read().splitlines()) if os.path.exists(failed_before) else set()
 data, full, sync = os.path.join(os.getcwd(), "data"), False, os.fsync
 
@@ -42,26 +40,16 @@ def open_while_there_is_room(event, arguments):
 
 os.fsync = sync_while_there_is_room
 sys.addaudithook(open_while_there_is_room)
-from kedro.framework.cli import main
-sys.argv[0] = "kedro"
-main()
 """
 
 
 def run_until_the_disk_is_full(project: Path, failures: int) -> subprocess.CompletedProcess[str]:
     """Runs until the disk is full at a write at which it never was before: at each, or at ``KILLS`` at random."""
     share = 1.0 if KILLS >= 100 else KILLS / 100 if failures < KILLS else 0.0
-    return subprocess.run(
-        [sys.executable, "-c", KEDRO_ON_A_FULL_DISK, "failed.txt", str(share), str(SEED), "run"],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(project / "src"), "COLUMNS": "300"},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=600,
-        check=False,
-    )
+    return kedro_in(project, "run", first=FULL_DISK, SHARE=str(share), SEED=str(SEED), COLUMNS="300")
 
 
+@pytest.mark.process
 @pytest.mark.torture
 def test_a_disk_that_is_full_at_any_write_is_told_in_one_line_and_the_next_run_goes_on(project: Path):
     failed = project / "failed.txt"

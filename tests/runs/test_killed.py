@@ -19,6 +19,7 @@ MODELS, REPORTS = "data/06_models/demo", "data/08_reporting/demo"
 LONGER = "--params=stages.larger.unfrozen.epochs=6"
 SECONDS = 20  # about as many as an undisturbed run takes
 STATE = f"{MODELS}/epoch_states/train.larger.train_unfrozen.safetensors"
+pytestmark = pytest.mark.process
 
 
 def start_until_an_epoch_is_recorded(project: Path) -> subprocess.Popen[str]:

@@ -13,6 +13,8 @@ import pytest
 from guitar_kedro.errors import UserError
 from guitar_kedro.runs.lock import WorkspaceLock
 
+pytestmark = pytest.mark.process
+
 HOLDS = """
 import os, sys, time
 from pathlib import Path

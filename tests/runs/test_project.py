@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from small_project import kedro_in
 from guitar_kedro.runs.lock import WorkspaceLock
 
 MODELS, REPORTS = "data/06_models/demo", "data/08_reporting/demo"
+pytestmark = pytest.mark.process
 
 
 def latest(project: Path, name: str) -> Path:
@@ -138,7 +138,8 @@ def test_the_status_is_told_without_torch(finished_project: Path):
 
 def test_old_versions_are_pruned_and_what_is_left_is_a_finished_project(used_project: Path):
     reports = used_project / REPORTS
-    run = kedro_in(used_project, "run", "--pipeline=reporting", "--params=resume=false")
+    again = "--nodes=report.compute_metrics,report.write_model_card"
+    run = kedro_in(used_project, "run", again, "--params=resume=false")
     assert run.returncode == 0, run.stdout + run.stderr
     assert len(list((reports / "metrics.json").iterdir())) == 2
     run = kedro_in(used_project, "prune", "--keep=1")
@@ -164,15 +165,8 @@ def test_a_second_run_in_the_same_workspace_is_answered_with_who_is_there(projec
 def test_a_run_without_room_for_a_checkpoint_ends_in_one_line_and_the_next_one_completes(used_project: Path):
     before = latest(used_project, f"{MODELS}/model")
     again = ("run", "--nodes=calibrate.calibrate_model")
-    full = subprocess.run(
-        [sys.executable, "-m", "kedro", *again],
-        cwd=used_project,
-        env={**os.environ, "PYTHONPATH": str(used_project / "src"), "COLUMNS": "400"},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY)),
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+    no_room = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (1_000_000, r.RLIM_INFINITY))"
+    full = kedro_in(used_project, *again, first=no_room, COLUMNS="400")
     sentence = one_line(full)
     assert "there is no room for it" in sentence
     assert f"{MODELS}/model" in sentence
@@ -189,6 +183,14 @@ def test_a_folder_without_the_right_to_write_ends_the_run_in_one_line(project: P
         catalog.read_text() + "\nledger: {type: guitar_kedro.datasets.MetricsDataset, filepath: /sys/ledger.json}\n"
     )
     assert "may not be read or written" in one_line(kedro_in(project, "run"))
+
+
+def test_a_failed_training_leaves_the_last_good_model_the_latest(used_project: Path):
+    models = used_project / MODELS / "model"
+    before = sorted(models.iterdir())
+    run = kedro_in(used_project, "run", "--pipeline=train", "--params=stages.larger.architecture=resnet18")
+    assert "stages.larger.architecture is resnet18, but it starts from small" in one_line(run)
+    assert sorted(models.iterdir()) == before
 
 
 @pytest.mark.parametrize(

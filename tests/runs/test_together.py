@@ -24,6 +24,7 @@ LONG = f"stages.larger.unfrozen.epochs={EPOCHS}"
 TRAIN = ("run", "--nodes=train.larger.train_unfrozen")
 STATE = f"{MODELS}/epoch_states/train.larger.train_unfrozen.safetensors"
 MACHINE_KILLS = max(1, KILLS // 30)
+pytestmark = pytest.mark.process
 
 
 def results(project: Path) -> tuple[bytes, str]:

@@ -6,6 +6,7 @@ import contextlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,9 +18,8 @@ def start(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """Starts services; those that still run at the end are ended."""
     started: list[Running] = []
 
-    def start_one(*options: str, params: str = "") -> Running:
-        console = tmp_path_factory.mktemp("serving") / "console.txt"
-        started.append(start_service(finished_project, console, *options, params=params))
+    def start_one(*options: str, **how: Any) -> Running:
+        started.append(start_service(finished_project, tmp_path_factory.mktemp("serving"), *options, **how))
         return started[-1]
 
     yield start_one
@@ -31,8 +31,8 @@ def start(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="session")
 def service(start: Start) -> Running:
-    """A service without any option."""
-    return start()
+    """A service without any option, as a user starts it."""
+    return start(forked=False)
 
 
 @pytest.fixture(scope="session")

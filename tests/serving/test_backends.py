@@ -34,9 +34,8 @@ AUGMENTATION = dict.fromkeys(("max_rotate", "max_lighting", "max_warp", "p_affin
 @pytest.fixture(scope="module")
 def services(exported_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Running]]:
     """Two services of one model, by their backend."""
-    folder = tmp_path_factory.mktemp("services")
     services = {
-        backend: start_service(exported_project, folder / backend, f"--backend={backend}")
+        backend: start_service(exported_project, tmp_path_factory.mktemp(backend), f"--backend={backend}")
         for backend in ("torch", "onnx")
     }
     yield services
