@@ -24,7 +24,7 @@ from torture import KILLS, SEED
 
 from guitar_kedro.cluster import work_on
 from guitar_kedro.datasets import PredictionsDataset, PreparedImagesDataset
-from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.errors import UserError
 from guitar_kedro.images.sources import ImageStream, find_images
 from guitar_kedro.learning import Checkpoint, ModelSpec, Predictor
 from guitar_kedro.learning.inference import prediction
@@ -32,6 +32,7 @@ from guitar_kedro.learning.inference.chunk import Chunk
 from guitar_kedro.learning.inference.learner import inference_loaders
 from guitar_kedro.learning.inference.prediction import predict_in_chunks
 from guitar_kedro.learning.networks.learner import build_learner, state_on_cpu
+from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.pipelines.ingestion import nodes
 from guitar_kedro.pipelines.ingestion.options import IngestionOptions
 

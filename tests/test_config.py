@@ -13,7 +13,8 @@ import pytest
 from kedro.framework.project import pipelines
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.errors import UserError, name_commands_for, user_error_behind
+from guitar_kedro.errors import UserError, name_commands_for
+from guitar_kedro.mistakes import user_error_behind
 
 CONF = Path(__file__).parents[1] / "conf"
 Load = Callable[..., StagesConfigLoader]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from guitar_kedro.errors import UserError, listed, name_commands_for, user_error_behind
+from guitar_kedro.errors import UserError, listed, name_commands_for
+from guitar_kedro.mistakes import user_error_behind
 
 
 @pytest.fixture(autouse=True)

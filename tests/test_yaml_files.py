@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.errors import UserError
+from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.yaml_files import check_yaml
 
 CONF = Path(__file__).parents[1] / "conf"

@@ -21,7 +21,8 @@ from kedro.framework.cli.project import run as kedro_run
 from rich.console import Console
 
 from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS
-from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.errors import UserError
+from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.progress import say_any_name
 from guitar_kedro.serving.command import serve
 from guitar_kedro.yaml_files import check_yaml

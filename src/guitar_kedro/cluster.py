@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from joblib import parallel_config
 from joblib.parallel import ParallelBackendBase
 
-from guitar_kedro.errors import UserError, causes
+from guitar_kedro.errors import UserError
+from guitar_kedro.mistakes import causes
 
 if TYPE_CHECKING:
     from distributed import Client, Future

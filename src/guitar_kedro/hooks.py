@@ -17,7 +17,8 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.errors import UserError, listed, user_error_behind
+from guitar_kedro.errors import UserError, listed
+from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.runs.ledger import LEDGER
 from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.record import NodeMeter, environment

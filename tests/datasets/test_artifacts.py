@@ -36,10 +36,11 @@ from guitar_kedro.datasets import (
     PreparedImagesDataset,
     TableDataset,
 )
-from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.errors import UserError
 from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, ModelSpec
 from guitar_kedro.learning.training.state import TrainingState
+from guitar_kedro.mistakes import user_error_behind
 
 SPEC = ModelSpec(
     architecture="resnet18",

@@ -34,10 +34,11 @@ from guitar_kedro.datasets import (
     PreparedImagesDataset,
     TableDataset,
 )
-from guitar_kedro.errors import UserError, user_error_behind
+from guitar_kedro.errors import UserError
 from guitar_kedro.files import strict_json
 from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, ModelSpec
+from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.versions import VERSIONS
 
 SPEC = ModelSpec(

@@ -10,9 +10,9 @@ import pytest
 from full_disk import room_for
 from PIL import Image, ImageFilter
 
-from guitar_kedro.errors import user_error_behind
 from guitar_kedro.images.preparing import PreparedImage, prepare
 from guitar_kedro.images.reading import Limits, UnreadableImage
+from guitar_kedro.mistakes import user_error_behind
 
 LIMITS = Limits()
 

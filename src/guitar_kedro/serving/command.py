@@ -11,7 +11,8 @@ from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 
 from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS
-from guitar_kedro.errors import UserError, listed, user_error_behind
+from guitar_kedro.errors import UserError, listed
+from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.progress import say_any_name
 
 # what visitors may try who have no picture at hand; the last two are none of the classes
