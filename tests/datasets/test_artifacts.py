@@ -299,7 +299,7 @@ SPOILT = [b"", b"{", b"[]", b"7", b'{"classes": []}', b"caf\xe9"]
 def test_a_spec_that_somebody_spoilt_is_told_by_its_name(tmp_path: Path, content: bytes):
     (tmp_path / "spec.json").write_bytes(content)
     with pytest.raises(UserError, match=r"spec\.json describes no model \(.+\): it was altered or cut off; put the"):
-        Checkpoint.load_spec(tmp_path)
+        ModelSpec.read(tmp_path / "spec.json")
 
 
 @pytest.mark.parametrize("content", [*SPOILT[:4], SPOILT[-1]])

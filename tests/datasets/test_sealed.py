@@ -14,7 +14,7 @@ from small_project import kedro_in, start_kedro
 
 from guitar_kedro.datasets import LogDataset, SealedLabelsDataset
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning import Checkpoint
+from guitar_kedro.learning import ModelSpec
 
 LOG = "data/08_reporting/demo/test_log.csv"
 
@@ -84,7 +84,7 @@ def test_a_notebook_leaves_a_line_too(used_project: Path, monkeypatch: pytest.Mo
     log = pd.read_csv(used_project / LOG)
     assert len(log) == 2
     assert log["errors"].iloc[-1] == (test["label"] != test["predicted"]).sum()
-    model = Checkpoint.load_spec(next((used_project / "data/06_models/demo/model").glob("*/model")))
+    model = ModelSpec.read(next((used_project / "data/06_models/demo/model").glob("*/model/spec.json")))
     assert log["model_version"].iloc[-1] == model.checksum[:12]
 
 
