@@ -60,7 +60,7 @@ raw_images:
   seed: ${runtime_params:seed, ${globals:seed}}
   metadata: {kedro-viz: {layer: raw}}
 
-other_images:
+ood_images:
   type: guitar_kedro.datasets.DrawnOthersDataset
   filepath: data/02_intermediate/${globals:workspace}/others
   images_per_kind: 2

@@ -268,10 +268,13 @@ def test_an_address_that_leads_nowhere_or_brings_something_else_is_told(
         (["--env=fotos"], "there is no such environment; choose one of"),
         (["--pipeline=trian"], "There is no pipeline trian; choose one of"),
         (
-            ["--pipeline=trian", "--params=machines=2,endpoint=127.0.0.2:29400"],  # as seen from 127.0.0.1, elsewhere
+            [
+                "--pipeline=trian",
+                "--params=nnodes=2,rdzv_endpoint=127.0.0.2:29400",
+            ],  # as seen from 127.0.0.1, elsewhere
             "There is no pipeline trian; choose one of",
         ),
-        (["--params=machines=2,endpoint=nowhere.invalid:29400"], "there is no machine nowhere.invalid; name one of"),
+        (["--params=nnodes=2,rdzv_endpoint=nowhere.invalid:29400"], "there is no machine nowhere.invalid; name one of"),
         (["--params=stages.larger.start_from=smal"], "there is no stage smal before larger"),
         (["--params=stages.small.image_size=-5"], "stages.small.image_size is -5; it must be more than 0"),
         (["--params=stages.small.unfrozen.epoch=5"], "stages.small.unfrozen.epoch: there is no such parameter"),

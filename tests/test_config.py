@@ -15,6 +15,7 @@ from kedro.framework.project import pipelines
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.errors import UserError, name_commands_for
 from guitar_kedro.mistakes import user_error_behind
+from guitar_kedro.parameters import RENAMED
 
 CONF = Path(__file__).parents[1] / "conf"
 Load = Callable[..., StagesConfigLoader]
@@ -177,3 +178,12 @@ def test_the_registry_is_read_from_a_folder_of_the_project(load: Load, project: 
 
     monkeypatch.chdir(project / "src")
     assert "train.small.train_frozen" in {node.name for node in register_pipelines()["training"].nodes}
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_a_parameter_that_has_another_name_now_is_refused_with_it(load: Load, old: str, new: str):
+    value: Any = 1
+    for part in reversed(old.split(".")):
+        value = {part: value}
+    with pytest.raises(UserError, match=f"--params={old} is called {new} now"):
+        load(CONF, **value)

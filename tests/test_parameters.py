@@ -19,9 +19,7 @@ def test_a_name_is_what_was_typed(typed: str):
     assert parse_parameters(f"name={typed}") == {"name": typed}
 
 
-@pytest.mark.parametrize(
-    "name", ["images", "other_images", "weights", "architecture", "sha256", "stages.small.weights"]
-)
+@pytest.mark.parametrize("name", ["images", "ood_images", "weights", "architecture", "sha256", "stages.small.weights"])
 def test_so_is_every_other_text(name: str):
     [*groups, last] = name.split(".")
     found: Any = parse_parameters(f"{name}=007")
@@ -82,8 +80,8 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(typed: str, wrong: str):
         ({"stages": {"small": {"weights": 7}}}, "stages.small.weights is read as a number"),
         ({"images": "${HOME}"}, "nothing is put in for ${...}"),
         ({"cluster": "10.0.0.1"}, "--params=cluster=10.0.0.1: write the address with its port"),
-        ({"endpoint": "tcp://host:29400"}, "write the address with its port"),
-        ({"endpoint": "host:99999"}, "write the address with its port"),
+        ({"rdzv_endpoint": "tcp://host:29400"}, "write the address with its port"),
+        ({"rdzv_endpoint": "host:99999"}, "write the address with its port"),
         ({"display_names": {1: "One"}}, "display_names: the name 1 is read as a number; put it in quotes"),
     ],
 )
@@ -94,7 +92,9 @@ def test_what_others_made_of_texts_is_refused(given: dict[str, Any], wrong: str)
 
 
 def test_what_is_right_is_not_refused():
-    check_runtime_parameters({"name": "pets", "cluster": "tcp://[::1]:8786", "endpoint": "host:29400", "images": None})
+    check_runtime_parameters(
+        {"name": "pets", "cluster": "tcp://[::1]:8786", "rdzv_endpoint": "host:29400", "images": None}
+    )
 
 
 @pytest.mark.parametrize(

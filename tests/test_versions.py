@@ -44,9 +44,18 @@ from guitar_kedro.learning import (
 )
 from guitar_kedro.learning.inference.learner import inference_loaders
 from guitar_kedro.learning.networks.learner import build_learner
-from guitar_kedro.pipelines import audit, calibration, evaluation, export, ingestion, prediction, splitting, training
+from guitar_kedro.pipelines import (
+    calibration,
+    cross_validation,
+    evaluation,
+    export,
+    ingestion,
+    prediction,
+    splitting,
+    training,
+)
 from guitar_kedro.pipelines import reporting as reports
-from guitar_kedro.pipelines.audit.nodes import AuditOptions, deal_folds, split_at_random
+from guitar_kedro.pipelines.cross_validation.nodes import CrossValidationOptions, deal_folds, split_at_random
 from guitar_kedro.pipelines.ingestion.nodes import build_image_table
 from guitar_kedro.pipelines.splitting.nodes import SplittingOptions, split_images
 from guitar_kedro.versions import VERSIONS, version_changes, versions_of
@@ -77,7 +86,7 @@ def pipelines() -> list[Pipeline]:
         reports.create_pipeline(stages),
         prediction.create_pipeline(),
         export.create_pipeline(),
-        audit.create_pipeline(stages[0]),
+        cross_validation.create_pipeline(stages[0]),
     ]
 
 
@@ -203,7 +212,7 @@ def splits(_: Path) -> Any:
     table["duplicate_group"] = 2 * table["duplicate_group"] + (table["label"] == "b")
     dealt = split_images(table, SplittingOptions(validation=0.2, test=0.2), 1)
     random = split_at_random(dealt, 1)
-    folds = deal_folds(dealt, AuditOptions(folds=3), 1)
+    folds = deal_folds(dealt, CrossValidationOptions(folds=3), 1)
     parts = [" ".join(part[:2] for part in each["split"]) for each in (dealt, random)]
     return [*parts, "".join(map(str, folds["fold"]))]
 
@@ -254,8 +263,8 @@ def checkpoint() -> Checkpoint:
         mean=(0.5, 0.5, 0.5),
         std=(0.25, 0.25, 0.25),
         temperature=1.5,
-        sure_threshold=0.4,
-        known_threshold=5.0,
+        confidence_threshold=0.4,
+        ood_threshold=5.0,
         provenance={"stage": "small", "phase": "unfrozen"},
     )
     state = build_learner(inference_loaders(spec), spec).model.state_dict()
@@ -277,7 +286,7 @@ def predictions(folder: Path) -> Any:
     [chunk] = predict_in_chunks(checkpoint(), ImageStream(folder))
     table = chunk.predict(chunk.predictor)
     numbers = table[["energy", *(f"probability_{name}" for name in "abc")]].iloc[:2]
-    return [numbers.to_numpy().flatten().tolist(), table[["predicted", "verdict", "reason"]].to_numpy().tolist()]
+    return [numbers.to_numpy().flatten().tolist(), table[["predicted", "decision", "reason"]].to_numpy().tolist()]
 
 
 def calibrated_models(_: Path) -> Any:
@@ -290,8 +299,8 @@ def calibrated_models(_: Path) -> Any:
     right = calibrated.argmax(axis=1) == targets
     return [
         temperature,
-        metrics.sure_threshold(calibrated.max(axis=1), right, 0.9),
-        metrics.known_threshold(np.log(place + 1.0), 0.95),
+        metrics.confidence_threshold(calibrated.max(axis=1), right, 0.9),
+        metrics.ood_threshold(np.log(place + 1.0), 0.95),
     ]
 
 

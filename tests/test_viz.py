@@ -152,7 +152,7 @@ def visit(long_visit: Visit) -> Iterator[Visit]:
 
 
 def test_the_dag_shows_stages_as_groups(first_visit: Visit) -> None:
-    assert first_visit.nodes("modularPipeline") == {"train", "evaluate", "report"}
+    assert first_visit.nodes("modularPipeline") == {"train", "calibrate", "evaluate", "report"}
     assert first_visit.nodes("task") == {"prepare_images", "build_image_table", "split_images"}
     assert "find_frozen_learning_rate" not in first_visit.nodes("task")
     first_visit.unfold("train")
@@ -174,8 +174,8 @@ FIGURES = [
     "training_sheet",
     "confusion_matrix",
     "top_losses_sheet",
-    "attention_by_class",
-    "attention_of_errors",
+    "grad_cam_by_class",
+    "grad_cam_of_errors",
     "reliability_diagram",
     "risk_coverage",
     "energies",
@@ -199,7 +199,7 @@ NUMBERS = {
     "metrics": "accuracy_low",
     "calibration": "ece_after",
     "curation_effect": "decisions",
-    "augmented_views": "views",
+    "tta_gain": "views",
     "leakage": "random_split",
 }
 
@@ -252,6 +252,7 @@ def test_the_whole_recipe_of_the_article_is_drawn_with_a_layer_for_every_dataset
     of_a_phase = ("find_{}_learning_rate", "train_{}", "show_{}")
     assert Counter(tasks) == {task.format(phase): 3 for task in of_a_phase for phase in ("frozen", "unfrozen")}
     groups = {node["name"] for node in drawn["nodes"] if node["type"] == "modularPipeline"}
-    stages = {f"{group}.{stage}" for group in ("train", "evaluate") for stage in STAGES_OF_THE_ARTICLE}
-    assert groups == {"train", "evaluate", "report", "report.data", *stages}
+    stages = {f"train.{stage}" for stage in STAGES_OF_THE_ARTICLE}
+    earlier = {f"evaluate.{stage}" for stage in STAGES_OF_THE_ARTICLE[:-1]}
+    assert groups == {"train", "calibrate", "evaluate", "report", "report.data", *stages, *earlier}
     assert [node["name"] for node in drawn["nodes"] if node["type"] == "data" and not node["layer"]] == []

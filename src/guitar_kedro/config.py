@@ -17,7 +17,14 @@ from omegaconf import DictConfig, OmegaConf
 from guitar_kedro.errors import UserError, name_commands_for
 from guitar_kedro.files import composed
 from guitar_kedro.options import completed
-from guitar_kedro.parameters import check_runtime_parameters, check_texts, is_text
+from guitar_kedro.parameters import (
+    RENAMED_ENTRIES,
+    check_runtime_parameters,
+    check_texts,
+    is_text,
+    paths,
+    refuse_renamed,
+)
 from guitar_kedro.project import project_folder
 from guitar_kedro.yaml_files import check_yaml
 
@@ -71,6 +78,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         runtime_params = runtime_params or {}
         own = Path(conf_source).resolve() == (project_folder() / settings.CONF_SOURCE).resolve()
         name_commands_for(env, runtime_params.get("name"), None if own else str(conf_source))
+        refuse_renamed(paths(runtime_params), where="--params=")
         check_runtime_parameters(runtime_params)
         # Kedro allows no runtime parameters in globals.yml, where the workspace belongs: a resolver of our own
         OmegaConf.register_resolver(
@@ -101,6 +109,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         if key == "parameters":
             return _completed(found)
         if key == "catalog":
+            refuse_renamed(found, RENAMED_ENTRIES, "catalog: ")
             for entry in found.values():
                 for name in _FURTHER_PATHS.get(entry.get("type"), ()):
                     entry[name] = str(project_folder() / entry[name])
@@ -121,7 +130,8 @@ class StagesConfigLoader(OmegaConfigLoader):
         """Reads the files, and lets the parameters of the env replace those of base at once.
 
         Kedro merges runtime parameters into base and into the env before the env's keys replace those of base; of
-        ``--params=audit.folds=2`` only ``folds`` would be left under ``audit``, where the env has no ``audit``.
+        ``--params=calibration.precision=float32`` only ``precision`` would be left under ``calibration``, where the env
+        has no ``calibration``.
         """
         base, env, base_path, env_path, files = super()._read_raw_config(key)
         if key == "parameters":
@@ -195,6 +205,7 @@ class StagesConfigLoader(OmegaConfigLoader):
 
 
 def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
+    refuse_renamed(paths(parameters))
     _check_device(parameters)
     from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
     from guitar_kedro.pipelines.calibration.options import CalibrationOptions
@@ -226,12 +237,6 @@ def _workspace_name(runtime_params: dict[str, Any], default: str) -> str:
 
 
 def _check_device(parameters: dict[str, Any]) -> None:
-    training = parameters.get("training")
-    if isinstance(training, dict) and "device" in training:
-        raise UserError(
-            "training.device is called device now, and holds for all that a network does: give --params=device="
-            f"{training['device']}, or write it into globals.yml of your environment."
-        )
     if parameters.get("device", "auto") not in DEVICES:
         raise UserError(f"device is {parameters['device']}; choose one of {', '.join(DEVICES)}.")
 

@@ -19,9 +19,9 @@ from kedro.pipeline.node import Node
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.errors import UserError, listed
 from guitar_kedro.mistakes import user_error_behind
-from guitar_kedro.runs.ledger import LEDGER
 from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.record import NodeMeter, environment
+from guitar_kedro.runs.run_cache import RUN_CACHE
 from guitar_kedro.runs.units import is_versioned
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class OneRunAtATime:
         Raises:
             UserError: If another run has it.
         """
-        self._lock = WorkspaceLock(Path(catalog[LEDGER]._filepath).parent)
+        self._lock = WorkspaceLock(Path(catalog[RUN_CACHE]._filepath).parent)
         self._lock.acquire()
 
     @hook_impl(trylast=True)
@@ -228,7 +228,7 @@ class PicturesApart:
         """
         from guitar_kedro.datasets import GivenImagesDataset
 
-        saved = [catalog[name] for name in sorted({*pipeline.all_outputs(), LEDGER, "run_record"})]
+        saved = [catalog[name] for name in sorted({*pipeline.all_outputs(), RUN_CACHE, "run_record"})]
         places = [getattr(dataset, "_filepath", getattr(dataset, "_folder", None)) for dataset in saved]
         for name in sorted({*pipeline.inputs(), "raw_images"}):
             if isinstance(dataset := catalog[name], GivenImagesDataset):
@@ -279,8 +279,8 @@ def _predicted(summary: dict[str, Any]) -> Iterator[str]:
     from guitar_kedro.metrics.formatting import count, percent
 
     read, unreadable = summary["images"] - summary["unreadable"], summary["unreadable"]
-    verdicts = ", ".join(f"{number:,} {verdict}" for verdict, number in summary["verdicts"].items())
-    yield f"{count(read, 'image')} predicted: {verdicts}; {count(unreadable, 'file')} could not be read"
+    decisions = ", ".join(f"{number:,} {decision}" for decision, number in summary["decisions"].items())
+    yield f"{count(read, 'image')} predicted: {decisions}; {count(unreadable, 'file')} could not be read"
     if folders := summary.get("folders"):
         accuracy, low, high = (percent(folders[name]) for name in ("accuracy", "accuracy_low", "accuracy_high"))
         yield (

@@ -7,6 +7,7 @@ import os
 import re
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.parameters import RENAMED
 
 
 def user_error_behind(error: BaseException) -> UserError | None:
@@ -74,7 +75,10 @@ def _sentence_for_kedro(link: BaseException, error: BaseException) -> str | None
         case YAMLError():
             sentence = f"The configuration cannot be read: {words}"
         case ValueError() if named := re.match(r"Failed to find the pipeline named '(.*?)'", words):
-            sentence = f"There is no pipeline {named.group(1)}; choose one of {', '.join(sorted(pipelines))}."
+            name = named.group(1)
+            sentence = f"There is no pipeline {name}; choose one of {', '.join(sorted(pipelines))}."
+            if RENAMED.get(name) in pipelines:
+                sentence = f"The pipeline {name} is called {RENAMED[name]} now: write that instead."
         case ValueError() if re.match(r"Pipeline (does not contain|contains no)", words):
             sentence = words
     return sentence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -16,18 +16,39 @@ from guitar_kedro.errors import UserError
 TEXTS = {
     "architecture",
     "cluster",
-    "endpoint",
     "images",
     "name",
     "names_encoding",
-    "other_images",
+    "ood_images",
     "published_accuracy",
+    "rdzv_endpoint",
     "sha256",
     "start_from",
     "weights",
 }
+# what parameters and pipelines were called before, and catalog entries
+RENAMED = {
+    "audit": "cross_validation",
+    "calibration.augmented_views": "calibration.tta_views",
+    "calibration.known_share": "calibration.in_distribution_recall",
+    "calibration.sure_accuracy": "calibration.selective_accuracy",
+    "endpoint": "rdzv_endpoint",
+    "machines": "nnodes",
+    "other_images": "ood_images",
+    "processes": "nproc_per_node",
+    "training.device": "device",
+}
+RENAMED_ENTRIES = {
+    "attention_by_class": "grad_cam_by_class",
+    "attention_of_errors": "grad_cam_of_errors",
+    "audit_pixels": "cross_validation_pixels",
+    "augmented_views": "tta_gain",
+    "ledger": "run_cache",
+    "other_images": "ood_images",
+    "other_predictions": "ood_predictions",
+}
 _NEVER_NULL = {"name"}
-_ADDRESSES = {"cluster": re.compile(r"(?:\w+://)?\S+:(\d+)"), "endpoint": re.compile(r"[^\s:]+:(\d+)")}
+_ADDRESSES = {"cluster": re.compile(r"(?:\w+://)?\S+:(\d+)"), "rdzv_endpoint": re.compile(r"[^\s:]+:(\d+)")}
 _KINDS = {bool: "true or false", int: "a number", float: "a number", type(None): "nothing", list: "a list"}
 
 
@@ -107,6 +128,28 @@ def check_runtime_parameters(parameters: Mapping[str, Any]) -> None:
     if "name" in parameters and parameters["name"] is None:
         raise UserError("--params=name=null is read as nothing; put it in quotes: --params=\"name='null'\".")
     check_texts(parameters, "--params=")
+
+
+def refuse_renamed(names: Iterable[str], renamed: Mapping[str, str] = RENAMED, where: str = "") -> None:
+    """Refuse names of before, so that nothing is set under a name that nobody reads.
+
+    Args:
+        names: Of parameters, by their paths, or of catalog entries.
+        renamed: What they are called now, by what they were called before.
+        where: What stands before the name in the message.
+
+    Raises:
+        UserError: If one is called otherwise now.
+    """
+    for name in names:
+        for old, new in renamed.items():
+            if name == old or name.startswith(f"{old}."):
+                raise UserError(f"{where}{name} is called {new}{name.removeprefix(old)} now: write that instead.")
+
+
+def paths(parameters: Mapping[str, Any]) -> Iterator[str]:
+    """List the paths of all parameters: ``calibration.precision``."""
+    return (path for path, _ in _leaves(parameters))
 
 
 def _refuse_reference(name: str, value: str) -> None:

@@ -9,8 +9,8 @@ from kedro.pipeline import Pipeline
 
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.pipelines import (
-    audit,
     calibration,
+    cross_validation,
     evaluation,
     export,
     ingestion,
@@ -39,14 +39,14 @@ def register_pipelines() -> dict[str, Pipeline]:
         "calibration": calibration.create_pipeline(stages[-1]),
         "evaluation": evaluation.create_pipeline(stages),
         "reporting": reporting.create_pipeline(stages),
-        "audit": audit.create_pipeline(stages[0]),
+        "cross_validation": cross_validation.create_pipeline(stages[0]),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
     }
     sums = {
         "train": ("ingestion", "splitting", "training", "calibration"),
         "evaluation": ("evaluation", "reporting"),
-        "audit": ("audit", "reporting"),
+        "cross_validation": ("cross_validation", "reporting"),
         "__default__": ("ingestion", "splitting", "training", "calibration", "evaluation", "reporting"),
     }
     return parts | {name: sum((parts[part] for part in names), Pipeline([])) for name, names in sums.items()}

@@ -18,7 +18,7 @@ VERSIONS = {
     "prepared_pictures": 1,  # what reading, shrinking, encoding and hashing make of a file, or why it is refused
     "image_tables": 1,  # duplicates, curation
     "decoded_pixels": 1,  # what training reads: prepared pictures, read and resized
-    "splits": 1,  # also those of the audit
+    "splits": 1,  # also those of the cross-validation
     "trained_networks": 1,  # learning rates, weights, histories
     "predictions": 1,  # of any picture: reading it, resizing it, the network, its probabilities and energy
     "calibrated_models": 1,  # temperature and thresholds

@@ -83,7 +83,7 @@ def make_model() -> SimpleNamespace:
         display_names={name: name for name in MODELS},
         provenance={"stage": STAGE},
         temperature=1.1,
-        sure_threshold=0.9,
-        known_threshold=1.6,
+        confidence_threshold=0.9,
+        ood_threshold=1.6,
     )
     return SimpleNamespace(spec=spec)

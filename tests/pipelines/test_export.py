@@ -170,7 +170,7 @@ def test_eight_bits_that_cost_more_than_half_a_point_are_not_exported(
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ({"augmented_views": 4}, "4 augmented views, which an exported network does not have"),
+        ({"tta_views": 4}, "4 augmented views, which an exported network does not have"),
         ({"precision": "bfloat16"}, "answers in bfloat16, an exported network in float32"),
     ],
 )

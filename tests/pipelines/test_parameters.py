@@ -8,8 +8,8 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.learning import StageOptions
 from guitar_kedro.options import completed
 from guitar_kedro.pipelines import (
-    audit,
     calibration,
+    cross_validation,
     evaluation,
     export,
     ingestion,
@@ -39,8 +39,8 @@ TRAIN = {"train.small.train_frozen", "train.small.train_unfrozen"}
 TRAIN_ALL = {*TRAIN, "train.larger.train_unfrozen"}
 SHOW = {"train.small.show_frozen", "train.small.show_unfrozen"}
 SHOW_ALL = {*SHOW, "train.larger.show_unfrozen"}
-AUDIT = {"audit.train_random_split", "audit.predict_out_of_fold"}
-DECODE = {"train.decode_pixels_32px", "train.decode_pixels_48px", "audit.decode_images"}
+CROSS_VALIDATION = {"cross_validation.train_random_split", "cross_validation.predict_out_of_fold"}
+DECODE = {"train.decode_pixels_32px", "train.decode_pixels_48px", "cross_validation.decode_images"}
 
 
 def nodes_that_use(parameter: str) -> set[str]:
@@ -54,7 +54,7 @@ def nodes_that_use(parameter: str) -> set[str]:
         + reporting.create_pipeline(stages)
         + prediction.create_pipeline()
         + export.create_pipeline()
-        + audit.create_pipeline(stages[0])
+        + cross_validation.create_pipeline(stages[0])
     )
     used = f"params:{parameter}"
     return {
@@ -78,29 +78,29 @@ def nodes_that_use(parameter: str) -> set[str]:
         ("ingestion.duplicate_distance", {"build_image_table"}),
         ("splitting.test", {"split_images", "report.data.report_leakage"}),
         ("training.finder_iterations", FIND_ALL),
-        ("training.presize", {*DECODE, *FIND_ALL, *TRAIN_ALL, *SHOW_ALL, *AUDIT}),
-        ("training.precision", {*FIND_ALL, *TRAIN_ALL, *AUDIT}),
+        ("training.presize", {*DECODE, *FIND_ALL, *TRAIN_ALL, *SHOW_ALL, *CROSS_VALIDATION}),
+        ("training.precision", {*FIND_ALL, *TRAIN_ALL, *CROSS_VALIDATION}),
         (
             "device",
             {
                 *FIND_ALL,
                 *TRAIN_ALL,
-                *AUDIT,
-                "audit.predict_random_split",
+                *CROSS_VALIDATION,
+                "cross_validation.predict_random_split",
                 *("calibrate.predict_validation", "evaluate.small.predict_validation", "evaluate.predict_test"),
-                *("evaluate.predict_others", "evaluate.report_augmented_views", "evaluate.draw_attention"),
+                *("evaluate.predict_ood", "evaluate.report_tta", "evaluate.draw_grad_cam"),
                 *("predict_images", "export_model"),
             },
         ),
-        ("stages.small.unfrozen.epochs", {"train.small.train_unfrozen", *AUDIT}),
+        ("stages.small.unfrozen.epochs", {"train.small.train_unfrozen", *CROSS_VALIDATION}),
         (
             "stages.small.unfrozen.learning_rate",
-            {"train.small.train_unfrozen", "train.small.show_unfrozen", *AUDIT},
+            {"train.small.train_unfrozen", "train.small.show_unfrozen", *CROSS_VALIDATION},
         ),
-        ("stages.small.batch_size", {*FIND, *TRAIN, *SHOW, *AUDIT}),
+        ("stages.small.batch_size", {*FIND, *TRAIN, *SHOW, *CROSS_VALIDATION}),
         (
             "stages.small.weights",
-            {"train.small.find_frozen_learning_rate", "train.small.train_frozen", *AUDIT},
+            {"train.small.find_frozen_learning_rate", "train.small.train_frozen", *CROSS_VALIDATION},
         ),
         (
             "stages.larger.image_size",
@@ -110,9 +110,9 @@ def nodes_that_use(parameter: str) -> set[str]:
                 "train.larger.show_unfrozen",
             },
         ),
-        ("calibration.known_share", {"calibrate.calibrate_model", "report.report_calibration"}),
-        ("calibration.sure_accuracy", {"calibrate.calibrate_model", "report.report_calibration"}),
-        ("audit.folds", {"audit.deal_folds"}),
+        ("calibration.in_distribution_recall", {"calibrate.calibrate_model", "report.report_calibration"}),
+        ("calibration.selective_accuracy", {"calibrate.calibrate_model", "report.report_calibration"}),
+        ("cross_validation.folds", {"cross_validation.deal_folds"}),
         ("published_accuracy", {"report.write_model_card"}),
     ],
 )

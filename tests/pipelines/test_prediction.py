@@ -24,7 +24,7 @@ from guitar_kedro.learning import Checkpoint, Chunk, Predictor, predict_in_chunk
 from guitar_kedro.learning.inference import prediction
 from guitar_kedro.pipelines.prediction.nodes import show_predictions
 
-COLUMNS = ["file", "predicted", "probability", "second_guess", "verdict", "error", "note"]
+COLUMNS = ["file", "predicted", "probability", "second_guess", "decision", "error", "note"]
 
 
 def latest(project: Path, layer: str, name: str) -> Path:
@@ -74,10 +74,10 @@ def test_every_file_has_a_row_with_its_answer_or_why_there_is_none(table: pd.Dat
     unread = table[table["error"] != ""].set_index("file")
     assert set(unread.index) == {"gibson_SG/notes.jpg", "gibson_SG/half.jpg"}
     assert "not a picture" in unread.loc["gibson_SG/notes.jpg", "error"]
-    assert (unread[["predicted", "probability", "second_guess", "verdict"]] == "").all(axis=None)
+    assert (unread[["predicted", "probability", "second_guess", "decision"]] == "").all(axis=None)
     read = table[table["error"] == ""]
     assert read["probability"].astype(float).between(1 / 11, 1).all()
-    assert set(read["verdict"]) <= {"sure", "not sure", "not one of these"}
+    assert set(read["decision"]) <= {"sure", "not sure", "not one of these"}
     assert (read["predicted"] != read["second_guess"]).all()
 
 
@@ -173,7 +173,7 @@ def test_of_many_predicted_classes_the_sheet_shows_the_most_frequent(tmp_path: P
     files = [f"{number:04d}.jpg" for number in range(len(labels))]
     for file in files[-300:]:  # those of the last 100 classes: no others are opened
         Image.new("RGB", (8, 8)).save(tmp_path / file)
-    table = pd.DataFrame({"file": files, "label": "", "predicted": labels, "probability": 0.5, "verdict": "sure"})
+    table = pd.DataFrame({"file": files, "label": "", "predicted": labels, "probability": 0.5, "decision": "sure"})
     table.assign(reason="").to_parquet(tmp_path / "predictions.parquet")
     pictures = [RawImage(file, "", tmp_path / file) for file in files]
     model = SimpleNamespace(spec=SimpleNamespace(display_names={}))

@@ -55,7 +55,7 @@ def test_the_model_is_the_checkpoint_of_the_last_stage_with_a_temperature_and_th
     assert last.spec.temperature == 1
     assert model.spec.temperature != 1
     validation = _of_last_stage(catalog, "validation")
-    assert (validation["energy"] <= model.spec.known_threshold).mean() >= 0.95
+    assert (validation["energy"] <= model.spec.ood_threshold).mean() >= 0.95
     assert model.spec.model_copy(update=_uncalibrated(last.spec)) == last.spec
     assert model.spec.image_size == 48
     assert model.spec.classes == tuple(sorted(MODELS))
@@ -68,7 +68,7 @@ def _of_last_stage(catalog: DataCatalog, part: str) -> pd.DataFrame:
 
 
 def _uncalibrated(spec: ModelSpec) -> dict[str, object]:
-    names = ("temperature", "sure_threshold", "known_threshold", "display_names")
+    names = ("temperature", "confidence_threshold", "ood_threshold", "display_names")
     return {name: getattr(spec, name) for name in names}
 
 
@@ -139,13 +139,13 @@ def test_the_temperature_is_the_one_that_is_fitted_to_validation(catalog: DataCa
 def test_what_is_taken_for_none_of_the_classes_does_not_count_as_sure(catalog: DataCatalog):
     model, validation = catalog.load("model"), _of_last_stage(catalog, "validation")
     median = validation["energy"].median()
-    spec = model.spec.model_copy(update={"sure_threshold": 0.0, "known_threshold": median})
+    spec = model.spec.model_copy(update={"confidence_threshold": 0.0, "ood_threshold": median})
     numbers, *_ = report_calibration(
         catalog.load("predictions"),
-        catalog.load("other_predictions"),
+        catalog.load("ood_predictions"),
         Checkpoint(model.weights, spec),
-        catalog.load("params:calibration.sure_accuracy"),
-        catalog.load("params:calibration.known_share"),
+        catalog.load("params:calibration.selective_accuracy"),
+        catalog.load("params:calibration.in_distribution_recall"),
     )
     sure = validation[validation["energy"] <= median]
     assert numbers["sure"]["validation"]["coverage"] == len(sure) / len(validation)
@@ -154,8 +154,8 @@ def test_what_is_taken_for_none_of_the_classes_does_not_count_as_sure(catalog: D
 
 def test_a_model_without_thresholds_is_reported_as_one_that_refuses_nothing(catalog: DataCatalog):
     model = catalog.load("model")
-    spec = model.spec.model_copy(update={"sure_threshold": None, "known_threshold": None})
-    predictions, others = catalog.load("predictions"), catalog.load("other_predictions")
+    spec = model.spec.model_copy(update={"confidence_threshold": None, "ood_threshold": None})
+    predictions, others = catalog.load("predictions"), catalog.load("ood_predictions")
     numbers, *_ = report_calibration(predictions, others, Checkpoint(model.weights, spec), 0.99, 0.95)
     assert numbers["sure"]["test"]["images"] == 0
     assert numbers["sure"]["test"]["accuracy"] is None
@@ -164,10 +164,10 @@ def test_a_model_without_thresholds_is_reported_as_one_that_refuses_nothing(cata
 
 
 def test_other_pictures_have_energies_of_their_own(catalog: DataCatalog):
-    others, numbers = catalog.load("other_predictions"), catalog.load("calibration")["unknown"]
-    assert len(others) == numbers["other_images"] == 2 * len(OTHERS)
+    others, numbers = catalog.load("ood_predictions"), catalog.load("calibration")["unknown"]
+    assert len(others) == numbers["ood_images"] == 2 * len(OTHERS)
     known = _of_last_stage(catalog, "test")["energy"]
-    assert numbers["test"]["share"] == (known <= catalog.load("model").spec.known_threshold).mean()
+    assert numbers["test"]["share"] == (known <= catalog.load("model").spec.ood_threshold).mean()
     assert numbers["auroc"] == pytest.approx(metrics.auroc(known.to_numpy(), others["energy"].to_numpy()))
 
 
@@ -267,15 +267,15 @@ def test_tables_open_as_csv(finished_project: Path):
 def test_augmented_views_and_precision_are_parameters_that_need_no_training(finished_project: Path, tmp_path: Path):
     project = tmp_path / "project"
     shutil.copytree(finished_project, project)
-    changed = "--params=calibration.augmented_views=2,calibration.precision=bfloat16"
+    changed = "--params=calibration.tta_views=2,calibration.precision=bfloat16"
     run = kedro_in(project, "run", "--from-nodes=calibrate.predict_validation", changed)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "epoch  train_loss" not in run.stdout
     specs = sorted((project / "data/06_models/demo/model").glob("*/model/spec.json"))
-    answers = [(spec["augmented_views"], spec["precision"]) for spec in map(json.loads, map(Path.read_text, specs))]
+    answers = [(spec["tta_views"], spec["precision"]) for spec in map(json.loads, map(Path.read_text, specs))]
     assert answers == [(0, "float32"), (2, "bfloat16")]
     reports = project / "data/08_reporting/demo"
-    numbers = json.loads(sorted(reports.glob("augmented_views.json/*/*.json"))[-1].read_text())
+    numbers = json.loads(sorted(reports.glob("tta_gain.json/*/*.json"))[-1].read_text())
     metrics = json.loads(sorted(reports.glob("metrics.json/*/*.json"))[-1].read_text())
     assert numbers["errors"] == metrics["validation"]["larger"]["errors"]
     assert numbers["errors"] == numbers["errors_plain"] - numbers["fixed"] + numbers["broken"]

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from guitar_kedro.plots.grad_cam import attention_by_class, attention_of_errors, mapped_classes, overlay
+from guitar_kedro.plots.grad_cam import grad_cam_by_class, grad_cam_of_errors, mapped_classes, overlay
 
 SIZE = 32
 
@@ -27,7 +27,7 @@ def maps(number: int, classes: int) -> list[np.ndarray]:
 def by_class(names: list[str], number: int = 2) -> Figure:
     shares = np.random.default_rng(2).dirichlet(np.ones(len(names)), number)
     heats = maps(number, len(mapped_classes(shares)[0]))
-    return attention_by_class(pictures(number), heats, names, names[-1:] * number, shares)
+    return grad_cam_by_class(pictures(number), heats, names, names[-1:] * number, shares)
 
 
 @pytest.mark.parametrize("classes", [2, 11, 40])
@@ -38,7 +38,7 @@ def test_sheets_by_class_can_be_read(
 
 
 def test_few_classes_are_all_shown_in_their_order(words_of: Callable[[Figure], str]):
-    words = words_of(attention_by_class(pictures(1), maps(1, 2), ["one", "two"], ["one"], np.array([[0.25, 0.75]])))
+    words = words_of(grad_cam_by_class(pictures(1), maps(1, 2), ["one", "two"], ["one"], np.array([[0.25, 0.75]])))
     assert "one,\npredicted two\none\n25.0 %\ntwo\n75.0 %" in words
     assert "most probable" not in words
 
@@ -47,7 +47,7 @@ def test_of_many_classes_the_most_probable_are_shown_and_a_note_says_so(words_of
     shares = np.arange(40) / np.arange(40).sum()
     names = [f"class {place}" for place in range(40)]
     assert mapped_classes(shares[None]) == [list(range(39, 28, -1))]
-    words = words_of(attention_by_class(pictures(1), maps(1, 11), names, ["class 3"], shares[None]))
+    words = words_of(grad_cam_by_class(pictures(1), maps(1, 11), names, ["class 3"], shares[None]))
     assert "The 11 most probable of 40 classes" in words
     shown = [line for line in words.splitlines() if line.startswith("class") and "," not in line]
     assert shown == [f"class {place}" for place in range(39, 28, -1)]
@@ -59,7 +59,7 @@ def test_sheets_of_errors_can_be_read(
 ):
     names = list(guitars.values())
     captions = [(f"{place}.jpg", f"{names[place]}\n92.1 %", f"{names[place + 1]}\n3.0 %") for place in range(number)]
-    figure = attention_of_errors(pictures(number), maps(number, 2), captions)
+    figure = grad_cam_of_errors(pictures(number), maps(number, 2), captions)
     assert is_readable(figure)
     assert all(line in words_of(figure) for lines in captions for line in lines)
 

@@ -134,7 +134,7 @@ def facts(of: Material, stages: int = 2) -> CardFacts:
         metrics=metrics.compute_metrics(of.predictions, "stage_1"),
         classes_report=metrics.classification_report(of.part("test"), of.classes),
         calibration={"temperature": 1.5},
-        augmented_views={"views": 0},
+        tta_gain={"views": 0},
         leakage={"random_split": 0.1, "this_split": 0.0, "images_with_relatives": 10},
         honest="",
         curation="",
@@ -195,7 +195,7 @@ def attention(of: Material) -> Figure:
     shares = table[[f"probability_{label}" for label in of.classes]].to_numpy()
     heats = [np.random.default_rng(0).random((len(shown), 7, 7)) for shown in plots.mapped_classes(shares)]
     names = list(of.names.values())
-    return plots.attention_by_class([photo()] * 12, heats, names, [of.names[x] for x in table["label"]], shares)
+    return plots.grad_cam_by_class([photo()] * 12, heats, names, [of.names[x] for x in table["label"]], shares)
 
 
 def class_contact_sheet(of: Material) -> Figure:
@@ -223,7 +223,7 @@ FIGURES: dict[str, Callable[[Material], Figure]] = {
     "stage_steps_plot": stage_steps,
 }
 SHEETS: dict[str, Callable[[Material], Figure]] = {
-    "attention_by_class": attention,
+    "grad_cam_by_class": attention,
     "class_contact_sheet": class_contact_sheet,
     "fixed_and_broken_sheet": fixed_and_broken,
     "predictions_sheet": predicted,
@@ -396,7 +396,7 @@ SHEETS_OF_MANY = {
     ),
     "large batch": lambda: plots.training_batch([photo(500)] * 512, ["a class"] * 512, "Many"),
     "thousands of groups": lambda: plots.duplicates_sheet([[(photo(), "x" * 255)] * 50] * 2000),
-    "errors": lambda: plots.attention_of_errors([photo()] * 100, [np.ones((2, 7, 7))] * 100, [("x" * 255,) * 3] * 100),
+    "errors": lambda: plots.grad_cam_of_errors([photo()] * 100, [np.ones((2, 7, 7))] * 100, [("x" * 255,) * 3] * 100),
 }
 HISTORY = ["train_loss", "valid_loss", "error_rate", "learning_rate", "seconds"]
 CONFIDENCES = np.random.default_rng(0).random(100_000)

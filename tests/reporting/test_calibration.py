@@ -10,13 +10,13 @@ from scipy.stats import mannwhitneyu
 
 from guitar_kedro.metrics.calibration import (
     auroc,
+    confidence_threshold,
     expected_calibration_error,
-    fewest_for_known,
-    fewest_for_sure,
+    fewest_for_confidence,
+    fewest_for_ood,
     fit_temperature,
-    known_threshold,
+    ood_threshold,
     risk_coverage,
-    sure_threshold,
     tempered,
 )
 from guitar_kedro.plots.calibration import reliability_figure, risk_coverage_figure, unknown_figure
@@ -96,7 +96,7 @@ def test_nine_images_that_are_all_right_promise_nothing_that_new_ones_break():
         temperature = fit_temperature(probabilities, targets)
         assert 0.8 < temperature <= 1.05
         confidence = tempered(probabilities, temperature).max(axis=1)
-        assert sure_threshold(confidence, np.ones(9, bool), 0.99) is None
+        assert confidence_threshold(confidence, np.ones(9, bool), 0.99) is None
         after = tempered(new, temperature)
         assert _loss(after, shown) < _loss(new, shown) + 0.02
         before_after = [expected_calibration_error(each.max(axis=1), right) for each in (new, after)]
@@ -173,25 +173,25 @@ def test_risk_and_coverage_are_those_of_a_hand_made_example():
 
 def test_the_sure_threshold_is_the_lowest_at_which_new_answers_may_be_expected_to_be_right():
     confidence, right = [0.6, 0.9, 0.8, 0.8, 0.5], [False, True, True, False, True]
-    assert sure_threshold(confidence, right, 2 / 3) == 0.9  # (1 + 1) / (1 + 2)
-    assert sure_threshold(confidence, right, 3 / 5) == 0.8
-    assert sure_threshold(confidence, right, 4 / 7) == 0.5
-    assert sure_threshold(confidence, right, 0.7) is None
-    assert sure_threshold(confidence, np.zeros(5, bool), 0.4) is None
+    assert confidence_threshold(confidence, right, 2 / 3) == 0.9  # (1 + 1) / (1 + 2)
+    assert confidence_threshold(confidence, right, 3 / 5) == 0.8
+    assert confidence_threshold(confidence, right, 4 / 7) == 0.5
+    assert confidence_threshold(confidence, right, 0.7) is None
+    assert confidence_threshold(confidence, np.zeros(5, bool), 0.4) is None
 
 
 @pytest.mark.parametrize("images", range(1, 41))
 def test_an_accuracy_that_is_met_exactly_is_met(images):
     right = np.arange(images) > 0
-    assert sure_threshold(np.full(images, 0.5), right, images / (images + 2)) == 0.5
+    assert confidence_threshold(np.full(images, 0.5), right, images / (images + 2)) == 0.5
 
 
 @pytest.mark.parametrize(("accuracy", "fewest"), [(0.99, 98), (0.95, 18), (0.9, 8), (0.75, 2), (0.3, 1)])
 def test_so_many_images_are_needed_before_any_answer_is_sure(accuracy, fewest):
-    assert fewest_for_sure(accuracy) == fewest
-    assert sure_threshold(np.full(fewest, 0.9), np.ones(fewest, bool), accuracy) == 0.9
+    assert fewest_for_confidence(accuracy) == fewest
+    assert confidence_threshold(np.full(fewest, 0.9), np.ones(fewest, bool), accuracy) == 0.9
     if fewest > 1:
-        assert sure_threshold(np.full(fewest - 1, 0.9), np.ones(fewest - 1, bool), accuracy) is None
+        assert confidence_threshold(np.full(fewest - 1, 0.9), np.ones(fewest - 1, bool), accuracy) is None
 
 
 @pytest.mark.parametrize("images", [9, 30, 100, 300, 1000])
@@ -200,11 +200,11 @@ def test_sure_answers_to_new_images_are_as_often_right_as_was_asked(images):
     right_new, sure, right_sure = new.argmax(axis=1) == shown, 0, 0
     for seed in range(40):
         probabilities, targets = _drawn(images, 11, 1.0, spread=8.0, seed=seed)
-        threshold = sure_threshold(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets, 0.95)
+        threshold = confidence_threshold(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets, 0.95)
         if threshold is not None:
             answered = new.max(axis=1) >= threshold
             sure, right_sure = sure + answered.sum(), right_sure + (answered & right_new).sum()
-    assert (sure == 0) == (images < fewest_for_sure(0.95))
+    assert (sure == 0) == (images < fewest_for_confidence(0.95))
     assert right_sure >= 0.94 * sure
     if images == 1000:
         assert sure > 40 * 10_000 / 2  # and useful
@@ -216,7 +216,7 @@ def test_a_hundred_thousand_images_take_less_than_a_second():
     right = random.random(100_000) < confidence
     begin = time.perf_counter()
     curve = risk_coverage(confidence, right)
-    sure_threshold(confidence, right, 0.9)
+    confidence_threshold(confidence, right, 0.9)
     expected_calibration_error(confidence, right)
     assert time.perf_counter() - begin < 1
     assert curve["coverage"].iloc[-1] == 1
@@ -226,7 +226,7 @@ def test_a_hundred_thousand_images_take_less_than_a_second():
 @pytest.mark.parametrize(("kept", "expected"), [(0.95, 20), (0.953, None), (1, None), (0.5, 11), (0.001, 1)])
 def test_the_known_threshold_keeps_as_many_as_it_must_and_no_more(kept, expected):
     energies = np.random.default_rng(0).permutation(np.arange(1.0, 21))
-    assert known_threshold(energies, kept) == expected
+    assert ood_threshold(energies, kept) == expected
 
 
 @pytest.mark.parametrize("images", [1, 7, 100, 1000])
@@ -234,23 +234,23 @@ def test_the_known_threshold_keeps_as_many_as_it_must_and_no_more(kept, expected
 def test_the_known_threshold_is_the_smallest_that_keeps_the_share_with_a_new_image_above(images, kept):
     energies = np.random.default_rng(0).normal(size=images).round(1)
     candidates = [energy for energy in energies if np.sum(energies <= energy) >= kept * (images + 1) - 1e-9]
-    assert known_threshold(energies, kept) == min(candidates, default=None)
-    assert (known_threshold(energies, kept) is None) == (images < fewest_for_known(kept))
+    assert ood_threshold(energies, kept) == min(candidates, default=None)
+    assert (ood_threshold(energies, kept) is None) == (images < fewest_for_ood(kept))
 
 
 @pytest.mark.parametrize("images", [19, 30, 100])
 def test_new_images_stay_below_the_known_threshold_as_often_as_was_asked(images):
     draws = np.random.default_rng(0).normal(size=(4000, images + 1))
-    kept = [new <= known_threshold(energies, 0.95) for *energies, new in draws]
+    kept = [new <= ood_threshold(energies, 0.95) for *energies, new in draws]
     assert np.mean(kept) == pytest.approx(0.95 + 0.05 / 2 * (images < 30), abs=0.025)
     assert np.mean(kept) > 0.94
 
 
 def test_fewer_than_nineteen_images_cannot_tell_where_95_percent_lie():
-    assert fewest_for_known(0.95) == 19
-    assert known_threshold(np.arange(18.0), 0.95) is None
-    assert known_threshold(np.arange(19.0), 0.95) == 18
-    assert fewest_for_known(1) == np.inf
+    assert fewest_for_ood(0.95) == 19
+    assert ood_threshold(np.arange(18.0), 0.95) is None
+    assert ood_threshold(np.arange(19.0), 0.95) == 18
+    assert fewest_for_ood(1) == np.inf
 
 
 def test_the_area_under_the_curve_is_that_of_mann_and_whitney():
@@ -265,7 +265,7 @@ def test_the_area_under_the_curve_is_that_of_mann_and_whitney():
 @pytest.mark.parametrize("energies", [[], [np.nan], [np.inf]])
 def test_energies_are_finite_numbers(energies):
     with pytest.raises(ValueError, match="energies"):
-        known_threshold(energies)
+        ood_threshold(energies)
     with pytest.raises(ValueError, match="energies"):
         auroc([0.0], energies)
 
@@ -273,9 +273,9 @@ def test_energies_are_finite_numbers(energies):
 @pytest.mark.parametrize("share", [0, 1.01])
 def test_shares_lie_between_nothing_and_all(share):
     with pytest.raises(ValueError, match="kept"):
-        known_threshold([0.0], share)
+        ood_threshold([0.0], share)
     with pytest.raises(ValueError, match="accuracy"):
-        sure_threshold([0.5], [True], share - 0.5 if share < 1 else share)
+        confidence_threshold([0.5], [True], share - 0.5 if share < 1 else share)
 
 
 _ONE = (np.array([0.9]), np.array([0.7]), np.array([True]))
@@ -314,7 +314,7 @@ def test_reliability_needs_a_part():
 @pytest.mark.parametrize("part", [_part(), _ONE, _ALL_WRONG, _ALL_RIGHT], ids=["usual", "one", "wrong", "right"])
 def test_the_curve_of_risk_is_readable(part, accuracy, is_readable):
     before, _, right = part
-    threshold = sure_threshold(before, right, accuracy)
+    threshold = confidence_threshold(before, right, accuracy)
     assert is_readable(risk_coverage_figure(risk_coverage(before, right), threshold, accuracy))
 
 
@@ -352,7 +352,7 @@ def test_energies_are_readable(images, others, is_readable):
     known = random.normal(-9, 2, images)
     other = None if others is None else random.normal(-5, 1.5, others)
     chance = None if other is None else auroc(known, other)
-    assert is_readable(unknown_figure(known, other, known_threshold(known), chance))
+    assert is_readable(unknown_figure(known, other, ood_threshold(known), chance))
     assert is_readable(unknown_figure(known, other, None, chance))
 
 

@@ -87,8 +87,8 @@ def facts(made_predictions, guitars):
         "mean": (0.485, 0.456, 0.406),
         "std": (0.229, 0.224, 0.225),
         "temperature": 1.317,
-        "sure_threshold": 0.871,
-        "known_threshold": -6.25,
+        "confidence_threshold": 0.871,
+        "ood_threshold": -6.25,
         "provenance": {
             "stage": "large",
             "phase": "unfrozen",
@@ -124,11 +124,11 @@ def facts(made_predictions, guitars):
                 "fewest_images": 19,
                 "test": {"images": 220, "kept": 209, "share": 0.951, "share_low": 0.913, "share_high": 0.972},
                 "auroc": 0.913,
-                "other_images": 77,
+                "ood_images": 77,
                 "refused": 0.662,
             },
         },
-        augmented_views={"views": 0},
+        tta_gain={"views": 0},
         leakage={"random_split": 0.183, "this_split": 0.0, "images_with_relatives": 321},
         honest="About 91 % may be expected of new photos.",
         curation="Since the curation changed, less is wrong.",
@@ -165,7 +165,7 @@ def bare(facts):
     """Facts of a run in which everything optional is missing."""
     return dataclasses.replace(
         facts,
-        spec={**facts.spec, "sure_threshold": None, "known_threshold": None, "provenance": {}},
+        spec={**facts.spec, "confidence_threshold": None, "ood_threshold": None, "provenance": {}},
         rejected={},
         stages=facts.stages[:1],
         verdict="",
@@ -176,7 +176,7 @@ def bare(facts):
             "validation": {"images": 9, "ece_before": 0.05, "ece_after": float("nan")},
             "test": {},
             "sure": {"accuracy_asked": 0.99, "threshold": None, "fewest_images": 98, "test": {"coverage": None}},
-            "unknown": {"share_asked": 0.95, "threshold": None, "fewest_images": 19, "auroc": None, "other_images": 0},
+            "unknown": {"share_asked": 0.95, "threshold": None, "fewest_images": 19, "auroc": None, "ood_images": 0},
         },
         leakage={"random_split": 0.0, "this_split": 0.0, "images_with_relatives": 0},
         worst_slices=facts.worst_slices[:0],
@@ -367,13 +367,13 @@ def test_limits_follow_from_the_numbers(bare, changes, sentence):
 def test_what_augmented_views_bring_and_cost_is_told_where_there_are_any(card, facts):
     views = {"views": 4, "images": 440, "errors": 20, "errors_plain": 26, "times_slower": 5.06}
     gain = {"gain": 6 / 440, "gain_low": -0.001, "gain_high": 0.0273}
-    words = _words(card(dataclasses.replace(facts, augmented_views=views | gain)))
+    words = _words(card(dataclasses.replace(facts, tta_gain=views | gain)))
     assert "the mean over 4 augmented views" in words and "20 errors instead of 26" in words
     assert "by -1.36 percentage points (95 % interval -2.73 to +0.10: it may be chance)" in words
     assert "takes 5.1 times as long" in words
-    words = _words(card(dataclasses.replace(facts, augmented_views=views | gain | {"gain_low": 0.001})))
+    words = _words(card(dataclasses.replace(facts, tta_gain=views | gain | {"gain_low": 0.001})))
     assert "(95 % interval -2.73 to -0.10)" in words
-    words = _words(card(dataclasses.replace(facts, augmented_views=views | gain | {"gain": 0.0})))
+    words = _words(card(dataclasses.replace(facts, tta_gain=views | gain | {"gain": 0.0})))
     assert "by +0.00 percentage points" in words
     assert "augmented view" not in _words(card(facts))
 

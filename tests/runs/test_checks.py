@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+import torchvision
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
@@ -78,8 +79,12 @@ def check(folder: Path, changes: dict[str, Any], **processes: Any) -> None:
             {},
             "stages.larger.architecture is resnet18, but it starts from small",
         ),
-        ({"stages.small.batch_size": 15}, {"processes": 2}, "stages.small.batch_size is 15; 2 processes must share it"),
-        ({"stages.small.batch_size": 2}, {"processes": 2}, "two pictures or more for each"),
+        (
+            {"stages.small.batch_size": 15},
+            {"nproc_per_node": 2},
+            "stages.small.batch_size is 15; 2 processes must share it",
+        ),
+        ({"stages.small.batch_size": 2}, {"nproc_per_node": 2}, "two pictures or more for each"),
     ],
 )
 def test_a_stage_that_cannot_be_trained_is_refused(
@@ -99,8 +104,8 @@ def test_a_device_that_is_not_there_is_refused(tmp_path: Path):
 
 def test_a_stage_that_can_be_trained_is_not_refused(tmp_path: Path):
     weights = tmp_path / "weights.pth"
-    weights.touch()
-    check(tmp_path, {"stages.small.weights": str(weights)}, processes=2)
+    torch.save(torchvision.models.get_model(STAGE["architecture"]).state_dict(), weights)
+    check(tmp_path, {"stages.small.weights": str(weights)}, nproc_per_node=2)
 
 
 def test_what_is_not_trained_in_this_run_is_not_looked_at(tmp_path: Path):
@@ -110,12 +115,12 @@ def test_what_is_not_trained_in_this_run_is_not_looked_at(tmp_path: Path):
 
 def test_other_images_that_are_not_there_are_refused(tmp_path: Path):
     other = {"type": "guitar_kedro.datasets.OtherPhotosDataset", "filepath": str(tmp_path)}
-    node = Node(lambda images: None, inputs="other_images", outputs=None, name="predict_others")
-    with pytest.raises(UserError, match="other_images=nowhere does not exist"):
-        check_nodes([node], DataCatalog.from_config({"other_images": {**other, "images": "nowhere"}}), PARAMETERS)
-    check_nodes([node], DataCatalog.from_config({"other_images": {**other, "images": str(tmp_path)}}), PARAMETERS)
-    check_nodes([node], DataCatalog.from_config({"other_images": {**other, "images": "s3://a/b"}}), PARAMETERS)
-    check_nodes([node], DataCatalog.from_config({"other_images": other}), PARAMETERS)
+    node = Node(lambda images: None, inputs="ood_images", outputs=None, name="predict_ood")
+    with pytest.raises(UserError, match="ood_images=nowhere does not exist"):
+        check_nodes([node], DataCatalog.from_config({"ood_images": {**other, "images": "nowhere"}}), PARAMETERS)
+    check_nodes([node], DataCatalog.from_config({"ood_images": {**other, "images": str(tmp_path)}}), PARAMETERS)
+    check_nodes([node], DataCatalog.from_config({"ood_images": {**other, "images": "s3://a/b"}}), PARAMETERS)
+    check_nodes([node], DataCatalog.from_config({"ood_images": other}), PARAMETERS)
 
 
 @pytest.mark.parametrize(

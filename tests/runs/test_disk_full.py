@@ -69,4 +69,4 @@ def test_a_disk_that_is_full_at_any_write_is_told_in_one_line_and_the_next_run_g
     status = kedro_in(project, "status").stdout
     assert "stale" not in status
     assert "damaged" not in status
-    assert status.count("missing") == 1  # the audit
+    assert status.count("missing") == 1  # the cross-validation

@@ -90,14 +90,14 @@ def test_the_status_of_a_finished_project(finished_project: Path):
     history = pd.read_csv(latest(finished_project, f"{REPORTS}/small/frozen_history.csv"))
     version = latest(finished_project, f"{MODELS}/small/frozen").parent.name
     assert ["small", "frozen", "done", version, f"{history['error_rate'].iloc[-1]:.2%}"] in rows
-    assert ["audit", "7", "missing"] in rows
+    assert ["cross_validation", "7", "missing"] in rows
     assert "Would run again" not in run.stdout
 
 
 def test_the_status_says_what_a_changed_parameter_would_do(finished_project: Path):
-    run = kedro_in(finished_project, "status", "--params=calibration.sure_accuracy=0.5")
+    run = kedro_in(finished_project, "status", "--params=calibration.selective_accuracy=0.5")
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "calibration.sure_accuracy is 0.5, was 0.99" in run.stdout
+    assert "calibration.selective_accuracy is 0.5, was 0.99" in run.stdout
     rows = [line.split()[:3] for line in run.stdout.splitlines()]
     assert ["larger", "unfrozen", "done"] in rows
     assert ["model", "test", "part"] in rows
@@ -118,7 +118,7 @@ def test_the_status_of_a_project_whose_last_stage_got_another_name_still_tells_o
 def test_the_status_of_a_fresh_clone_names_every_stage_as_missing(project: Path):
     run = kedro_in(project, "status", "--env=guitars")
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.count("missing") == 3 * 2 + 1 + 6
+    assert run.stdout.count("missing") == 3 * 2 + 1 + 7
     assert not [path for path in (project / "data").rglob("*") if path.is_file()]
 
 
@@ -180,7 +180,7 @@ def test_a_run_without_room_for_a_checkpoint_ends_in_one_line_and_the_next_one_c
 def test_a_folder_without_the_right_to_write_ends_the_run_in_one_line(project: Path):
     catalog = project / "conf" / "local" / "catalog.yml"
     catalog.write_text(
-        catalog.read_text() + "\nledger: {type: guitar_kedro.datasets.MetricsDataset, filepath: /sys/ledger.json}\n"
+        catalog.read_text() + "\nledger: {type: guitar_kedro.datasets.MetricsDataset, filepath: /sys/run_cache.json}\n"
     )
     assert "may not be read or written" in one_line(kedro_in(project, "run"))
 

@@ -43,7 +43,7 @@ class Workspace:
         saved = Version(None, version)
         return DataCatalog(
             {
-                "ledger": MetricsDataset(filepath=str(self.folder / "ledger.json")),
+                "run_cache": MetricsDataset(filepath=str(self.folder / "run_cache.json")),
                 "metrics": MetricsDataset(filepath=str(self.folder / "metrics.json"), version=saved),
                 "learner": LearnerDataset(str(self.folder / "metrics.json"), saved),  # another view of the same files
                 "run_record": MetricsDataset(filepath=str(self.folder / "run_record.json"), version=saved),
@@ -83,9 +83,9 @@ def test_what_the_report_on_the_curation_compares_with_stays(tmp_path: Path):
     def catalog(version: str | None = None) -> DataCatalog:
         tables = {name: TableDataset(filepath=path, version=Version(None, version)) for name, path in paths.items()}
         before = PredictionsBeforeCurationDataset(paths["predictions"], paths["applied_curation"])
-        ledger = MetricsDataset(filepath=str(tmp_path / "ledger.json"))
+        run_cache = MetricsDataset(filepath=str(tmp_path / "run_cache.json"))
         record = MetricsDataset(filepath=str(tmp_path / "run_record.json"), version=Version(None, version))
-        return DataCatalog({**tables, "before": before, "ledger": ledger, "run_record": record})
+        return DataCatalog({**tables, "before": before, "run_cache": run_cache, "run_record": record})
 
     for version, decisions in {"1": 0, "2": 0, "3": 1, "4": 1, "5": 1}.items():
         catalog(version).save("applied_curation", pd.DataFrame({"decisions": [decisions]}))
@@ -158,14 +158,14 @@ class Pictures:
     def __init__(self, folder: Path) -> None:
         self.folder, self.images = folder, folder / "holiday.zip"
         self.catalog_of: dict[str, Any] = {
-            "ledger": MetricsDataset(filepath=str(folder / "ledger.json")),
+            "run_cache": MetricsDataset(filepath=str(folder / "run_cache.json")),
             "run_record": MetricsDataset(filepath=str(folder / "run_record.json"), version=Version(None, None)),
             "epoch_states": EpochStatesDataset(str(folder / "epoch_states")),
             "raw_images": DrawnImagesDataset(str(folder), images_per_class=1, size=24, seed=1),
             "images_to_predict": ImagesToPredictDataset(str(folder / "to_predict")),
             "prepared_images": PreparedImagesDataset(str(folder / "prepared")),
             "pixels_64px": PixelsDataset(str(folder / "pixels_64px")),
-            "audit_pixels": PixelsDataset(str(folder / "audit_pixels")),
+            "cross_validation_pixels": PixelsDataset(str(folder / "cross_validation_pixels")),
             "model": CheckpointDataset(str(folder / "model"), Version(None, "1")),
             "image_predictions": PredictionsDataset(str(folder / "image_predictions.parquet"), Version(None, None)),
         }
@@ -173,8 +173,8 @@ class Pictures:
     def prune(self, dry_run: bool = False) -> list[str]:
         others = [name for name in self.catalog_of if name not in ("pixels_64px", "epoch_states")]
         train = Node(func=print, inputs=["pixels_64px", "epoch_states", "params:seed"], outputs="history", name="train")
-        audit = Node(func=print, inputs=others, outputs=None, name="audit")
-        pipelines = [Pipeline([train]), Pipeline([audit])]
+        cross_validation = Node(func=print, inputs=others, outputs=None, name="cross_validation")
+        pipelines = [Pipeline([train]), Pipeline([cross_validation])]
         lines = list(prune_workspace(DataCatalog(self.catalog_of), pipelines, keep=1, dry_run=dry_run))
         return sorted(line.split()[-3].removeprefix(f"{os.path.relpath(self.folder)}/") for line in lines[:-1])
 
@@ -204,10 +204,10 @@ def test_drawn_sets_of_other_parameters_go_unless_a_person_put_something_there(p
 
 def test_pixels_of_no_stage_go(pictures: Pictures):
     pixels = ("index.json", "1a.bin", ".1b.bin")
-    for folder in ("audit_pixels", "pixels_96px", "pixels_of_mine", "pixels_32px"):
+    for folder in ("cross_validation_pixels", "pixels_96px", "pixels_of_mine", "pixels_32px"):
         pictures.write(*(f"{folder}/{name}" for name in pixels))
     pictures.write("pixels_32px/notes.txt")
-    assert pictures.prune() == ["audit_pixels", "pixels_96px"]
+    assert pictures.prune() == ["cross_validation_pixels", "pixels_96px"]
     assert pictures.prune() == []
 
 

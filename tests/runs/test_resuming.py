@@ -25,7 +25,7 @@ from guitar_kedro.versions import VERSIONS
 
 
 class Project:
-    """A folder with a ledger, in which nodes run that note that they ran."""
+    """A folder with a run cache, in which nodes run that note that they ran."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.ran, self.runs = folder, [], 0
@@ -57,7 +57,7 @@ class Project:
             )
             for name in versioned
         }
-        for name in ("raw", "plain", "ledger"):
+        for name in ("raw", "plain", "run_cache"):
             datasets[name] = MetricsDataset(filepath=str(self.folder / f"{name}.json"))
         datasets["log"] = LogDataset(filepath=str(self.folder / "log.csv"))
         datasets["foreign"] = JSONDataset(filepath=str(self.folder / "foreign.json"))
@@ -270,10 +270,10 @@ def test_nodes_that_wait_for_each_other_through_memory_are_named(project: Projec
 
 def test_a_ledger_that_cannot_be_read_is_named(project: Project, chain: Pipeline):
     project.run(chain)
-    (project.folder / "ledger.json").write_text("{")
-    with pytest.raises(UserError, match=r"ledger\.json cannot be read: remove it"):
+    (project.folder / "run_cache.json").write_text("{")
+    with pytest.raises(UserError, match=r"run_cache\.json cannot be read: remove it"):
         project.run(chain)
-    (project.folder / "ledger.json").unlink()
+    (project.folder / "run_cache.json").unlink()
     assert project.run(chain) == ["double", "add_one", "shift"]
 
 
@@ -312,12 +312,12 @@ def test_what_is_made_in_a_newer_way_is_made_again_with_all_that_depends_on_it(
 
 def test_what_a_ledger_without_versions_knows_is_made_again_and_the_reason_told(project: Project, chain: Pipeline):
     project.run(chain)
-    path = project.folder / "ledger.json"
-    ledger = json.loads(path.read_text())
-    for entry in ledger.values():
+    path = project.folder / "run_cache.json"
+    run_cache = json.loads(path.read_text())
+    for entry in run_cache.values():
         del entry["fingerprint"]["versions"]
         entry["fingerprint"]["code"] = {"guitar_kedro.learning.training": "0123456789abcdef"}
-    path.write_text(json.dumps(ledger))
+    path.write_text(json.dumps(run_cache))
     reasons = node_statuses(chain, project.catalog(), project.parameters)["shift"].reasons
     assert reasons == ("it was made before versions of results were noted",)
     assert project.run(chain) == ["double", "add_one", "shift"]

@@ -52,7 +52,7 @@ class Ended:
     """What training in two processes said when it was stopped, and what it said and left when it went on."""
 
     def __init__(self, project: Path) -> None:
-        train = (*TRAIN, f"--params={LONG},processes=2")
+        train = (*TRAIN, f"--params={LONG},nproc_per_node=2")
         # as many threads in each process as below: how sums are divided among threads decides how they are rounded
         running = start_until(project / STATE, project, *train, prefix=["env", "OMP_NUM_THREADS=2"])
         self.stopped = kill_and_see_that_nothing_is_left(running, signal.SIGINT)
@@ -117,7 +117,7 @@ def test_two_machines_train_as_two_processes_though_one_is_killed_and_comes_back
     train = (
         "run",
         "--nodes=train.larger.train_unfrozen,calibrate.calibrate_model",
-        f"--params={LONG},machines=2,endpoint={endpoint},max_restarts={3 + MACHINE_KILLS}",
+        f"--params={LONG},nnodes=2,rdzv_endpoint={endpoint},max_restarts={3 + MACHINE_KILLS}",
     )
     moments = random.Random(SEED)
     prefixes = [[*prefix, "env", "OMP_NUM_THREADS=1"] for prefix in prefixes]

@@ -7,8 +7,10 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -17,6 +19,7 @@ from small_service import Running, jpeg
 from guitar_kedro.serving.fetching import fetch, get_from, is_public
 from guitar_kedro.serving.intake import Refusal
 
+Result = TypeVar("Result")
 INTERNAL = [
     "127.0.0.1",
     "127.8.8.8",
@@ -92,6 +95,12 @@ _connections: list[object] = []
 _watched: set[int] = set()
 
 
+def awaited(answer: Coroutine[Any, Any, Result]) -> Result:
+    """Waits for an answer in a thread of its own, for a browser may have an event loop in this one."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, answer).result()
+
+
 def _watch(event: str, arguments: tuple) -> None:
     if event == "socket.connect" and threading.get_ident() in _watched:
         _connections.append(arguments[1])
@@ -112,7 +121,7 @@ def connections() -> Iterator[list[object]]:
 
 def refused(url: str, **options: object) -> Refusal:
     with pytest.raises(Refusal) as refusal:
-        asyncio.run(fetch(url, 1000, **options))
+        awaited(fetch(url, 1000, **options))
     return refusal.value
 
 
@@ -176,7 +185,7 @@ def host() -> Iterator[int]:
 
 
 def get(port: int, path: str) -> bytes:
-    return asyncio.run(get_from("127.0.0.1", httpx.URL(f"http://example.org:{port}{path}"), 100_000))
+    return awaited(get_from("127.0.0.1", httpx.URL(f"http://example.org:{port}{path}"), 100_000))
 
 
 def test_a_file_is_fetched_under_the_name_of_its_host(host: int):
@@ -184,7 +193,7 @@ def test_a_file_is_fetched_under_the_name_of_its_host(host: int):
 
 
 def test_a_host_without_a_name_is_asked_under_its_address_in_brackets(host: int):
-    assert asyncio.run(get_from("127.0.0.1", httpx.URL(f"http://[2a00::1]:{host}/picture"), 100)) == b"[2a00::1]"
+    assert awaited(get_from("127.0.0.1", httpx.URL(f"http://[2a00::1]:{host}/picture"), 100)) == b"[2a00::1]"
 
 
 @pytest.mark.parametrize(("path", "status"), [("/redirect", 502), ("/endless", 413)])

@@ -81,7 +81,7 @@ def visit(visit_with: VisitWith) -> Visit:
     return visit_with(**DESKTOP)
 
 
-VERDICTS = {"sure": "Sure", "not_sure": "Not sure", "none_of_these": "None of these"}
+DECISIONS = {"sure": "Sure", "not_sure": "Not sure", "none_of_these": "None of these"}
 
 
 def shares(answer: Locator) -> list[float]:
@@ -97,7 +97,7 @@ def test_a_chosen_picture_is_answered_with_words_bars_and_the_picture(visit: Vis
         (wanted,) = client.post("/predict", content=picture).json()["pictures"]
     visit.choose(("strat.jpg", picture))
     expect(visit.answers).to_have_count(1)
-    expect(visit.answers.locator(".verdict")).to_have_text(VERDICTS[wanted["verdict"]])
+    expect(visit.answers.locator(".decision")).to_have_text(DECISIONS[wanted["decision"]])
     expect(visit.answers.locator(".name").first).to_have_text(wanted["display_name"])
     assert shares(visit.answers)[0] == pytest.approx(100 * wanted["probability"], abs=0.5)
     assert shares(visit.answers) == sorted(shares(visit.answers), reverse=True)

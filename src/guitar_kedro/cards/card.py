@@ -73,8 +73,8 @@ class CardFacts:
 
     Attributes:
         spec: The model's spec as a dictionary: ``architecture``, ``classes``, ``display_names``, ``image_size``,
-            ``resize_method``, ``precision``, ``mean``, ``std``, ``temperature``, ``sure_threshold`` (probability or
-            ``None``), ``known_threshold`` (energy or ``None``), ``provenance`` and ``sha256``.
+            ``resize_method``, ``precision``, ``mean``, ``std``, ``temperature``, ``confidence_threshold`` (probability
+            or ``None``), ``ood_threshold`` (energy or ``None``), ``provenance`` and ``sha256``.
         checksum: Of the model.
         counts: One row per class: ``label`` and the number of images in ``train``, ``validation`` and ``test``.
         rejected: How many files were left out, by reason.
@@ -88,9 +88,9 @@ class CardFacts:
             ``sure`` with ``accuracy_asked``, ``threshold``, ``fewest_images`` (that it takes), and of ``test``
             ``images`` (that are sure), ``right``, ``coverage``, ``accuracy``, ``accuracy_low`` and ``accuracy_high``;
             ``unknown`` with ``share_asked``, ``threshold`` (energy), ``fewest_images``, of ``test`` ``images``,
-            ``kept``, ``share``, ``share_low``, ``share_high``, and against ``other_images`` ``auroc`` and ``refused``.
+            ``kept``, ``share``, ``share_low``, ``share_high``, and against ``ood_images`` ``auroc`` and ``refused``.
             What is missing or ``None`` is not spoken of.
-        augmented_views: ``views`` (0 for none), ``images``, ``errors``, ``errors_plain``, ``gain``, ``gain_low`` and
+        tta_gain: ``views`` (0 for none), ``images``, ``errors``, ``errors_plain``, ``gain``, ``gain_low`` and
             ``gain_high`` (share of images, positive where errors became fewer), ``times_slower``.
         leakage: ``random_split`` and ``this_split`` (shares of validation images with a near duplicate in training)
             and ``images_with_relatives`` (images that have near duplicates).
@@ -118,7 +118,7 @@ class CardFacts:
     metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]
     classes_report: pd.DataFrame
     calibration: Mapping[str, Any]
-    augmented_views: Mapping[str, Any]
+    tta_gain: Mapping[str, Any]
     leakage: Mapping[str, float]
     honest: str
     curation: str
@@ -343,11 +343,11 @@ def _results(facts: CardFacts) -> list[_Block]:
     ]
     head = _head("part", "stage", "images #", "errors #", "accuracy #", "95 % interval #", "mean loss #")
     blocks += _table("Every stage, on every part it was tried on", head, rows)
-    blocks += [_Block("text", _augmented_views(facts.augmented_views))] if facts.augmented_views.get("views") else []
+    blocks += [_Block("text", _tta_gain(facts.tta_gain))] if facts.tta_gain.get("views") else []
     return blocks + _per_class(facts)
 
 
-def _augmented_views(views: Mapping[str, Any]) -> str:
+def _tta_gain(views: Mapping[str, Any]) -> str:
     # 0 - x, for -x makes -0.00 of nothing
     change, low, high = (f"{0 - 100 * views[name]:+.2f}" for name in ("gain", "gain_high", "gain_low"))
     chance = ": it may be chance" if views["gain_low"] <= 0 <= views["gain_high"] else ""
@@ -489,7 +489,7 @@ def _unknown(facts: CardFacts) -> str:
     if not _is_known(unknown.get("auroc")):
         return f"{sentence} How well this finds other pictures was not measured."
     return (
-        f"{sentence} Of {count(unknown['other_images'], 'other picture')} {percent(unknown['refused'])} lie above it; "
+        f"{sentence} Of {count(unknown['ood_images'], 'other picture')} {percent(unknown['refused'])} lie above it; "
         f"energy ranks the test images below them with an AUROC of {unknown['auroc']:.3f}."
     )
 
@@ -629,7 +629,7 @@ def _not_sure_at_all(facts: CardFacts) -> str:
         return (
             f"No answer counts as sure: that {asked} of the sure ones are right cannot be expected from fewer than "
             f"{count(sure['fewest_images'], 'validation image')}, and there are {images:,}. Add images, or ask for "
-            "less (calibration.sure_accuracy)."
+            "less (calibration.selective_accuracy)."
         )
     return (
         f"No probability was found from which {asked} of the answers can be expected to be right, going by the "
@@ -644,11 +644,11 @@ def _no_known_threshold(facts: CardFacts) -> str:
     sentence = "No picture counts as none of the classes"
     asked, fewest, images = percent(unknown["share_asked"]), unknown.get("fewest_images"), _validation_images(facts)
     if not _is_known(fewest) or images is None:
-        return f"{sentence}: all pictures of the classes are to be kept (calibration.known_share)."
+        return f"{sentence}: all pictures of the classes are to be kept (calibration.in_distribution_recall)."
     return (
         f"{sentence}: an energy below which {asked} of the pictures of the classes stay cannot be told from fewer than "
         f"{count(fewest, 'validation image')}, and there are {images:,}. Add images, or ask for less "
-        "(calibration.known_share)."
+        "(calibration.in_distribution_recall)."
     )
 
 

@@ -217,7 +217,7 @@ class OtherPhotosDataset(GivenImagesDataset):
     They need no class folders.
     """
 
-    PARAMETER = "other_images"
+    PARAMETER = "ood_images"
 
     def load(self) -> list[RawImage]:
         """Bring the pictures here where they are not yet, and list them; an empty list if none were named.

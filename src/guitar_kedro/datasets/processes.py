@@ -18,9 +18,9 @@ class ProcessesDataset(AbstractDataset[None, Processes]):
     def __init__(
         self,
         filepath: str,
-        processes: int = 1,
-        machines: int = 1,
-        endpoint: str | None = None,
+        nproc_per_node: int = 1,
+        nnodes: int = 1,
+        rdzv_endpoint: str | None = None,
         max_restarts: int = 3,
         metadata: dict[str, Any] | None = None,
     ) -> None:
@@ -28,9 +28,9 @@ class ProcessesDataset(AbstractDataset[None, Processes]):
 
         Args:
             filepath: A scratch folder.
-            processes: How many on each machine.
-            machines: How many run the same command.
-            endpoint: Where they meet, ``host:port`` of the one that keeps the artifacts.
+            nproc_per_node: How many on each machine.
+            nnodes: How many run the same command.
+            rdzv_endpoint: Where they meet, ``host:port`` of the one that keeps the artifacts.
             max_restarts: So many times training goes on when a process has died.
             metadata: For Kedro's plugins.
 
@@ -39,9 +39,9 @@ class ProcessesDataset(AbstractDataset[None, Processes]):
         """
         try:
             self._processes = Processes(
-                processes=processes,
-                machines=machines,
-                endpoint=endpoint,
+                nproc_per_node=nproc_per_node,
+                nnodes=nnodes,
+                rdzv_endpoint=rdzv_endpoint,
                 max_restarts=max_restarts,
                 folder=filepath,
                 imports=["guitar_kedro.settings"],  # which set up logging, as conf/logging.yml says

@@ -1,11 +1,11 @@
 from .calibration import auroc as auroc
+from .calibration import confidence_threshold as confidence_threshold
 from .calibration import expected_calibration_error as expected_calibration_error
-from .calibration import fewest_for_known as fewest_for_known
-from .calibration import fewest_for_sure as fewest_for_sure
+from .calibration import fewest_for_confidence as fewest_for_confidence
+from .calibration import fewest_for_ood as fewest_for_ood
 from .calibration import fit_temperature as fit_temperature
-from .calibration import known_threshold as known_threshold
+from .calibration import ood_threshold as ood_threshold
 from .calibration import risk_coverage as risk_coverage
-from .calibration import sure_threshold as sure_threshold
 from .calibration import tempered as tempered
 from .curation import curation_effect as curation_effect
 from .curation import curation_sentence as curation_sentence

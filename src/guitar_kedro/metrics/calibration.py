@@ -134,7 +134,7 @@ def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"threshold": thresholds, "answered": answered, **columns})
 
 
-def sure_threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float | None:
+def confidence_threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float | None:
     """Find the lowest confidence from which on answers may be expected to be as often right as they should be.
 
     Geifman and El-Yaniv (2017), as in ``risk_coverage``, ask that the accuracy be reached with a high probability. That
@@ -150,7 +150,7 @@ def sure_threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -
 
     Returns:
         A confidence that occurs among the images, or None where no threshold reaches the accuracy, or there are fewer
-        images than ``fewest_for_sure``.
+        images than ``fewest_for_confidence``.
 
     Raises:
         ValueError: If there are no images, or the shapes or numbers are impossible.
@@ -162,8 +162,8 @@ def sure_threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -
     return float(thresholds[enough[-1]]) if len(enough) else None
 
 
-def fewest_for_sure(accuracy: float) -> int:
-    """Count the images, all of them right, that ``sure_threshold`` needs at least: 98 for an accuracy of 0.99.
+def fewest_for_confidence(accuracy: float) -> int:
+    """Count the images, all of them right, that ``confidence_threshold`` needs at least: 98 for an accuracy of 0.99.
 
     Args:
         accuracy: Share of the answered images that should be right, at least 0 and below 1.
@@ -171,7 +171,7 @@ def fewest_for_sure(accuracy: float) -> int:
     return max(math.ceil((2 * accuracy - 1) / (1 - accuracy) - ROUNDING), 1)
 
 
-def known_threshold(energies: np.ndarray, kept: float = 0.95) -> float | None:
+def ood_threshold(energies: np.ndarray, kept: float = 0.95) -> float | None:
     """Find the energy up to which pictures count as showing a known class.
 
     Source: W. Liu, X. Wang, J. D. Owens and Y. Li (2020), "Energy-based out-of-distribution detection", NeurIPS. The
@@ -187,7 +187,7 @@ def known_threshold(energies: np.ndarray, kept: float = 0.95) -> float | None:
 
     Returns:
         One of the energies, or None where not even the largest promises that share: of fewer than
-        ``fewest_for_known`` images.
+        ``fewest_for_ood`` images.
 
     Raises:
         ValueError: If there are no energies, some are not finite, or the share is impossible.
@@ -199,8 +199,8 @@ def known_threshold(energies: np.ndarray, kept: float = 0.95) -> float | None:
     return float(ordered[place - 1]) if place <= len(ordered) else None
 
 
-def fewest_for_known(kept: float) -> float:
-    """Count the images that ``known_threshold`` needs at least: 19 for a share of 0.95, infinitely many for 1.
+def fewest_for_ood(kept: float) -> float:
+    """Count the images that ``ood_threshold`` needs at least: 19 for a share of 0.95, infinitely many for 1.
 
     Args:
         kept: Share of new images of the classes that shall lie at or below the threshold, above 0 and at most 1.

@@ -13,7 +13,7 @@ from guitar_kedro.metrics.statistics import mcnemar_test, wilson_interval
 _ACTIONS = {"drop": "dropped", "relabel": "relabelled", "keep": "kept as they are"}
 
 
-_RECIPE = ("architecture", "image_size", "resize_method", "precision", "augmented_views")
+_RECIPE = ("architecture", "image_size", "resize_method", "precision", "tta_views")
 _TRAINING = ("stage", "phase", "started_from", "epochs", "batch_size", "seed")
 
 

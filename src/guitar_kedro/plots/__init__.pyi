@@ -14,9 +14,9 @@ from .data import duplicates_sheet as duplicates_sheet
 from .data import resolutions as resolutions
 from .data import split_balance as split_balance
 from .errors import top_losses_sheet as top_losses_sheet
-from .grad_cam import attention_by_class as attention_by_class
-from .grad_cam import attention_missing as attention_missing
-from .grad_cam import attention_of_errors as attention_of_errors
+from .grad_cam import grad_cam_by_class as grad_cam_by_class
+from .grad_cam import grad_cam_missing as grad_cam_missing
+from .grad_cam import grad_cam_of_errors as grad_cam_of_errors
 from .grad_cam import mapped_classes as mapped_classes
 from .predicted import predictions_sheet as predictions_sheet
 from .slices import slices_figure as slices_figure

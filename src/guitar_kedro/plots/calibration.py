@@ -72,7 +72,7 @@ def risk_coverage_figure(curve: pd.DataFrame, threshold: float | None, accuracy:
 
     Args:
         curve: From ``risk_coverage``, of the test images.
-        threshold: From ``sure_threshold``, of the validation images; only images at least as sure are answered.
+        threshold: From ``confidence_threshold``, of the validation images; only images at least as sure are answered.
         accuracy: Share of answered images that should be right, between 0 and 1.
 
     Raises:
@@ -108,7 +108,7 @@ def unknown_figure(known: np.ndarray, other: np.ndarray | None, threshold: float
     Args:
         known: (images,) energies of the test images, which show known classes; without unit.
         other: (others,) energies of other pictures, or None where there are none.
-        threshold: From ``known_threshold``, of the validation images; pictures above it are refused. None refuses none.
+        threshold: From ``ood_threshold``, of the validation images; pictures above it are refused. None refuses none.
         auroc: From the function of this name, or None where it is not known.
 
     Raises:

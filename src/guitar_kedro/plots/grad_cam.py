@@ -43,7 +43,7 @@ def overlay(picture: Image.Image, heat: np.ndarray, highest: float) -> Image.Ima
 
 
 def mapped_classes(probabilities: np.ndarray) -> list[list[int]]:
-    """Choose for each picture the classes whose maps ``attention_by_class`` draws, so that no others are computed.
+    """Choose for each picture the classes whose maps ``grad_cam_by_class`` draws, so that no others are computed.
 
     Args:
         probabilities: Shares between 0 and 1, of (pictures, classes).
@@ -57,7 +57,7 @@ def mapped_classes(probabilities: np.ndarray) -> list[list[int]]:
     return np.argsort(-shares, axis=1, kind="stable")[:, :_MOST_MAPS].tolist()
 
 
-def attention_by_class(
+def grad_cam_by_class(
     pictures: Sequence[Image.Image],
     heats: Sequence[np.ndarray],
     names: Sequence[str],
@@ -84,7 +84,7 @@ def attention_by_class(
     return sheets.picture_sheet(rows, "Where the network sees each class", notes)
 
 
-def attention_of_errors(
+def grad_cam_of_errors(
     pictures: Sequence[Image.Image], heats: Sequence[np.ndarray], captions: Sequence[Sequence[str]]
 ) -> Figure:
     """Draw for each picture with a wrong prediction what spoke for the wrong class, and what for the right one.
@@ -106,7 +106,7 @@ def attention_of_errors(
     return sheets.picture_sheet(rows, "Where the network saw the wrong class", notes)
 
 
-def attention_missing(why: str) -> Figure:
+def grad_cam_missing(why: str) -> Figure:
     """Make the sheet of a network that has no maps.
 
     Args:

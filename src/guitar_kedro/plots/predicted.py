@@ -17,7 +17,7 @@ _TILE = 1.6  # inches: "97 %, not one of these" fits below
 def predictions_sheet(
     rows: Sequence[tuple[str, Sequence[tuple[Image.Image, Any]]]],
     display_names: Mapping[str, str],
-    verdicts: Mapping[str, str],
+    decisions: Mapping[str, str],
     unreadable: int,
     classes: int = 0,
 ) -> Figure:
@@ -25,16 +25,16 @@ def predictions_sheet(
 
     Args:
         rows: For each class its pictures with what was said of them: ``file``, ``label`` (empty where it is not known),
-            ``probability``, ``verdict``.
+            ``probability``, ``decision``.
         display_names: Names to show, by label.
-        verdicts: What people call them.
+        decisions: What people call them.
         unreadable: How many files could not be read.
         classes: How many were predicted, where not all have a row: then those of the rows are the most frequent ones.
     """
     drawn = [
         sheets.Row(
             [picture for picture, _ in row],
-            [_caption(said, label, display_names, verdicts) for _, said in row],
+            [_caption(said, label, display_names, decisions) for _, said in row],
             formatting.display_name(label, display_names),
         )
         for label, row in rows
@@ -46,8 +46,8 @@ def predictions_sheet(
     return sheets.picture_sheet(drawn, "Predictions", notes, _TILE)
 
 
-def _caption(said: Any, predicted: str, display_names: Mapping[str, str], verdicts: Mapping[str, str]) -> str:
-    lines = [said.file.rpartition("/")[2], f"{formatting.percent(said.probability, 0)}, {verdicts[said.verdict]}"]
+def _caption(said: Any, predicted: str, display_names: Mapping[str, str], decisions: Mapping[str, str]) -> str:
+    lines = [said.file.rpartition("/")[2], f"{formatting.percent(said.probability, 0)}, {decisions[said.decision]}"]
     if said.label not in ("", predicted):
         lines.append(f"folder: {formatting.display_name(said.label, display_names)}")
     return "\n".join(style.shorten(line, _TILE, style.SMALL_SIZE) for line in lines)

@@ -53,7 +53,7 @@ def check_versions(pipeline: Pipeline, catalog: DataCatalog) -> None:
 
 def is_checked(node: Node) -> bool:
     """Whether ``check_nodes`` looks at a node: it trains, needs the other pictures, or what a person has decided."""
-    return not {"processes", "other_images", "curation"}.isdisjoint(node.inputs)
+    return not {"processes", "ood_images", "curation"}.isdisjoint(node.inputs)
 
 
 def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping[str, Any]) -> None:
@@ -68,10 +68,10 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
         UserError: If something is not there, or does not go together.
     """
     used = {name for node in nodes for name in node.inputs}
-    if "other_images" in used:
-        place = catalog["other_images"]._source()
+    if "ood_images" in used:
+        place = catalog["ood_images"]._source()
         if place and not is_address(place) and not local_path(place).exists():
-            raise UserError(f"--params=other_images={place} does not exist; give the path of a folder or an archive.")
+            raise UserError(f"--params=ood_images={place} does not exist; give the path of a folder or an archive.")
     if "curation" in used:
         catalog.load("curation")
     stages = parameters.get("stages", {})

@@ -20,8 +20,8 @@ from guitar_kedro.datasets.pixels import PixelsDataset, holds_pixels_alone
 from guitar_kedro.datasets.predictions import PredictionsDataset
 from guitar_kedro.learning.inference.chunk import predictor_key
 from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, ModelSpec
-from guitar_kedro.runs.ledger import LEDGER
 from guitar_kedro.runs.lock import WorkspaceLock
+from guitar_kedro.runs.run_cache import RUN_CACHE
 from guitar_kedro.runs.units import epoch_states
 
 RUN_RECORD = "run_record"
@@ -48,7 +48,7 @@ def prune_workspace(catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: i
     Raises:
         UserError: If a run is going on in the workspace.
     """
-    lock = WorkspaceLock(Path(catalog[LEDGER]._filepath).parent)
+    lock = WorkspaceLock(Path(catalog[RUN_CACHE]._filepath).parent)
     lock.acquire()
     try:
         nodes = {node for pipeline in pipelines for node in pipeline.nodes}

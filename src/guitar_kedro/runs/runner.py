@@ -22,7 +22,7 @@ from guitar_kedro.datasets import EpochStatesDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.distributed.endpoint import is_here
 from guitar_kedro.runs.checks import check_nodes, check_parameters, check_versions, is_checked
-from guitar_kedro.runs.ledger import Fingerprint, Ledger
+from guitar_kedro.runs.run_cache import Fingerprint, RunCache
 from guitar_kedro.runs.units import epoch_states, in_memory, is_versioned, units
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class ResumingSession(KedroSession):
         if runner is None or type(runner) is SequentialRunner:
             named = frozenset([*(node_names or ()), *(from_nodes or ())])
             runner = ResumingRunner(named, is_async=runner is not None and runner._is_async)
-        if "endpoint" in (self.store.get("runtime_params") or {}):
+        if "rdzv_endpoint" in (self.store.get("runtime_params") or {}):
             node_names = self._part_of_this_machine(pipeline_names or [pipeline_name or "__default__"], node_names)
         return super().run(
             pipeline_name,
@@ -84,7 +84,7 @@ class ResumingSession(KedroSession):
     ) -> Iterable[str] | None:
         """Leaves to the machine of the endpoint what is not needed for training."""
         processes = self.load_context().catalog.load("processes")
-        if is_here(processes.endpoint):
+        if is_here(processes.rdzv_endpoint):
             return node_names
         known = [pipelines[name] for name in pipeline_names if name in pipelines]  # Kedro tells of the others
         whole = sum(known, Pipeline([]))
@@ -93,12 +93,12 @@ class ResumingSession(KedroSession):
         if not training:
             return node_names
         names = [node.name for node in wanted.to_nodes(*training).nodes]
-        logger.info("Training for the machine of %s, which keeps the model and its reports", processes.endpoint)
+        logger.info("Training for the machine of %s, which keeps the model and its reports", processes.rdzv_endpoint)
         return names
 
 
 class ResumingRunner(SequentialRunner):
-    """Kedro's sequential runner, which skips the nodes that the ledger of the workspace knows as done."""
+    """Kedro's sequential runner, which skips the nodes that the run cache of the workspace knows as done."""
 
     def __init__(self, always: frozenset[str] = frozenset(), is_async: bool = False) -> None:
         """Makes the runner.
@@ -120,27 +120,27 @@ class ResumingRunner(SequentialRunner):
         parameters = StagesConfigLoader.current["parameters"]
         check_parameters(parameters)
         resume = parameters["resume"]
-        ledger = Ledger(catalog, parameters)
+        run_cache = RunCache(catalog, parameters)
         for name in pipeline.datasets():
             catalog.get(name)  # datasets check what the catalog says of them as they are made
         check_versions(pipeline, catalog)
-        # a ledger of its own, for it remembers checksums of what nodes are going to replace
-        will_run = partial(self._will_run, resume, Ledger(catalog, parameters))
+        # a run cache of its own, for it remembers checksums of what nodes are going to replace
+        will_run = partial(self._will_run, resume, RunCache(catalog, parameters))
         check_nodes(filter(will_run, filter(is_checked, pipeline.nodes)), catalog, parameters)
         returned = {name for name in pipeline.outputs() if in_memory(catalog, name)}
         for unit in units(pipeline, catalog):
             nodes = [node for node in unit if self._takes_part(node, catalog)]
             asked_for = not resume or any(node.name in self._always or returned & set(node.outputs) for node in nodes)
-            if not (asked_for or _are_stale(nodes, ledger)):
-                _say_skipped(nodes, ledger)
+            if not (asked_for or _are_stale(nodes, run_cache)):
+                _say_skipped(nodes, run_cache)
                 continue
-            for node in (*_makers_of_caches(nodes, pipeline, ledger), *nodes):
-                fingerprint = ledger.fingerprint(node)
+            for node in (*_makers_of_caches(nodes, pipeline, run_cache), *nodes):
+                fingerprint = run_cache.fingerprint(node)
                 states = epoch_states(node, catalog)
                 if states:
                     _begin_training(states, node, fingerprint, resume)
                 Task(node, catalog, self._is_async, hook_manager=hook_manager, run_id=run_id).execute()
-                ledger.note_run(node, fingerprint, run_id)
+                run_cache.note_run(node, fingerprint, run_id)
                 if states:
                     states.end()
                 logger.info("Completed %s", node.name)
@@ -149,9 +149,9 @@ class ResumingRunner(SequentialRunner):
             for name in used - pipeline.inputs() - returned:
                 catalog.release(name)
 
-    def _will_run(self, resume: bool, ledger: Ledger, node: Node) -> bool:
+    def _will_run(self, resume: bool, run_cache: RunCache, node: Node) -> bool:
         """Tells whether a node runs with what is there now; what runs before it may still change that."""
-        return not resume or node.name in self._always or bool(ledger.reasons(node, ledger.fingerprint(node)))
+        return not resume or node.name in self._always or bool(run_cache.reasons(node, run_cache.fingerprint(node)))
 
     def _takes_part(self, node: Node, catalog: DataCatalog) -> bool:
         """Leaves out a node whose result is named by ``--load-versions``."""
@@ -176,9 +176,9 @@ def _with_what_belongs_to_it(load_versions: dict[str, str]) -> dict[str, str]:
     return together | load_versions
 
 
-def _makers_of_caches(nodes: list[Node], pipeline: Pipeline, ledger: Ledger) -> list[Node]:
+def _makers_of_caches(nodes: list[Node], pipeline: Pipeline, run_cache: RunCache) -> list[Node]:
     """Finds who must make again the caches that nodes need and that were removed."""
-    gone = {name for node in nodes for name in node.inputs if ledger.must_be_made_again(name)}
+    gone = {name for node in nodes for name in node.inputs if run_cache.must_be_made_again(name)}
     makers = [node for node in pipeline.nodes if gone & set(node.outputs)]
     for maker in makers:
         missing = ", ".join(sorted(gone & set(maker.outputs)))
@@ -198,20 +198,20 @@ def _begin_training(states: EpochStatesDataset, node: Node, fingerprint: Fingerp
     states.begin(state)
 
 
-def _are_stale(nodes: list[Node], ledger: Ledger) -> bool:
+def _are_stale(nodes: list[Node], run_cache: RunCache) -> bool:
     """Tells whether nodes that run together must run, and says why those do that ran before."""
     stale = False
     for node in nodes:
-        fingerprint = ledger.fingerprint(node)
-        ledger.note_memory(node, fingerprint)
-        reasons = ledger.reasons(node, fingerprint)
+        fingerprint = run_cache.fingerprint(node)
+        run_cache.note_memory(node, fingerprint)
+        reasons = run_cache.reasons(node, fingerprint)
         stale = stale or bool(reasons)
-        if reasons and ledger.version(node):
+        if reasons and run_cache.version(node):
             logger.info("%s runs again: %s", node.name, "; ".join(reasons))
     return stale
 
 
-def _say_skipped(nodes: list[Node], ledger: Ledger) -> None:
-    versions = [version for node in nodes if (version := ledger.version(node))]
+def _say_skipped(nodes: list[Node], run_cache: RunCache) -> None:
+    versions = [version for node in nodes if (version := run_cache.version(node))]
     for node in nodes:
-        logger.info("%s: unchanged since %s, skipped", node.name, ledger.version(node) or max(versions, default=""))
+        logger.info("%s: unchanged since %s, skipped", node.name, run_cache.version(node) or max(versions, default=""))

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.pipelines.training.plan import StagePlan
-from guitar_kedro.runs.ledger import Fingerprint, Ledger
+from guitar_kedro.runs.run_cache import Fingerprint, RunCache
 from guitar_kedro.runs.units import epoch_states, units
 
 State = Literal["done", "in progress", "stale", "damaged", "missing"]
@@ -28,7 +28,7 @@ STYLES: dict[State, str] = {
     "damaged": "red",
     "missing": "dim",
 }
-GROUPS = ("ingestion", "splitting", "training", "calibration", "reporting", "evaluation", "audit")
+GROUPS = ("ingestion", "splitting", "training", "calibration", "reporting", "evaluation", "cross_validation")
 
 
 @dataclass(frozen=True)
@@ -59,25 +59,25 @@ def node_statuses(pipeline: Pipeline, catalog: DataCatalog, parameters: dict[str
         The statuses by the name of the node; a node that leaves nothing on disk has none. A run may find less to do:
         what is made anew and comes out the same makes nothing stale.
     """
-    ledger = Ledger(catalog, parameters)
+    run_cache = RunCache(catalog, parameters)
     statuses: dict[str, NodeStatus] = {}
     made_anew: set[str] = set()
     for unit in units(pipeline, catalog):
         found = {
-            node.name: _status(node, ledger, catalog, waits=not made_anew.isdisjoint(node.inputs)) for node in unit
+            node.name: _status(node, run_cache, catalog, waits=not made_anew.isdisjoint(node.inputs)) for node in unit
         }
         if any(status.state != "done" for status in found.values()):
             made_anew |= {name for node in unit for name in node.outputs}
-        statuses |= {node.name: found[node.name] for node in unit if ledger.results(node)}
+        statuses |= {node.name: found[node.name] for node in unit if run_cache.results(node)}
     return statuses
 
 
-def _status(node: Node, ledger: Ledger, catalog: DataCatalog, waits: bool) -> NodeStatus:
-    version = ledger.version(node)
+def _status(node: Node, run_cache: RunCache, catalog: DataCatalog, waits: bool) -> NodeStatus:
+    version = run_cache.version(node)
     try:
-        fingerprint = ledger.fingerprint(node)
-        ledger.note_memory(node, fingerprint)
-        reasons = ledger.reasons(node, fingerprint)
+        fingerprint = run_cache.fingerprint(node)
+        run_cache.note_memory(node, fingerprint)
+        reasons = run_cache.reasons(node, fingerprint)
         if reasons and not waits and (progress := _progress(node, fingerprint, catalog)):
             return NodeStatus("in progress", (progress,), version)
     except UserError as error:
@@ -109,9 +109,9 @@ def status_report(
         parameters: As they stand in the configuration.
     """
     statuses = node_statuses(pipelines["__default__"], catalog, parameters)
-    # the audit is no part of a usual run: what it lacks makes nothing else stale
-    audit = node_statuses(pipelines["audit"], catalog, parameters)
-    statuses = {**audit, **statuses}
+    # the cross-validation is no part of a usual run: what it lacks makes nothing else stale
+    cross_validation = node_statuses(pipelines["cross_validation"], catalog, parameters)
+    statuses = {**cross_validation, **statuses}
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("stage", "phase", "state", "version", "error"):
         table.add_column(name, no_wrap=name != "stage", overflow="fold", justify="right" if name == "error" else "left")

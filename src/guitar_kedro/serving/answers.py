@@ -16,8 +16,8 @@ class Prediction(BaseModel):
     """What the model says of a picture."""
 
     file: str = Field(description="What its sender calls the picture; empty where it came without a name.")
-    verdict: Decision = Field(description="How far the answer may be trusted.")
-    predicted: str = Field(description="The likeliest class, also where the verdict is none_of_these.")
+    decision: Decision = Field(description="How far the answer may be trusted.")
+    predicted: str = Field(description="The likeliest class, also where the decision is none_of_these.")
     display_name: str = Field(description="What people call that class.")
     probability: float = Field(ge=0, le=1, description="Of that class, calibrated.")
     probabilities: dict[str, float] = Field(description="Of each class; they add up to 1.")
@@ -72,7 +72,7 @@ def prediction(file: str, answer: Answer, spec: ModelSpec) -> Prediction:
     predicted = spec.classes[answer.probabilities.index(probability)]
     return Prediction(
         file=file,
-        verdict=decide(spec, probability, answer.energy),
+        decision=decide(spec, probability, answer.energy),
         predicted=predicted,
         display_name=spec.display_names.get(predicted, predicted),
         probability=probability,

@@ -64,7 +64,7 @@ class Card:
         width: Of the picture, in its pixels.
         height: Of the picture, in its pixels.
         box: Where maps lie.
-        verdict: How far the answer may be trusted.
+        decision: How far the answer may be trusted.
         headline: The answer.
         remark: What else there is to say.
         rows: The likeliest classes, in their order.
@@ -77,7 +77,7 @@ class Card:
     width: int
     height: int
     box: Box
-    verdict: Decision
+    decision: Decision
     headline: str
     remark: str
     rows: list[Row]
@@ -113,7 +113,7 @@ def card(seen: Seen, spec: ModelSpec) -> Card:
         width=picture.width,
         height=picture.height,
         box=map_box(picture.width, picture.height, spec.resize_method),
-        verdict=found.verdict,
+        decision=found.decision,
         headline=headline,
         remark=remark,
         rows=rows,
@@ -183,9 +183,9 @@ def _glow(level: int) -> tuple[int, ...]:
 
 
 def _words(found: Prediction, rows: list[Row], spec: ModelSpec) -> tuple[str, str]:
-    if found.verdict == Decision.SURE:
+    if found.decision == Decision.SURE:
         return found.display_name, ""
-    if found.verdict == Decision.NOT_SURE:
+    if found.decision == Decision.NOT_SURE:
         return f"Perhaps {found.display_name}", f"It could also be {rows[1].name}." if len(rows) > 1 else ""
     return "Something else", f"It looks unlike the pictures of the {len(spec.classes)} classes that the model knows."
 

@@ -47,7 +47,7 @@ class Metrics:
         new = {"registry": self.registry}
         self.requests = Counter("requests", "Requests by route and status.", ["method", "route", "status"], **new)
         self.seconds = Histogram("request_seconds", "From the headers to the end of the answer.", ["route"], **new)
-        self.pictures = Counter("pictures", "Pictures by verdict, or unread.", ["outcome"], **new)
+        self.pictures = Counter("pictures", "Pictures by decision, or unread.", ["outcome"], **new)
         self.batch = Histogram("batch_pictures", "Pictures answered at once.", buckets=(1, 2, 4, 8, 16), **new)
         Gauge("waiting_requests", "Requests that are answered or wait.", **new).set_function(waiting)
         Gauge("model_info", "The model that answers.", ["version"], **new).labels(version).set(1)

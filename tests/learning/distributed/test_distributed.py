@@ -36,7 +36,7 @@ STILL = {"max_rotate": 0, "max_zoom": 1, "max_lighting": 0, "max_warp": 0, "p_af
 
 @pytest.fixture
 def two(tmp_path: Path) -> Processes:
-    return Processes(processes=2, max_restarts=RESTARTS, folder=tmp_path / "processes")
+    return Processes(nproc_per_node=2, max_restarts=RESTARTS, folder=tmp_path / "processes")
 
 
 def with_options(phase: Phase, **options: object) -> Phase:

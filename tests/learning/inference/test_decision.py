@@ -29,7 +29,7 @@ def test_an_answer_is_judged_by_the_thresholds_of_its_model_and_strangeness_coun
         resize_method="squish",
         mean=(0.5, 0.5, 0.5),
         std=(0.2, 0.2, 0.2),
-        sure_threshold=sure,
-        known_threshold=known,
+        confidence_threshold=sure,
+        ood_threshold=known,
     )
     assert decide(spec, probability, energy) == wanted

@@ -21,7 +21,7 @@ from guitar_kedro.learning import (
     train_phase,
     with_labels,
 )
-from guitar_kedro.pipelines.evaluation.nodes import predict_others
+from guitar_kedro.pipelines.evaluation.nodes import predict_ood
 from guitar_kedro.versions import VERSIONS
 
 
@@ -40,7 +40,7 @@ def with_views(checkpoint: Checkpoint, **augmentation: float) -> Checkpoint:
         "p_affine": 1,
         "p_lighting": 1,
     }
-    spec = {"augmented_views": 2, "augmentation": options | augmentation}
+    spec = {"tta_views": 2, "augmentation": options | augmentation}
     return Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=spec))
 
 
@@ -92,7 +92,7 @@ def test_what_cannot_be_read_is_left_out_and_told_and_the_others_are_answered_as
     (tmp_path / "3.jpg").write_bytes((tmp_path / "3.jpg").read_bytes()[:200])
     (tmp_path / "link.jpg").symlink_to("/nowhere.jpg")
     files = images_in_folder(tmp_path, need_classes=False)
-    table = predict_others(checkpoint, files, "cpu")
+    table = predict_ood(checkpoint, files, "cpu")
     readable = [file for file in files if file.file in ("0.jpg", "1.jpg", "2.jpg", "4.jpg")]
     as_ever = predict(checkpoint, pd.DataFrame({"file": table["file"], "path": readable}), 8, "Predicting")
     pd.testing.assert_frame_equal(table, as_ever, check_exact=True)
@@ -102,7 +102,7 @@ def test_what_cannot_be_read_is_left_out_and_told_and_the_others_are_answered_as
 def test_other_pictures_of_which_none_can_be_read_are_none(checkpoint: Checkpoint, tmp_path: Path):
     (tmp_path / "notes.txt").write_text("no picture", encoding="utf-8")
     for files in (images_in_folder(tmp_path, need_classes=False), []):
-        table = predict_others(checkpoint, files, "cpu")
+        table = predict_ood(checkpoint, files, "cpu")
         assert table.empty
         assert list(table.columns[:3]) == ["file", "predicted", "energy"]
 

@@ -26,7 +26,7 @@ from guitar_kedro.learning.inference.learner import inference_loaders
 from guitar_kedro.learning.networks.learner import build_learner, state_on_cpu
 
 VIEWS = {
-    "augmented_views": 2,
+    "tta_views": 2,
     "augmentation": {
         "max_rotate": 10,
         "min_zoom": 1,

@@ -25,7 +25,7 @@ from guitar_kedro.learning import (
     train_phase,
 )
 from guitar_kedro.learning.networks.device import _problem, choose_device, choose_precision, device_name
-from guitar_kedro.pipelines import audit, calibration, evaluation, export, prediction, training
+from guitar_kedro.pipelines import calibration, cross_validation, evaluation, export, prediction, training
 from guitar_kedro.runs.record import environment
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -95,7 +95,7 @@ def test_every_node_that_runs_a_network_is_given_the_device():
         training.create_pipeline(stages),
         calibration.create_pipeline(stages[-1]),
         evaluation.create_pipeline(stages),
-        audit.create_pipeline(stages[0]),
+        cross_validation.create_pipeline(stages[0]),
         prediction.create_pipeline(),
         export.create_pipeline(),
     ]
@@ -125,7 +125,7 @@ def test_one_parameter_says_where_all_is_computed(env: str):
     ("given", "words"),
     [
         ({"device": "tpu"}, "device is tpu; choose one of auto, cpu, cuda, mps"),
-        ({"training": {"device": "cpu"}}, "training.device is called device now, .*: give --params=device=cpu"),
+        ({"training": {"device": "cpu"}}, "training.device is called device now: write that instead"),
     ],
 )
 def test_a_device_that_there_is_not_and_its_earlier_name_are_refused_before_anything_runs(given: dict, words: str):

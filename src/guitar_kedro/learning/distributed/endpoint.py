@@ -25,7 +25,9 @@ def address_towards(endpoint: str | None) -> tuple[str, str]:
             try:
                 asked.connect(_resolved(endpoint))
             except OSError as error:
-                raise UserError(f"endpoint={endpoint}: no network of this machine leads there ({error}).") from None
+                raise UserError(
+                    f"rdzv_endpoint={endpoint}: no network of this machine leads there ({error})."
+                ) from None
             address = asked.getsockname()[0]
     interfaces = {each.address: name for name, addresses in psutil.net_if_addrs().items() for each in addresses}
     return address, interfaces.get(address, "")
@@ -48,10 +50,10 @@ def _resolved(endpoint: str) -> tuple[str, int]:
     try:
         address = socket.gethostbyname(host)
     except (OSError, UnicodeError):  # of a name that cannot be one, Python says the latter
-        raise UserError(f"endpoint={endpoint}: there is no machine {host}; name one of the machines.") from None
+        raise UserError(f"rdzv_endpoint={endpoint}: there is no machine {host}; name one of the machines.") from None
     if address.startswith("127.") and address != host:
         raise UserError(
-            f"endpoint={endpoint}: this machine knows {host} as {address}, which no other one reaches; give its "
+            f"rdzv_endpoint={endpoint}: this machine knows {host} as {address}, which no other one reaches; give its "
             "address in the network that they share."
         )
     return address, int(port)

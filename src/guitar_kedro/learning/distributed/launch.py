@@ -63,7 +63,7 @@ def train_distributed(
         if not isinstance(phase.start, Checkpoint) and phase.stage.weights != "none":
             phase.start.load(phase.stage.architecture, phase.stage.weights)  # fetched once, and not by each process
         phase = replace(phase, start=to_disk(phase.start, folder / "start"))
-        result = _launch(Work(function, phase, arguments, processes, address_towards(processes.endpoint)[1]))
+        result = _launch(Work(function, phase, arguments, processes, address_towards(processes.rdzv_endpoint)[1]))
     except SignalException:
         raise KeyboardInterrupt from None
     finally:
@@ -81,10 +81,10 @@ def _check_devices(processes: Processes, phase: Phase) -> None:
             "Processes cannot train together on Apple's GPU (mps); leave processes and machines out, or set device to "
             "cpu."
         )
-    if device == "cuda" and processes.processes > gpus:
+    if device == "cuda" and processes.nproc_per_node > gpus:
         raise UserError(
-            f"processes is {processes.processes}, but the GPUs of this machine are {gpus}; ask for at most so many, or "
-            "set device to cpu."
+            f"nproc_per_node is {processes.nproc_per_node}, but the GPUs of this machine are {gpus}; ask for at most "
+            "so many, or set device to cpu."
         )
 
 
@@ -105,11 +105,11 @@ def _launch(work: Work) -> Sequence[Any]:
             now = time.monotonic()
             if now - tried > WAIT_FOR_MACHINES / 2 and not isinstance(error, RendezvousTimeoutError):
                 began = now  # they had met, and trained
-            if work.processes.machines == 1 or now - began > WAIT_FOR_MACHINES:
+            if work.processes.nnodes == 1 or now - began > WAIT_FOR_MACHINES:
                 raise UserError(
-                    f"{work.phase.title}: {work.processes.machines} machines did not meet at {work.processes.endpoint} "
-                    f"within {WAIT_FOR_MACHINES} seconds ({error or type(error).__name__}); start the same command on "
-                    "each."
+                    f"{work.phase.title}: {work.processes.nnodes} machines did not meet at "
+                    f"{work.processes.rdzv_endpoint} within {WAIT_FOR_MACHINES} seconds "
+                    f"({error or type(error).__name__}); start the same command on each."
                 ) from error
             time.sleep(1)
     result = returned[min(returned)]
@@ -120,15 +120,15 @@ def _launch(work: Work) -> Sequence[Any]:
 
 def _config(processes: Processes, run_id: str) -> LaunchConfig:
     return LaunchConfig(
-        min_nodes=processes.machines,
-        max_nodes=processes.machines,
-        nproc_per_node=processes.processes,
+        min_nodes=processes.nnodes,
+        max_nodes=processes.nnodes,
+        nproc_per_node=processes.nproc_per_node,
         run_id=run_id,
         rdzv_backend="c10d",
-        rdzv_endpoint=processes.endpoint or "localhost:0",
-        rdzv_configs={"join_timeout": WAIT_FOR_MACHINES, "is_host": is_here(processes.endpoint)},
+        rdzv_endpoint=processes.rdzv_endpoint or "localhost:0",
+        rdzv_configs={"join_timeout": WAIT_FOR_MACHINES, "is_host": is_here(processes.rdzv_endpoint)},
         max_restarts=processes.max_restarts,
-        local_addr=address_towards(processes.endpoint)[0],
+        local_addr=address_towards(processes.rdzv_endpoint)[0],
         start_method=_start_method(),
         signals_to_handle="SIGTERM",  # Ctrl-C stays a KeyboardInterrupt
         shutdown_timeout=1,

@@ -98,7 +98,7 @@ def _join_process_group(work: Work) -> None:
     device = choose_device(work.phase.device)
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    torch.set_num_threads(max(1, torch.get_num_threads() // work.processes.processes))
+    torch.set_num_threads(max(1, torch.get_num_threads() // work.processes.nproc_per_node))
     for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
         os.environ.setdefault(name, work.interface)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")

@@ -54,10 +54,10 @@ def to_onnx(checkpoint: Checkpoint) -> bytes:
     import onnx
 
     spec = checkpoint.spec
-    if spec.augmented_views:
+    if spec.tta_views:
         raise UserError(
-            f"This model answers with {spec.augmented_views} augmented views, which an exported network does not have: "
-            "calibrate it again with calibration.augmented_views=0 first."
+            f"This model answers with {spec.tta_views} augmented views, which an exported network does not have: "
+            "calibrate it again with calibration.tta_views=0 first."
         )
     if spec.precision != "float32":
         raise UserError(

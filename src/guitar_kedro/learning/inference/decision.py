@@ -26,8 +26,8 @@ def decide(spec: ModelSpec, probability: float, energy: float) -> Decision:
         probability: The highest of the picture's, 0 to 1.
         energy: Of the picture: see ``Predictions``.
     """
-    if spec.known_threshold is not None and energy > spec.known_threshold:
+    if spec.ood_threshold is not None and energy > spec.ood_threshold:
         return Decision.NONE_OF_THESE
-    if spec.sure_threshold is not None and probability >= spec.sure_threshold:
+    if spec.confidence_threshold is not None and probability >= spec.confidence_threshold:
         return Decision.SURE
     return Decision.NOT_SURE

@@ -133,7 +133,7 @@ def predict_in_chunks(checkpoint: Checkpoint, files: ImageStream, device: str = 
 
     Yields:
         Chunks in the order of the files. Their tables have a row per file: ``file``, ``label`` (the name of its folder,
-        where that is a class), ``predicted``, ``probability``, ``second_guess``, ``verdict``, ``energy``, ``reason``
+        where that is a class), ``predicted``, ``probability``, ``second_guess``, ``decision``, ``energy``, ``reason``
         and ``error`` (empty for what could be read), ``note`` (what was not followed of what a file says of its
         colours) and ``probability_<class>``.
     """
@@ -190,14 +190,14 @@ def _row(spec: ModelSpec, file: RawImage, outcome: tuple[list[float], float, str
     known = {"file": file.file, "label": file.label if file.label in spec.classes else ""}
     if isinstance(outcome, UnreadableImage):
         probabilities = dict.fromkeys(spec.classes)
-        seen = {"predicted": "", "probability": None, "second_guess": "", "verdict": "", "energy": None}
+        seen = {"predicted": "", "probability": None, "second_guess": "", "decision": "", "energy": None}
         wrong = {"reason": outcome.reason, "error": outcome.detail, "note": ""}
     else:
         numbers, energy, note = outcome
         probabilities = dict(zip(spec.classes, numbers, strict=True))
         first, *others = sorted(probabilities, key=probabilities.get, reverse=True)
         seen = {"predicted": first, "probability": probabilities[first], "second_guess": next(iter(others), "")}
-        seen |= {"verdict": decide(spec, probabilities[first], energy).value, "energy": energy}
+        seen |= {"decision": decide(spec, probabilities[first], energy).value, "energy": energy}
         wrong = {"reason": "", "error": "", "note": note}
     return {**known, **seen, **wrong, **{f"{PROBABILITY}{name}": value for name, value in probabilities.items()}}
 

@@ -125,7 +125,7 @@ class Predictor(Reader):
             pixels = pixels.to(self._device, non_blocking=True).contiguous(memory_format=torch.channels_last)
             plain = self._logits(self._normalise(pixels))
             logs, energies = torch.log_softmax(plain, dim=1), -torch.logsumexp(plain, dim=1)
-            if self.spec.augmented_views:
+            if self.spec.tta_views:
                 views = torch.stack([self._logits(view) for view in self._augmented(pixels)])
                 logs = torch.lerp(torch.softmax(views, dim=2).mean(dim=0), logs.exp(), PLAIN_SHARE).log()
                 energies = torch.lerp(-torch.logsumexp(views, dim=2).mean(dim=0), energies, PLAIN_SHARE)
@@ -152,7 +152,7 @@ class Predictor(Reader):
         """Yield the augmented views, each float32 of n x 3 x size x size."""
         options = AugmentationOptions(**self.spec.augmentation)
         augment = Augment(options, self.spec.image_size, self.spec.mean, self.spec.std, same_for_all=True)
-        for view in range(self.spec.augmented_views):
+        for view in range(self.spec.tta_views):
             with no_random(self.spec.provenance["seed"] + view):
                 yield augment(pixels)
 

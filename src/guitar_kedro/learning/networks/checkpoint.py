@@ -31,10 +31,10 @@ class ModelSpec(BaseModel):
         mean: Of each channel of RGB scaled to 0..1, subtracted before ...
         std: ... dividing by this.
         temperature: By which logits are divided before they become probabilities.
-        sure_threshold: An answer counts as sure from this probability on; ``None`` where no threshold was found.
-        known_threshold: A picture with a higher energy counts as none of the classes; ``None`` where none was chosen.
+        confidence_threshold: An answer counts as sure from this probability on; ``None`` where no threshold was found.
+        ood_threshold: A picture with a higher energy counts as none of the classes; ``None`` where none was chosen.
         precision: In which the body of the network computes its answers: float32 or bfloat16.
-        augmented_views: So many augmented views of a picture are predicted beside the plain one.
+        tta_views: So many augmented views of a picture are predicted beside the plain one.
         augmentation: How they are made: ``AugmentationOptions``.
         provenance: Stage, phase, what it started from, seed, how long it trained, versions of the libraries.
         sha256: Of the file of weights.
@@ -50,10 +50,10 @@ class ModelSpec(BaseModel):
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     temperature: float = 1.0
-    sure_threshold: float | None = None
-    known_threshold: float | None = None
+    confidence_threshold: float | None = None
+    ood_threshold: float | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
-    augmented_views: int = 0
+    tta_views: int = 0
     augmentation: dict[str, float] = {}
     provenance: dict[str, Any] = {}
     sha256: str = ""
@@ -108,7 +108,7 @@ class Checkpoint:
 
     def answering_like(self, other: ModelSpec) -> Checkpoint:
         """Return a checkpoint that predicts as another one does, so that the two can be compared."""
-        how = {name: getattr(other, name) for name in ("precision", "augmented_views", "augmentation")}
+        how = {name: getattr(other, name) for name in ("precision", "tta_views", "augmentation")}
         return Checkpoint(self.weights, self.spec.model_copy(update=how))
 
     def save(self, folder: Path) -> None:

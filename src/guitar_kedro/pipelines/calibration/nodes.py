@@ -22,7 +22,7 @@ def predict_validation(
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
     precision: str,
-    augmented_views: int,
+    tta_views: int,
     augmentation: dict[str, float],
     device: str,
 ) -> tuple[learning.ModelSpec, pd.DataFrame]:
@@ -34,8 +34,8 @@ def predict_validation(
     """
     how = {
         "precision": precision,
-        "augmented_views": augmented_views,
-        "augmentation": augmentation if augmented_views else {},
+        "tta_views": tta_views,
+        "augmentation": augmentation if tta_views else {},
     }
     checkpoint = learning.Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=how))
     predictions = predict_split("validation", checkpoint, image_table, splits, prepared_images, device)
@@ -77,14 +77,14 @@ def calibrate_model(
     checkpoint: learning.Checkpoint,
     uncalibrated_spec: learning.ModelSpec,
     uncalibrated_predictions: pd.DataFrame,
-    sure_accuracy: float,
-    known_share: float,
+    selective_accuracy: float,
+    in_distribution_recall: float,
     display_names: dict[str, str],
 ) -> tuple[learning.Checkpoint, learning.ModelSpec, pd.DataFrame]:
     """Make the last stage's checkpoint the model: with the temperature and thresholds that validation gives it.
 
     Returns:
-        The same weights with their spec, in which ``temperature``, ``sure_threshold``, ``known_threshold`` and the
+        The same weights with their spec, in which ``temperature``, ``confidence_threshold``, ``ood_threshold`` and the
         names of the classes stand now; that spec; and the predictions of the validation part at that temperature.
     """
     classes = list(uncalibrated_spec.classes)
@@ -98,11 +98,13 @@ def calibrate_model(
         update={
             "display_names": distinct_names(classes, display_names),
             "temperature": temperature,
-            "sure_threshold": metrics.sure_threshold(calibrated.max(axis=1), right, sure_accuracy),
-            "known_threshold": metrics.known_threshold(uncalibrated_predictions["energy"].to_numpy(), known_share),
+            "confidence_threshold": metrics.confidence_threshold(calibrated.max(axis=1), right, selective_accuracy),
+            "ood_threshold": metrics.ood_threshold(
+                uncalibrated_predictions["energy"].to_numpy(), in_distribution_recall
+            ),
         }
     )
-    _say_calibration(spec, sure_accuracy, known_share, len(targets))
+    _say_calibration(spec, selective_accuracy, in_distribution_recall, len(targets))
     rest = uncalibrated_predictions.drop(columns=[*columns, "label", "loss"])
     predictions = learning.with_labels(
         pd.concat([rest, pd.DataFrame(calibrated, columns=columns)], axis=1),
@@ -111,21 +113,23 @@ def calibrate_model(
     return learning.Checkpoint(checkpoint.weights, spec), spec, predictions
 
 
-def _say_calibration(spec: learning.ModelSpec, sure_accuracy: float, known_share: float, images: int) -> None:
-    asked, kept = metrics.percent(sure_accuracy), metrics.percent(known_share)
+def _say_calibration(
+    spec: learning.ModelSpec, selective_accuracy: float, in_distribution_recall: float, images: int
+) -> None:
+    asked, kept = metrics.percent(selective_accuracy), metrics.percent(in_distribution_recall)
     logger.info("Temperature %.3g, fitted on %s", spec.temperature, metrics.count(images, "validation image"))
-    if spec.sure_threshold is None:
-        fewest = metrics.fewest_for_sure(sure_accuracy)
+    if spec.confidence_threshold is None:
+        fewest = metrics.fewest_for_confidence(selective_accuracy)
         logger.warning(
             "No answer counts as sure: no probability promises that %s of the sure ones are right; that takes at least "
-            "%d validation images, and there are %d (calibration.sure_accuracy asks for less)",
+            "%d validation images, and there are %d (calibration.selective_accuracy asks for less)",
             *(asked, fewest, images),
         )
     else:
-        logger.info("Sure from a probability of %s on", metrics.percent(spec.sure_threshold))
-    if spec.known_threshold is None:
+        logger.info("Sure from a probability of %s on", metrics.percent(spec.confidence_threshold))
+    if spec.ood_threshold is None:
         logger.warning(
             "No picture counts as none of the classes: no energy promises that %s of the pictures of the classes stay "
-            "below; %d validation images are too few for that (calibration.known_share asks for less)",
+            "below; %d validation images are too few for that (calibration.in_distribution_recall asks for less)",
             *(kept, images),
         )

@@ -49,20 +49,20 @@ def predict_test(
     return learning.with_labels(predictions, labels)
 
 
-def predict_others(model: learning.Checkpoint, other_images: list[images.RawImage], device: str) -> pd.DataFrame:
+def predict_ood(model: learning.Checkpoint, ood_images: list[images.RawImage], device: str) -> pd.DataFrame:
     """Predicts pictures that show none of the classes, to measure whether the model notices.
 
     Returns:
         A row per readable picture: ``file``, ``predicted``, ``energy``, ``probability_<class>``; none where no pictures
         were given.
     """
-    table, unreadable = learning.predict_readable(model, other_images, BATCH_SIZE, "Predicting other pictures", device)
+    table, unreadable = learning.predict_readable(model, ood_images, BATCH_SIZE, "Predicting other pictures", device)
     if unreadable:
         file, reason = next(iter(unreadable.items()))
         logger.warning(
             "%d of %d other pictures could not be read, for example %s: %s",
             len(unreadable),
-            len(other_images),
+            len(ood_images),
             file,
             reason,
         )
@@ -79,7 +79,7 @@ def gather_predictions(test: pd.DataFrame, *validation: pd.DataFrame) -> pd.Data
     return pd.concat([*validation, test], ignore_index=True)
 
 
-def report_augmented_views(
+def report_tta(
     model: learning.Checkpoint,
     image_table: pd.DataFrame,
     splits: pd.DataFrame,
@@ -93,9 +93,9 @@ def report_augmented_views(
         ``broken`` images, by how much the error rate became lower with its 95 % interval (``gain``, ``gain_low``,
         ``gain_high``), and ``times_slower``.
     """
-    if not model.spec.augmented_views:
+    if not model.spec.tta_views:
         return {"views": 0}
-    plain = learning.Checkpoint(model.weights, model.spec.model_copy(update={"augmented_views": 0}))
+    plain = learning.Checkpoint(model.weights, model.spec.model_copy(update={"tta_views": 0}))
     right, seconds = {}, {}
     # the first time, pictures come from the disk and libraries make ready, whatever is predicted: it does not count
     for name, checkpoint in [("plain", plain), ("plain", plain), ("views", model)]:
@@ -106,7 +106,7 @@ def report_augmented_views(
     fixed, broken = (int((right["views"] & ~right["plain"]).sum()), int((right["plain"] & ~right["views"]).sum()))
     low, high = metrics.paired_difference_interval(fixed, broken, len(right["plain"]))
     return {
-        "views": model.spec.augmented_views,
+        "views": model.spec.tta_views,
         "images": len(right["plain"]),
         "errors": int((~right["views"]).sum()),
         "errors_plain": int((~right["plain"]).sum()),
@@ -119,7 +119,7 @@ def report_augmented_views(
     }
 
 
-def draw_attention(
+def draw_grad_cam(
     predictions: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages, device: str
 ) -> tuple[plots.Figure, plots.Figure]:
     """Draws where the model looks: for a picture of each class, and for the wrong answers with the highest losses.
@@ -131,14 +131,14 @@ def draw_attention(
     validation = metrics.of_stage(predictions, model.spec.provenance["stage"], "validation")
     try:
         return tuple(
-            draw(validation, model, prepared_images, device) for draw in (_attention_by_class, _attention_of_errors)
+            draw(validation, model, prepared_images, device) for draw in (_grad_cam_by_class, _grad_cam_of_errors)
         )
     except learning.NoFeatureMaps as error:
         logger.warning("%s", error)
-        return plots.attention_missing(str(error)), plots.attention_missing(str(error))
+        return plots.grad_cam_missing(str(error)), plots.grad_cam_missing(str(error))
 
 
-def _attention_by_class(
+def _grad_cam_by_class(
     validation: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages, device: str
 ) -> plots.Figure:
     classes = list(model.spec.classes)
@@ -148,7 +148,7 @@ def _attention_by_class(
     mapped = [[classes[place] for place in shown] for shown in plots.mapped_classes(shares)]
     heats = learning.grad_cam_maps(model, table, mapped, "Class activation maps", device)
     names = [model.spec.display_names[label] for label in classes]
-    return plots.attention_by_class(
+    return plots.grad_cam_by_class(
         learning.pictures_as_seen(model, table),
         heats,
         names,
@@ -157,7 +157,7 @@ def _attention_by_class(
     )
 
 
-def _attention_of_errors(
+def _grad_cam_of_errors(
     validation: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages, device: str
 ) -> plots.Figure:
     wrong = validation[validation["label"] != validation["predicted"]].nlargest(PICTURES_WITH_MAPS, "loss")
@@ -169,7 +169,7 @@ def _attention_of_errors(
         (f"is {names[label]}", *(_named_probability(row, name, names) for name in (predicted, label)))
         for (predicted, label), (_, row) in zip(pairs, wrong.iterrows(), strict=True)
     ]
-    return plots.attention_of_errors(learning.pictures_as_seen(model, table), heats, captions)
+    return plots.grad_cam_of_errors(learning.pictures_as_seen(model, table), heats, captions)
 
 
 def _named_probability(row: pd.Series, label: str, names: dict[str, str]) -> str:

@@ -45,10 +45,10 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
         tags="predictions",
     )
     views = Node(
-        func=nodes.report_augmented_views,
+        func=nodes.report_tta,
         inputs=["model", *common],
-        outputs="augmented_views",
-        name="report_augmented_views",
+        outputs="tta_gain",
+        name="report_tta",
         namespace="evaluate",
         tags=["predictions", "reports"],
     )
@@ -57,10 +57,10 @@ def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
 
 def _other_node() -> Node:
     return Node(
-        func=nodes.predict_others,
-        inputs=["model", "other_images", "params:device"],
-        outputs="other_predictions",
-        name="predict_others",
+        func=nodes.predict_ood,
+        inputs=["model", "ood_images", "params:device"],
+        outputs="ood_predictions",
+        name="predict_ood",
         namespace="evaluate",
         tags="predictions",
     )
@@ -68,10 +68,10 @@ def _other_node() -> Node:
 
 def _attention_node() -> Node:
     return Node(
-        func=nodes.draw_attention,
+        func=nodes.draw_grad_cam,
         inputs=["predictions", "model", "prepared_images", "params:device"],
-        outputs=["attention_by_class", "attention_of_errors"],
-        name="draw_attention",
+        outputs=["grad_cam_by_class", "grad_cam_of_errors"],
+        name="draw_grad_cam",
         namespace="evaluate",
         tags=["predictions", "reports"],
     )

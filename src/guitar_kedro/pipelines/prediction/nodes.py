@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PICTURES_PER_CLASS = 8
 CLASSES_ON_SHEET = 20
-VERDICTS = {"sure": "sure", "not_sure": "not sure", "none_of_these": "not one of these"}
+DECISIONS = {"sure": "sure", "not_sure": "not sure", "none_of_these": "not one of these"}
 
 
 def predict_images(
@@ -33,30 +33,35 @@ def predict_images(
 
 
 def write_table(image_predictions: ParquetFile) -> Iterable[pd.DataFrame]:
-    """Picks out what people read: file, prediction, its probability, second guess, verdict, error, and a note."""
-    columns = ["file", "predicted", "probability", "second_guess", "verdict", "error", "note"]
-    return (part.assign(verdict=_in_words(part["verdict"])) for part in _parts(image_predictions, columns))
+    """Picks out what people read: file, prediction, its probability, second guess, decision, error, and a note."""
+    columns = ["file", "predicted", "probability", "second_guess", "decision", "error", "note"]
+    return (part.assign(decision=_in_words(part["decision"])) for part in _parts(image_predictions, columns))
 
 
 def summarise_predictions(image_predictions: ParquetFile) -> dict[str, Any]:
     """Counts.
 
     Returns:
-        ``images``, ``unreadable``; how many there are of each verdict (``verdicts``) and class (``predicted``);
+        ``images``, ``unreadable``; how many there are of each decision (``decisions``) and class (``predicted``);
         where folders are called like classes (``folders``): ``images``, ``right``, and ``accuracy`` with its Wilson
         95 % interval (``accuracy_low``, ``accuracy_high``).
     """
-    verdicts, predicted = pd.Series(dtype="int64"), pd.Series(dtype="int64")
+    decisions, predicted = pd.Series(dtype="int64"), pd.Series(dtype="int64")
     count = unreadable = labelled = right = 0
-    for part in _parts(image_predictions, ["label", "predicted", "verdict", "reason"]):
+    for part in _parts(image_predictions, ["label", "predicted", "decision", "reason"]):
         read = part[part["reason"] == ""]
         count, unreadable = count + len(part), unreadable + len(part) - len(read)
-        verdicts = verdicts.add(_in_words(read["verdict"]).value_counts(), fill_value=0)
+        decisions = decisions.add(_in_words(read["decision"]).value_counts(), fill_value=0)
         predicted = predicted.add(read["predicted"].value_counts(), fill_value=0)
         compared = read[read["label"] != ""]
         labelled, right = labelled + len(compared), right + int((compared["label"] == compared["predicted"]).sum())
-    verdicts = verdicts.reindex(VERDICTS.values(), fill_value=0)
-    summary = {"images": count, "unreadable": unreadable, "verdicts": _whole(verdicts), "predicted": _whole(predicted)}
+    decisions = decisions.reindex(DECISIONS.values(), fill_value=0)
+    summary = {
+        "images": count,
+        "unreadable": unreadable,
+        "decisions": _whole(decisions),
+        "predicted": _whole(predicted),
+    }
     if labelled:
         low, high = metrics.wilson_interval(right, labelled)
         accuracy = {"accuracy": right / labelled, "accuracy_low": low, "accuracy_high": high}
@@ -76,7 +81,7 @@ def show_predictions(
     Of many predicted classes the most frequent ones are drawn.
     """
     chosen, unreadable, counts = pd.DataFrame(), 0, pd.Series(dtype="int64")
-    for part in _parts(image_predictions, ["file", "label", "predicted", "probability", "verdict", "reason"]):
+    for part in _parts(image_predictions, ["file", "label", "predicted", "probability", "decision", "reason"]):
         read = part[part["reason"] == ""]
         unreadable += len(part) - len(read)
         counts = counts.add(read["predicted"].value_counts(), fill_value=0)
@@ -92,11 +97,11 @@ def show_predictions(
         (label, [(learning.thumbnail(files[row.file]), row) for row in members.itertuples()])
         for label, members in (chosen.groupby("predicted", sort=True) if len(chosen) else ())
     ]
-    return plots.predictions_sheet(rows, model.spec.display_names, VERDICTS, unreadable, len(counts))
+    return plots.predictions_sheet(rows, model.spec.display_names, DECISIONS, unreadable, len(counts))
 
 
-def _in_words(verdicts: pd.Series) -> pd.Series:
-    return verdicts.map(VERDICTS).fillna("")
+def _in_words(decisions: pd.Series) -> pd.Series:
+    return decisions.map(DECISIONS).fillna("")
 
 
 def _parts(image_predictions: ParquetFile, columns: list[str]) -> Iterator[pd.DataFrame]:

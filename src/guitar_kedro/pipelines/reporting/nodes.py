@@ -13,7 +13,7 @@ import lazy_loader as lazy
 from guitar_kedro import cards, images, learning, metrics, plots
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.learning.inference.decision import Decision, decide
-from guitar_kedro.pipelines.audit.nodes import OUT_OF_FOLD, honest_sentence
+from guitar_kedro.pipelines.cross_validation.nodes import OUT_OF_FOLD, honest_sentence
 from guitar_kedro.project import project_folder
 
 np = lazy.load("numpy")
@@ -30,8 +30,8 @@ CARD_FIGURES = {  # what the model card shows, and as what, with the part of the
     "stage_steps_plot": "What each stage brought, on the validation images",
     "fixed_and_broken_sheet": "Validation images that stages fixed and broke",
     "top_losses_sheet": "Top losses of the validation images",
-    "attention_of_errors": "Where it looks when it is wrong, on validation images",
-    "attention_by_class": "Where it looks for each class, on validation images",
+    "grad_cam_of_errors": "Where it looks when it is wrong, on validation images",
+    "grad_cam_by_class": "Where it looks for each class, on validation images",
     "slices_plot": "Errors of the validation images by class, size, shape and near duplicates",
     "suspects_sheet": "Suspect labels",
     "class_contact_sheet": "Contact sheet of the classes",
@@ -79,10 +79,10 @@ def show_top_losses(
 
 def report_calibration(
     predictions: pd.DataFrame,
-    other_predictions: pd.DataFrame,
+    ood_predictions: pd.DataFrame,
     model: learning.Checkpoint,
-    sure_accuracy: float,
-    known_share: float,
+    selective_accuracy: float,
+    in_distribution_recall: float,
 ) -> tuple[dict[str, Any], plots.Figure, plots.Figure, plots.Figure]:
     """Says whether probabilities can be believed, what "sure" means, and whether strange pictures are noticed.
 
@@ -104,30 +104,30 @@ def report_calibration(
             "ece_after": metrics.expected_calibration_error(after, right),
         }
     numbers["sure"] = {
-        "accuracy_asked": sure_accuracy,
-        "threshold": spec.sure_threshold,
-        "fewest_images": metrics.fewest_for_sure(sure_accuracy),
+        "accuracy_asked": selective_accuracy,
+        "threshold": spec.confidence_threshold,
+        "fewest_images": metrics.fewest_for_confidence(selective_accuracy),
     }
     for part in parts:
         numbers["sure"][part] = _sureness(_of_model(predictions, model, part), spec)
     known = _of_model(predictions, model, "test")["energy"].to_numpy()
-    others = other_predictions["energy"].to_numpy() if len(other_predictions) else None
+    others = ood_predictions["energy"].to_numpy() if len(ood_predictions) else None
     auroc = None if others is None else metrics.auroc(known, others)
     numbers["unknown"] = {
-        "share_asked": known_share,
-        "threshold": spec.known_threshold,
-        "fewest_images": metrics.fewest_for_known(known_share),
-        "test": _share_up_to(spec.known_threshold, known),
+        "share_asked": in_distribution_recall,
+        "threshold": spec.ood_threshold,
+        "fewest_images": metrics.fewest_for_ood(in_distribution_recall),
+        "test": _share_up_to(spec.ood_threshold, known),
         "auroc": auroc,
-        "other_images": len(other_predictions),
-        "refused": None if others is None else 1 - _share_up_to(spec.known_threshold, others)["share"],
+        "ood_images": len(ood_predictions),
+        "refused": None if others is None else 1 - _share_up_to(spec.ood_threshold, others)["share"],
     }
     _, after, right = parts["test"]
     return (
         numbers,
         plots.reliability_figure(parts, spec.temperature),
-        plots.risk_coverage_figure(metrics.risk_coverage(after, right), spec.sure_threshold, sure_accuracy),
-        plots.unknown_figure(known, others, spec.known_threshold, auroc),
+        plots.risk_coverage_figure(metrics.risk_coverage(after, right), spec.confidence_threshold, selective_accuracy),
+        plots.unknown_figure(known, others, spec.ood_threshold, auroc),
     )
 
 
@@ -179,7 +179,7 @@ def find_suspect_labels(
 ) -> tuple[pd.DataFrame, pd.DataFrame, plots.Figure]:
     """Ranks the images whose label is likely to be wrong.
 
-    After an audit of these very images all but the test part are looked at, otherwise the validation part.
+    After a cross-validation of these very images all but the test part are looked at, otherwise the validation part.
 
     Returns:
         The table, lines for the curation file as a proposal, and a contact sheet.
@@ -313,7 +313,7 @@ def write_model_card(
     slices: pd.DataFrame,
     suspects: pd.DataFrame,
     test_log: pd.DataFrame,
-    augmented_views: dict[str, Any],
+    tta_gain: dict[str, Any],
     honest_accuracy: dict[str, Any],
     curation_effect: dict[str, Any],
     published_accuracy: str | None,
@@ -341,7 +341,7 @@ def write_model_card(
         metrics=scores,
         classes_report=classification_report,
         calibration=calibration,
-        augmented_views=augmented_views,
+        tta_gain=tta_gain,
         leakage=leakage,
         honest=" ".join(filter(None, (honest_sentence(honest_accuracy, predictions, model.spec), published_accuracy))),
         curation=metrics.curation_sentence(curation_effect),

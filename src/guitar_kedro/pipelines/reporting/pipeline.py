@@ -37,10 +37,10 @@ def _result_nodes() -> list[Node]:
             func=nodes.report_calibration,
             inputs=[
                 "predictions",
-                "other_predictions",
+                "ood_predictions",
                 "model",
-                "params:calibration.sure_accuracy",
-                "params:calibration.known_share",
+                "params:calibration.selective_accuracy",
+                "params:calibration.in_distribution_recall",
             ],
             outputs=["calibration", "reliability_diagram", "risk_coverage", "energies"],
             name="report_calibration",
@@ -133,7 +133,7 @@ def _card_node() -> Node:
         "slices",
         "suspect_labels",
         "test_log",
-        "augmented_views",
+        "tta_gain",
         "honest_accuracy",
         "curation_effect",
     ]

@@ -1,8 +1,8 @@
-"""The audit pipeline."""
+"""The cross-validation pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
-from guitar_kedro.pipelines.audit import nodes
+from guitar_kedro.pipelines.cross_validation import nodes
 from guitar_kedro.pipelines.training.pipeline import recipe_inputs
 from guitar_kedro.pipelines.training.plan import StagePlan
 
@@ -16,7 +16,7 @@ def create_pipeline(first: StagePlan) -> Pipeline:
     training = {
         "image_table": "image_table",
         "prepared_images": "prepared_images",
-        "pixels": "audit_pixels",
+        "pixels": "cross_validation_pixels",
         "start": first.start,
         **{phase: f"params:stages.{first.name}.{phase}" for phase in first.phases},
         **{
@@ -33,7 +33,7 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 inputs=["splits", "params:seed"],
                 outputs="random_splits",
                 name="split_at_random",
-                namespace="audit",
+                namespace="cross_validation",
                 tags="splits",
             ),
             Node(
@@ -45,9 +45,9 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                     "params:training.presize",
                     "params:training.resize_method",
                 ],
-                outputs="audit_pixels",
+                outputs="cross_validation_pixels",
                 name="decode_images",
-                namespace="audit",
+                namespace="cross_validation",
                 tags="decoded_pixels",
             ),
             Node(
@@ -55,7 +55,7 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 inputs={"random_splits": "random_splits", **training},
                 outputs="random_checkpoint",
                 name="train_random_split",
-                namespace="audit",
+                namespace="cross_validation",
                 tags="trained_networks",
             ),
             Node(
@@ -70,7 +70,7 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 ],
                 outputs="random_predictions",
                 name="predict_random_split",
-                namespace="audit",
+                namespace="cross_validation",
                 tags=["trained_networks", "predictions"],
             ),
             Node(
@@ -78,15 +78,15 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 inputs=["predictions", "random_predictions", "random_splits", "model_spec"],
                 outputs="honest_accuracy",
                 name="report_honest_accuracy",
-                namespace="audit",
+                namespace="cross_validation",
                 tags="reports",
             ),
             Node(
                 func=nodes.deal_folds,
-                inputs=["splits", "params:audit", "params:seed"],
+                inputs=["splits", "params:cross_validation", "params:seed"],
                 outputs="folds",
                 name="deal_folds",
-                namespace="audit",
+                namespace="cross_validation",
                 tags="splits",
             ),
             Node(
@@ -94,7 +94,7 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 inputs={"folds": "folds", **training},
                 outputs="out_of_fold_predictions",
                 name="predict_out_of_fold",
-                namespace="audit",
+                namespace="cross_validation",
                 tags=["trained_networks", "predictions"],
             ),
         ]

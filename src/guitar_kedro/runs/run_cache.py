@@ -17,7 +17,7 @@ from guitar_kedro.files import strict_json
 from guitar_kedro.runs.units import in_memory
 from guitar_kedro.versions import version_changes, versions_of
 
-LEDGER = "ledger"
+RUN_CACHE = "run_cache"
 # what a dataset may say of itself: that its first load makes what it gives; that it may be removed at any time
 MADE_BY_LOADING, CACHE = "made_by_loading", "is_cache"
 
@@ -65,15 +65,15 @@ def _value_changes(path: str, now: Any, then: Any) -> list[str]:
     return [f"{path} is {json.dumps(now)}, was {json.dumps(then)}"]
 
 
-class Ledger:
-    """The ledger of a workspace: for each node its last run, the fingerprint it had then, and the results' checksums.
+class RunCache:
+    """The run cache of a workspace: of each node the last run, its fingerprint, and the checksums of the results.
 
     It is a dataset of the catalog, written anew after each node. A process that dies in between leaves a node that
     runs again, never one that is taken for finished.
     """
 
     def __init__(self, catalog: DataCatalog, parameters: dict[str, Any]) -> None:
-        """Opens the ledger.
+        """Opens the run cache.
 
         Args:
             catalog: Of the run.
@@ -84,10 +84,10 @@ class Ledger:
         """
         self._catalog, self._parameters = catalog, parameters
         self._checksums: dict[str, str | None] = {}
-        self._dataset = catalog[LEDGER]
+        self._dataset = catalog[RUN_CACHE]
         try:
             self._entries: dict[str, dict[str, Any]] = self._dataset.load() if self._dataset.exists() else {}
-            if not _is_ledger(self._entries):
+            if not _is_run_cache(self._entries):
                 raise DatasetError("It holds something else.")
         except DatasetError:
             raise UserError(
@@ -195,11 +195,11 @@ class Ledger:
         value: Any = self._parameters
         for part in name.removeprefix("params:").split(".") if name != "parameters" else ():
             value = value.get(part) if isinstance(value, dict) else None
-        return json.loads(strict_json(value, default=str))  # as it comes back from the ledger
+        return json.loads(strict_json(value, default=str))  # as it comes back from the run cache
 
 
-def _is_ledger(entries: Any) -> bool:
-    parts = {field.name for field in fields(Fingerprint)} - {"versions"}  # earlier ledgers have none
+def _is_run_cache(entries: Any) -> bool:
+    parts = {field.name for field in fields(Fingerprint)} - {"versions"}  # earlier ones have none
     return isinstance(entries, dict) and all(
         isinstance(entry, dict)
         and isinstance(entry.get("version"), str)

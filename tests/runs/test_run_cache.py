@@ -1,4 +1,4 @@
-"""What a user may rely on about the ledger, whatever somebody made of its file."""
+"""What a user may rely on about the run cache, whatever somebody made of its file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kedro.io import DataCatalog
 
 from guitar_kedro.datasets import MetricsDataset
 from guitar_kedro.errors import UserError
-from guitar_kedro.runs.ledger import Ledger
+from guitar_kedro.runs.run_cache import RunCache
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,9 @@ from guitar_kedro.runs.ledger import Ledger
     ],
 )
 def test_a_ledger_that_somebody_spoilt_is_told_with_what_to_do(tmp_path: Path, content: bytes):
-    path = tmp_path / "ledger.json"
+    path = tmp_path / "run_cache.json"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"ledger\.json cannot be read: remove it, and the next run makes everything"):
-        Ledger(DataCatalog({"ledger": MetricsDataset(filepath=str(path))}), {})
+    with pytest.raises(
+        UserError, match=r"run_cache\.json cannot be read: remove it, and the next run makes everything"
+    ):
+        RunCache(DataCatalog({"run_cache": MetricsDataset(filepath=str(path))}), {})

@@ -1,4 +1,4 @@
-"""What a user may rely on about the audit."""
+"""What a user may rely on about the cross_validation."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from small_project import kedro_in
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import Checkpoint, ModelSpec
-from guitar_kedro.pipelines.audit.nodes import (
-    AuditOptions,
+from guitar_kedro.pipelines.cross_validation.nodes import (
+    CrossValidationOptions,
     deal_folds,
     honest_sentence,
     predict_random_split,
@@ -79,7 +79,7 @@ def test_a_random_split_leaves_each_class_something_to_train_on(seed: int):
 
 def test_folds_keep_duplicates_together_and_hold_every_image_but_the_sealed_ones():
     splits = splits_with_duplicates()
-    folds = deal_folds(splits, AuditOptions(folds=3), seed=1)
+    folds = deal_folds(splits, CrossValidationOptions(folds=3), seed=1)
     assert set(folds["image_id"]) == set(splits.loc[splits["split"] != "test", "image_id"])
     assert folds.groupby("duplicate_group")["fold"].nunique().max() == 1
     assert folds.groupby("label")["fold"].nunique().eq(3).all()
@@ -95,31 +95,34 @@ def groups_of_classes(*groups: int) -> pd.DataFrame:
 @pytest.mark.parametrize("groups", [(5,) * 100, (6,) * 50, (5, 6, 7, 9) * 10, (4,) * 11, (40, 40, 40)])
 def test_folds_are_even_also_where_classes_do_not_divide_by_them(groups: tuple[int, ...]):
     splits = groups_of_classes(*groups)
-    folds = deal_folds(splits, AuditOptions(folds=4), seed=1)
+    folds = deal_folds(splits, CrossValidationOptions(folds=4), seed=1)
     sizes = folds["fold"].value_counts()
     assert sizes.max() - sizes.min() <= 2
     of_class = folds.groupby(["label", "fold"]).size().unstack(fill_value=0)
     assert (of_class.max(axis=1) - of_class.min(axis=1)).max() <= 1
-    assert folds.equals(deal_folds(splits, AuditOptions(folds=4), seed=1))
-    assert not folds.equals(deal_folds(splits, AuditOptions(folds=4), seed=2))
+    assert folds.equals(deal_folds(splits, CrossValidationOptions(folds=4), seed=1))
+    assert not folds.equals(deal_folds(splits, CrossValidationOptions(folds=4), seed=2))
 
 
 def test_a_class_with_fewer_different_images_than_folds_is_named(caplog: pytest.LogCaptureFixture):
-    folds = deal_folds(groups_of_classes(8, 2, 8), AuditOptions(folds=4), seed=1)
+    folds = deal_folds(groups_of_classes(8, 2, 8), CrossValidationOptions(folds=4), seed=1)
     assert folds.groupby("label")["fold"].nunique().tolist() == [4, 2, 4]
     assert "1 of 3 classes, c001 for one, have fewer different images than there are folds" in caplog.text
 
 
 def test_more_folds_than_any_class_has_different_images_are_refused():
-    with pytest.raises(UserError, match=r"audit.folds is 4, but no class has more than 2 .* --params=audit.folds=2"):
-        deal_folds(groups_of_classes(2, 2), AuditOptions(folds=4), seed=1)
+    with pytest.raises(
+        UserError,
+        match=r"cross_validation.folds is 4, but no class has more than 2 .* --params=cross_validation.folds=2",
+    ):
+        deal_folds(groups_of_classes(2, 2), CrossValidationOptions(folds=4), seed=1)
 
 
 def test_a_class_that_only_one_fold_could_teach_is_refused():
     splits = groups_of_classes(8, 3, 8)
     splits.loc[splits["label"] == "c001", "duplicate_group"] = 999
     with pytest.raises(UserError, match="All images of class c001 outside the test part fell into one fold"):
-        deal_folds(splits, AuditOptions(folds=4), seed=1)
+        deal_folds(splits, CrossValidationOptions(folds=4), seed=1)
 
 
 def test_an_audit_is_told_as_long_as_the_first_stage_predicts_what_it_did():
@@ -131,11 +134,11 @@ def test_an_audit_is_told_as_long_as_the_first_stage_predicts_what_it_did():
     assert honest_sentence(numbers, trained_otherwise, SPEC) == ""
     assert honest_sentence({}, predictions, SPEC) == ""
     assert honest_sentence(numbers, predictions, SPEC.model_copy(update={"precision": "bfloat16"})) == ""
-    assert honest_sentence(numbers, predictions, SPEC.model_copy(update={"augmented_views": 2})) == ""
+    assert honest_sentence(numbers, predictions, SPEC.model_copy(update={"tta_views": 2})) == ""
 
 
 def test_a_checkpoint_that_is_compared_with_a_model_answers_as_that_one_does():
-    how = {"precision": "bfloat16", "augmented_views": 4, "augmentation": {"max_zoom": 1.1}}
+    how = {"precision": "bfloat16", "tta_views": 4, "augmentation": {"max_zoom": 1.1}}
     model = SPEC.model_copy(update={**how, "temperature": 2.0, "architecture": "resnet50"})
     assert Checkpoint({}, SPEC).answering_like(model).spec == SPEC.model_copy(update=how)
 
@@ -144,7 +147,7 @@ def test_both_splits_are_predicted_in_the_same_way(finished_project: Path):
     bootstrap_project(finished_project)
     with KedroSession.create(finished_project) as session:
         catalog = session.load_context().catalog
-    how = {"precision": "bfloat16", "augmented_views": 2, "augmentation": TURNED}
+    how = {"precision": "bfloat16", "tta_views": 2, "augmentation": TURNED}
     checkpoint, spec = (
         catalog.load("train.small.unfrozen_checkpoint"),
         catalog.load("model_spec").model_copy(update=how),
@@ -163,8 +166,8 @@ def test_an_audit_ends_in_the_model_card_and_looks_at_every_label_outside_the_te
 ):
     project = tmp_path / "project"
     shutil.copytree(finished_project, project)
-    (project / "conf" / "local" / "parameters.yml").write_text("audit: {folds: 2}\n")
-    run = kedro_in(project, "run", "--pipeline=audit")
+    (project / "conf" / "local" / "parameters.yml").write_text("cross_validation: {folds: 2}\n")
+    run = kedro_in(project, "run", "--pipeline=cross_validation")
     assert run.returncode == 0, run.stdout + run.stderr
     data = project / "data"
     splits = pd.read_csv(data / "05_model_input/demo/splits.csv")

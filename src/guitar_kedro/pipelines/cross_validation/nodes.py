@@ -1,4 +1,4 @@
-"""Nodes of the audit: the first stage is trained again on other splits. The test part stays sealed."""
+"""Nodes of the cross-validation: the first stage is trained again on other splits. The test part stays sealed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 RANDOM_SPLIT, OUT_OF_FOLD = "random split", "out of fold"
 
 
-class AuditOptions(Options):
-    """The parameters under ``audit``.
+class CrossValidationOptions(Options):
+    """The parameters under ``cross_validation``.
 
     Attributes:
         folds: Into so many parts training and validation images are dealt; each is predicted by a network that was
@@ -54,7 +54,7 @@ def split_at_random(splits: pd.DataFrame, seed: int) -> pd.DataFrame:
     return dealt
 
 
-def deal_folds(splits: pd.DataFrame, options: AuditOptions, seed: int) -> pd.DataFrame:
+def deal_folds(splits: pd.DataFrame, options: CrossValidationOptions, seed: int) -> pd.DataFrame:
     """Deals the duplicate groups of training and validation images to folds of about the same size.
 
     Each class is dealt as evenly as its groups allow, by scikit-learn's ``StratifiedGroupKFold``.
@@ -73,13 +73,14 @@ def deal_folds(splits: pd.DataFrame, options: AuditOptions, seed: int) -> pd.Dat
     most = int(groups_of_class.max())
     if most < options.folds:
         raise UserError(
-            f"audit.folds is {options.folds}, but no class has more than {most} images outside the test part that are "
-            f"no near duplicates of each other: ask for fewer with --params=audit.folds={max(most, 2)}, or add images."
+            f"cross_validation.folds is {options.folds}, but no class has more than {most} images outside the test "
+            "part that are no near duplicates of each other: ask for fewer with "
+            f"--params=cross_validation.folds={max(most, 2)}, or add images."
         )
     if (few := groups_of_class[groups_of_class < options.folds]).size:
         logger.warning(
-            "%s of %d classes, %s for one, have fewer different images than there are folds (audit.folds=%d): some "
-            "folds have none of them",
+            "%s of %d classes, %s for one, have fewer different images than there are folds "
+            "(cross_validation.folds=%d): some folds have none of them",
             *(f"{few.size:,}", len(groups_of_class), few.index[0], options.folds),
         )
     dealer = StratifiedGroupKFold(options.folds, shuffle=True, random_state=seed)
@@ -234,10 +235,10 @@ def report_honest_accuracy(
 
 
 def honest_sentence(numbers: dict[str, Any], predictions: pd.DataFrame, spec: learning.ModelSpec) -> str:
-    """Says for the model card what an audit found; nothing if since then the first stage predicts otherwise.
+    """Says for the model card what a cross-validation found; nothing if since then the first stage predicts otherwise.
 
     Args:
-        numbers: From ``report_honest_accuracy``; empty where there was no audit.
+        numbers: From ``report_honest_accuracy``; empty where there was no cross_validation.
         predictions: Of the stages as they are now.
         spec: Of the model, in whose precision and views they were made.
     """
@@ -265,7 +266,7 @@ def _fingerprint(predictions: pd.DataFrame, stage: str, spec: learning.ModelSpec
     """Gives a checksum of what a stage took which validation image for, and how it was asked."""
     validation = metrics.of_stage(predictions, stage, "validation")
     lines = validation["image_id"] + " " + validation["label"] + " " + validation["predicted"]
-    return sha256_of_lines([*lines, f"{spec.precision} {spec.augmented_views} {spec.augmentation}"])
+    return sha256_of_lines([*lines, f"{spec.precision} {spec.tta_views} {spec.augmentation}"])
 
 
 def _errors(part: pd.DataFrame) -> dict[str, Any]:
