@@ -13,7 +13,7 @@ from guitar_kedro.datasets.raw_images import RawImagesDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path, real_path, written_whole
 from guitar_kedro.images.archives import check_encoding
-from guitar_kedro.images.downloads import is_address
+from guitar_kedro.images.downloads import is_address, parts_of
 from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import (
     STAMP,
@@ -90,7 +90,9 @@ class GivenImagesDataset(RawImagesDataset):
 
 
 def _as_given(name: str, place: object) -> str | None:
-    """Refuse what Kedro read as a number: of 007 or 2024_05 it does not say any more how it was written."""
+    """Refuse passwords, and what Kedro read as a number: of 007 it does not say any more how it was written."""
+    if isinstance(place, str) and is_address(place):
+        parts_of(place)
     if place is None or isinstance(place, str):
         return place
     raise UserError(f"--params={name}={place} is read as a number; put ./ before the name: --params={name}=./NAME.")
