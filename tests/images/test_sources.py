@@ -202,6 +202,15 @@ def test_pictures_beside_folders_of_pictures_are_refused(sources: Callable[..., 
         assert "'cat' and '2023'" in str(refused.value)
 
 
+@pytest.mark.parametrize("names", [["cat.zip", "dog.zip"], ["pets/cat.tar.gz", "pets/dog.TGZ"], ["a/1.zip", "b/2.7z"]])
+def test_archives_in_place_of_class_folders_are_told(
+    sources: Callable[..., list[str]], tmp_path: Path, names: list[str]
+):
+    for source in sources(*names, "readme.txt"):
+        with pytest.raises(UserError, match=f"holds archives, {names[0]}, {names[1]}, and no pictures. Unpack each"):
+            find_images(source, tmp_path / "raw")
+
+
 def test_notes_may_lie_beside_class_folders(tmp_path: Path):
     write(tmp_path, "guitars/readme.txt", "guitars/labels.csv", "guitars/cat/1.jpg", "guitars/dog/1.jpg")
     assert len(images_in_folder(tmp_path)) == 4
@@ -473,6 +482,18 @@ def test_a_right_checksum_is_accepted_and_a_wrong_one_refused(address: str, tmp_
     path = download(f"{address}/photos.tgz", tmp_path, right.upper())
     assert path.read_bytes() == Server.content
     assert "64 hexadecimal digits" in refused_download(f"{address}/x", tmp_path / "new", sha256="abc")
+
+
+def test_the_checksum_of_an_archive_of_this_machine_counts_too_and_a_folder_has_none(tmp_path: Path):
+    archive, content = tmp_path / "photos.tgz", archive_of("a/1.jpg", "b/1.jpg")
+    archive.write_bytes(content)
+    right = hashlib.sha256(content).hexdigest()
+    assert len(find_images(str(archive), tmp_path / "raw", right.upper())) == 2
+    with pytest.raises(UserError, match=f"has the SHA-256 checksum {right}, and not {'0' * 64}"):
+        find_images(str(archive), tmp_path / "raw", "0" * 64)
+    folder = write(tmp_path / "photos", "a/1.jpg", "b/1.jpg")
+    with pytest.raises(UserError, match="is a folder, and only an archive has a checksum"):
+        find_images(str(folder), tmp_path / "raw", right)
 
 
 def test_a_file_put_there_by_hand_is_used(address: str, tmp_path: Path):
