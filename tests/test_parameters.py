@@ -82,6 +82,8 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(typed: str, wrong: str):
         ({"cluster": "10.0.0.1"}, "--params=cluster=10.0.0.1: write the address with its port"),
         ({"rdzv_endpoint": "tcp://host:29400"}, "write the address with its port"),
         ({"rdzv_endpoint": "host:99999"}, "write the address with its port"),
+        ({"images": "http://me:s3cret@host/x.tgz"}, "An address must not hold a password"),
+        ({"ood_images": "ftp://me:s3cret@host/x"}, "An address must not hold a password"),
         ({"display_names": {1: "One"}}, "display_names: the name 1 is read as a number; put it in quotes"),
     ],
 )
@@ -89,6 +91,7 @@ def test_what_others_made_of_texts_is_refused(given: dict[str, Any], wrong: str)
     with pytest.raises(UserError) as refused:
         check_runtime_parameters(given)
     assert wrong in str(refused.value)
+    assert "s3cret" not in str(refused.value)
 
 
 def test_what_is_right_is_not_refused():

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.images.downloads import is_address, parts_of
 
 # the last part of the name of each parameter that is a text, whatever it looks like: 007 is no number here
 TEXTS = {
@@ -115,10 +116,13 @@ def check_runtime_parameters(parameters: Mapping[str, Any]) -> None:
     Not all that reads ``--params`` reads it as this module does: kedro-viz and notebooks make numbers of texts.
 
     Raises:
-        UserError: If a text is none, or a value is what the configuration takes for a reference.
+        UserError: If a text is none, a value is what the configuration takes for a reference, or an address holds a
+            password.
     """
     for name, value in _leaves(parameters):
         if isinstance(value, str):
+            if is_address(value):
+                parts_of(value)  # refuses a password before anything is written
             _refuse_reference(name, value)
     for name, address in _ADDRESSES.items():
         value = parameters.get(name)

@@ -264,6 +264,23 @@ def test_a_workspace_remembers_its_images(tmp_path: Path):
     assert "Workspace birds has no images yet" in sentence(caught.value)
 
 
+def test_a_remembered_place_that_is_gone_is_told_as_the_remembered_one(tmp_path: Path):
+    PhotosDataset(str(tmp_path / "pets"), str(class_folders(tmp_path / "photos"))).remember()
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    with pytest.raises(DatasetError) as caught:
+        PhotosDataset(str(tmp_path / "pets")).load()
+    assert f"{tmp_path / 'photos'} does not exist any more, and an earlier run noted it" in sentence(caught.value)
+
+
+def test_a_checksum_is_one_and_is_compared_where_a_run_may_skip_loading(tmp_path: Path):
+    for wrong in ("abc", "g" * 64, 7):
+        with pytest.raises(UserError, match="a SHA-256 has 64 hexadecimal digits"):
+            PhotosDataset(str(tmp_path / "pets"), "photos.tgz", sha256=wrong)
+    (tmp_path / "photos.tgz").write_bytes(b"an archive")
+    with pytest.raises(UserError, match="has the SHA-256 checksum"):
+        PhotosDataset(str(tmp_path / "pets"), str(tmp_path / "photos.tgz"), sha256="0" * 64).fingerprint()
+
+
 @pytest.mark.parametrize("given", ["nowhere", "one_class", "empty", "a_file"])
 def test_a_place_that_cannot_be_used_is_not_remembered(tmp_path: Path, given: str):
     PhotosDataset(str(tmp_path / "pets"), str(class_folders(tmp_path / "photos"))).remember()

@@ -202,6 +202,15 @@ def test_pictures_beside_folders_of_pictures_are_refused(sources: Callable[..., 
         assert "'cat' and '2023'" in str(refused.value)
 
 
+@pytest.mark.parametrize("names", [["cat.zip", "dog.zip"], ["pets/cat.tar.gz", "pets/dog.TGZ"], ["a/1.zip", "b/2.7z"]])
+def test_archives_in_place_of_class_folders_are_told(
+    sources: Callable[..., list[str]], tmp_path: Path, names: list[str]
+):
+    for source in sources(*names, "readme.txt"):
+        with pytest.raises(UserError, match=f"holds archives, {names[0]}, {names[1]}, and no pictures. Unpack each"):
+            find_images(source, tmp_path / "raw")
+
+
 def test_notes_may_lie_beside_class_folders(tmp_path: Path):
     write(tmp_path, "guitars/readme.txt", "guitars/labels.csv", "guitars/cat/1.jpg", "guitars/dog/1.jpg")
     assert len(images_in_folder(tmp_path)) == 4
@@ -475,6 +484,18 @@ def test_a_right_checksum_is_accepted_and_a_wrong_one_refused(address: str, tmp_
     assert "64 hexadecimal digits" in refused_download(f"{address}/x", tmp_path / "new", sha256="abc")
 
 
+def test_the_checksum_of_an_archive_of_this_machine_counts_too_and_a_folder_has_none(tmp_path: Path):
+    archive, content = tmp_path / "photos.tgz", archive_of("a/1.jpg", "b/1.jpg")
+    archive.write_bytes(content)
+    right = hashlib.sha256(content).hexdigest()
+    assert len(find_images(str(archive), tmp_path / "raw", right.upper())) == 2
+    with pytest.raises(UserError, match=f"has the SHA-256 checksum {right}, and not {'0' * 64}"):
+        find_images(str(archive), tmp_path / "raw", "0" * 64)
+    folder = write(tmp_path / "photos", "a/1.jpg", "b/1.jpg")
+    with pytest.raises(UserError, match="is a folder, and only an archive has a checksum"):
+        find_images(str(folder), tmp_path / "raw", right)
+
+
 def test_a_file_put_there_by_hand_is_used(address: str, tmp_path: Path):
     message = refused_download(f"{address}/missing.tgz", tmp_path)
     assert "404" in message
@@ -509,7 +530,7 @@ def test_a_file_put_there_by_hand_stays_even_if_it_is_no_archive(address: str, t
 
 def test_a_refused_connection_says_what_to_do_instead(tmp_path: Path):
     message = refused_download("http://127.0.0.1:9/photos.tgz", tmp_path, instead="name it with weights=PATH")
-    assert "No connection to 127.0.0.1:9" in message
+    assert "No connection to 127.0.0.1, needed" in message
     assert message.endswith("or name it with weights=PATH.")
 
 
@@ -574,12 +595,16 @@ def test_storage_that_cannot_be_reached_is_told_and_is_not_the_fault_of_a_pictur
         ("s3://bucket/a.zip", "s3://bucket/a.zip cannot be read: Install s3fs"),
         ("memory://nothing", "memory://nothing does not exist"),
         ("http://", "is no address"),
-        ("ftp://me:secret@example.org/photos", "An address must not hold a password"),
+        ("ftp://me:secret@example.org/photos", "An address must not hold a password.*fsspec's configuration"),
+        ("http://me:secret@127.0.0.1:9/photos.tgz", "An address must not hold a password.*netrc"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_told(address: str, problem: str, tmp_path: Path):
-    with pytest.raises(UserError, match=problem):
-        find_images(address, tmp_path)
+    for ask in (find_images, stream_images):
+        with pytest.raises(UserError, match=problem) as refused:
+            ask(address, tmp_path)
+        assert "secret" not in str(refused.value)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_written_is_told(address: str, tmp_path: Path):

@@ -273,6 +273,17 @@ def said(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno == level]
 
 
+def test_a_class_of_which_no_picture_is_left_is_told(photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    (photos / "bad").mkdir()
+    for number in range(4):
+        (photos / "bad" / f"{number}.png").write_bytes(b"no picture")
+    (photos / "cat" / "bad.png").write_bytes(b"no picture")
+    ingest(photos, tmp_path / "store")
+    (line,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+    assert line.startswith("No picture is left of what would be classes, bad (rejected: 4 ")
+    assert "For example bad/0.png: " in line
+
+
 def test_classes_are_listed_with_their_numbers_of_images(
     photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):

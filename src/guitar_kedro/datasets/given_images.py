@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,12 +14,13 @@ from guitar_kedro.datasets.raw_images import RawImagesDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path, real_path, written_whole
 from guitar_kedro.images.archives import check_encoding
-from guitar_kedro.images.downloads import is_address
+from guitar_kedro.images.downloads import is_address, parts_of
 from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import (
     STAMP,
     ImageStream,
     address_state,
+    check_sha256,
     find_images,
     is_usable,
     stream_images,
@@ -90,7 +92,9 @@ class GivenImagesDataset(RawImagesDataset):
 
 
 def _as_given(name: str, place: object) -> str | None:
-    """Refuse what Kedro read as a number: of 007 or 2024_05 it does not say any more how it was written."""
+    """Refuse passwords, and what Kedro read as a number: of 007 it does not say any more how it was written."""
+    if isinstance(place, str) and is_address(place):
+        parts_of(place)
     if place is None or isinstance(place, str):
         return place
     raise UserError(f"--params={name}={place} is read as a number; put ./ before the name: --params={name}=./NAME.")
@@ -128,9 +132,9 @@ class PhotosDataset(GivenImagesDataset):
             metadata: For Kedro's plugins.
 
         Raises:
-            UserError: If what was given is no name, or no encoding.
+            UserError: If what was given is no name, no checksum, or no encoding.
         """
-        if sha256 is not None and not isinstance(sha256, str):
+        if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256)):
             raise UserError(f"--params=sha256={sha256}: a SHA-256 has 64 hexadecimal digits.")
         super().__init__(filepath, images, names_encoding, metadata)
         self._sha256 = sha256
@@ -149,6 +153,11 @@ class PhotosDataset(GivenImagesDataset):
                 f"Workspace {self._folder.name} has no images yet: name them with --params=images=PATH_OR_URL "
                 "(class folders, an archive of them, or its URL)."
             )
+        if self._images is None and not is_address(images) and not local_path(images).exists():
+            raise UserError(
+                f"{images} does not exist any more, and an earlier run noted it as the place of the images of "
+                f"workspace {self._folder.name}: put it back, or name another place with --params=images=PATH_OR_URL."
+            )
         found = find_images(images, self._folder, self._sha256, names_encoding=self._names_encoding)
         self._note(images if is_address(images) else str(real_path(local_path(images))))
         return found
@@ -165,6 +174,12 @@ class PhotosDataset(GivenImagesDataset):
         place = self.place() if self._images is not None else None
         if place is not None and is_usable(place):
             self._note(str(real_path(place)))
+
+    def _state(self) -> str | None:
+        place = self.place() if self._sha256 else None
+        if place is not None:  # a run skips loading where pictures are the same, and must not skip this
+            check_sha256(place, self._sha256)
+        return super()._state()
 
     def _source(self) -> str | None:
         if self._images is not None:

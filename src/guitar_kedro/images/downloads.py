@@ -83,7 +83,7 @@ def is_web_address(address: str) -> bool:
     """Return whether an address is one of a web server, and not of storage.
 
     Raises:
-        UserError: it is no address.
+        UserError: it is no address, or holds a password.
     """
     return parts_of(address).scheme in _HTTP
 
@@ -92,12 +92,22 @@ def parts_of(url: str) -> SplitResult:
     """Return the parts of an address.
 
     Raises:
-        UserError: it is no address.
+        UserError: it is no address, or holds a password, which no message repeats.
     """
     try:
-        return urlsplit(url)
+        parts = urlsplit(url)
     except ValueError as error:
         raise UserError(f"{url} is no address ({error}). Give one, or the path of a folder or archive.") from None
+    if parts.password:
+        where = (
+            "the file .netrc in your home folder, where it is looked up"
+            if parts.scheme in _HTTP
+            else "fsspec's configuration, https://filesystem-spec.readthedocs.io/en/latest/features.html#configuration"
+        )
+        raise UserError(
+            f"An address must not hold a password, for addresses stand in tables and records. Keep it in {where}."
+        )
+    return parts
 
 
 @contextmanager
@@ -109,11 +119,7 @@ def reaching(address: str) -> Iterator[tuple[AbstractFileSystem, str]]:
     """
     from fsspec.core import url_to_fs
 
-    if parts_of(address).password:
-        raise UserError(
-            "An address must not hold a password, for addresses stand in tables and records. Keep it in fsspec's "
-            "configuration, https://filesystem-spec.readthedocs.io/en/latest/features.html#configuration."
-        )
+    parts_of(address)  # refuses a password
     try:
         yield url_to_fs(address)
     except (UserError, UnreadableImage):
@@ -204,7 +210,7 @@ def _download_error(error: Exception, url: str, path: Path, advice: str) -> User
         case requests.exceptions.ChunkedEncodingError():
             what = f"The connection broke while downloading {url}."
         case requests.ConnectionError():
-            what = f"No connection to {urlsplit(url).netloc}, needed to download {url}."
+            what = f"No connection to {parts_of(url).hostname}, needed to download {url}."
         case requests.RequestException():
             what = f"{url} cannot be downloaded ({error})."
         case OSError():

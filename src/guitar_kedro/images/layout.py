@@ -21,6 +21,7 @@ _PART_OF_SPLIT = re.compile(
     "(?:(?P<training>train(?:ing)?)|(?P<validation>val(?:id(?:ation)?)?|dev)|(?P<test>test(?:ing)?|eval|holdout))"
     "(?:set|data|images)?"
 )
+_ARCHIVE = re.compile(r"\.(zip|rar|7z|tar(\.\w+)?|t(gz|bz2?|xz))$", re.IGNORECASE)
 
 
 def checked_layout(images: list[RawImage], source: Path | str, need_classes: bool) -> list[RawImage]:
@@ -29,6 +30,7 @@ def checked_layout(images: list[RawImage], source: Path | str, need_classes: boo
         raise UserError(f"{no_files(source)} Give one folder per class with pictures in it.")
     if not need_classes:
         return images
+    _refuse_archives(images, source)
     folders: dict[str, list[RawImage]] = defaultdict(list)
     for image in images:
         if image.label and not image.problem:
@@ -50,6 +52,15 @@ def checked_layout(images: list[RawImage], source: Path | str, need_classes: boo
     return [
         image if image.label else RawImage(image.file, "", image.path, image.problem or outside) for image in images
     ]
+
+
+def _refuse_archives(images: list[RawImage], source: Path | str) -> None:
+    archives = [image.file for image in images if _ARCHIVE.search(image.file)]
+    if archives and not any(_may_be_picture(image) and not _ARCHIVE.search(image.file) for image in images):
+        raise UserError(
+            f"{source} holds archives, {listed(archives, _SHOWN)}, and no pictures. Unpack each into a folder of its "
+            "own that is called like its class, and give the folder in which these folders lie."
+        )
 
 
 def _refuse_given_split(folders: Iterable[str], source: Path | str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from guitar_kedro.errors import UserError, listed
-from guitar_kedro.files import composed, local_path, printable, real_path
+from guitar_kedro.files import composed, local_path, printable, real_path, sha256_of_file
 from guitar_kedro.images.archives import INDEX, ArchiveLimits, Member, is_archive, is_clutter, read_index, unpack
 from guitar_kedro.images.downloads import download, is_address, is_web_address, name_for, parts_of, reaching
 from guitar_kedro.images.layout import checked_layout, no_files
@@ -93,7 +93,7 @@ def find_images(
         source: path of a folder of class folders or of an archive of them, http(s) address of such an archive, or
             address of either on storage that fsspec reads (`s3://bucket/photos`).
         folder: where downloads and unpacked archives are kept.
-        sha256: checksum that a downloaded archive must have, None for any.
+        sha256: checksum that the archive must have, None for any.
         limits: caps on what an archive may unpack to.
         need_classes: whether images of at least two classes are needed; without, files may lie in no class folder.
         names_encoding: of names in an archive which are no UTF-8.
@@ -107,6 +107,8 @@ def find_images(
     # perhaps put there by hand
     was_there = is_address(source) and (folder / "downloads" / name_for(source)).exists()
     place = _place(source, folder, sha256)
+    if sha256:
+        check_sha256(place, sha256)
     if isinstance(place, str):
         return checked_layout(list(_at_address(place)), place, need_classes)
     if place.is_dir():
@@ -120,6 +122,24 @@ def find_images(
             "yourself and give its path with --params=images=PATH."
         )
     return images_in_archive(place, folder / "unpacked", limits, need_classes, names_encoding)
+
+
+def check_sha256(place: Path | str, sha256: str) -> None:
+    """Refuse an archive of another checksum, and a folder, which has none.
+
+    Args:
+        place: an archive or folder of this machine, or the address of a folder.
+        sha256: the checksum that it must have, in hex.
+
+    Raises:
+        UserError: it is a folder, or has another checksum.
+    """
+    if isinstance(place, str) or place.is_dir():
+        raise UserError(f"{place} is a folder, and only an archive has a checksum: leave out --params=sha256={sha256}.")
+    if place.is_file() and (found := sha256_of_file(place)) != sha256.lower():
+        raise UserError(
+            f"{place} has the SHA-256 checksum {found}, and not {sha256}: it is another archive, or it is damaged."
+        )
 
 
 def is_usable(source: Path) -> bool:

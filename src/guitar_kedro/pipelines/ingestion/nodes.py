@@ -182,6 +182,15 @@ def _check_and_report(image_table: pd.DataFrame, rejected: pd.DataFrame, given: 
             f"(rejected: {_reasons(rejected)}).{_why(other_classes)}"
         )
     logger.info("%d classes: %s", len(counts), _counted(counts))
+    known = ["", *counts.index]
+    gone = rejected[~rejected["label"].isin(known) & (rejected["reason"] != "dropped_by_curation")]
+    if labels := sorted(set(gone["label"])):
+        logger.warning(
+            "No picture is left of what would be classes, %s (rejected: %s).%s",
+            listed(labels),
+            _reasons(gone),
+            _why(gone),
+        )
     for alike in look_alikes(counts.index):
         logger.warning(
             "%s are different classes, though their names look alike; if they are one, rename a folder, or relabel in "
