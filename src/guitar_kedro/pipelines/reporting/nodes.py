@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lazy_loader as lazy
 
@@ -16,8 +16,12 @@ from guitar_kedro.learning.inference.decision import Decision, decide
 from guitar_kedro.pipelines.audit.nodes import OUT_OF_FOLD, honest_sentence
 from guitar_kedro.project import project_folder
 
-np = lazy.load("numpy")
-pd = lazy.load("pandas")
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+else:
+    np = lazy.load("numpy")
+    pd = lazy.load("pandas")
 
 PICTURES_ON_SHEET = 24
 STEPS_ON_SHEET = 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import lazy_loader as lazy
 from pydantic import Field, model_validator
@@ -12,8 +13,12 @@ from guitar_kedro import plots
 from guitar_kedro.errors import UserError
 from guitar_kedro.options import Options
 
-np = lazy.load("numpy")
-pd = lazy.load("pandas")
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+else:
+    np = lazy.load("numpy")
+    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
 PARTS = ("train", "validation", "test")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lazy_loader as lazy
 
@@ -12,8 +12,12 @@ from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.learning.training.recipe import PhaseOptions
 
-np = lazy.load("numpy")
-pd = lazy.load("pandas")
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+else:
+    np = lazy.load("numpy")
+    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
 # of the parameters that training goes by, those that decide what a batch looks like
