@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from guitar_kedro.errors import UserError, name_commands_for
 from guitar_kedro.files import composed
-from guitar_kedro.options import completed
+from guitar_kedro.options import Options, completed
 from guitar_kedro.parameters import check_runtime_parameters, check_texts, is_text
 from guitar_kedro.project import project_folder
 from guitar_kedro.yaml_files import check_yaml
@@ -46,7 +46,7 @@ class StagesConfigLoader(OmegaConfigLoader):
     looks (``current``), and it makes Kedro read the registry anew.
     """
 
-    current: ClassVar[StagesConfigLoader | None] = None
+    current: ClassVar[StagesConfigLoader]
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         base, env, base_path, env_path, files = super()._read_raw_config(key)
         if key == "parameters":
             replaced = {name for config in env.values() for name in config}
-            kept = {path: OmegaConf.masked_copy(config, set(config) - replaced) for path, config in base.items()}
+            kept = {path: OmegaConf.masked_copy(config, list(set(config) - replaced)) for path, config in base.items()}
             base, env = {**kept, **env}, {}
             for config in base.values():
                 _compose_labels(config)
@@ -201,7 +201,11 @@ def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
     from guitar_kedro.pipelines.ingestion.options import IngestionOptions
 
     stages = parameters.get("stages")
-    groups = {"ingestion": IngestionOptions, "training": TrainingOptions, "calibration": CalibrationOptions}
+    groups: dict[str, type[Options]] = {
+        "ingestion": IngestionOptions,
+        "training": TrainingOptions,
+        "calibration": CalibrationOptions,
+    }
     groups |= {f"stages.{name}": StageOptions for name in (stages if isinstance(stages, dict) else ())}
     return completed(parameters, groups)
 
@@ -209,7 +213,7 @@ def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
 def _compose_labels(config: DictConfig) -> None:
     """Spells the labels under ``display_names`` as classes are, whichever way an editor wrote their accents."""
     if isinstance(named := config.get("display_names"), DictConfig):
-        names = OmegaConf.to_container(named, resolve=False)
+        names: Any = OmegaConf.to_container(named, resolve=False)
         config["display_names"] = {composed(key) if isinstance(key, str) else key: name for key, name in names.items()}
 
 

@@ -258,7 +258,7 @@ class ImagesToPredictDataset(GivenImagesDataset):
             path = local_path(source)
             if not path.exists():
                 return None
-            name, states = real_path(path), (image.state for image in ImageStream(path))
+            name, states = str(real_path(path)), (image.state for image in ImageStream(path))
         digest = hashlib.sha256(os.fsencode(name))
         for state in states:
             digest.update(state.encode("utf-8", "surrogateescape"))

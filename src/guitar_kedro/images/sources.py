@@ -42,16 +42,17 @@ class ImageStream:
         The label of a file is the name of the folder it lies in, though that need not be a class.
         """
         if self.is_unpacked:
+            assert isinstance(self.place, Path)
             return (_in_archive(member, self.place) for member in read_index(self.place))
         if isinstance(self.place, str):
-            place, found = PurePosixPath(parts_of(self.place).path), _at_address(self.place)
+            name, found = PurePosixPath(parts_of(self.place).path).name, _at_address(self.place)
         else:
             place = real_path(self.place)
             if not place.is_dir():
                 label = composed(printable(place.parent.name))
                 return iter([RawImage(printable(self.place.name), label, self.place)])
-            found = (_in_folder(path, place) for path in _files(place))
-        top = composed(printable(place.name))
+            name, found = place.name, (_in_folder(path, place) for path in _files(place))
+        top = composed(printable(name))
         return (image if image.label else replace(image, label=top) for image in found)
 
 
@@ -70,8 +71,9 @@ def stream_images(source: str, folder: Path, names_encoding: str | None = None) 
     if isinstance(place, Path) and not place.exists():
         raise UserError(f"{place} does not exist. Give the path of a folder, of an archive, or of a picture.")
     if isinstance(place, Path) and place.is_file() and is_archive(place):
-        stream = ImageStream(_unpacked(place, folder, names_encoding=names_encoding), is_unpacked=True)
-        _tell_assumed(read_index(stream.place), place)
+        unpacked = _unpacked(place, folder, names_encoding=names_encoding)
+        stream = ImageStream(unpacked, is_unpacked=True)
+        _tell_assumed(read_index(unpacked), place)
     else:
         stream = ImageStream(place)
     if next(iter(stream), None) is None:
@@ -232,7 +234,7 @@ def _unpacked(
         "names_encoding": names_encoding,
     }
     there = _stamp_of(place)
-    if not _is_made_of(there, found) or there.get("names_encoding") != names_encoding:
+    if there is None or not _is_made_of(there, found) or there.get("names_encoding") != names_encoding:
         with track_bytes(f"Unpacking {archive.name}") as progress:
             unpack(archive, place, limits, progress, names_encoding)
         (place / STAMP).write_text(json.dumps(stamp), encoding="utf-8")

@@ -186,7 +186,7 @@ def _train(
     pixels: learning.Pixels,
     recipe: dict[str, Any],
 ) -> learning.Checkpoint:
-    checkpoint = start
+    checkpoint: Any = start
     for phase in phases:
         options = PhaseOptions.model_validate(recipe[phase])
         what = make_phase(title, phase, checkpoint, table, pixels, recipe, options.epochs)

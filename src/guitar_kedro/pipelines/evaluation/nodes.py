@@ -133,9 +133,8 @@ def draw_attention(
     """
     validation = metrics.of_stage(predictions, model.spec.provenance["stage"], "validation")
     try:
-        return tuple(
-            draw(validation, model, prepared_images, device) for draw in (_attention_by_class, _attention_of_errors)
-        )
+        seen = validation, model, prepared_images, device
+        return _attention_by_class(*seen), _attention_of_errors(*seen)
     except learning.NoFeatureMaps as error:
         logger.warning("%s", error)
         return plots.attention_missing(str(error)), plots.attention_missing(str(error))

@@ -267,9 +267,7 @@ def _fixed_and_broken(
         yield f"{what} by {pair.stage} ({count})", _pictures(prepared_images, table["image_id"]), captions
 
 
-def compare_stages(
-    splits: pd.DataFrame, *results: pd.DataFrame | learning.Checkpoint
-) -> tuple[pd.DataFrame, plots.Figure]:
+def compare_stages(splits: pd.DataFrame, *results: Any) -> tuple[pd.DataFrame, plots.Figure]:
     """Compares the error on the validation part after each phase of each stage.
 
     Args:
@@ -292,7 +290,9 @@ def compare_stages(
                 "error_rate": history["error_rate"].iloc[-1],
                 "images": count,
                 "seconds": history["seconds"].sum(),
-                "warning": metrics.worse_than_guessing(*history[["valid_loss", "error_rate"]].iloc[-1], guess),
+                "warning": metrics.worse_than_guessing(
+                    history["valid_loss"].iloc[-1], history["error_rate"].iloc[-1], guess
+                ),
             }
             for history, checkpoint in zip(histories, checkpoints, strict=True)
         ]
