@@ -46,7 +46,8 @@ class StagesConfigLoader(OmegaConfigLoader):
     looks (``current``), and it makes Kedro read the registry anew.
     """
 
-    current: ClassVar[StagesConfigLoader]
+    # None until Kedro has made the first one; only the registry may run before that, and checks
+    current: ClassVar[StagesConfigLoader] = None  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -117,7 +118,7 @@ class StagesConfigLoader(OmegaConfigLoader):
                         check_yaml(path, self._fs.cat_file(path))
             raise
 
-    def _read_raw_config(self, key: str) -> tuple[dict, dict, str, str, set]:
+    def _read_raw_config(self, key: str) -> tuple[dict[Path, DictConfig], dict[Path, DictConfig], str, str, set[Path]]:
         """Reads the files, and lets the parameters of the env replace those of base at once.
 
         Kedro merges runtime parameters into base and into the env before the env's keys replace those of base; of

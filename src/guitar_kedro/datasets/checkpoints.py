@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fastai.learner import Learner
 
 
-class _CheckpointFolder(AbstractVersionedDataset):
+class _CheckpointFolder(AbstractVersionedDataset[Checkpoint, Checkpoint]):
     """A folder with ``weights.safetensors`` and ``spec.json``."""
 
     def __init__(self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, local_path, printable, real_path
@@ -265,7 +266,7 @@ def spare_archives(folder: Path, source: str | None) -> Iterator[Path]:
             yield place
 
 
-def _is_made_of(stamp: dict | None, archive: os.stat_result) -> bool:
+def _is_made_of(stamp: dict[str, Any] | None, archive: os.stat_result) -> bool:
     return stamp is not None and (stamp["bytes"], stamp["modified"]) == (archive.st_size, archive.st_mtime_ns)
 
 
@@ -357,7 +358,7 @@ def _tell_assumed(members: Iterable[Member], archive: Path) -> None:
         )
 
 
-def _stamp_of(place: Path) -> dict | None:
+def _stamp_of(place: Path) -> dict[str, Any] | None:
     try:
         return json.loads((place / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lazy_loader as lazy
-from PIL.Image import Image as Picture
+from PIL.Image import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 if TYPE_CHECKING:
     import pandas as pd
 else:
     pd = lazy.load("pandas")
+
+
+Picture = Image
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def _predictor_key(catalog: DataCatalog) -> str | None:
     return predictor_key(ModelSpec.read(Path(model._get_load_path()) / SPEC_FILE))
 
 
-def _folder(dataset: AbstractDataset) -> Path:
+def _folder(dataset: AbstractDataset[Any, Any]) -> Path:
     return Path(cast(Artifact, dataset)._filepath)
 
 

@@ -184,5 +184,5 @@ def _part(table: pd.DataFrame, name: str, pixels: Pixels, spec: ModelSpec, shard
     return DecodedPart(pixels, positions, targets, spec.classes, side, (TRAIN, VALIDATION).index(name), shard)
 
 
-def _on_images(transform: Augment | Normalise) -> Callable[[tuple], tuple]:
+def _on_images(transform: Augment | Normalise) -> Callable[[tuple[torch.Tensor, ...]], tuple[torch.Tensor, ...]]:
     return lambda batch: (transform(batch[0]), batch[1])

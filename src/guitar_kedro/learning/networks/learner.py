@@ -26,6 +26,7 @@ class Adam(torch.optim.Adam):
     DECAY = 0.01
 
     @torch.no_grad()
+    # torch declares it once for each kind of closure
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Decay the weights (Loshchilov and Hutter 2019), then take a step."""
         for group in self.param_groups:

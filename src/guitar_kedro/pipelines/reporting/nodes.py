@@ -46,7 +46,7 @@ CARD_FIGURES = {  # what the model card shows, and as what, with the part of the
 }
 
 
-def compute_metrics(predictions: pd.DataFrame, model: learning.Checkpoint) -> dict:
+def compute_metrics(predictions: pd.DataFrame, model: learning.Checkpoint) -> dict[str, Any]:
     """Computes accuracy, error rate, Wilson interval and loss for each part and stage."""
     return metrics.compute_metrics(predictions, model.spec.provenance["stage"])
 
