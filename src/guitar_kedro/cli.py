@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import click
 import psutil
@@ -106,14 +106,14 @@ def _run(**options: Any) -> Any:
         raise UserError(f"--runner={options['runner']}: {ONE_AFTER_ANOTHER}; leave --runner out.")
     if unknown := set(options["runner_params"]) - {"is_async"}:
         raise UserError(f"--runner-params={', '.join(sorted(unknown))}: the runner knows is_async only.")
-    return kedro_run.callback(**options)
+    return cast(Callable[..., Any], kedro_run.callback)(**options)
 
 
 def _read_options(context: click.Context, option: click.Parameter, path: str | None) -> str | None:
     try:
         if path:
             check_yaml(path, Path(path).read_bytes())
-        return _CONFIG.callback(context, option, path)
+        return cast(Callable[..., Any], _CONFIG.callback)(context, option, path)
     except (UserError, click.ClickException) as error:  # that of Kedro prints a traceback
         raise click.ClickException(str(error)) from None
     except (KeyError, AttributeError):

@@ -51,7 +51,7 @@ def work_on(address: str | None) -> Iterator[Callable[[Any], Any]]:
             ) from error
 
 
-def _shared(client: Client, argument: Any) -> Future:
+def _shared(client: Client, argument: Any) -> Future[Any]:
     from dask import config
 
     # a task that returns it, which the cluster does again where the worker was lost that had it
@@ -76,14 +76,14 @@ class _Backend(ParallelBackendBase):
         """Count the cores of the cluster; of one alone, joblib would make no use."""
         return max(2, sum(self._client.ncores().values()))
 
-    def submit(self, func: Any, callback: Callable[[Future], None]) -> Future:
+    def submit(self, func: Any, callback: Callable[[Future[Any]], None]) -> Future[Any]:
         """Send a batch of calls to the cluster, and have joblib told when it has ended, in whatever way."""
         # its calls and not itself, so that Dask finds the futures among their arguments
         future = self._client.submit(_call_each, func.items, pure=False)
         future.add_done_callback(callback)
         return future
 
-    def retrieve_result_callback(self, out: Future) -> list[Any]:
+    def retrieve_result_callback(self, out: Future[Any]) -> list[Any]:
         """Return the results of a batch, or raise what it failed with."""
         return out.result()
 

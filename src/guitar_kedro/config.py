@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from guitar_kedro.errors import UserError, name_commands_for
 from guitar_kedro.files import composed
-from guitar_kedro.options import completed
+from guitar_kedro.options import Options, completed
 from guitar_kedro.parameters import (
     RENAMED_ENTRIES,
     check_runtime_parameters,
@@ -53,7 +53,8 @@ class StagesConfigLoader(OmegaConfigLoader):
     looks (``current``), and it makes Kedro read the registry anew.
     """
 
-    current: ClassVar[StagesConfigLoader | None] = None
+    # None until Kedro has made the first one; only the registry may run before that, and checks
+    current: ClassVar[StagesConfigLoader] = None  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -126,7 +127,7 @@ class StagesConfigLoader(OmegaConfigLoader):
                         check_yaml(path, self._fs.cat_file(path))
             raise
 
-    def _read_raw_config(self, key: str) -> tuple[dict, dict, str, str, set]:
+    def _read_raw_config(self, key: str) -> tuple[dict[Path, DictConfig], dict[Path, DictConfig], str, str, set[Path]]:
         """Reads the files, and lets the parameters of the env replace those of base at once.
 
         Kedro merges runtime parameters into base and into the env before the env's keys replace those of base; of
@@ -136,7 +137,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         base, env, base_path, env_path, files = super()._read_raw_config(key)
         if key == "parameters":
             replaced = {name for config in env.values() for name in config}
-            kept = {path: OmegaConf.masked_copy(config, set(config) - replaced) for path, config in base.items()}
+            kept = {path: OmegaConf.masked_copy(config, list(set(config) - replaced)) for path, config in base.items()}
             base, env = {**kept, **env}, {}
             for config in base.values():
                 _compose_labels(config)
@@ -212,7 +213,11 @@ def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
     from guitar_kedro.pipelines.ingestion.options import IngestionOptions
 
     stages = parameters.get("stages")
-    groups = {"ingestion": IngestionOptions, "training": TrainingOptions, "calibration": CalibrationOptions}
+    groups: dict[str, type[Options]] = {
+        "ingestion": IngestionOptions,
+        "training": TrainingOptions,
+        "calibration": CalibrationOptions,
+    }
     groups |= {f"stages.{name}": StageOptions for name in (stages if isinstance(stages, dict) else ())}
     return completed(parameters, groups)
 
@@ -220,7 +225,7 @@ def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
 def _compose_labels(config: DictConfig) -> None:
     """Spells the labels under ``display_names`` as classes are, whichever way an editor wrote their accents."""
     if isinstance(named := config.get("display_names"), DictConfig):
-        names = OmegaConf.to_container(named, resolve=False)
+        names: Any = OmegaConf.to_container(named, resolve=False)
         config["display_names"] = {composed(key) if isinstance(key, str) else key: name for key, name in names.items()}
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
@@ -52,7 +52,7 @@ class OneRunAtATime:
         Raises:
             UserError: If another run has it.
         """
-        self._lock = WorkspaceLock(Path(catalog[RUN_CACHE]._filepath).parent)
+        self._lock = WorkspaceLock(Path(cast(Any, catalog[RUN_CACHE])._filepath).parent)
         self._lock.acquire()
 
     @hook_impl(trylast=True)
@@ -85,7 +85,7 @@ class CheckpointGuard:
                 labels = sorted(set(inputs["splits"]["label"])) if "splits" in inputs else None
                 stages = StagesConfigLoader.current["parameters"]["stages"]
                 spec = data.spec if isinstance(data, Checkpoint) else data
-                _refuse_other(catalog[name]._get_load_path(), spec, stages, labels)
+                _refuse_other(cast(Any, catalog[name])._get_load_path(), spec, stages, labels)
 
 
 class DisplayNamesMustBeUsed:
@@ -179,7 +179,7 @@ class RunRecorder:
             "pipelines": run_params["pipeline_names"] or ["__default__"],
             "parameters": parameters,
             "runtime_params": run_params["runtime_params"],
-            "data": {name: catalog[name].fingerprint() for name in DATA},
+            "data": {name: cast(Any, catalog[name]).fingerprint() for name in DATA},
             **environment(parameters["device"]),
             "nodes": self._meter.nodes,
             "skipped": [node.name for node in pipeline.nodes if node.name not in self._meter.nodes],

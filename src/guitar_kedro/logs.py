@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from kedro.framework.project import LOGGING
@@ -30,10 +30,13 @@ class ConsoleHandler(RichHandler):
         """
         super().__init__(level, Console(soft_wrap=True), rich_tracebacks=False, markup=False)
 
-    def render(self, *, record: logging.LogRecord, traceback: Any, message_renderable: Text) -> ConsoleRenderable:
+    def render(
+        self, *, record: logging.LogRecord, traceback: Any, message_renderable: ConsoleRenderable
+    ) -> ConsoleRenderable:
         """Puts time, level and message of a record on one line."""
         time = logging.Formatter().formatTime(record, "[%X]")
-        return Text.assemble((time, "log.time"), " ", self.get_level_text(record), " ", message_renderable)
+        message = cast(Text, message_renderable)  # rich has made it
+        return Text.assemble((time, "log.time"), " ", self.get_level_text(record), " ", message)
 
 
 def configure_logging() -> None:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from guitar_kedro.errors import UserError
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing_extensions import Self
 
 _KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "text: put it in quotes"}
 _LIMITS = {
@@ -36,7 +36,7 @@ class Options(BaseModel):
     @classmethod
     def _is_no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
         # pydantic would take them for 1 and 0
-        if isinstance(value, bool) and cls.model_fields[info.field_name].annotation is not bool:
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
             raise ValueError("it cannot be true or false")
         return value
 
@@ -128,6 +128,7 @@ def _problem(found: ErrorDetails, options: type[Options]) -> str:
 
 def _fields(options: type[Options], path: tuple[int | str, ...]) -> list[str]:
     """The names of the parameters of a group within a group."""
+    found: Any = options
     for name in path:
-        options = options.model_fields[str(name)].annotation
-    return list(options.model_fields)
+        found = found.model_fields[str(name)].annotation
+    return list(found.model_fields)

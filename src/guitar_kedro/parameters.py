@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -79,7 +79,7 @@ def parse_parameters(text: str) -> dict[str, Any]:
         except (OmegaConfBaseException, YAMLError, ValueError, TypeError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"--params={name}={value} cannot be read ({reason}); put it in quotes.") from None
-    return OmegaConf.to_container(parameters)
+    return cast(dict[str, Any], OmegaConf.to_container(parameters))
 
 
 def _items(text: str) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
@@ -52,7 +53,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     return parts | {name: sum((parts[part] for part in names), Pipeline([])) for name, names in sums.items()}
 
 
-def _parameters() -> dict:
+def _parameters() -> dict[str, Any]:
     # `kedro registry list` makes no session, and so no config loader
     loader = StagesConfigLoader.current
     if loader is None:

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 from urllib.parse import quote
 
 import pandas as pd
@@ -735,7 +735,7 @@ def _share(value: float) -> str | _Share:
     return _Share(float(value)) if _is_known(value) else _NOTHING
 
 
-def _is_known(value: Any) -> bool:
+def _is_known(value: Any) -> TypeGuard[Any]:
     return not (pd.api.types.is_scalar(value) and pd.isna(value))
 
 

@@ -69,7 +69,8 @@ def _heading(words: str) -> Text:
 
 def _stage_table(comparison: pd.DataFrame) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
-    for name, justify in (("stage", "left"), ("phase", "left"), ("epochs", "right"), ("error", "right")):
+    columns: Any = (("stage", "left"), ("phase", "left"), ("epochs", "right"), ("error", "right"))
+    for name, justify in columns:
         table.add_column(name, justify=justify, no_wrap=name != "stage", overflow="fold", min_width=5)
     table.add_column("interval", justify="left", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)

@@ -8,7 +8,7 @@ import os
 import shutil
 import socket
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -18,7 +18,13 @@ from guitar_kedro.files import sha256_of_file
 SUMS_FILE = "SHA256SUMS"  # in the folder of a version; `sha256sum --check` reads it
 
 
-class Artifact:
+if TYPE_CHECKING:
+    _Dataset = Any  # whichever it is mixed into
+else:
+    _Dataset = object
+
+
+class Artifact(_Dataset):
     """Mixin for a Kedro dataset of one local file or folder.
 
     Saving writes to a name of its own in the same folder; only what is complete and on disk gets the real name. Kedro
@@ -35,8 +41,7 @@ class Artifact:
             UserError: If it is not as it was saved, or if there is no such version.
         """
         self.check()
-        # the undecorated method: Kedro's decoration would wrap errors twice
-        return super().load.__wrapped__(self)
+        return undecorated(super().load)(self)  # Kedro's decoration would wrap errors twice
 
     def save(self, data: Any) -> None:
         """Saves ``data`` whole or not at all.
@@ -50,8 +55,7 @@ class Artifact:
         beside = target.with_name(f"{_beginning(target)}{os.getpid()}{target.suffix}")
         self._beside = PurePosixPath(beside)
         try:
-            # the undecorated method: Kedro's decoration would choose a second version
-            super().save.__wrapped__(self, data)
+            undecorated(super().save)(self, data)  # Kedro's decoration would choose a second version
             _sync(beside)
             if self._version:
                 sums = target.with_name(SUMS_FILE)
@@ -131,6 +135,11 @@ class TextArtifact(Artifact):
         "open_args_save": {"mode": "w", "encoding": "utf-8"},
         "open_args_load": {"mode": "r", "encoding": "utf-8"},
     }
+
+
+def undecorated(method: Any) -> Any:
+    """Return a method of a dataset without Kedro's decoration: a function of the dataset and the method's arguments."""
+    return method.__wrapped__
 
 
 def _beginning(path: Path) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FACTS_FILE = "bundle.json"
 
 
-class _BundleFolder(AbstractVersionedDataset):
+class _BundleFolder(AbstractVersionedDataset[Any, Any]):
     """A folder with a model in all its forms."""
 
     def __init__(

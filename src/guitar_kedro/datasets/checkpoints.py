@@ -9,7 +9,7 @@ from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import JSONPreview
 from kedro_datasets.text import TextDataset
 
-from guitar_kedro.datasets.artifacts import Artifact, TextArtifact
+from guitar_kedro.datasets.artifacts import Artifact, TextArtifact, undecorated
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, Checkpoint, ModelSpec
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fastai.learner import Learner
 
 
-class _CheckpointFolder(AbstractVersionedDataset):
+class _CheckpointFolder(AbstractVersionedDataset[Checkpoint, Checkpoint]):
     """A folder with ``weights.safetensors`` and ``spec.json``."""
 
     def __init__(self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
@@ -52,7 +52,7 @@ class _SpecFile(TextDataset):
         return ModelSpec.read(Path(self._get_load_path()))
 
     def save(self, data: ModelSpec) -> None:
-        super().save.__wrapped__(self, data.model_dump_json(indent=2))
+        undecorated(super().save)(self, data.model_dump_json(indent=2))
 
 
 class ModelSpecDataset(TextArtifact, _SpecFile):
@@ -92,7 +92,7 @@ class LearnerDataset(CheckpointDataset):
         """
         from guitar_kedro.learning import learner_for_inference
 
-        return learner_for_inference(super().load.__wrapped__(self), self._device)
+        return learner_for_inference(undecorated(super().load)(self), self._device)
 
     def save(self, data: Any) -> None:
         """Refuses: a Learner comes from the checkpoint that training saved as ``model``.

@@ -106,7 +106,9 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
     def needed(self) -> set[Path]:
         """Lists the folders of the versions that tell which predictions these are, and of those."""
         change, version = self._change(), self._version()
-        return {self._predictions / version, *(self._curation / each for each in change)} if version else set()
+        return (
+            {self._predictions / version, *(self._curation / each for each in change)} if version and change else set()
+        )
 
     def _version(self) -> str | None:
         if (change := self._change()) is None:
@@ -158,7 +160,7 @@ class ModelBeforeCurationDataset(PredictionsBeforeCurationDataset):
         """Gives the version that would be loaded; versions do not change."""
         return self._model_version() or ""
 
-    def preview(self) -> JSONPreview:
+    def preview(self) -> JSONPreview:  # type: ignore[override] # kedro-viz gives no arguments
         """The spec, for kedro-viz."""
         return JSONPreview(json.dumps(self.load()))
 

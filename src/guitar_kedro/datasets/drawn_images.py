@@ -64,7 +64,7 @@ class _DrawnDataset(RawImagesDataset):
                 yield folder
 
     @staticmethod
-    def _draw(name: str, size: int, seed: int) -> Image:
+    def _draw(name: str, size: int, seed: int, /) -> Image:
         raise NotImplementedError
 
     def _pictures(self) -> dict[Path, tuple[str, int]]:

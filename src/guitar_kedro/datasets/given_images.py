@@ -176,8 +176,8 @@ class PhotosDataset(GivenImagesDataset):
             self._note(str(real_path(place)))
 
     def _state(self) -> str | None:
-        place = self.place() if self._sha256 else None
-        if place is not None:  # a run skips loading where pictures are the same, and must not skip this
+        place = self.place()
+        if self._sha256 and place is not None:  # a run skips loading where pictures are the same, and must not skip this
             check_sha256(place, self._sha256)
         return super()._state()
 
@@ -273,7 +273,7 @@ class ImagesToPredictDataset(GivenImagesDataset):
             path = local_path(source)
             if not path.exists():
                 return None
-            name, states = real_path(path), (image.state for image in ImageStream(path))
+            name, states = str(real_path(path)), (image.state for image in ImageStream(path))
         digest = hashlib.sha256(os.fsencode(name))
         for state in states:
             digest.update(state.encode("utf-8", "surrogateescape"))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _ROW_GROUP = 64  # chunks; a Parquet file of many small groups takes memory to read
 
 
-class _PredictionsFile(AbstractVersionedDataset):
+class _PredictionsFile(AbstractVersionedDataset[Any, Any]):
     """A Parquet file that is written chunk by chunk."""
 
     def __init__(

@@ -25,7 +25,7 @@ from guitar_kedro.versions import VERSIONS
 _PREPARED_FILE = re.compile(r"[0-9a-f]{20}\.(jpg|part)")  # the name of its content: see PreparedImage.name
 
 
-class PreparedImagesDataset(AbstractDataset[Iterator[tuple[FileRecord, bytes | None]], PreparedImages]):
+class PreparedImagesDataset(AbstractDataset[Generator[tuple[FileRecord, bytes | None], None, None], PreparedImages]):
     """A folder of prepared JPEGs named by their content, with an index of all files that ingestion was given.
 
     It is saved from a stream. The index is written last: without it, nothing counts as ingested. Until then the
@@ -111,7 +111,7 @@ class PreparedImagesDataset(AbstractDataset[Iterator[tuple[FileRecord, bytes | N
 class EarlierImagesDataset(PreparedImagesDataset):
     """What earlier runs made of the same files, finished or not; empty where there was none."""
 
-    def load(self) -> dict[str, FileRecord]:
+    def load(self) -> dict[str, FileRecord]:  # type: ignore[override] # it looks at the same folder otherwise
         """Load the records by file name, leaving out those whose prepared picture is not there."""
         rows = (row for table in self._tables() for row in table.to_dict(orient="records"))
         records = {row["file"]: FileRecord(**row) for row in rows}

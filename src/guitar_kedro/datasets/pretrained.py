@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from guitar_kedro.learning import PretrainedWeights
 
 
-class PretrainedWeightsDataset(AbstractDataset):
+class PretrainedWeightsDataset(AbstractDataset[None, Any]):
     """Where a stage finds the weights that its ``weights`` names; a file is read only when a stage asks for it."""
 
     def __init__(self, filepath: str, url: str | None = None, metadata: dict[str, Any] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
@@ -43,8 +44,8 @@ class ProcessesDataset(AbstractDataset[None, Processes]):
                 nnodes=nnodes,
                 rdzv_endpoint=rdzv_endpoint,
                 max_restarts=max_restarts,
-                folder=filepath,
-                imports=["guitar_kedro.settings"],  # which set up logging, as conf/logging.yml says
+                folder=Path(filepath),
+                imports=("guitar_kedro.settings",),  # which set up logging, as conf/logging.yml says
             )
         except ValidationError as error:
             found = "; ".join(problem.removeprefix(".").removeprefix(": ") for problem in problems(error, Processes))

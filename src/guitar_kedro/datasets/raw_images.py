@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from guitar_kedro.images.sources import (
 )
 
 
-class RawImagesDataset(AbstractDataset[None, list[RawImage]]):
+class RawImagesDataset(AbstractDataset[None, Iterable[RawImage]]):
     """Raw pictures; they are only read."""
 
+    _folder: Path  # where drawn pictures, unpacked archives and the like lie
     _names_encoding: str | None = None
 
     def save(self, data: None) -> None:

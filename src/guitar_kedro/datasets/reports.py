@@ -15,7 +15,7 @@ from kedro_datasets.text import TextDataset
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
-from guitar_kedro.datasets.artifacts import Artifact, TextArtifact
+from guitar_kedro.datasets.artifacts import Artifact, TextArtifact, undecorated
 from guitar_kedro.files import without_nan
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ class _PlotlyFile(TextDataset):
     def load(self) -> Figure:
         from plotly.io import from_json
 
-        return from_json(super().load.__wrapped__(self))
+        return from_json(undecorated(super().load)(self))
 
     def save(self, data: Figure) -> None:
-        super().save.__wrapped__(self, data.to_json())
+        undecorated(super().save)(self, data.to_json())
 
 
 class ExplorerDataset(TextArtifact, _PlotlyFile):
@@ -69,7 +69,7 @@ class _StrictJSONFile(JSONDataset):
     DEFAULT_SAVE_ARGS: dict[str, Any] = {"indent": 2, "allow_nan": False}  # noqa: RUF012 - as kedro-datasets does
 
     def save(self, data: Any) -> None:
-        super().save.__wrapped__(self, without_nan(data))
+        undecorated(super().save)(self, without_nan(data))
 
 
 class MetricsDataset(TextArtifact, _StrictJSONFile):
@@ -81,7 +81,7 @@ class OptionalMetricsDataset(MetricsDataset):
 
     def load(self) -> dict[str, Any]:
         """Loads the numbers, or none."""
-        return super().load.__wrapped__(self) if self.exists() else {}
+        return undecorated(super().load)(self) if self.exists() else {}
 
 
 class DocumentDataset(TextArtifact, TextDataset):
@@ -101,4 +101,4 @@ class OptionalPageDataset(PageDataset):
 
     def load(self) -> str:
         """Loads the page, or nothing."""
-        return super().load.__wrapped__(self) if self.exists() else ""
+        return undecorated(super().load)(self) if self.exists() else ""

@@ -14,7 +14,7 @@ from kedro_datasets._typing import TablePreview
 from kedro_datasets.pandas import CSVDataset
 from pandas.api.types import is_numeric_dtype
 
-from guitar_kedro.datasets.artifacts import TextArtifact
+from guitar_kedro.datasets.artifacts import TextArtifact, undecorated
 from guitar_kedro.errors import UserError
 
 _MOST_COLUMNS = 40  # of a preview: predictions have one for each class
@@ -88,7 +88,7 @@ class OptionalTableDataset(TableDataset):
 
     def load(self) -> pd.DataFrame:
         """Loads the table, or an empty one."""
-        return super().load.__wrapped__(self) if self.exists() else pd.DataFrame()
+        return undecorated(super().load)(self) if self.exists() else pd.DataFrame()
 
 
 class LogDataset(TableDataset):
@@ -96,7 +96,7 @@ class LogDataset(TableDataset):
 
     def load(self) -> pd.DataFrame:
         """Loads all rows; an empty table where none was ever added, or somebody removed the file."""
-        return super().load.__wrapped__(self) if self.exists() else pd.DataFrame()
+        return undecorated(super().load)(self) if self.exists() else pd.DataFrame()
 
     def save(self, data: pd.DataFrame) -> None:
         """Adds rows.
@@ -105,16 +105,16 @@ class LogDataset(TableDataset):
             DatasetError: If the file cannot be written.
         """
         path = Path(self._get_save_path())
-        earlier = [super().load.__wrapped__(self)] if path.exists() else []
+        earlier = [undecorated(super().load)(self)] if path.exists() else []
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        super().save.__wrapped__(self, pd.concat([*earlier, data.assign(time=now)], ignore_index=True))
+        undecorated(super().save)(self, pd.concat([*earlier, data.assign(time=now)], ignore_index=True))
 
 
 class _SpreadsheetFile(_TypedFile):
     """A CSV file that is written from a stream of tables."""
 
     def load(self) -> pd.DataFrame:
-        table = super().load.__wrapped__(self)
+        table = undecorated(super().load)(self)
         return table.assign(**{name: cells.str.removeprefix("'") for name, cells in _text_columns(table)})
 
     def save(self, data: Iterable[pd.DataFrame]) -> None:

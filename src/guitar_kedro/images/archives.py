@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any, cast
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import printable
@@ -263,12 +263,12 @@ def _is_old_tar(head: bytes) -> bool:
 
 
 def _tar_members(file: IO[bytes], kind: str, writer: _Writer) -> Iterator[_Found]:
-    openers = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+    openers: dict[str, Callable[..., Any]] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
     stream = openers[kind](file) if kind in openers else file
     plain = _ForwardOnly(stream, writer)
     with tarfile.open(fileobj=plain, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
         for member in tar:
-            tar.members = []  # tarfile would keep them all
+            tar.members = []  # type: ignore[attr-defined] # tarfile would keep them all
             raw = member.name.encode("utf-8", "surrogateescape")
             name, assumed = writer.decode(raw, "utf-8", said="path" in member.pax_headers)
             if member.isdir():
@@ -319,7 +319,7 @@ class _ForwardOnly(io.RawIOBase):
 
 def _zip_members(file: IO[bytes], _: str, writer: _Writer) -> Iterator[_Found]:
     source = _NamesUnflagged(file)
-    with zipfile.ZipFile(source) as archive:
+    with zipfile.ZipFile(cast(IO[bytes], source)) as archive:
         source.headers = {member.header_offset for member in archive.infolist()}
         unsaid = [raw for raw, said in map(_zip_name, archive.infolist()) if not said]
         otherwise = "utf-8" if all(map(_is_utf_8, unsaid)) else "cp437"

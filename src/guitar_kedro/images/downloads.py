@@ -203,8 +203,8 @@ def _download_error(error: Exception, url: str, path: Path, advice: str) -> User
             return error
         case _TooLarge():
             what = str(error)
-        case requests.HTTPError():
-            what = f"The server answers {error.response.status_code} {error.response.reason} to {url}."
+        case requests.HTTPError(response=requests.Response() as answer):
+            what = f"The server answers {answer.status_code} {answer.reason} to {url}."
         case requests.Timeout():
             what = f"The server of {url} does not answer in time."
         case requests.exceptions.ChunkedEncodingError():

@@ -244,4 +244,5 @@ class _Scratch:
                 np.add(distances, counts, out=distances)
             if distances.min() > max_distance and word < 3:
                 return None
-        return np.nonzero(distances <= max_distance)
+        near_rows, near_columns = np.nonzero(distances <= max_distance)
+        return near_rows, near_columns

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from joblib import Parallel, delayed
 
@@ -116,7 +117,7 @@ def prepare_file(
 ) -> tuple[FileRecord, bytes | None]:
     """Prepares one picture; what is wrong with it becomes part of its record."""
     keep_freed_memory()
-    known = {"file": raw.file, "label": raw.label, "source": printable(raw.path), **_how(options)}
+    known: dict[str, Any] = {"file": raw.file, "label": raw.label, "source": printable(raw.path), **_how(options)}
     try:
         content = raw.read(options.limits.max_bytes)
     except UnreadableImage as error:

@@ -91,7 +91,7 @@ def _refuse_given_split(folders: Iterable[str], source: Path | str) -> None:
 
 def _part_of(name: str) -> str:
     found = _PART_OF_SPLIT.fullmatch(re.sub(r"[\W\d_]", "", name.lower()))
-    return found.lastgroup if found else ""
+    return (found and found.lastgroup) or ""
 
 
 def _refuse_classes_in_classes(folders: dict[str, list[RawImage]], source: Path | str) -> None:
@@ -129,9 +129,8 @@ def _too_few_classes(places: dict[str, list[str]], images: list[RawImage], sourc
             f"The files in {source} lie in no class folder. Make one folder per class, at least two, and put the "
             "pictures in them."
         )
-    if unusable:
-        first = unusable[0]
-        message += f" {len(unusable)} of {len(images)} cannot be used, for example {first.file}: {first.problem[1]}"
+    if unusable and (problem := unusable[0].problem):
+        message += f" {len(unusable)} of {len(images)} cannot be used, for example {unusable[0].file}: {problem[1]}"
     return message
 
 

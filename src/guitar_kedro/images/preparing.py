@@ -124,7 +124,7 @@ def _encode(image: Image.Image, quality: int) -> bytes:
 def _hash_pixels(pixels: np.ndarray) -> str:
     height, width, _ = pixels.shape
     digest = hashlib.sha256(f"{width}x{height}:".encode())
-    digest.update(pixels)
+    digest.update(pixels.data)
     return digest.hexdigest()
 
 

@@ -272,7 +272,7 @@ def _walk_tiff(content: bytes, max_frames: int) -> Probe:
 
 def _tiff_tags(content: bytes, position: int, order: str, entry: str, count: int) -> dict[int, int]:
     """Read the tile size (tags 322, 323) of one directory and refuse tags with too many values."""
-    values = {}
+    values: dict[int, int] = {}
     if count > MAX_SEGMENTS:
         raise _too_complex("tags", MAX_SEGMENTS)
     for index in range(count):

@@ -60,7 +60,7 @@ class RawImage:
             raise UnreadableImage(*self.problem)
         try:
             if isinstance(self.path, str):
-                return self._stored(max_bytes)
+                return self._stored(self.path, max_bytes)
             found = self.path.stat()
             if not stat.S_ISREG(found.st_mode):
                 raise UnreadableImage("not_a_regular_file", "It is not a regular file.")
@@ -69,8 +69,9 @@ class RawImage:
         except OSError as error:
             raise UnreadableImage("file_not_readable", f"It could not be read: {error.strerror or error}.") from error
 
-    def _stored(self, max_bytes: int) -> bytes:
-        with reaching(self.path) as (storage, path):
+    @staticmethod
+    def _stored(address: str, max_bytes: int) -> bytes:
+        with reaching(address) as (storage, path):
             try:
                 _check_size(storage.size(path), max_bytes)
                 return storage.cat_file(path)

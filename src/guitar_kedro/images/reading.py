@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from PIL import (
@@ -236,7 +237,8 @@ def _decode(content: bytes, found: Probe, limits: Limits, longest_side: int | No
 def _decode_smaller(file: ImageFile.ImageFile, longest_side: int) -> None:
     scale = longest_side / max(file.size)
     if scale < 1:
-        file.draft(None, tuple(max(1, -int(-side * scale // 1)) for side in file.size))
+        width, height = (max(1, -int(-side * scale // 1)) for side in file.size)
+        file.draft(None, (width, height))
 
 
 def _orientation(file: ImageFile.ImageFile, found: Probe) -> tuple[int, bool]:
@@ -361,7 +363,7 @@ def _silent_libtiff(found: Probe) -> Iterator[None]:
 
 _tiff_lock = threading.Lock()
 _lock = threading.Lock()
-_state = {"inside": 0, "restore": None}
+_state: dict[str, Any] = {"inside": 0, "restore": None}
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, local_path, printable, real_path, sha256_of_file
@@ -42,16 +43,17 @@ class ImageStream:
         The label of a file is the name of the folder it lies in, though that need not be a class.
         """
         if self.is_unpacked:
+            assert isinstance(self.place, Path)
             return (_in_archive(member, self.place) for member in read_index(self.place))
         if isinstance(self.place, str):
-            place, found = PurePosixPath(parts_of(self.place).path), _at_address(self.place)
+            name, found = PurePosixPath(parts_of(self.place).path).name, _at_address(self.place)
         else:
             place = real_path(self.place)
             if not place.is_dir():
                 label = composed(printable(place.parent.name))
                 return iter([RawImage(printable(self.place.name), label, self.place)])
-            found = (_in_folder(path, place) for path in _files(place))
-        top = composed(printable(place.name))
+            name, found = place.name, (_in_folder(path, place) for path in _files(place))
+        top = composed(printable(name))
         return (image if image.label else replace(image, label=top) for image in found)
 
 
@@ -70,8 +72,9 @@ def stream_images(source: str, folder: Path, names_encoding: str | None = None) 
     if isinstance(place, Path) and not place.exists():
         raise UserError(f"{place} does not exist. Give the path of a folder, of an archive, or of a picture.")
     if isinstance(place, Path) and place.is_file() and is_archive(place):
-        stream = ImageStream(_unpacked(place, folder, names_encoding=names_encoding), is_unpacked=True)
-        _tell_assumed(read_index(stream.place), place)
+        unpacked = _unpacked(place, folder, names_encoding=names_encoding)
+        stream = ImageStream(unpacked, is_unpacked=True)
+        _tell_assumed(read_index(unpacked), place)
     else:
         stream = ImageStream(place)
     if next(iter(stream), None) is None:
@@ -252,7 +255,7 @@ def _unpacked(
         "names_encoding": names_encoding,
     }
     there = _stamp_of(place)
-    if not _is_made_of(there, found) or there.get("names_encoding") != names_encoding:
+    if there is None or not _is_made_of(there, found) or there.get("names_encoding") != names_encoding:
         with track_bytes(f"Unpacking {archive.name}") as progress:
             unpack(archive, place, limits, progress, names_encoding)
         (place / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
@@ -283,7 +286,7 @@ def spare_archives(folder: Path, source: str | None) -> Iterator[Path]:
             yield place
 
 
-def _is_made_of(stamp: dict | None, archive: os.stat_result) -> bool:
+def _is_made_of(stamp: dict[str, Any] | None, archive: os.stat_result) -> bool:
     return stamp is not None and (stamp["bytes"], stamp["modified"]) == (archive.st_size, archive.st_mtime_ns)
 
 
@@ -375,7 +378,7 @@ def _tell_assumed(members: Iterable[Member], archive: Path) -> None:
         )
 
 
-def _stamp_of(place: Path) -> dict | None:
+def _stamp_of(place: Path) -> dict[str, Any] | None:
     try:
         return json.loads((place / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import lazy_loader as lazy
-from PIL.Image import Image as Picture
+from PIL.Image import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-pd = lazy.load("pandas")
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = lazy.load("pandas")
+
+
+Picture = Image
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tup
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
     if total == 0:
         return 0.0, 1.0
-    return tuple(map(float, binomtest(successes, total).proportion_ci(confidence, method="wilson")))
+    interval = binomtest(successes, total).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def mcnemar_test(fixed: int, broken: int) -> float:

@@ -7,6 +7,7 @@ stay as they are; only the confidence, the largest probability of an image, does
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,8 @@ def reliability_figure(
     rows[0, 0].set_ylabel("Share of images right")
     rows[1, 0].set_ylabel("Images")
     rows[1, 0].set_ylim(bottom=0)
-    figure.get_layout_engine().set(wspace=0.06)
+    layout: Any = figure.get_layout_engine()
+    layout.set(wspace=0.06)
     figure.align_ylabels(rows[:, 0])
     handles, labels = rows[0, 0].get_legend_handles_labels()
     style.legend(figure, handles=handles, labels=labels, loc="outside lower center", ncols=3)
@@ -88,7 +90,11 @@ def risk_coverage_figure(curve: pd.DataFrame, threshold: float | None, accuracy:
     # A mistake among the very first leaps to 100 % and would flatten all that follows.
     highest = max(risk[coverage >= 0.05].max(), *answered["risk"].tail(1), 1 - accuracy, 0.01)
     top = min(1.15 * highest, 1.02)
-    look = {"marker": "o" if len(curve) < 30 else "", "markersize": 4, "clip_on": bool(risk.max() > top)}
+    look: dict[str, Any] = {
+        "marker": "o" if len(curve) < 30 else "",
+        "markersize": 4,
+        "clip_on": bool(risk.max() > top),
+    }
     axes.plot(coverage, risk, color=style.BLUE, linewidth=1.6, **look)
     axes.axhline(1 - accuracy, color=style.MUTED, linewidth=1, linestyle="--", label="Error wanted at most")
     if len(answered):
@@ -145,7 +151,14 @@ def _draw_reliability(axes: Axes, tables: tuple[pd.DataFrame, pd.DataFrame], tit
         accuracy = table["right"] / table["images"]
         ends = [wilson_interval(*counts) for counts in zip(table["right"], table["images"], strict=True)]
         axes.vlines(table["confidence"], *zip(*ends, strict=True), color=colour, linewidth=1.2, alpha=0.45)
-        look = {"color": colour, "marker": marker, "markersize": 4.5, "linewidth": 1.4, "clip_on": False, "zorder": 3}
+        look: dict[str, Any] = {
+            "color": colour,
+            "marker": marker,
+            "markersize": 4.5,
+            "linewidth": 1.4,
+            "clip_on": False,
+            "zorder": 3,
+        }
         axes.plot(table["confidence"], accuracy, label=label, **look)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     _in_percent(axes)
@@ -215,7 +228,7 @@ def _refusal_notes(
         )
         if other is None:
             return [f"{note}. No other pictures were given, so how many of them it refuses is not known."]
-        note += f"; {percent(np.mean(other > threshold))} of the other pictures are refused."
+        note += f"; {percent(float(np.mean(other > threshold)))} of the other pictures are refused."
     if auroc is None:
         return [note]
     return [note, f"AUROC {auroc:.3f}: the chance that an other picture has a higher energy than a test image."]

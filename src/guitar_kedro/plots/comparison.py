@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -58,7 +60,7 @@ def _draw_errors(axes: Axes, rows: pd.DataFrame, colours: list[str]) -> None:
     )
     reach = max(high.max(), 1e-9) if len(rows) else 1.0
     for place, value, end in zip(rows["place"], rate, high, strict=True):
-        note = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+        note: dict[str, Any] = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
         axes.annotate(formatting.percent(value / 100, 2), (end, place), **note, **style.text(style.SMALL_SIZE))
     axes.set_xlim(0, reach * 1.18)
     axes.xaxis.set_major_locator(MaxNLocator(6))
@@ -69,7 +71,7 @@ def _draw_errors(axes: Axes, rows: pd.DataFrame, colours: list[str]) -> None:
 def _draw_times(axes: Axes, rows: pd.DataFrame, colours: list[str]) -> None:
     axes.barh(rows["place"], rows["minutes"], color=colours, height=0.55)
     for place, minutes in zip(rows["place"], rows["minutes"], strict=True):
-        note = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+        note: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
         axes.annotate(formatting.clock(minutes), (minutes, place), **note, **style.text(style.SMALL_SIZE))
     longest = max(rows["minutes"].max(), 1e-9) if len(rows) else 1.0
     axes.set_xlim(0, longest * 1.6)

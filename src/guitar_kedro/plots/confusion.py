@@ -72,7 +72,7 @@ def confusion_matrix_figure(
     cells = _shade(axes, counts, totals)
     _write_counts(axes, counts, cells, cell, size)
     _write_recalls(axes, counts, totals, size)
-    tilt = (
+    tilt: dict[str, Any] = (
         {"rotation": _SLANT if turned else 90, "ha": "right", "va": "center", "rotation_mode": "anchor"}
         if upright
         else {}
@@ -289,13 +289,13 @@ def _write_counts(axes: Axes, counts: np.ndarray, cells: np.ndarray, cell: float
     for row, column in np.argwhere(counts):
         colour = style.readable_on(cells[row, column])
         # Out of the layout: a thousand texts that lie inside anyway would take seconds to be measured.
-        place = {"ha": "center", "va": "center", "in_layout": False}
+        place: dict[str, Any] = {"ha": "center", "va": "center", "in_layout": False}
         axes.text(column, row, f"{counts[row, column]:,}", **place, **style.text(size, colour))
 
 
 def _write_recalls(axes: Axes, counts: np.ndarray, totals: np.ndarray, size: float) -> None:
     edge = len(counts) - 0.5
-    beside = {"textcoords": "offset points", "ha": "left", "va": "center", "annotation_clip": False}
+    beside: dict[str, Any] = {"textcoords": "offset points", "ha": "left", "va": "center", "annotation_clip": False}
     for row, total in enumerate(totals):
         recall = formatting.percent(counts[row, row] / total) if total else "no images"
         axes.annotate(recall, (edge, row), xytext=(6, 0), **beside, **style.text(size, style.MUTED))

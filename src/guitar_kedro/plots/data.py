@@ -169,8 +169,9 @@ def class_contact_sheet(
         return sheets.picture_sheet(rows, "Examples of every class", tile=1.15)
     tiles = [(picture, names[label]) for label in labels for picture in pictures[label]]
     rows = [
-        sheets.Row(*zip(*tiles[start : start + _TILES_PER_ROW], strict=True))
+        sheets.Row([picture for picture, _ in some], [name for _, name in some])
         for start in range(0, len(tiles), _TILES_PER_ROW)
+        if (some := tiles[start : start + _TILES_PER_ROW])
     ]
     of_all = "" if len(labels) == len(classes) else f" of the {len(classes):,}"
     notes = [f"A picture of each of {len(labels):,}{of_all} classes."]
@@ -237,7 +238,7 @@ def _write_beside_bars(axes: Axes, lengths: pd.Series, texts: Sequence[str]) -> 
     room = max((style.text_width(text, style.SMALL_SIZE) for text in texts), default=0) + 0.15
     axes.set_xlim(0, longest * 4.5 / max(4.5 - room, 1.5))
     for position, (length, text) in enumerate(zip(lengths, texts, strict=True)):
-        place = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+        place: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
         axes.annotate(text, (length, position), **place, **style.text(style.SMALL_SIZE, style.MUTED))
 
 
@@ -279,7 +280,7 @@ def _draw_shorter_sides(axes: Axes, shorter: pd.Series, marks: Sequence[int]) ->
     values = [*shorter, *marks]
     lowest, highest = (max(min(values), 1) / 1.2, max(values) * 1.2) if values else (8, 1500)
     axes.set_xscale("log")
-    axes.hist(shorter, bins=np.geomspace(lowest, highest, 41), color=style.BLUE, alpha=0.75)
+    axes.hist(shorter, bins=np.geomspace(lowest, highest, 41).tolist(), color=style.BLUE, alpha=0.75)
     axes.set(xlim=(lowest, highest), xlabel="shorter side in pixels (logarithmic)", ylabel="images")
     axes.set_xticks(_round_sizes(lowest, highest))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

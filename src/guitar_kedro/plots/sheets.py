@@ -116,12 +116,12 @@ def _draw_tile(
     ground: str,
 ) -> None:
     # Whole pixels, and pictures of exactly the size they are drawn at: the renderer copies them and blurs nothing.
-    dpi = axes.get_figure().dpi
+    dpi = axes.figure.dpi
     side = round(tile * dpi)
     x, y = (round(value * dpi) for value in corner)
     axes.add_patch(Rectangle((x, y), side, side, facecolor=ground, linewidth=0))
     scale = side / max(picture.size)
-    size = tuple(max(1, round(value * scale)) for value in picture.size)
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     fitted = picture.convert("RGB").resize(size, resample, reducing_gap=3.0)
     x, y = x + (side - size[0]) // 2, y + (side - size[1]) // 2
     extent = (x, x + size[0], y + size[1], y)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -85,7 +87,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, colours: list[str], overall_error_rate
     )
     texts = [f"{wrong:,} of {total:,}" for wrong, total in zip(rows["errors"], rows["images"], strict=True)]
     for place, words, end in zip(rows["place"], texts, high, strict=True):
-        note = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+        note: dict[str, Any] = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
         note["bbox"] = {"facecolor": style.PAPER, "linewidth": 0, "pad": 1}
         axes.annotate(words, (end, place), **note, **style.text(style.SMALL_SIZE, style.MUTED))
     reach = high.max() if len(rows) else 1.0

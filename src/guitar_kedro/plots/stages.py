@@ -182,9 +182,9 @@ def _room(words: Sequence[str], width: float, sides: int = 1) -> float:
 
 
 def _note(
-    axes: Axes, line: str, place: tuple[float, float], right: float, up: float = 0, colour: str = style.INK
+    axes: Axes, line: str, place: tuple[float, float | np.integer], right: float, up: float = 0, colour: str = style.INK
 ) -> None:
     align = "right" if right < 0 else "left"
-    offset = {"xytext": (right, up), "textcoords": "offset points", "ha": align, "va": "center"}
+    offset: dict[str, Any] = {"xytext": (right, up), "textcoords": "offset points", "ha": align, "va": "center"}
     offset |= {"bbox": {"facecolor": style.PAPER, "linewidth": 0, "pad": 0.5}}  # nothing shall cross the words
     axes.annotate(line, place, **offset, **style.text(style.SMALL_SIZE, colour))

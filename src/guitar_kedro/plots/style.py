@@ -128,7 +128,7 @@ def new_figure(
     for (line, look), line_height in zip(lines, heights, strict=True):
         figure.text(MARGIN / width, top / whole, line, ha="left", va="top", **look)
         top -= line_height
-    engine = figure.get_layout_engine()
+    engine: Any = figure.get_layout_engine()
     side = 0.4 * MARGIN
     engine.set(
         rect=(side / width, side / whole, 1 - 2 * side / width, (height - side) / whole),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
@@ -44,7 +44,7 @@ def check_versions(pipeline: Pipeline, catalog: DataCatalog) -> None:
         UserError: If one is not.
     """
     for name in sorted(pipeline.datasets()):
-        dataset = catalog.get(name)
+        dataset: Any = catalog.get(name)
         wanted = dataset._version.load if is_versioned(dataset) else None
         if wanted and wanted not in (there := dataset.list_versions(full_path=False)):
             choice = f"choose one of {', '.join(there)}" if there else "there is none yet"
@@ -69,7 +69,7 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
     """
     used = {name for node in nodes for name in node.inputs}
     if "ood_images" in used:
-        place = catalog["ood_images"]._source()
+        place = cast(Any, catalog["ood_images"])._source()
         if place and not is_address(place) and not local_path(place).exists():
             raise UserError(f"--params=ood_images={place} does not exist; give the path of a folder or an archive.")
     if "curation" in used:

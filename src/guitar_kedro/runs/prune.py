@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any, cast
 
-from kedro.io import DataCatalog
+from kedro.io import AbstractDataset, DataCatalog
 from kedro.io.core import is_parameter
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -48,7 +49,7 @@ def prune_workspace(catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: i
     Raises:
         UserError: If a run is going on in the workspace.
     """
-    lock = WorkspaceLock(Path(catalog[RUN_CACHE]._filepath).parent)
+    lock = WorkspaceLock(_folder(catalog[RUN_CACHE]).parent)
     lock.acquire()
     try:
         nodes = {node for pipeline in pipelines for node in pipeline.nodes}
@@ -78,7 +79,7 @@ def _lines(condemned: Iterable[Path]) -> Iterator[tuple[str, list[Path]]]:
 
 def _condemned(catalog: DataCatalog, names: set[str], keep: int) -> list[Path]:
     """Lists what goes: run records first, so that none is left that names what is gone."""
-    records = catalog[RUN_RECORD]
+    records: Any = catalog[RUN_RECORD]
     versions = records.list_versions(full_path=False) if records.exists() else []
     kept = {_folder(records) / version for version in versions[:keep]}
     for version in versions:
@@ -123,14 +124,14 @@ def _pixels(catalog: DataCatalog, names: Iterable[str]) -> Iterator[PixelsDatase
 
 
 def _predictor_key(catalog: DataCatalog) -> str | None:
-    model = catalog.get("model")
+    model: Any = catalog.get("model")
     if model is None or not model.exists():
         return None
     return predictor_key(ModelSpec.read(Path(model._get_load_path()) / SPEC_FILE))
 
 
-def _folder(dataset: Artifact) -> Path:
-    return Path(dataset._filepath)
+def _folder(dataset: AbstractDataset[Any, Any]) -> Path:
+    return Path(cast(Artifact, dataset)._filepath)
 
 
 def _unneeded(dataset: Artifact, kept: set[Path]) -> Iterator[Path]:

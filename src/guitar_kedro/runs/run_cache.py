@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, cast
 
 from kedro.io import DataCatalog, DatasetError
 from kedro.io.core import is_parameter
@@ -84,7 +84,7 @@ class RunCache:
         """
         self._catalog, self._parameters = catalog, parameters
         self._checksums: dict[str, str | None] = {}
-        self._dataset = catalog[RUN_CACHE]
+        self._dataset = cast(Any, catalog[RUN_CACHE])
         try:
             self._entries: dict[str, dict[str, Any]] = self._dataset.load() if self._dataset.exists() else {}
             if not _is_run_cache(self._entries):
@@ -150,7 +150,7 @@ class RunCache:
             if in_memory(self._catalog, name):
                 self._checksums[name] = fingerprint.digest()
 
-    def note_run(self, node: Node, fingerprint: Fingerprint, version: str) -> None:
+    def note_run(self, node: Node, fingerprint: Fingerprint, version: str | None) -> None:
         """Notes that a node ran, and what it saved."""
         # what loading made or completed was made as it was asked for; what came to another input meanwhile is not in
         # the results
@@ -180,7 +180,7 @@ class RunCache:
 
     def must_be_made_again(self, name: str) -> bool:
         """Tells whether a dataset is a cache that was removed."""
-        return self._is(name, CACHE) and self._catalog[name].fingerprint() is None
+        return self._is(name, CACHE) and cast(Any, self._catalog[name]).fingerprint() is None
 
     def _noted(self, name: str) -> str | None:
         return next((entry["outputs"][name] for entry in self._entries.values() if name in entry["outputs"]), None)

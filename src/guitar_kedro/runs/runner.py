@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
@@ -33,7 +33,7 @@ ONE_AFTER_ANOTHER = "nodes run one after another here, and each uses all cores b
 class ResumingSession(KedroSession):
     """A session that goes on where earlier runs ended, in the command line and in notebooks alike."""
 
-    def run(
+    def run(  # type: ignore[override] # it hands on the other options of Kedro as they are
         self,
         pipeline_name: str | None = None,
         pipeline_names: list[str] | None = None,
@@ -110,7 +110,7 @@ class ResumingRunner(SequentialRunner):
         super().__init__(is_async)
         self._always = always
 
-    def _run(
+    def _run(  # type: ignore[override] # Kedro gives no other catalog than its own
         self,
         pipeline: Pipeline,
         catalog: DataCatalog,
@@ -155,7 +155,9 @@ class ResumingRunner(SequentialRunner):
 
     def _takes_part(self, node: Node, catalog: DataCatalog) -> bool:
         """Leaves out a node whose result is named by ``--load-versions``."""
-        versions = {name: catalog[name]._version.load for name in node.outputs if is_versioned(catalog[name])}
+        versions = {
+            name: cast(Any, catalog[name])._version.load for name in node.outputs if is_versioned(catalog[name])
+        }
         pinned = {name: version for name, version in versions.items() if version}
         if not pinned or node.name in self._always:
             return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
+from typing import Any, TypeGuard, cast
 
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DataCatalog
 from kedro.io.core import is_parameter
@@ -15,10 +16,10 @@ from guitar_kedro.errors import UserError
 
 def in_memory(catalog: DataCatalog, name: str) -> bool:
     """Tells whether a dataset is gone when the run ends."""
-    return bool(catalog.get(name, fallback_to_runtime_pattern=True)._EPHEMERAL)
+    return bool(cast(Any, catalog.get(name, fallback_to_runtime_pattern=True))._EPHEMERAL)
 
 
-def is_versioned(dataset: AbstractDataset) -> bool:
+def is_versioned(dataset: AbstractDataset[Any, Any] | None) -> TypeGuard[Any]:
     """Tells whether a dataset keeps its earlier versions."""
     return isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -174,9 +174,9 @@ def _answers(service: Service, seen: list[Seen]) -> answers.Predictions:
         raise unreadable(seen[0].error)
     spec = service.model.spec
     pictures = [
-        answers.unread(each.upload.name, each.error)
-        if each.error
-        else answers.prediction(each.upload.name, each.answer, spec)
+        answers.prediction(each.upload.name, each.answer, spec)
+        if each.answer
+        else answers.unread(each.upload.name, cast(UnreadableImage, each.error))
         for each in seen
     ]
     return answers.Predictions(model_version=service.version, pictures=pictures)

@@ -101,10 +101,11 @@ class ErrorCard:
 
 def card(seen: Seen, spec: ModelSpec) -> Card:
     """Makes the card of a picture that was answered; this decodes the picture again."""
+    assert seen.answer is not None
     picture = read_image(seen.upload.content, Limits(), longest_side=_PICTURE_SIDE)
     picture.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE))
     found = prediction(seen.upload.name, seen.answer, spec)
-    rows = [_row(index, seen, spec) for index in seen.answer.likeliest(MAX_ROWS)]
+    rows = [_row(index, seen.answer.probabilities[index], seen, spec) for index in seen.answer.likeliest(MAX_ROWS)]
     headline, remark = _words(found, rows, spec)
     return Card(
         key=secrets.token_hex(4),
@@ -158,9 +159,9 @@ def place_in_words(values: np.ndarray) -> str:
     return f"mostly at the {high} {side or 'edge'}" if high else f"mostly at the {side}"
 
 
-def _row(index: int, seen: Seen, spec: ModelSpec) -> Row:
+def _row(index: int, probability: float, seen: Seen, spec: ModelSpec) -> Row:
     label = spec.classes[index]
-    row = Row(spec.display_names.get(label, label), seen.answer.probabilities[index])
+    row = Row(spec.display_names.get(label, label), probability)
     values = seen.maps.get(index)
     return row if values is None else replace(row, map=_overlay(values), place=place_in_words(values))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from kedro.framework.session import KedroSession
@@ -60,10 +60,12 @@ def _serve(
     conf_source: str | None,
     params: dict[str, Any],
 ) -> None:
-    with KedroSession.create(env=env, conf_source=conf_source, runtime_params=params) as session:
+    session = KedroSession.create(env=env, conf_source=conf_source, runtime_params=params)
+    with session:
         context = session.load_context()
         context._pipelines_to_validate = []  # no pipeline runs, so that parameters of training are not looked at
-        catalog = context._get_catalog(load_versions={"model": model_version} if model_version else None)
+        versions = {"model": model_version} if model_version else None
+        catalog = cast(DataCatalog, context._get_catalog(load_versions=versions))
         version = _version(catalog)
         from guitar_kedro.datasets import DrawnImagesDataset
         from guitar_kedro.serving.server import listen, share_cores
@@ -81,13 +83,13 @@ def _serve(
             title=catalog.load("params:workspace"),
             options=options,
             test_log=catalog.load("test_log") if catalog.exists("test_log") else None,
-            model_cards=[Path(path) for path in catalog["model_card"].list_versions()],
+            model_cards=[Path(path) for path in cast(Any, catalog["model_card"]).list_versions()],
             examples=EXAMPLES if isinstance(catalog["raw_images"], DrawnImagesDataset) else (),
         )
 
 
 def _version(catalog: DataCatalog) -> str:
-    dataset = catalog["model"]
+    dataset: Any = catalog["model"]
     versions = dataset.list_versions(full_path=False)
     if not versions:
         raise UserError(f"{dataset._filepath}: there is no model yet; run `kedro run` first.")
@@ -105,7 +107,8 @@ def _predictor(catalog: DataCatalog, version: str, backend: str) -> Predictor | 
     from guitar_kedro.learning.export.bundle import ONNX_FILE
     from guitar_kedro.learning.inference.onnx import OnnxPredictor
 
-    made = catalog["bundle"].version_made_of(version)
+    dataset: Any = catalog["bundle"]
+    made = dataset.version_made_of(version)
     if made is None:
         raise UserError(
             f"--backend=onnx: there is no bundle of model {version} yet; run `kedro run --pipeline=export "

@@ -77,7 +77,7 @@ class ModelThread:
         try:
             return self._predictor.read(content)
         except UserError as error:
-            raise error.__cause__ from None
+            raise error.__cause__ or error from None
 
     def answer(self, pixels: torch.Tensor) -> Future[Answer]:
         """Asks what a picture shows (uint8 of 3 x size x size)."""
@@ -102,10 +102,11 @@ class ModelThread:
     def _work(self) -> None:
         while (first := self._jobs.get()) is not None:
             jobs = [first]
-            while len(jobs) < MAX_BATCH and jobs[-1] is not None and not self._jobs.empty():
-                jobs.append(self._jobs.get())
-            if jobs[-1] is None:
-                self._jobs.put(jobs.pop())
+            while len(jobs) < MAX_BATCH and not self._jobs.empty():
+                if (job := self._jobs.get()) is None:
+                    self._jobs.put(None)
+                    break
+                jobs.append(job)
             wanted = [job for job in jobs if job.future.set_running_or_notify_cancel()]
             self._answer([job for job in wanted if not job.targets])
             for job in wanted:

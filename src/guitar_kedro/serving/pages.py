@@ -95,7 +95,7 @@ class Pages:
         self._template = environment.get_template("page.html.j2")
 
     def page(
-        self, answered: Sequence[Card | ErrorCard] = (), status: int = 200, headers: dict | None = None
+        self, answered: Sequence[Card | ErrorCard] = (), status: int = 200, headers: dict[str, str] | None = None
     ) -> Response:
         """Renders the page with the cards of what was asked."""
         html = self._template.render(

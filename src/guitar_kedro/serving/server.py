@@ -30,7 +30,7 @@ class ImpatientProtocol(H11Protocol):
     _patience: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """Begins to wait for a request."""
         super().connection_made(transport)
         self._wait_at_most(_HEADER_SECONDS)
@@ -184,7 +184,8 @@ def let_in(sock: socket.socket) -> None:
     try:
         sock.listen()
     except OSError as error:
-        raise _unusable(*sock.getsockname()[:2], error) from None
+        host, port = sock.getsockname()[:2]
+        raise _unusable(host, port, error) from None
 
 
 def address(sock: socket.socket) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import create_form_parser
@@ -66,7 +67,7 @@ def read_form(content_type: str, body: bytearray, max_pictures: int) -> Form:
 
     def take_file(file: File) -> None:
         count()
-        name, content = _text(file.file_name), file.file_object.getvalue()
+        name, content = _text(file.file_name), cast(io.BytesIO, file.file_object).getvalue()
         if name or content:  # a browser sends an empty file for a field that was left empty
             form.uploads.append(Upload(name[-_MAX_NAME:], content))
         if len(form.uploads) > max_pictures:
@@ -78,7 +79,7 @@ def read_form(content_type: str, body: bytearray, max_pictures: int) -> Form:
 
     try:
         in_memory = {"MAX_MEMORY_FILE_SIZE": len(body) + 1, "UPLOAD_ERROR_ON_BAD_CTE": True}
-        parser = create_form_parser({"Content-Type": content_type}, take_field, take_file, in_memory)
+        parser = create_form_parser({"Content-Type": content_type.encode("latin-1")}, take_field, take_file, in_memory)
         parser.write(bytes(body))
         parser.finalize()
     except FormParserError:

@@ -43,14 +43,18 @@ class Metrics:
             waiting: Gives the number of requests that have a place.
             version: Of the model.
         """
-        self.registry = CollectorRegistry()
-        new = {"registry": self.registry}
-        self.requests = Counter("requests", "Requests by route and status.", ["method", "route", "status"], **new)
-        self.seconds = Histogram("request_seconds", "From the headers to the end of the answer.", ["route"], **new)
-        self.pictures = Counter("pictures", "Pictures by decision, or unread.", ["outcome"], **new)
-        self.batch = Histogram("batch_pictures", "Pictures answered at once.", buckets=(1, 2, 4, 8, 16), **new)
-        Gauge("waiting_requests", "Requests that are answered or wait.", **new).set_function(waiting)
-        Gauge("model_info", "The model that answers.", ["version"], **new).labels(version).set(1)
+        self.registry = registry = CollectorRegistry()
+        self.requests = Counter(
+            "requests", "Requests by route and status.", ["method", "route", "status"], registry=registry
+        )
+        answering = "From the headers to the end of the answer."
+        self.seconds = Histogram("request_seconds", answering, ["route"], registry=registry)
+        self.pictures = Counter("pictures", "Pictures by decision, or unread.", ["outcome"], registry=registry)
+        self.batch = Histogram(
+            "batch_pictures", "Pictures answered at once.", buckets=(1, 2, 4, 8, 16), registry=registry
+        )
+        Gauge("waiting_requests", "Requests that are answered or wait.", registry=registry).set_function(waiting)
+        Gauge("model_info", "The model that answers.", ["version"], registry=registry).labels(version).set(1)
 
 
 class Watch:

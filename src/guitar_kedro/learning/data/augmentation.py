@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -120,7 +121,7 @@ class Augment:
         return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=True)
 
 
-def fastai_transforms(options: AugmentationOptions, size: int, same_for_all: bool = False) -> list:
+def fastai_transforms(options: AugmentationOptions, size: int, same_for_all: bool = False) -> list[Any]:
     """Build the transforms of fastai that ``Augment`` does the work of."""
     return aug_transforms(
         size=size,

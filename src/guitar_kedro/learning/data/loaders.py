@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO
+from io import FileIO
 
 import numpy as np
 import pandas as pd
@@ -50,7 +50,7 @@ class DecodedPart:
         """Count the pictures."""
         return len(self.positions)
 
-    def read(self, file: BinaryIO, rows: list[int], places: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    def read(self, file: FileIO, rows: list[int], places: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Read a batch.
 
         Args:
@@ -89,7 +89,7 @@ class DecodedLoader(DataLoader):
             if rows[shard]:
                 yield rows[shard], places[shard]
 
-    def _read(self, file: BinaryIO, shard: tuple[list[int], np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _read(self, file: FileIO, shard: tuple[list[int], np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
         batch = self.dataset.read(file, *shard)
         return tuple(each.pin_memory() for each in batch) if self.device.type == "cuda" else batch
 
@@ -184,5 +184,5 @@ def _part(table: pd.DataFrame, name: str, pixels: Pixels, spec: ModelSpec, shard
     return DecodedPart(pixels, positions, targets, spec.classes, side, (TRAIN, VALIDATION).index(name), shard)
 
 
-def _on_images(transform: Augment | Normalise) -> Callable[[tuple], tuple]:
+def _on_images(transform: Augment | Normalise) -> Callable[[tuple[torch.Tensor, ...]], tuple[torch.Tensor, ...]]:
     return lambda batch: (transform(batch[0]), batch[1])

@@ -6,8 +6,8 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -119,7 +119,7 @@ class Pixels:
         with written_whole(data) as beside, beside.open("wb") as file:
             for pixels in decoding.decode():
                 shapes.append(pixels.shape[:2])
-                file.write(np.ascontiguousarray(pixels))
+                file.write(np.ascontiguousarray(pixels).data)
         pictures = decoding.table[["image_id", "part"]].to_numpy().tolist()
         content = {"key": decoding.key, "sizes": vars(decoding.sizes), "pictures": pictures, "shapes": shapes}
         with written_whole(index) as beside:
@@ -152,11 +152,11 @@ class Pixels:
             )
         return np.array([self._position[image, part] for image in image_ids], np.int64)
 
-    def open(self) -> BinaryIO:
+    def open(self) -> FileIO:
         """Open the file of pixels, for ``read``."""
         return self._file.open("rb", buffering=0)
 
-    def read(self, file: BinaryIO, positions: np.ndarray, places: np.ndarray, side: int) -> np.ndarray:
+    def read(self, file: FileIO, positions: np.ndarray, places: np.ndarray, side: int) -> np.ndarray:
         """Read a batch.
 
         Args:
@@ -183,9 +183,9 @@ class Pixels:
                 square[:] = _placed(pixels, place, side)
         return batch
 
-    def _fill(self, pixels: np.ndarray, file: BinaryIO) -> None:
+    def _fill(self, pixels: np.ndarray, file: FileIO) -> None:
         """Read a picture whole: the system may give fewer bytes than were asked for, in several pieces."""
-        left = memoryview(pixels.reshape(-1))
+        left = pixels.reshape(-1).data
         while left:
             count = file.readinto(left)
             if not count:

@@ -25,8 +25,8 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.learning.distributed.endpoint import address_towards, is_here
 from guitar_kedro.learning.distributed.options import Processes
 from guitar_kedro.learning.distributed.worker import Work, do_work, from_disk, to_disk
-from guitar_kedro.learning.networks.checkpoint import Checkpoint
 from guitar_kedro.learning.networks.device import choose_device
+from guitar_kedro.learning.networks.pretrained import PretrainedWeights
 from guitar_kedro.learning.training.phase import Phase
 from guitar_kedro.learning.training.state import TrainingState
 
@@ -60,8 +60,9 @@ def train_distributed(
     folder.mkdir(parents=True)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        if not isinstance(phase.start, Checkpoint) and phase.stage.weights != "none":
-            phase.start.load(phase.stage.architecture, phase.stage.weights)  # fetched once, and not by each process
+        weights = phase.stage.weights
+        if isinstance(phase.start, PretrainedWeights) and weights and weights != "none":
+            phase.start.load(phase.stage.architecture, weights)  # fetched once, and not by each process
         phase = replace(phase, start=to_disk(phase.start, folder / "start"))
         result = _launch(Work(function, phase, arguments, processes, address_towards(processes.rdzv_endpoint)[1]))
     except SignalException:

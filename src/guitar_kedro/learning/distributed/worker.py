@@ -15,8 +15,9 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -88,7 +89,7 @@ def _end_with_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it hears Ctrl-C as well, and ends this one
 
     def watch() -> None:
-        wait([multiprocessing.parent_process().sentinel])
+        wait([cast(BaseProcess, multiprocessing.parent_process()).sentinel])
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

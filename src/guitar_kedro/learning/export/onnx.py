@@ -28,6 +28,9 @@ _QUANTISED = ["Conv", "Gemm", "MatMul", "Add", "Relu", "Concat", "MaxPool", "Ave
 class _WholeModel(torch.nn.Module):
     """All from pixels to probabilities, so that whoever uses it can do nothing differently."""
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
         self.network = learner_for_inference(checkpoint, "cpu").model

@@ -10,7 +10,7 @@ here that torch keeps for its compiler and may change; float32, the reference, d
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.fx import GraphModule, Node
@@ -41,7 +41,7 @@ def pack(network: Module, size: int, precision: torch.dtype, device: torch.devic
     with torch.no_grad():
         try:
             # convolutions do the work of the BatchNorm layers that follow them
-            fused = fuse(network)
+            fused = cast(GraphModule, fuse(network))
             expected, found = network(picture), ShapeProp(fused).propagate(picture)
         except Exception:  # whatever code that cannot be traced raises
             return network
@@ -50,8 +50,8 @@ def pack(network: Module, size: int, precision: torch.dtype, device: torch.devic
             return network
         if precision is torch.bfloat16 and device.type == "cpu" and can_pack():
             for node in list(fused.graph.nodes):
-                if isinstance(_module(fused, node), Conv2d):
-                    _pack(fused, node)
+                if isinstance(layer := _module(fused, node), Conv2d):
+                    _pack(fused, node, layer)
     fused.delete_all_unused_submodules()
     fused.recompile()
     return fused
@@ -77,7 +77,8 @@ class PackedConvolution(Module):
         bias = None if layer.bias is None else layer.bias.detach().bfloat16()
         how = ([*layer.padding], [*layer.stride], [*layer.dilation], layer.groups)
         weight = layer.weight.detach().bfloat16().to_mkldnn()
-        weight = torch._C._nn.mkldnn_reorder_conv2d_weight(weight, *how, [_PICTURES, *shape[1:]])
+        pack: Any = torch._C._nn.mkldnn_reorder_conv2d_weight  # whose stub lacks the last argument
+        weight = pack(weight, *how, [_PICTURES, *shape[1:]])
         self._layer, self._relu = (weight, bias, *how), "relu" if relu else None
 
     def forward(self, images: torch.Tensor, others: torch.Tensor | None = None) -> torch.Tensor:
@@ -97,27 +98,31 @@ class PackedConvolution(Module):
         return torch.ops.mkldnn._convolution_pointwise(*pair, "add", 1.0, self._relu, [], None)
 
 
-def _pack(network: GraphModule, node: Node) -> None:
+def _pack(network: GraphModule, node: Node, layer: Conv2d) -> None:
     """Replace a convolution, and what can be joined to it."""
-    layer = _module(network, node)
-    if layer.padding_mode != "zeros" or isinstance(layer.padding, str) or not node.args:
+    shape = _shape(node.args[0]) if node.args else None
+    if layer.padding_mode != "zeros" or isinstance(layer.padding, str) or shape is None:
         return
-    last, others = node, ()
+    last, relu = node, False
+    others: tuple[Any, ...] = ()
     following = _only_user(last)
     if following is not None and _adds_to(following, node):
         last, others = following, tuple(each for each in following.args if each is not node)
         following = _only_user(last)
-    relu = following is not None and _is_relu(network, following)
-    if relu:
-        last = following
+    if following is not None and _is_relu(network, following):
+        last, relu = following, True
     name = f"packed_{node.name}"
-    network.add_submodule(name, PackedConvolution(layer, _shape(node.args[0]), relu))
+    network.add_submodule(name, PackedConvolution(layer, shape, relu))
     with network.graph.inserting_after(last):
         packed = network.graph.call_module(name, (node.args[0], *others))
     packed.meta = last.meta
     last.replace_all_uses_with(packed)
     while last is not node:
-        before = node if node in last.args else next(each for each in last.args if node in each.args)
+        before = (
+            node
+            if node in last.args
+            else next(each for each in last.args if isinstance(each, Node) and node in each.args)
+        )
         network.graph.erase_node(last)
         last = before
     network.graph.erase_node(node)
@@ -132,7 +137,7 @@ def _adds_to(node: Node, feature_maps: Node) -> bool:
 
 
 def _module(network: GraphModule, node: Node) -> Module | None:
-    return network.get_submodule(node.target) if node.op == "call_module" else None
+    return network.get_submodule(str(node.target)) if node.op == "call_module" else None
 
 
 def _only_user(node: Node) -> Node | None:

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,6 @@ CHUNK, BATCH = 512, 64  # pictures that are lost when a run is killed, and that 
 _ONE_AT_A_TIME = threading.Lock()
 
 Item = TypeVar("Item")
-Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 
 
@@ -148,7 +147,7 @@ def _predict_files(
     files: Sequence[RawImage],
     predictor: Predictor,
     batch_size: int = BATCH,
-    shown: Callable[[Iterable[Batch]], Iterable[Batch]] = iter,
+    shown: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> pd.DataFrame:
     """Predict files, with a row for each, as ``predict_in_chunks`` describes it."""
     batches = shown(_batches(partial(_read_or_reason, predictor), files, batch_size))
@@ -170,7 +169,7 @@ def _read_or_reason(predictor: Predictor, file: RawImage) -> tuple[torch.Tensor,
     try:
         return predictor.read_with_note(content)
     except UserError as error:
-        return error.__cause__
+        return cast(UnreadableImage, error.__cause__)
 
 
 def _predict_batch(
@@ -188,6 +187,8 @@ def _predict_batch(
 
 def _row(spec: ModelSpec, file: RawImage, outcome: tuple[list[float], float, str] | UnreadableImage) -> dict[str, Any]:
     known = {"file": file.file, "label": file.label if file.label in spec.classes else ""}
+    probabilities: dict[str, Any]
+    seen: dict[str, Any]
     if isinstance(outcome, UnreadableImage):
         probabilities = dict.fromkeys(spec.classes)
         seen = {"predicted": "", "probability": None, "second_guess": "", "decision": "", "energy": None}
@@ -195,7 +196,7 @@ def _row(spec: ModelSpec, file: RawImage, outcome: tuple[list[float], float, str
     else:
         numbers, energy, note = outcome
         probabilities = dict(zip(spec.classes, numbers, strict=True))
-        first, *others = sorted(probabilities, key=probabilities.get, reverse=True)
+        first, *others = sorted(probabilities, key=probabilities.__getitem__, reverse=True)
         seen = {"predicted": first, "probability": probabilities[first], "second_guess": next(iter(others), "")}
         seen |= {"decision": decide(spec, probabilities[first], energy).value, "energy": energy}
         wrong = {"reason": "", "error": "", "note": note}

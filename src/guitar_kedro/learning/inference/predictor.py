@@ -104,7 +104,7 @@ class Predictor(Reader):
         body = pack(body, self.spec.image_size, precision, self._device)
         set_precision(body, precision, self._device)
         self._model = torch.nn.Sequential(body, head)
-        self._model.to(self._device, memory_format=torch.channels_last)
+        self._model.to(self._device).to(memory_format=torch.channels_last)
         self._normalise = Normalise(self.spec.mean, self.spec.std)
 
     def __reduce__(self) -> tuple[type[Predictor], tuple[Checkpoint, str]]:

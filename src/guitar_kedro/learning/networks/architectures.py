@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torchvision
@@ -45,12 +46,12 @@ def architecture(name: str) -> Callable[..., torch.nn.Module] | str:
     raise UserError(f"architecture: {name} is no network of torchvision.{hint}{more}")
 
 
-def _cut(name: str, builder: Callable[..., torch.nn.Module]) -> Callable[[torch.nn.Module], torch.nn.Module] | None:
+def _cut(name: str, builder: Callable[..., torch.nn.Module]) -> Callable[[Any], torch.nn.Module] | None:
     """Return how fastai cuts the body off a network.
 
     Networks that pool in ``forward`` have their body in ``features`` (MobileNetV2) or before a linear layer.
     """
-    model = _shape_of(lambda: builder(weights=None))
+    model: Any = _shape_of(lambda: builder(weights=None))
     children = list(model.children())
     pools = [place for place, child in enumerate(children) if has_pool_type(child)]
     if hasattr(model, "features"):

@@ -26,7 +26,8 @@ class Adam(torch.optim.Adam):
     DECAY = 0.01
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+    # torch declares it once for each kind of closure
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Decay the weights (Loshchilov and Hutter 2019), then take a step."""
         for group in self.param_groups:
             for weights in group["params"]:

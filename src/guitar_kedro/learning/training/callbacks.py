@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 import pandas as pd
 import torch
@@ -32,7 +33,8 @@ class EpochTable(Callback):
     def __init__(self, title: str) -> None:
         """Take what is trained, as the first words of the bar."""
         self.bar = live_bar("batches")
-        self.title, self.rows = title, []
+        self.title = title
+        self.rows: list[dict[str, Any]] = []
 
     def before_fit(self) -> None:
         """Open the bar, and begin the table."""
@@ -128,7 +130,8 @@ class RateFinder(LRFinder):
     def before_fit(self) -> None:
         """Begin."""
         ParamScheduler.before_fit(self)
-        self.best_loss, self.losses = float("inf"), []
+        self.best_loss = float("inf")
+        self.losses: list[torch.Tensor] = []
 
     def after_loss(self) -> None:
         """Keep the loss of a training step."""

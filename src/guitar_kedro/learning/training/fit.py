@@ -182,8 +182,9 @@ def _loaders(phase: Phase, device: torch.device) -> DataLoaders:
 
 
 def _load_start(learner: Learner, phase: Phase) -> None:
+    weights = phase.stage.weights
     match phase.start:
-        case Checkpoint(weights=weights, spec=spec):
+        case Checkpoint(spec=spec):
             if spec.architecture != phase.stage.architecture:
                 raise UserError(
                     f"stages.{phase.stage_name}.architecture is {phase.stage.architecture}, but what it starts from "
@@ -193,10 +194,10 @@ def _load_start(learner: Learner, phase: Phase) -> None:
                 raise UserError(
                     f"{phase.title}: it starts from a network of other classes; train that stage again first."
                 )
-            learner.model.load_state_dict(weights)
-        case PretrainedWeights() if phase.stage.weights != "none":
-            state = phase.start.load(phase.stage.architecture, phase.stage.weights)
-            learner.model[0].load_state_dict(body_state(phase.stage.architecture, state, phase.stage.weights))
+            learner.model.load_state_dict(phase.start.weights)
+        case PretrainedWeights() if weights and weights != "none":
+            state = phase.start.load(phase.stage.architecture, weights)
+            learner.model[0].load_state_dict(body_state(phase.stage.architecture, state, weights))
 
 
 def _check_classes(phase: Phase) -> None:

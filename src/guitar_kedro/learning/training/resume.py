@@ -76,6 +76,7 @@ class ExactResume(Callback):
 
     def _restore(self) -> None:
         facts, tensors = self.state.facts(), self.state.tensors()
+        assert facts is not None  # some epochs were skipped
         self.model.load_state_dict(_part(tensors, "model"))
         self._restore_optimizer(_part(tensors, "optimizer"))
         recorder = self.recorder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import lazy_loader as lazy
 
@@ -10,7 +11,10 @@ from guitar_kedro import images, learning, metrics
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.pipelines.training.nodes import with_paths
 
-pd = lazy.load("pandas")
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lazy_loader as lazy
 from pydantic import Field
@@ -18,8 +18,12 @@ from guitar_kedro.options import Options
 from guitar_kedro.pipelines.calibration.nodes import BATCH_SIZE
 from guitar_kedro.pipelines.training.nodes import make_phase, rates_of, warn_of_guessing, with_paths
 
-np = lazy.load("numpy")
-pd = lazy.load("pandas")
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+else:
+    np = lazy.load("numpy")
+    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
 RANDOM_SPLIT, OUT_OF_FOLD = "random split", "out of fold"
@@ -183,7 +187,7 @@ def _train(
     pixels: learning.Pixels,
     recipe: dict[str, Any],
 ) -> learning.Checkpoint:
-    checkpoint = start
+    checkpoint: Any = start
     for phase in phases:
         options = PhaseOptions.model_validate(recipe[phase])
         what = make_phase(title, phase, checkpoint, table, pixels, recipe, options.epochs)

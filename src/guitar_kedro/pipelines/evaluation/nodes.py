@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lazy_loader as lazy
 
@@ -12,7 +12,10 @@ from guitar_kedro import datasets, images, learning, metrics, plots
 from guitar_kedro.pipelines.calibration.nodes import BATCH_SIZE, predict_split
 from guitar_kedro.pipelines.training.nodes import with_paths
 
-pd = lazy.load("pandas")
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
 PICTURES_WITH_MAPS = 12
@@ -130,9 +133,8 @@ def draw_grad_cam(
     """
     validation = metrics.of_stage(predictions, model.spec.provenance["stage"], "validation")
     try:
-        return tuple(
-            draw(validation, model, prepared_images, device) for draw in (_grad_cam_by_class, _grad_cam_of_errors)
-        )
+        seen = validation, model, prepared_images, device
+        return _grad_cam_by_class(*seen), _grad_cam_of_errors(*seen)
     except learning.NoFeatureMaps as error:
         logger.warning("%s", error)
         return plots.grad_cam_missing(str(error)), plots.grad_cam_missing(str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import lazy_loader as lazy
 
@@ -13,7 +14,10 @@ from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, in_one_line
 from guitar_kedro.versions import VERSIONS
 
-pd = lazy.load("pandas")
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
 IMAGE_COLUMNS = [

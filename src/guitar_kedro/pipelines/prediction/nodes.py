@@ -10,7 +10,10 @@ import lazy_loader as lazy
 from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.files import sha256_of_lines
 
-pd = lazy.load("pandas")
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = lazy.load("pandas")
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lazy_loader as lazy
 
@@ -16,8 +16,12 @@ from guitar_kedro.learning.inference.decision import Decision, decide
 from guitar_kedro.pipelines.cross_validation.nodes import OUT_OF_FOLD, honest_sentence
 from guitar_kedro.project import project_folder
 
-np = lazy.load("numpy")
-pd = lazy.load("pandas")
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+else:
+    np = lazy.load("numpy")
+    pd = lazy.load("pandas")
 
 PICTURES_ON_SHEET = 24
 STEPS_ON_SHEET = 8
@@ -42,7 +46,7 @@ CARD_FIGURES = {  # what the model card shows, and as what, with the part of the
 }
 
 
-def compute_metrics(predictions: pd.DataFrame, model: learning.Checkpoint) -> dict:
+def compute_metrics(predictions: pd.DataFrame, model: learning.Checkpoint) -> dict[str, Any]:
     """Computes accuracy, error rate, Wilson interval and loss for each part and stage."""
     return metrics.compute_metrics(predictions, model.spec.provenance["stage"])
 
@@ -263,9 +267,7 @@ def _fixed_and_broken(
         yield f"{what} by {pair.stage} ({count})", _pictures(prepared_images, table["image_id"]), captions
 
 
-def compare_stages(
-    splits: pd.DataFrame, *results: pd.DataFrame | learning.Checkpoint
-) -> tuple[pd.DataFrame, plots.Figure]:
+def compare_stages(splits: pd.DataFrame, *results: Any) -> tuple[pd.DataFrame, plots.Figure]:
     """Compares the error on the validation part after each phase of each stage.
 
     Args:
@@ -288,7 +290,9 @@ def compare_stages(
                 "error_rate": history["error_rate"].iloc[-1],
                 "images": count,
                 "seconds": history["seconds"].sum(),
-                "warning": metrics.worse_than_guessing(*history[["valid_loss", "error_rate"]].iloc[-1], guess),
+                "warning": metrics.worse_than_guessing(
+                    history["valid_loss"].iloc[-1], history["error_rate"].iloc[-1], guess
+                ),
             }
             for history, checkpoint in zip(histories, checkpoints, strict=True)
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import lazy_loader as lazy
 from pydantic import Field, model_validator
@@ -12,8 +13,12 @@ from guitar_kedro import plots
 from guitar_kedro.errors import UserError
 from guitar_kedro.options import Options
 
-np = lazy.load("numpy")
-pd = lazy.load("pandas")
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+else:
+    np = lazy.load("numpy")
+    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
 PARTS = ("train", "validation", "test")
@@ -67,7 +72,7 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
                 f"a class needs at least {len(PARTS)} different ones for training, validation and test. Add images or "
                 "leave the class out."
             )
-        part_of_group |= _deal(sorted(groups.index, key=place.get), sizes, options)
+        part_of_group |= _deal(sorted(groups.index, key=place.__getitem__), sizes, options)
     splits = image_table[["image_id", "label", "duplicate_group"]].copy()
     splits.insert(2, "split", splits["duplicate_group"].map(part_of_group))
     counts = splits["split"].value_counts()
@@ -78,7 +83,7 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
 def _deal(groups: list[int], sizes: pd.Series, options: SplittingOptions) -> dict[int, str]:
     """Gives each part a group, training the largest of three; deals on until the others have their share of images."""
     size_of_group = dict(zip(groups, sizes[groups].tolist(), strict=True))
-    largest = max(groups[:3], key=size_of_group.get)
+    largest = max(groups[:3], key=size_of_group.__getitem__)
     groups = [largest, *(group for group in groups if group != largest)]
     total = sum(size_of_group.values())
     wanted = {"test": options.test * total, "validation": options.validation * total}

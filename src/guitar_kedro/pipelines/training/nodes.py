@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import lazy_loader as lazy
 
@@ -12,8 +12,12 @@ from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.learning.training.recipe import PhaseOptions
 
-np = lazy.load("numpy")
-pd = lazy.load("pandas")
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+else:
+    np = lazy.load("numpy")
+    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
 # of the parameters that training goes by, those that decide what a batch looks like
@@ -113,7 +117,7 @@ def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
 
 def make_phase(
     stage_name: str,
-    phase: str,
+    phase: Any,
     start: learning.Checkpoint | learning.PretrainedWeights | None,
     splits: pd.DataFrame,
     pixels: learning.Pixels,
@@ -131,9 +135,9 @@ def make_phase(
         recipe: Values of the parameters that ``recipe_inputs`` names.
         epochs: How long it is trained.
     """
+    groups: tuple[Any, ...] = (learning.NetworkOptions, learning.LoopOptions)
     network, loop = (
-        options(**{name: recipe[name] for name in options.model_fields if name in recipe})
-        for options in (learning.NetworkOptions, learning.LoopOptions)
+        options(**{name: recipe[name] for name in options.model_fields if name in recipe}) for options in groups
     )
     return learning.Phase(
         stage_name, phase, network, loop, start, splits, pixels, recipe["seed"], epochs, recipe.get("device", "auto")
@@ -149,11 +153,12 @@ def rates_of(learning_rate: float | Sequence[float] | str, suggestion: dict[str,
     """
     match learning_rate:
         case "suggested":
+            assert suggestion is not None
             return (suggestion["suggested"],)
         case list() | tuple():
             return tuple(learning_rate)
         case _:
-            return (learning_rate,)
+            return (cast(float, learning_rate),)
 
 
 def warn_of_guessing(title: str, history: pd.DataFrame, splits: pd.DataFrame) -> None:
