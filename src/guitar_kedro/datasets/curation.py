@@ -106,9 +106,7 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
     def needed(self) -> set[Path]:
         """Lists the folders of the versions that tell which predictions these are, and of those."""
         change, version = self._change(), self._version()
-        return (
-            {self._predictions / version, *(self._curation / each for each in change)} if version and change else set()
-        )
+        return {self._predictions / version, *(self._curation / each for each in change or ())} if version else set()
 
     def _version(self) -> str | None:
         if (change := self._change()) is None:

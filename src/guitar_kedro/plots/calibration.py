@@ -90,12 +90,8 @@ def risk_coverage_figure(curve: pd.DataFrame, threshold: float | None, accuracy:
     # A mistake among the very first leaps to 100 % and would flatten all that follows.
     highest = max(risk[coverage >= 0.05].max(), *answered["risk"].tail(1), 1 - accuracy, 0.01)
     top = min(1.15 * highest, 1.02)
-    look: dict[str, Any] = {
-        "marker": "o" if len(curve) < 30 else "",
-        "markersize": 4,
-        "clip_on": bool(risk.max() > top),
-    }
-    axes.plot(coverage, risk, color=style.BLUE, linewidth=1.6, **look)
+    look: dict[str, Any] = {"color": style.BLUE, "linewidth": 1.6, "markersize": 4, "clip_on": bool(risk.max() > top)}
+    axes.plot(coverage, risk, marker="o" if len(curve) < 30 else "", **look)
     axes.axhline(1 - accuracy, color=style.MUTED, linewidth=1, linestyle="--", label="Error wanted at most")
     if len(answered):
         chosen = answered.iloc[-1]
@@ -151,15 +147,8 @@ def _draw_reliability(axes: Axes, tables: tuple[pd.DataFrame, pd.DataFrame], tit
         accuracy = table["right"] / table["images"]
         ends = [wilson_interval(*counts) for counts in zip(table["right"], table["images"], strict=True)]
         axes.vlines(table["confidence"], *zip(*ends, strict=True), color=colour, linewidth=1.2, alpha=0.45)
-        look: dict[str, Any] = {
-            "color": colour,
-            "marker": marker,
-            "markersize": 4.5,
-            "linewidth": 1.4,
-            "clip_on": False,
-            "zorder": 3,
-        }
-        axes.plot(table["confidence"], accuracy, label=label, **look)
+        look: dict[str, Any] = {"markersize": 4.5, "linewidth": 1.4, "clip_on": False, "zorder": 3}
+        axes.plot(table["confidence"], accuracy, color=colour, marker=marker, label=label, **look)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     _in_percent(axes)
     style.clean(axes, "both", title)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
@@ -155,9 +155,7 @@ class ResumingRunner(SequentialRunner):
 
     def _takes_part(self, node: Node, catalog: DataCatalog) -> bool:
         """Leaves out a node whose result is named by ``--load-versions``."""
-        versions = {
-            name: cast(Any, catalog[name])._version.load for name in node.outputs if is_versioned(catalog[name])
-        }
+        versions = {name: dataset._version.load for name in node.outputs if is_versioned(dataset := catalog[name])}
         pinned = {name: version for name, version in versions.items() if version}
         if not pinned or node.name in self._always:
             return True

@@ -118,11 +118,8 @@ def _pack(network: GraphModule, node: Node, layer: Conv2d) -> None:
     packed.meta = last.meta
     last.replace_all_uses_with(packed)
     while last is not node:
-        before = (
-            node
-            if node in last.args
-            else next(each for each in last.args if isinstance(each, Node) and node in each.args)
-        )
+        nodes = [each for each in last.args if isinstance(each, Node)]
+        before = node if node in nodes else next(each for each in nodes if node in each.args)
         network.graph.erase_node(last)
         last = before
     network.graph.erase_node(node)

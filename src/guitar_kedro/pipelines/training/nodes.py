@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import lazy_loader as lazy
 
@@ -117,7 +117,7 @@ def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
 
 def make_phase(
     stage_name: str,
-    phase: Any,
+    phase: str,
     start: learning.Checkpoint | learning.PretrainedWeights | None,
     splits: pd.DataFrame,
     pixels: learning.Pixels,
@@ -135,12 +135,13 @@ def make_phase(
         recipe: Values of the parameters that ``recipe_inputs`` names.
         epochs: How long it is trained.
     """
-    groups: tuple[Any, ...] = (learning.NetworkOptions, learning.LoopOptions)
     network, loop = (
-        options(**{name: recipe[name] for name in options.model_fields if name in recipe}) for options in groups
+        options(**{name: recipe[name] for name in options.model_fields if name in recipe})
+        for options in cast(tuple[Any, ...], (learning.NetworkOptions, learning.LoopOptions))
     )
+    name = cast(Literal["frozen", "unfrozen"], phase)
     return learning.Phase(
-        stage_name, phase, network, loop, start, splits, pixels, recipe["seed"], epochs, recipe.get("device", "auto")
+        stage_name, name, network, loop, start, splits, pixels, recipe["seed"], epochs, recipe.get("device", "auto")
     )
 
 
