@@ -176,6 +176,20 @@ def test_a_hidden_file_is_one_whose_name_begins_with_a_dot(tmp_path: Path):
         (["valid/cat/1.jpg", "valid/dog/1.jpg", "test/cat/2.jpg"], ""),
         (["cat/train/1.jpg", "cat/test/2.jpg", "dog/train/3.jpg", "dog/test/4.jpg"], "one folder that is called like"),
         (["train/1.jpg", "test/2.jpg"], "one folder that is called like"),
+        (
+            ["seg_train/seg_train/sea/1.jpg", "seg_train/seg_train/ice/2.jpg", "seg_test/seg_test/sea/3.jpg"],
+            "seg_train",
+        ),
+        (["images_train/cat/1.jpg", "images_train/dog/2.jpg", "images_test/cat/3.jpg"], "images_train"),
+        (["trainval/cat/1.jpg", "trainval/dog/2.jpg", "test/cat/3.jpg"], "trainval"),
+        (["X_train/cat/1.jpg", "X_train/dog/2.jpg", "X_test/cat/3.jpg"], "X_train"),
+        (["train_dataset/cat/1.jpg", "train_dataset/dog/2.jpg", "test_dataset/cat/3.jpg"], "train_dataset"),
+        (["trn/cat/1.jpg", "trn/dog/2.jpg", "tst/cat/3.jpg"], "trn"),
+        (["train_folder/cat/1.jpg", "train_folder/dog/2.jpg", "held-out/cat/3.jpg"], "train_folder"),
+        (["Entrenamiento/cat/1.jpg", "Entrenamiento/dog/2.jpg", "Prueba/cat/3.jpg"], "Entrenamiento"),
+        (["train2017/cat/1.jpg", "train2017/dog/2.jpg", "val2017/cat/3.jpg"], "train2017"),
+        (["cat_train/1.jpg", "cat_test/2.jpg", "dog_train/3.jpg", "dog_test/4.jpg"], "one folder that is called like"),
+        (["trainA/1.jpg", "trainB/2.jpg", "testA/3.jpg", "testB/4.jpg"], "one folder that is called like"),
     ],
 )
 def test_a_given_split_is_refused_and_not_mixed(
@@ -189,7 +203,21 @@ def test_a_given_split_is_refused_and_not_mixed(
         assert len(list(stream_images(source, tmp_path / "raw"))) == len(names)
 
 
-@pytest.mark.parametrize("names", [["train/1.jpg", "bus/1.jpg"], ["train/cat/1.jpg", "train/dog/1.jpg"]])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["train/1.jpg", "bus/1.jpg"],
+        ["train/cat/1.jpg", "train/dog/1.jpg"],
+        ["test/1.jpg", "cat/1.jpg"],
+        ["train station/1.jpg", "bus stop/1.jpg"],
+        ["steam train/1.jpg", "toy train/1.jpg"],
+        ["toy train/1.jpg", "test tube/1.jpg"],
+        ["train/1.jpg", "test tube/1.jpg"],
+        ["constraint/1.jpg", "contest/1.jpg"],
+        ["devil/1.jpg", "valley/1.jpg"],
+        ["data/1.jpg", "images/1.jpg"],
+    ],
+)
 def test_a_class_or_a_folder_of_classes_may_be_called_train(tmp_path: Path, names: list[str]):
     assert len(images_in_folder(write(tmp_path, *names))) == 2
 

@@ -177,7 +177,7 @@ class PhotosDataset(GivenImagesDataset):
 
     def _state(self) -> str | None:
         place = self.place()
-        if self._sha256 and place is not None:  # a run skips loading where pictures are the same, and must not skip this
+        if self._sha256 and place is not None:  # a run skips loading the same pictures, and must not skip this
             check_sha256(place, self._sha256)
         return super()._state()
 

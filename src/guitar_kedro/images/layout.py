@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import mimetypes
 import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from guitar_kedro.errors import UserError, listed
@@ -17,10 +18,16 @@ from guitar_kedro.images.raw import RawImage
 logger = logging.getLogger(__name__)
 
 _SHOWN = 3  # examples in a sentence
+# in the languages of the data sets that people meet: English, Spanish, Portuguese, French
 _PART_OF_SPLIT = re.compile(
-    "(?:(?P<training>train(?:ing)?)|(?P<validation>val(?:id(?:ation)?)?|dev)|(?P<test>test(?:ing)?|eval|holdout))"
-    "(?:set|data|images)?"
+    "(?P<training>train(?:ing)?(?:val(?:id(?:ation)?)?)?|trn|entrenamiento|treino|treinamento|entrainement)"
+    "|(?P<validation>val(?:id(?:ation)?)?|dev|validacion|validacao)"
+    "|(?P<test>test(?:e|ing)?|tst|eval(?:uation)?|holdout|heldout|pruebas?)"
 )
+_FILLING = "(?:set|data|image|img|picture|photo|folder|split)s?"  # says nothing of what lies in a folder
+_IS_FILLING = re.compile(f"(?:{_FILLING})+")
+_IS_PART_OF_SPLIT = re.compile(f"(?:{_FILLING})*(?:{_PART_OF_SPLIT.pattern})(?:{_FILLING})*")
+_CAPITAL_IN_WORD = re.compile("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ARCHIVE = re.compile(r"\.(zip|rar|7z|tar(\.\w+)?|t(gz|bz2?|xz))$", re.IGNORECASE)
 
 
@@ -64,7 +71,10 @@ def _refuse_archives(images: list[RawImage], source: Path | str) -> None:
 
 
 def _refuse_given_split(folders: Iterable[str], source: Path | str) -> None:
-    """Refuse folders called train, val, test and the like beside each other: they would become, or mix, classes."""
+    """Refuse folders called train, val, test and the like beside each other: they would become, or mix, classes.
+
+    The same holds for folders whose names differ by such a word alone, as those of cat_train and cat_test do.
+    """
     beside: dict[str, set[str]] = defaultdict(set)
     holds_folders: set[str] = set()
     for folder in folders:
@@ -72,8 +82,12 @@ def _refuse_given_split(folders: Iterable[str], source: Path | str) -> None:
         for path in [folder, *parents[1:]]:
             beside[path.rpartition("/")[0]].add(path)
         holds_folders.update(parents)
-    for paths in beside.values():
-        parts = {path: part for path in sorted(paths) if (part := _part_of(path.rpartition("/")[2]))}
+    alike: dict[tuple[str, tuple[str, ...]], dict[str, str]] = defaultdict(dict)
+    for above, paths in beside.items():
+        for path in sorted(paths):
+            for part, others in _parts_of_split(path.rpartition("/")[2]):
+                alike[above, others][path] = part
+    for parts in alike.values():
         if len(set(parts.values())) < 2:
             continue
         training = next((path for path, part in parts.items() if part == "training"), next(iter(parts)))
@@ -89,9 +103,17 @@ def _refuse_given_split(folders: Iterable[str], source: Path | str) -> None:
         )
 
 
-def _part_of(name: str) -> str:
-    found = _PART_OF_SPLIT.fullmatch(re.sub(r"[\W\d_]", "", name.lower()))
-    return (found and found.lastgroup) or ""
+def _parts_of_split(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Find which parts of a split a folder's name speaks of, each with the other words of the name."""
+    without_accents = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", name))
+    words = re.findall(r"[^\W\d_]+", _CAPITAL_IN_WORD.sub(" ", without_accents).lower())
+    if found := _IS_PART_OF_SPLIT.fullmatch("".join(words)):
+        yield found.lastgroup or "", ()
+        return
+    for place, word in enumerate(words):
+        if found := _PART_OF_SPLIT.fullmatch(word):
+            others = (*words[:place], *words[place + 1 :])
+            yield found.lastgroup or "", tuple(other for other in others if not _IS_FILLING.fullmatch(other))
 
 
 def _refuse_classes_in_classes(folders: dict[str, list[RawImage]], source: Path | str) -> None:
