@@ -111,7 +111,7 @@ class StagesConfigLoader(OmegaConfigLoader):
             return _completed(found)
         if key == "catalog":
             refuse_renamed(found, RENAMED_ENTRIES, "catalog: ")
-            for entry in found.values():
+            for entry in filter(lambda entry: isinstance(entry, dict), found.values()):  # Kedro tells of others
                 for name in _FURTHER_PATHS.get(entry.get("type"), ()):
                     entry[name] = str(project_folder() / entry[name])
         return found
@@ -211,8 +211,11 @@ def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
     from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
     from guitar_kedro.pipelines.calibration.options import CalibrationOptions
     from guitar_kedro.pipelines.ingestion.options import IngestionOptions
+    from guitar_kedro.pipelines.training.plan import plan_stages
 
     stages = parameters.get("stages")
+    if stages is not None:
+        plan_stages(stages)  # whose names cannot be parts of paths before they are checked
     groups: dict[str, type[Options]] = {
         "ingestion": IngestionOptions,
         "training": TrainingOptions,

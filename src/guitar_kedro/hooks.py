@@ -230,7 +230,7 @@ class PicturesApart:
 
         saved = [catalog[name] for name in sorted({*pipeline.all_outputs(), RUN_CACHE, "run_record"})]
         places = [getattr(dataset, "_filepath", getattr(dataset, "_folder", None)) for dataset in saved]
-        for name in sorted({*pipeline.inputs(), "raw_images"}):
+        for name in sorted(pipeline.inputs() | (set() if _predicts(pipeline) else {"raw_images"})):
             if isinstance(dataset := catalog[name], GivenImagesDataset):
                 dataset.refuse_written(Path(place) for place in places if place is not None)
 
@@ -246,9 +246,17 @@ class RememberImages:
         """Notes ``images``, unless they are there to be predicted."""
         from guitar_kedro.datasets import PhotosDataset
 
-        inputs, dataset = pipeline.inputs(), catalog["raw_images"]
-        if isinstance(dataset, PhotosDataset) and ("raw_images" in inputs or "images_to_predict" not in inputs):
-            dataset.remember()
+        dataset = catalog["raw_images"]
+        if isinstance(dataset, PhotosDataset) and not _predicts(pipeline):
+            try:
+                dataset.remember()
+            except (UserError, OSError) as error:  # the run itself has ended well
+                logger.warning("Where the images are is not noted: %s", error)
+
+
+def _predicts(pipeline: Pipeline) -> bool:
+    """Whether the images that are given to this pipeline are there to be predicted."""
+    return "images_to_predict" in pipeline.inputs() or not pipeline.all_outputs().isdisjoint(PREDICTED)
 
 
 class RunReport:

@@ -76,7 +76,7 @@ def parse_parameters(text: str) -> dict[str, Any]:
             else:
                 _refuse_octal(name, value)
                 parameters.merge_with_dotlist([f"{name}={value}"])
-        except (OmegaConfBaseException, YAMLError, ValueError, TypeError) as error:
+        except (OmegaConfBaseException, YAMLError, ValueError, TypeError, IndexError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"--params={name}={value} cannot be read ({reason}); put it in quotes.") from None
     return cast(dict[str, Any], OmegaConf.to_container(parameters))

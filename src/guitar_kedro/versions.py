@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 VERSIONS = {
     "drawn_pictures": 1,  # the demo set, and the other things
-    "prepared_pictures": 1,  # what reading, shrinking, encoding and hashing make of a file, or why it is refused
+    "prepared_pictures": 2,  # what reading, shrinking, encoding and hashing make of a file, or why it is refused
     "image_tables": 1,  # duplicates, curation
     "decoded_pixels": 1,  # what training reads: prepared pictures, read and resized
     "splits": 1,  # also those of the cross-validation
@@ -23,7 +23,7 @@ VERSIONS = {
     "predictions": 1,  # of any picture: reading it, resizing it, the network, its probabilities and energy
     "calibrated_models": 1,  # temperature and thresholds
     "reports": 1,  # figures, tables, numbers and cards, from all of the above
-    "bundles": 1,  # exported models, with their own preprocessing
+    "bundles": 2,  # exported models, with their own preprocessing
 }
 
 

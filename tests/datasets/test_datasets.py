@@ -37,6 +37,7 @@ from guitar_kedro.datasets import (
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import strict_json
 from guitar_kedro.images import FileRecord
+from guitar_kedro.images.downloads import name_for
 from guitar_kedro.learning import Checkpoint, ModelSpec
 from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.versions import VERSIONS
@@ -296,23 +297,26 @@ def test_the_place_that_an_earlier_version_noted_among_the_raw_images_is_found_a
 ):
     pets = tmp_path / "01_raw" / "pets"
     (pets / "downloads").mkdir(parents=True)
-    (pets / "downloads" / "pets-0123abcd.zip").write_bytes(b"fetched")
-    (pets / "source.json").write_text(json.dumps({"images": "https://127.0.0.1:9/pets.zip"}), encoding="utf-8")
+    address = "https://127.0.0.1:9/pets.zip"
+    fetched = f"downloads/{name_for(address)}"
+    (pets / fetched).write_bytes(b"fetched")
+    (pets / "source.json").write_text(json.dumps({"images": address}), encoding="utf-8")
     dataset = PhotosDataset(str(tmp_path / "02_intermediate" / "pets"))
     before = dataset.fingerprint()
     assert before is not None
     dataset.remember()
     assert dataset.fingerprint() == before
     assert list(pets.iterdir()) == []
-    assert (tmp_path / "02_intermediate/pets/downloads/pets-0123abcd.zip").exists()
+    assert (tmp_path / "02_intermediate/pets" / fetched).exists()
 
 
 def test_a_folder_of_the_users_that_is_called_like_ours_is_left_where_it_is(tmp_path: Path):
     pets = class_folders(tmp_path / "01_raw" / "pets", "downloads", "unpacked")
+    Path(pets, "downloads", "a.png").rename(pets / "downloads" / "IMG-20240101.png")
     (pets / "source.json").write_text(json.dumps({"images": str(pets)}), encoding="utf-8")
     dataset = PhotosDataset(str(tmp_path / "02_intermediate" / "pets"))
     dataset.remember()
-    assert [raw.file for raw in dataset.load()] == ["downloads/a.png", "unpacked/a.png"]
+    assert [raw.file for raw in dataset.load()] == ["downloads/IMG-20240101.png", "unpacked/a.png"]
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"images": 7}', b'"pets"', b'{"images": "caf\xe9"}', b"\xff\xfe{"])

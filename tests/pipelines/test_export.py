@@ -242,6 +242,24 @@ def in_colours() -> dict[str, tuple[Image.Image, str, dict[str, object]]]:
 def test_the_example_reads_colours_as_the_project_does(tmp_path: Path, name: str):
     image, file_format, options = in_colours()[name]
     image.save(tmp_path / "picture", file_format, **options)
+    assert_read_alike(tmp_path / "picture")
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
+def test_the_example_reads_pictures_despite_damaged_profiles_as_the_project_does(tmp_path: Path, file_format: str):
+    image, _, options = in_colours()["png"]
+    image.save(tmp_path / "picture", file_format, **options)
+    content = (tmp_path / "picture").read_bytes()
+    if file_format == "PNG":
+        at = content.index(b"iCCP")
+        spoilt = content[: at + 9] + bytes([content[at + 9] ^ 1]) + content[at + 10 :]  # its checksum is wrong now
+    else:
+        spoilt = content[:2] + b"\xff\xe2\0\x0eICC_PROFILE\0" + content[2:]
+    (tmp_path / "picture").write_bytes(spoilt)
+    assert_read_alike(tmp_path / "picture")
+
+
+def assert_read_alike(path: Path) -> None:
     spec = ModelSpec(
         architecture="resnet18",
         classes=("a", "b"),
@@ -253,5 +271,5 @@ def test_the_example_reads_colours_as_the_project_does(tmp_path: Path, name: str
     )
     names: dict = {}
     exec(exporting._example(spec)["preprocessing.py"], names)
-    ours = np.asarray(read_square(tmp_path / "picture", 48, "squish"))
-    assert (names["read_square"](tmp_path / "picture") == ours).all()
+    ours = np.asarray(read_square(path, 48, "squish"))
+    assert (names["read_square"](path) == ours).all()

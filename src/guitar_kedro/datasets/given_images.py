@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,10 +15,9 @@ from guitar_kedro.datasets.raw_images import RawImagesDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path, real_path, written_whole
 from guitar_kedro.images.archives import check_encoding
-from guitar_kedro.images.downloads import is_address, parts_of
+from guitar_kedro.images.downloads import is_address, name_for, parts_of
 from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import (
-    STAMP,
     ImageStream,
     address_state,
     check_sha256,
@@ -147,6 +147,7 @@ class PhotosDataset(GivenImagesDataset):
         Raises:
             UserError: If nothing was named, or what was named cannot be used.
         """
+        self._take_over()
         images = self._source()
         if images is None:
             raise UserError(
@@ -203,16 +204,19 @@ class PhotosDataset(GivenImagesDataset):
             beside.write_text(json.dumps({"images": text}), encoding="utf-8")
 
     def _take_over(self) -> None:
-        """Move what earlier versions of this project noted, fetched and unpacked in the user's folder."""
+        """Move what earlier versions of this project noted and fetched in a folder that is the user's."""
         earlier = self._noted_earlier
         if self._noted.exists() or not earlier.exists():
             return
-        self._note(_read_note(earlier))
+        images = _read_note(earlier)
+        self._note(images)
         earlier.unlink()
-        for name, made in (("downloads", "*-????????*"), ("unpacked", f"*/{STAMP}")):
-            there, here = earlier.with_name(name), self._folder / name
-            if not here.exists() and any(there.glob(made)):
-                os.replace(there, here)
+        fetched = Path("downloads") / name_for(images) if is_address(images) else None
+        if fetched and (earlier.parent / fetched).is_file():
+            (self._folder / fetched).parent.mkdir(exist_ok=True)
+            os.replace(earlier.parent / fetched, self._folder / fetched)
+            with contextlib.suppress(OSError):  # what else lies there is the user's
+                (earlier.parent / "downloads").rmdir()
 
 
 def _read_note(path: Path) -> str:

@@ -66,7 +66,7 @@ class TableDataset(TextArtifact, _TypedFile):
         """
         try:
             table = super().load()
-        except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        except (UnicodeDecodeError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
             raise self._not_a_table(" ".join(str(error).split())) from None
         if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first fields of too long lines for names
             raise self._not_a_table("its lines have more fields than its first one")

@@ -30,6 +30,22 @@ _NCLX_PRIMARIES = {9: _BT_2020, 12: _P3}
 _NCLX_SRGB, _NCLX_CURVES = (1, 2), (1, 2, 6, 13, 14, 15)
 
 
+def without_profile(content: bytes) -> bytes:
+    """Take the colour profile out of a file, for where it keeps Pillow from reading the picture.
+
+    Pillow takes no PNG whose profile has a wrong checksum or over 1 MB, and no JPEG with half a header of one.
+
+    Args:
+        content: Of a file of any format; of others than PNG and JPEG it comes back as it is.
+    """
+    if content.startswith(b"\xff\xd8"):
+        return content.replace(b"ICC_PROFILE", b"NOT_FOLLOWE")
+    start = content.find(b"iCCP", 0, max(content.find(b"IDAT"), 0)) - 4
+    if not content.startswith(b"\x89PNG") or start < 0:
+        return content
+    return content[:start] + content[start + 12 + int.from_bytes(content[start : start + 4], "big") :]
+
+
 @dataclass(frozen=True)
 class Colours:
     """How the pixels of a picture become sRGB.

@@ -133,7 +133,7 @@ def _refuse_classes_in_classes(folders: dict[str, list[RawImage]], source: Path 
 def _may_be_picture(image: RawImage) -> bool:
     """Tell by its name whether a file may be a picture, to let notes and tables lie beside class folders."""
     kind, _ = mimetypes.guess_type(image.file)
-    return kind is None or kind.startswith("image/")
+    return (kind or "").startswith("image/") or image.file.lower().endswith((".heic", ".heif"))
 
 
 def _too_few_classes(places: dict[str, list[str]], images: list[RawImage], source: Path | str) -> str:

@@ -26,7 +26,7 @@ from PIL import (
 )
 from pillow_heif import HeifImageFile
 
-from guitar_kedro.images.colours import DAMAGED_PROFILE, SRGB, Colours, colours_of
+from guitar_kedro.images.colours import DAMAGED_PROFILE, SRGB, Colours, colours_of, without_profile
 from guitar_kedro.images.probing import Limits, Probe, UnreadableImage, probe
 
 __all__ = ["Limits", "Reading", "UnreadableImage", "pillow_strict_and_quiet", "read", "read_image"]
@@ -190,20 +190,12 @@ def _decode_despite_profile(content: bytes, found: Probe, limits: Limits, longes
     try:
         return _decode(content, found, limits, longest_side)
     except Exception:
-        # Pillow takes no PNG whose profile has a wrong checksum or over 1 MB, and no JPEG with half a header of one
-        bare = _without_profile(content, found)
+        bare = without_profile(content)
         if bare == content:
             raise
-        return replace(_decode(bare, found, limits, longest_side), note=DAMAGED_PROFILE.note)
-
-
-def _without_profile(content: bytes, found: Probe) -> bytes:
-    if found.format == "JPEG":
-        return content.replace(b"ICC_PROFILE", b"NOT_FOLLOWE")
-    start = content.find(b"iCCP", 0, max(content.find(b"IDAT"), 0)) - 4
-    if found.format != "PNG" or start < 0:
-        return content
-    return content[:start] + content[start + 12 + int.from_bytes(content[start : start + 4], "big") :]
+        # the file itself is encoded anew, for others would stumble over its profile as well
+        mended = _decode(bare, found, limits, longest_side)
+        return replace(mended, is_plain_jpeg=False, note=DAMAGED_PROFILE.note)
 
 
 def _decode(content: bytes, found: Probe, limits: Limits, longest_side: int | None) -> Reading:

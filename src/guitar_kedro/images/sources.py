@@ -287,7 +287,8 @@ def spare_archives(folder: Path, source: str | None) -> Iterator[Path]:
 
 
 def _is_made_of(stamp: dict[str, Any] | None, archive: os.stat_result) -> bool:
-    return stamp is not None and (stamp["bytes"], stamp["modified"]) == (archive.st_size, archive.st_mtime_ns)
+    made_of = (stamp.get("bytes"), stamp.get("modified")) if isinstance(stamp, dict) else None
+    return made_of == (archive.st_size, archive.st_mtime_ns)
 
 
 def _at_address(address: str) -> Iterator[RawImage]:

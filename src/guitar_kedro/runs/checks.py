@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
@@ -27,7 +28,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     Raises:
         UserError: If one cannot be used.
     """
-    seed, resume = parameters.get("seed", 0), parameters["resume"]
+    seed, resume = parameters.get("seed", 0), parameters.get("resume", True)
     if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
         raise UserError(f"seed is {seed}; it must be a whole number from 0 to {_LARGEST_SEED}.")
     if not isinstance(resume, bool):
@@ -53,7 +54,8 @@ def check_versions(pipeline: Pipeline, catalog: DataCatalog) -> None:
 
 def is_checked(node: Node) -> bool:
     """Whether ``check_nodes`` looks at a node: it trains, needs the other pictures, or what a person has decided."""
-    return not {"processes", "ood_images", "curation"}.isdisjoint(node.inputs)
+    named = {"ood_images", "curation"} & set(node.inputs)
+    return bool(named) or any(re.fullmatch(r"params:stages\..*\.architecture", name) for name in node.inputs)
 
 
 def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping[str, Any]) -> None:

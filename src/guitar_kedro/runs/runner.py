@@ -119,7 +119,7 @@ class ResumingRunner(SequentialRunner):
     ) -> None:
         parameters = StagesConfigLoader.current["parameters"]
         check_parameters(parameters)
-        resume = parameters["resume"]
+        resume = parameters.get("resume", True)
         run_cache = RunCache(catalog, parameters)
         for name in pipeline.datasets():
             catalog.get(name)  # datasets check what the catalog says of them as they are made

@@ -131,7 +131,12 @@ def _say_calibration(
         )
     else:
         logger.info("Sure from a probability of %s on", metrics.percent(spec.confidence_threshold))
-    if spec.ood_threshold is None:
+    if in_distribution_recall == 1:
+        logger.warning(
+            "No picture counts as none of the classes: no energy keeps all pictures of the classes, however many there "
+            "are (calibration.in_distribution_recall asks for less)"
+        )
+    elif spec.ood_threshold is None:
         logger.warning(
             "No picture counts as none of the classes: no energy promises that %s of the pictures of the classes stay "
             "below; %d validation images are too few for that (calibration.in_distribution_recall asks for less)",
