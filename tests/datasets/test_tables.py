@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from kedro.io import DatasetError
 from pandas.testing import assert_frame_equal
+from pydantic import BaseModel
 
 from guitar_kedro.datasets import (
     CurationDataset,
@@ -100,6 +102,72 @@ def test_a_spreadsheet_comes_back_as_it_was_saved_and_holds_no_formula(
     assert not any(
         row[number].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d")) for row in rows for number in text
     )
+
+
+class AnyRow(BaseModel, extra="allow"):
+    __pydantic_extra__: dict[str, float]
+    note: str
+    loss: float
+    width: int
+    exact: bool
+
+
+SCHEMA = f"{__name__}.AnyRow"
+
+
+@any_table
+@example([("", np.nan, 1, True)], [np.nan])
+@given(
+    st.lists(st.tuples(texts, numbers, st.integers(-(2**53), 2**53), st.booleans()), max_size=4),
+    st.lists(numbers, min_size=4, max_size=4),
+)
+def test_a_table_with_a_schema_comes_back_as_it_was_saved_also_without_rows_or_quotation_marks(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple], further: list[float]
+):
+    kinds = {"note": "str", "loss": "float64", "width": "int64", "exact": "bool", "probability_007": "float64"}
+    cells = [(*row, probability) for row, probability in zip(rows, further, strict=False)]
+    table = pd.DataFrame(cells, columns=list(kinds)).astype(kinds)
+    path = tmp_path_factory.mktemp("any") / "table.csv"
+    dataset = TableDataset(filepath=str(path), schema=SCHEMA)
+    dataset.save(table)
+    assert_frame_equal(dataset.load(), table, check_exact=True)
+    table.to_csv(path, index=False, lineterminator="\r\n")  # as a spreadsheet does
+    assert_frame_equal(dataset.load(), table, check_exact=True)
+
+
+def test_text_and_numbers_that_are_missing_altogether_keep_the_types_of_the_schema(tmp_path: Path):
+    dataset = TableDataset(filepath=str(tmp_path / "table.csv"), schema=SCHEMA)
+    dataset.save(pd.DataFrame({"note": [None], "loss": [None], "width": [1], "exact": [True]}))
+    table = dataset.load()
+    assert table["note"].tolist() == [""]
+    assert table["loss"].dtype == "float64"
+    (tmp_path / "table.csv").write_text("note,loss,width,exact\n007,,3,False\n")
+    assert dataset.load().iloc[0].tolist()[0] == "007"
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"note": [7]}, "the column note is int64, and str in AnyRow"),
+        ({"width": ["7"]}, "the column width is .*, and int64 in AnyRow"),
+        ({"more": ["7"]}, "the column more is .*, and float64 in AnyRow"),
+        ({"exact": [np.nan]}, "the column exact is float64, and bool in AnyRow"),
+    ],
+)
+def test_a_table_that_is_not_as_its_schema_says_is_not_saved(tmp_path: Path, change: dict[str, list], wrong: str):
+    dataset = TableDataset(filepath=str(tmp_path / "table.csv"), schema=SCHEMA)
+    right = pd.DataFrame({"note": ["7"], "loss": [0.5], "width": [1], "exact": [True]})
+    with pytest.raises(DatasetError, match=wrong):
+        dataset.save(right.assign(**change))
+    with pytest.raises(DatasetError, match="the columns loss are missing or not declared in AnyRow"):
+        dataset.save(right.drop(columns="loss"))
+    assert not (tmp_path / "table.csv").exists()
+
+
+def test_a_file_that_somebody_spoilt_is_told_by_its_schema(tmp_path: Path):
+    (tmp_path / "table.csv").write_text("note,loss,width,exact\na,1,wide,True\n")
+    with pytest.raises(DatasetError, match="cannot be read as a table"):
+        TableDataset(filepath=str(tmp_path / "table.csv"), schema=SCHEMA).load()
 
 
 def test_a_table_without_quotation_marks_loads_too(tmp_path: Path):

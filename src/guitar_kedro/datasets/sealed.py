@@ -57,15 +57,18 @@ class SealedLabels:
 class SealedLabelsDataset(AbstractDataset[None, SealedLabels]):
     """The labels of the test part as ``SealedLabels``; they are only read."""
 
-    def __init__(self, filepath: str, log: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, filepath: str, log: str, schema: str | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
         """Take note of the files.
 
         Args:
             filepath: Of the split, whose labels of the test part these are.
             log: Of the table to which each opening adds a line.
+            schema: Of the split, as ``TableDataset`` takes it.
             metadata: For Kedro's plugins.
         """
-        self._splits, self._log = TableDataset(filepath=filepath), LogDataset(filepath=log)
+        self._splits, self._log = TableDataset(filepath=filepath, schema=schema), LogDataset(filepath=log)
         self._filepath = Path(filepath)
         self.metadata = metadata
 

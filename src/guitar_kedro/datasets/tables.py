@@ -7,12 +7,15 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path, PurePath
-from typing import IO, Any
+from pkgutil import resolve_name
+from typing import IO, Any, get_args, get_type_hints
 
 import pandas as pd
+from kedro.io import Version
 from kedro_datasets._typing import TablePreview
 from kedro_datasets.pandas import CSVDataset
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_numeric_dtype
+from pydantic import BaseModel
 
 from guitar_kedro.datasets.artifacts import TextArtifact, undecorated
 from guitar_kedro.errors import UserError
@@ -22,6 +25,13 @@ _MOST_COLUMNS = 40  # of a preview: predictions have one for each class
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _CELL = re.compile(r'(?:^|,)("[^"]*(?:""[^"]*)*"|[^,\r\n]*)')
 _NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|-?inf"
+_DTYPES = {str: "str", float: "float64", int: "int64", bool: "bool"}
+_IS = {
+    "str": lambda cells: not is_numeric_dtype(cells),
+    "float64": is_float_dtype,
+    "int64": is_integer_dtype,
+    "bool": is_bool_dtype,
+}
 
 
 class _Missing(float):
@@ -32,11 +42,21 @@ class _Missing(float):
 
 
 class _TypedFile(CSVDataset):
-    """A CSV file in which all text stands in quotation marks, and nothing else does: so text is known from numbers."""
+    """A CSV file in which all text stands in quotation marks, and nothing else does.
+
+    Columns have the types of the schema; without one, text is known from numbers by its quotation marks.
+    """
+
+    _schema: str | None = None
 
     def load(self) -> pd.DataFrame:
         path = self._get_load_path()
         (names, are_quoted), (_, are_text) = _first_rows(Path(path))
+        if self._schema:
+            declared = _types(resolve_name(self._schema), names)
+            text = {name: declared.get(name, "str") for name in names}
+            missing = {name: [""] for name, kind in text.items() if kind == "float64"}
+            return pd.read_csv(path, dtype=text, na_values=missing, keep_default_na=False, **self._load_args)
         if not all(are_quoted):
             return _foreign(path, self._load_args)
         # a table without rows does not say which columns are text
@@ -46,6 +66,8 @@ class _TypedFile(CSVDataset):
         return pd.read_csv(path, dtype=kinds, na_values=missing, keep_default_na=False, **self._load_args)
 
     def save(self, data: pd.DataFrame) -> None:
+        if self._schema:
+            data = _as_declared(data, resolve_name(self._schema))
         with _opened(self._get_save_path()) as file:
             _write(_with_text(data), file)
 
@@ -54,9 +76,29 @@ class TableDataset(TextArtifact, _TypedFile):
     """A CSV file that loads as it was saved.
 
     Text stays text: a class may be called ``007``, ``NA`` or ``None``. A number that is missing is NaN, while missing
-    text is empty. In a file without quotation marks, from a spreadsheet perhaps, a column of nothing but numbers as
-    Python writes them holds numbers.
+    text is empty. Of a table without a schema, in a file without quotation marks, from a spreadsheet perhaps, a column
+    of nothing but numbers as Python writes them holds numbers.
     """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        schema: str | None = None,
+        version: Version | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Take note of where the table lies and what stands in it.
+
+        Args:
+            filepath: Of the file.
+            schema: Name, with its module, of a pydantic model of a row: it gives columns their types. Text and floats
+                may be missing. ``__pydantic_extra__`` gives the type of further columns, where there may be any.
+            version: Of the file.
+            metadata: For Kedro's plugins.
+        """
+        super().__init__(filepath=filepath, version=version, metadata=metadata)
+        self._schema = schema
 
     def load(self) -> pd.DataFrame:
         """Loads the table.
@@ -66,7 +108,7 @@ class TableDataset(TextArtifact, _TypedFile):
         """
         try:
             table = super().load()
-        except (UnicodeDecodeError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        except (csv.Error, ValueError) as error:  # of pandas: no text, no table, or a column is not of its type
             raise self._not_a_table(" ".join(str(error).split())) from None
         if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first fields of too long lines for names
             raise self._not_a_table("its lines have more fields than its first one")
@@ -141,6 +183,33 @@ def table_preview(table: pd.DataFrame) -> TablePreview:
     if more > 0:
         table = table.iloc[:, :_MOST_COLUMNS].assign(**{"…": f"{more:,} more columns"})
     return TablePreview(table.to_dict(orient="split"))
+
+
+def _types(schema: type[BaseModel], names: Iterable[str]) -> dict[str, str]:
+    """Return the types of columns, as pandas calls them: of those that the schema declares or lets in."""
+    types = {name: _DTYPES[field.annotation] for name, field in schema.model_fields.items()}
+    if schema.model_config.get("extra") == "allow":
+        _, further = get_args(get_type_hints(schema)["__pydantic_extra__"])
+        types |= {name: _DTYPES[further] for name in names if name not in types}
+    return types
+
+
+def _as_declared(table: pd.DataFrame, schema: type[BaseModel]) -> pd.DataFrame:
+    """Give columns in which all is missing their types.
+
+    Raises:
+        TypeError: A column is missing, of another type, or not declared.
+    """
+    types = _types(schema, table.columns)
+    if odd := sorted({*table.columns} ^ {*types}):
+        raise TypeError(f"the columns {', '.join(odd)} are missing or not declared in {schema.__name__}")
+    for name, cells in table.items():
+        if cells.isna().all() and (cells.empty or types[name] in ("str", "float64")):
+            table = table.assign(**{name: cells.astype("object").fillna("") if types[name] == "str" else cells})
+            table = table.astype({name: types[name]})
+        elif not _IS[types[name]](cells):
+            raise TypeError(f"the column {name} is {cells.dtype}, and {types[name]} in {schema.__name__}")
+    return table
 
 
 def _opened(path: PurePath) -> IO[str]:

@@ -1,15 +1,45 @@
-"""The table of predictions: its columns, and the rows of one network on one part.
-
-It has one row per image and stage with the columns ``image_id``, ``file``, ``stage``, ``split``, ``label``,
-``predicted``, ``loss`` (cross-entropy of the image, in nats) and one column ``probability_<class>`` per class.
-"""
+"""The table of predictions: its columns, and the rows of one network on one part."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 PROBABILITY = "probability_"  # begins the name of the column of a class
+
+
+class UnlabelledPredictionRow(BaseModel, extra="allow"):
+    """What a network says of a picture; further columns are ``probability_<class>``, one per class.
+
+    Attributes:
+        file: Name of the file in the source.
+        predicted: The class with the highest probability.
+        energy: Free energy of the logits, low for pictures like those of training.
+    """
+
+    __pydantic_extra__: dict[str, float]
+    file: str
+    predicted: str
+    energy: float
+
+
+class PredictionRow(UnlabelledPredictionRow):
+    """What a network says of an image of the dataset: there is a row per image and stage.
+
+    Attributes:
+        image_id: As in ``image_table``.
+        stage: That predicts.
+        split: ``validation`` or ``test``.
+        label: The class of the image.
+        loss: Cross-entropy of the image, in nats.
+    """
+
+    image_id: str
+    stage: str
+    split: str
+    label: str
+    loss: float
 
 
 def of_stage(predictions: pd.DataFrame, stage: str, split: str) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from guitar_kedro import images, plots
 from guitar_kedro.display_names import look_alikes
 from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, in_one_line
+from guitar_kedro.pipelines.ingestion.schemas import ImageRow, RejectedRow
 from guitar_kedro.versions import VERSIONS
 
 if TYPE_CHECKING:
@@ -20,19 +21,6 @@ else:
     pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
-IMAGE_COLUMNS = [
-    "image_id",
-    "label",
-    "file",
-    "width",
-    "height",
-    "duplicate_group",
-    "file_hash",
-    "pixel_hash",
-    "perceptual_hash",
-    "source",
-    "note",
-]
 GROUPS_ON_SHEET = 12
 PICTURES_PER_ROW = 8
 CLASSES_IN_LOG = 30
@@ -92,9 +80,9 @@ def build_image_table(
     curated = _apply_curation(readable, curation)
     curated = _reject_label_conflicts(curated, decided=set(curation["file"]))
     kept = curated["reason"] == ""
-    image_table = curated.loc[kept, IMAGE_COLUMNS].reset_index(drop=True)
+    image_table = curated.loc[kept, list(ImageRow.model_fields)].reset_index(drop=True)
     refused = pd.concat([records[records["reason"] != ""], curated[~kept]])
-    rejected = refused.sort_values("file")[["file", "label", "reason", "detail"]].reset_index(drop=True)
+    rejected = refused.sort_values("file")[list(RejectedRow.model_fields)].reset_index(drop=True)
     _check_and_report(image_table, rejected, len(records))
     applied = curation[curation["file"].isin(readable["file"])].sort_values("file").reset_index(drop=True)
     return image_table, rejected, applied

@@ -1,0 +1,79 @@
+"""What stands in the tables of ingestion: a row of each."""
+
+from pydantic import BaseModel
+
+
+class ImageRow(BaseModel):
+    """An image of the dataset.
+
+    Attributes:
+        image_id: Its content hash, and ``-2``, ``-3`` ... for further files of the same content.
+        label: Its class, after curation.
+        file: Name of the file in the source.
+        width: Of the original, upright, in pixels.
+        height: Likewise.
+        duplicate_group: Number that near duplicates share, from 0.
+        file_hash: SHA-256 of the file.
+        pixel_hash: SHA-256 of the prepared pixels.
+        perceptual_hash: 256-bit difference hash, in hexadecimal.
+        source: Where it was read from.
+        note: What was not followed of what the file says of its colours; empty where all was.
+    """
+
+    image_id: str
+    label: str
+    file: str
+    width: int
+    height: int
+    duplicate_group: int
+    file_hash: str
+    pixel_hash: str
+    perceptual_hash: str
+    source: str
+    note: str
+
+
+class RejectedRow(BaseModel):
+    """A file that is no image of the dataset.
+
+    Attributes:
+        file: Name of the file in the source.
+        label: The class that it would have; empty where it lies in no class folder.
+        reason: Short code in snake_case.
+        detail: The reason as a sentence.
+    """
+
+    file: str
+    label: str
+    reason: str
+    detail: str
+
+
+class DecisionRow(BaseModel):
+    """What a person decided about a file.
+
+    Attributes:
+        file: Name of the file in the source.
+        action: ``keep``, ``drop`` or ``relabel``.
+        label: The class that it gets; empty where it keeps its own.
+    """
+
+    file: str
+    action: str
+    label: str
+
+
+class DuplicateRow(BaseModel):
+    """An image that has a near duplicate in the dataset.
+
+    Attributes:
+        duplicate_group: Number that near duplicates share.
+        label: Its class.
+        file: Name of the file in the source.
+        exact: Whether another file of the group has the same pixels.
+    """
+
+    duplicate_group: int
+    label: str
+    file: str
+    exact: bool
