@@ -140,7 +140,8 @@ def written_whole(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(beside, path)
     except Exception as error:
-        error.filename = path  # type: ignore[attr-defined] # of a write that fails, the system says no name, nor does safetensors
+        # of a write that fails, the system says no name, nor does safetensors
+        error.filename = path  # type: ignore[attr-defined]
         raise
     finally:
         beside.unlink(missing_ok=True)  # there was no room for it, say

@@ -158,7 +158,7 @@ class ModelBeforeCurationDataset(PredictionsBeforeCurationDataset):
         """Gives the version that would be loaded; versions do not change."""
         return self._model_version() or ""
 
-    def preview(self) -> JSONPreview:  # type: ignore[override] # kedro-viz gives no arguments
+    def preview(self) -> JSONPreview:  # type: ignore[override]  # kedro-viz gives no arguments
         """The spec, for kedro-viz."""
         return JSONPreview(json.dumps(self.load()))
 

@@ -111,7 +111,7 @@ class PreparedImagesDataset(AbstractDataset[Generator[tuple[FileRecord, bytes | 
 class EarlierImagesDataset(PreparedImagesDataset):
     """What earlier runs made of the same files, finished or not; empty where there was none."""
 
-    def load(self) -> dict[str, FileRecord]:  # type: ignore[override] # it looks at the same folder otherwise
+    def load(self) -> dict[str, FileRecord]:  # type: ignore[override]  # it looks at the same folder otherwise
         """Load the records by file name, leaving out those whose prepared picture is not there."""
         rows = (row for table in self._tables() for row in table.to_dict(orient="records"))
         records = {row["file"]: FileRecord(**row) for row in rows}

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path, PurePath
 from pkgutil import resolve_name
-from typing import IO, Any, get_args, get_type_hints
+from typing import IO, Any, cast, get_args, get_type_hints
 
 import pandas as pd
 from kedro.io import Version
@@ -60,10 +60,10 @@ class _TypedFile(CSVDataset):
         if not all(are_quoted):
             return _foreign(path, self._load_args)
         # a table without rows does not say which columns are text
-        text = {name: "str" if is_text else None for name, is_text in zip(names, are_text, strict=False)}
-        missing = {name: [""] for name, kind in text.items() if kind is None}
-        kinds = {name: kind for name, kind in text.items() if kind}
-        return pd.read_csv(path, dtype=kinds, na_values=missing, keep_default_na=False, **self._load_args)
+        shown = dict(zip(names, are_text, strict=False))
+        missing = {name: [""] for name, is_text in shown.items() if not is_text}
+        text = {name: "str" for name, is_text in shown.items() if is_text}
+        return pd.read_csv(path, dtype=text, na_values=missing, keep_default_na=False, **self._load_args)
 
     def save(self, data: pd.DataFrame) -> None:
         if self._schema:
@@ -187,7 +187,7 @@ def table_preview(table: pd.DataFrame) -> TablePreview:
 
 def _types(schema: type[BaseModel], names: Iterable[str]) -> dict[str, str]:
     """Return the types of columns, as pandas calls them: of those that the schema declares or lets in."""
-    types = {name: _DTYPES[field.annotation] for name, field in schema.model_fields.items()}
+    types = {name: _DTYPES[cast(type, field.annotation)] for name, field in schema.model_fields.items()}
     if schema.model_config.get("extra") == "allow":
         _, further = get_args(get_type_hints(schema)["__pydantic_extra__"])
         types |= {name: _DTYPES[further] for name in names if name not in types}

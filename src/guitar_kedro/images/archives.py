@@ -268,7 +268,7 @@ def _tar_members(file: IO[bytes], kind: str, writer: _Writer) -> Iterator[_Found
     plain = _ForwardOnly(stream, writer)
     with tarfile.open(fileobj=plain, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
         for member in tar:
-            tar.members = []  # type: ignore[attr-defined] # tarfile would keep them all
+            tar.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
             raw = member.name.encode("utf-8", "surrogateescape")
             name, assumed = writer.decode(raw, "utf-8", said="path" in member.pax_headers)
             if member.isdir():

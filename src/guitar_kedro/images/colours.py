@@ -142,7 +142,7 @@ def _of_profile(profile: bytes, mode: str) -> Colours:
         return DAMAGED_PROFILE
     probe = _probe(meant)
     if probe is not None:
-        change = np.subtract(np.asarray(transform.apply(probe)), np.asarray(probe.convert("RGB")), dtype=int)
+        change = np.subtract(transform.apply(probe), probe.convert("RGB"), dtype=int)
         if abs(change).max() < _LEAST_CHANGE:
             return SRGB
     return Colours(transform)

@@ -33,7 +33,7 @@ ONE_AFTER_ANOTHER = "nodes run one after another here, and each uses all cores b
 class ResumingSession(KedroSession):
     """A session that goes on where earlier runs ended, in the command line and in notebooks alike."""
 
-    def run(  # type: ignore[override] # it hands on the other options of Kedro as they are
+    def run(  # type: ignore[override]  # it hands on the other options of Kedro as they are
         self,
         pipeline_name: str | None = None,
         pipeline_names: list[str] | None = None,
@@ -110,7 +110,7 @@ class ResumingRunner(SequentialRunner):
         super().__init__(is_async)
         self._always = always
 
-    def _run(  # type: ignore[override] # Kedro gives no other catalog than its own
+    def _run(  # type: ignore[override]  # Kedro gives no other catalog than its own
         self,
         pipeline: Pipeline,
         catalog: DataCatalog,

@@ -30,7 +30,7 @@ class ImpatientProtocol(H11Protocol):
     _patience: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Begins to wait for a request."""
         super().connection_made(transport)
         self._wait_at_most(_HEADER_SECONDS)
