@@ -25,6 +25,7 @@ from torture import KILLS, SEED
 from guitar_kedro.cluster import work_on
 from guitar_kedro.datasets import PredictionsDataset, PreparedImagesDataset
 from guitar_kedro.errors import UserError
+from guitar_kedro.images.ingest import FileRecord
 from guitar_kedro.images.sources import ImageStream, find_images
 from guitar_kedro.learning import Checkpoint, ModelSpec, Predictor
 from guitar_kedro.learning.inference import prediction
@@ -112,14 +113,14 @@ def ingest(
 ) -> Any:
     """Ingests, and kills a worker after so many pictures; gives the tables and the checksum of each file."""
 
-    def stream() -> Iterator[Any]:
-        for number, item in enumerate(nodes.prepare_images(find_images(str(photos), store), {}, **PREPARING)):
+    def stream(_: dict[str, FileRecord]) -> Iterator[Any]:
+        for number, item in enumerate(nodes.prepare_images(find_images(str(photos), store), **PREPARING)({})):
             if number == kill_after:
                 cluster.kill_worker()
             yield item
 
     prepared = PreparedImagesDataset(str(store), address)
-    prepared.save(stream())
+    prepared.save(stream)
     curation = pd.DataFrame(columns=["file", "action", "label"], dtype="str")
     tables = [
         table.to_csv() for table in nodes.build_image_table(prepared.load(), curation, OPTIONS.duplicate_distance)

@@ -35,16 +35,16 @@ def ingest(photos: str) -> float:
     """Ingests as the project's nodes do, into a folder of its own, and gives the seconds without those of imports."""
     import torch  # noqa: F401
 
-    from guitar_kedro.datasets import EarlierImagesDataset, PreparedImagesDataset
+    from guitar_kedro.datasets import PreparedImagesDataset
     from guitar_kedro.images.sources import images_in_folder
     from guitar_kedro.pipelines.ingestion import nodes
 
     options = {"max_side": MAX_SIDE, "quality": 90}
     limits = {"max_bytes": 50_000_000, "max_pixels": 50_000_000, "max_frames": 1000}
     with tempfile.TemporaryDirectory() as store:
-        earlier, prepared = EarlierImagesDataset(store), PreparedImagesDataset(store)
+        prepared = PreparedImagesDataset(store)
         began = time.perf_counter()
-        prepared.save(nodes.prepare_images(images_in_folder(Path(photos)), earlier.load(), **options, **limits))
+        prepared.save(nodes.prepare_images(images_in_folder(Path(photos)), **options, **limits))
         seconds = time.perf_counter() - began
         failed = [record for record in prepared.load().records.itertuples() if record.reason]
         assert not failed, failed[0]

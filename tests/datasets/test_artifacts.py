@@ -27,7 +27,6 @@ from guitar_kedro.datasets import (
     BundleDataset,
     CheckpointDataset,
     DocumentDataset,
-    EarlierImagesDataset,
     FigureDataset,
     LearnerDataset,
     LogDataset,
@@ -228,10 +227,10 @@ def test_ingestion_goes_on_after_a_disk_without_room_for_its_first_line(tmp_path
     record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared="abc")
     dataset = PreparedImagesDataset(str(tmp_path))
     with room_for(0), pytest.raises(DatasetError) as caught:
-        dataset.save(each for each in [(record, b"jpeg")])
+        dataset.save(lambda _: (each for each in [(record, b"jpeg")]))
     assert f"{tmp_path} cannot be written" in sentence(caught.value)
-    assert EarlierImagesDataset(str(tmp_path)).load() == {}
-    dataset.save(each for each in [(record, b"jpeg")])
+    assert PreparedImagesDataset(str(tmp_path)).earlier() == {}
+    dataset.save(lambda _: (each for each in [(record, b"jpeg")]))
     assert dataset.load().records["file"].tolist() == ["cat/a.jpg"]
 
 
@@ -261,7 +260,7 @@ def test_nothing_is_synced_that_is_open_for_reading_only(tmp_path: Path, monkeyp
         dataset(filepath=str(tmp_path / str(number)), version=Version(None, "1")).save(data)
     TrainingState(tmp_path / "state.safetensors").write({"weights": torch.zeros(9)}, {"epoch": 1})
     record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared="abc")
-    PreparedImagesDataset(str(tmp_path / "prepared")).save(each for each in [(record, b"jpeg")])
+    PreparedImagesDataset(str(tmp_path / "prepared")).save(lambda _: (each for each in [(record, b"jpeg")]))
     assert len(synced) > len(ARTIFACTS)
 
 
@@ -288,7 +287,7 @@ def test_an_index_of_prepared_images_that_somebody_spoilt_is_told_with_what_to_d
 ):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DatasetError) as caught:
-        EarlierImagesDataset(str(tmp_path)).load()
+        PreparedImagesDataset(str(tmp_path)).save(lambda _: (each for each in ()))
     assert f"{tmp_path / name} is not as it was written: remove it, and the images are" in sentence(caught.value)
 
 

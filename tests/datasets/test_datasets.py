@@ -21,7 +21,6 @@ from guitar_kedro.datasets import (
     CurationDataset,
     DrawnImagesDataset,
     DrawnOthersDataset,
-    EarlierImagesDataset,
     ExplorerDataset,
     FigureDataset,
     ImagesToPredictDataset,
@@ -542,12 +541,12 @@ def test_prepared_images_of_which_one_is_lost_count_as_missing(tmp_path: Path, l
     dataset = PreparedImagesDataset(str(tmp_path))
     record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared="abc")
     broken = FileRecord("cat/b.jpg", "cat", "cat/b.jpg", reason="broken")
-    dataset.save(each for each in [(record, b"jpeg"), (broken, None)])
+    dataset.save(lambda _: (each for each in [(record, b"jpeg"), (broken, None)]))
     assert dataset.fingerprint() is not None
     lose(tmp_path / "abc.jpg")
     assert dataset.fingerprint() is None
-    assert list(EarlierImagesDataset(str(tmp_path)).load()) == ["cat/b.jpg"]
-    dataset.save(each for each in [(record, b"jpeg"), (broken, None)])
+    assert list(PreparedImagesDataset(str(tmp_path)).earlier()) == ["cat/b.jpg"]
+    dataset.save(lambda _: (each for each in [(record, b"jpeg"), (broken, None)]))
     assert (tmp_path / "abc.jpg").read_bytes() == b"jpeg"
 
 

@@ -16,7 +16,6 @@ from pydantic import BaseModel
 
 from guitar_kedro.datasets import (
     CurationDataset,
-    EarlierImagesDataset,
     LogDataset,
     PreparedImagesDataset,
     SpreadsheetDataset,
@@ -194,7 +193,7 @@ def test_the_index_of_pictures_and_a_journal_that_was_cut_come_back(
 ):
     folder = tmp_path_factory.mktemp("any")
     dataset = PreparedImagesDataset(str(folder))
-    dataset.save((record, None) for record in records)
+    dataset.save(lambda _: ((record, None) for record in records))
     index = (folder / "index.csv").read_bytes()
     loaded = dataset.load().records.to_dict(orient="records")
     assert [FileRecord(**row) for row in loaded] == records
@@ -203,7 +202,7 @@ def test_the_index_of_pictures_and_a_journal_that_was_cut_come_back(
     whole = {record.file: record for record in records}
     for end in range(header, len(index), max(1, len(index) // 10)):
         (folder / "index.journal.csv").write_bytes(index[:end])
-        found = EarlierImagesDataset(str(folder)).load()
+        found = PreparedImagesDataset(str(folder)).earlier()
         assert all(whole[file] == record for file, record in found.items())
 
 

@@ -15,10 +15,10 @@ from PIL import Image
 from small_project import ROOT
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.datasets import EarlierImagesDataset, ImagesToPredictDataset, PhotosDataset, PreparedImagesDataset
+from guitar_kedro.datasets import ImagesToPredictDataset, PhotosDataset, PreparedImagesDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.images import ingest as ingesting
-from guitar_kedro.images.ingest import PreparationOptions
+from guitar_kedro.images.ingest import FileRecord, PreparationOptions
 from guitar_kedro.images.preparing import prepare
 from guitar_kedro.images.probing import Limits
 from guitar_kedro.images.sources import images_in_folder
@@ -52,8 +52,8 @@ def photos(tmp_path: Path) -> Path:
 
 
 def ingest(photos: Path, store: Path, curation: pd.DataFrame = NO_CURATION) -> tuple[pd.DataFrame, pd.DataFrame]:
-    earlier, prepared = EarlierImagesDataset(str(store)), PreparedImagesDataset(str(store))
-    prepared.save(nodes.prepare_images(images_in_folder(photos), earlier.load(), **PREPARING))
+    prepared = PreparedImagesDataset(str(store))
+    prepared.save(nodes.prepare_images(images_in_folder(photos), **PREPARING))
     return nodes.build_image_table(prepared.load(), curation, OPTIONS.duplicate_distance)[:2]
 
 
@@ -152,7 +152,7 @@ def test_files_that_have_not_changed_are_not_decoded_again(
     from guitar_kedro.images import ingest as module
 
     first, _ = ingest(photos, tmp_path / "store")
-    earlier = EarlierImagesDataset(str(tmp_path / "store")).load()
+    earlier = PreparedImagesDataset(str(tmp_path / "store")).earlier()
     how = PreparationOptions(OPTIONS.max_side, OPTIONS.quality, LIMITS)
 
     def decode(*_: object) -> None:
@@ -181,13 +181,13 @@ def test_a_limit_counts_only_for_files_that_it_may_decide_about(
 ):
     (photos / "cat" / "notes.jpg").write_text("no picture")
     ingest(photos, tmp_path / "store")
-    earlier, decoded = EarlierImagesDataset(str(tmp_path / "store")).load(), []
+    earlier, decoded = PreparedImagesDataset(str(tmp_path / "store")).earlier(), []
     monkeypatch.setattr(
         ingesting, "prepare", lambda content, *_: decoded.append(content) or prepare(content, 64, LIMITS)
     )
     options = {**PREPARING, **limit}
     files = [file for file in images_in_folder(photos) if file.file in ("cat/0.png", "cat/notes.jpg")]
-    list(nodes.prepare_images(files, earlier, **options))
+    list(nodes.prepare_images(files, **options)(earlier))
     assert {file.file for file in files if file.read() in decoded} == prepared_anew
 
 
@@ -195,8 +195,7 @@ def test_pictures_that_come_out_the_same_in_wider_limits_make_nothing_stale(phot
     ingest(photos, tmp_path / "store")
     store = PreparedImagesDataset(str(tmp_path / "store"))
     before, files = store.fingerprint(), images_in_folder(photos)
-    earlier = EarlierImagesDataset(str(tmp_path / "store")).load()
-    store.save(nodes.prepare_images(files, earlier, **{**PREPARING, "max_bytes": 10**7}))
+    store.save(nodes.prepare_images(files, **{**PREPARING, "max_bytes": 10**7}))
     assert store.fingerprint() == before
 
 
@@ -228,20 +227,20 @@ def test_what_an_earlier_version_prepared_is_prepared_anew_and_does_not_stay(
 
 def test_what_was_prepared_before_a_crash_is_used_and_nothing_half_done_counts(photos: Path, tmp_path: Path):
     store = PreparedImagesDataset(str(tmp_path / "store"))
-    stream = nodes.prepare_images(images_in_folder(photos), {}, **PREPARING)
+    prepare = nodes.prepare_images(images_in_folder(photos), **PREPARING)
 
-    def interrupted():
-        for number, item in enumerate(stream):
+    def interrupted(earlier: dict[str, FileRecord]):
+        for number, item in enumerate(prepare(earlier)):
             if number == 3:
                 raise KeyboardInterrupt
             yield item
 
     with pytest.raises(KeyboardInterrupt):
-        store.save(interrupted())
+        store.save(interrupted)
     assert not store.exists()
     journal = tmp_path / "store" / "index.journal.csv"
     journal.write_bytes(journal.read_bytes() + "half an é".encode()[:-1])  # as a full disk leaves it
-    assert len(EarlierImagesDataset(str(tmp_path / "store")).load()) == 3
+    assert len(PreparedImagesDataset(str(tmp_path / "store")).earlier()) == 3
     assert len(ingest(photos, tmp_path / "store")[0]) == 8
 
 
@@ -263,7 +262,7 @@ def test_prepared_pictures_are_jpegs_of_at_most_the_longest_side(photos: Path, t
 
 def test_only_the_decisions_about_these_images_count_as_applied(photos: Path, tmp_path: Path):
     prepared = PreparedImagesDataset(str(tmp_path / "store"))
-    prepared.save(nodes.prepare_images(images_in_folder(photos), {}, **PREPARING))
+    prepared.save(nodes.prepare_images(images_in_folder(photos), **PREPARING))
     decisions = decide(("dog/1.png", "drop", ""), ("bird/1.png", "drop", ""), ("cat/2.png", "keep", ""))
     _, _, applied = nodes.build_image_table(prepared.load(), decisions, OPTIONS.duplicate_distance)
     assert applied["file"].tolist() == ["cat/2.png", "dog/1.png"]

@@ -14,7 +14,6 @@ from .given_images import OtherPhotosDataset as OtherPhotosDataset
 from .given_images import PhotosDataset as PhotosDataset
 from .pixels import PixelsDataset as PixelsDataset
 from .predictions import PredictionsDataset as PredictionsDataset
-from .prepared_images import EarlierImagesDataset as EarlierImagesDataset
 from .prepared_images import PreparedImagesDataset as PreparedImagesDataset
 from .pretrained import PretrainedWeightsDataset as PretrainedWeightsDataset
 from .processes import ProcessesDataset as ProcessesDataset

@@ -25,11 +25,15 @@ from guitar_kedro.versions import VERSIONS
 _PREPARED_FILE = re.compile(r"[0-9a-f]{20}\.(jpg|part)")  # the name of its content: see PreparedImage.name
 
 
-class PreparedImagesDataset(AbstractDataset[Generator[tuple[FileRecord, bytes | None], None, None], PreparedImages]):
+Preparation = Callable[[dict[str, FileRecord]], Generator[tuple[FileRecord, bytes | None], None, None]]
+
+
+class PreparedImagesDataset(AbstractDataset[Preparation, PreparedImages]):
     """A folder of prepared JPEGs named by their content, with an index of all files that ingestion was given.
 
-    It is saved from a stream. The index is written last: without it, nothing counts as ingested. Until then the
-    records go to a journal, from which the next run takes what was done before a crash.
+    It is saved from a function that is told what is there already, and streams what is to be stored. The index is
+    written last: without it, nothing counts as ingested. Until then the records go to a journal, from which the next
+    run takes what was done before a crash.
     """
 
     def __init__(self, filepath: str, cluster: str | None = None, metadata: dict[str, Any] | None = None) -> None:
@@ -45,8 +49,12 @@ class PreparedImagesDataset(AbstractDataset[Generator[tuple[FileRecord, bytes | 
         self._index, self._journal = self._folder / "index.csv", self._folder / "index.journal.csv"
         self.metadata = metadata
 
-    def save(self, data: Generator[tuple[FileRecord, bytes | None], None, None]) -> None:
-        """Write pictures as they come, then the index; remove those that only an earlier version made."""
+    def save(self, data: Preparation) -> None:
+        """Write pictures as they come, then the index; remove those that only an earlier version made.
+
+        Args:
+            data: Makes the stream of (record, prepared JPEG) from the records of ``earlier``.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._journal.exists():
             self._journal.write_bytes(_whole_rows(self._journal))
@@ -56,11 +64,13 @@ class PreparedImagesDataset(AbstractDataset[Generator[tuple[FileRecord, bytes | 
         beside = self._index.with_suffix(".part")
         with (
             work_on(self._cluster),
-            closing(data),  # where it cannot be written, what is at work ends now, and not when Python does
+            closing(
+                data(self.earlier())
+            ) as stream,  # where it cannot be written, what is at work ends now, and not when Python does
             _record_writer(self._journal, "a") as to_journal,
             _record_writer(beside, "w") as to_index,
         ):
-            for record, jpeg in data:
+            for record, jpeg in stream:
                 if jpeg is not None:
                     _write_once(self._folder / f"{record.prepared}.jpg", jpeg)
                 outdated.discard(record.prepared)
@@ -74,6 +84,16 @@ class PreparedImagesDataset(AbstractDataset[Generator[tuple[FileRecord, bytes | 
     def load(self) -> PreparedImages:
         """Load the index; the pictures stay on disk."""
         return PreparedImages(self._folder, _read_records(self._index))
+
+    def earlier(self) -> dict[str, FileRecord]:
+        """Return what earlier runs noted, finished or not, by file name; empty where there was none.
+
+        Records whose prepared picture is not there are left out.
+        """
+        rows = (row for table in self._tables() for row in table.to_dict(orient="records"))
+        records = {row["file"]: FileRecord(**row) for row in rows}
+        there = _pictures_in(self._folder)
+        return {file: record for file, record in records.items() if record.reason or record.prepared in there}
 
     def fingerprint(self) -> str | None:
         """Return the checksum of the index, in which each picture stands with its own; ``None`` if one is missing.
@@ -106,29 +126,6 @@ class PreparedImagesDataset(AbstractDataset[Generator[tuple[FileRecord, bytes | 
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._folder}
-
-
-class EarlierImagesDataset(PreparedImagesDataset):
-    """What earlier runs made of the same files, finished or not; empty where there was none."""
-
-    def load(self) -> dict[str, FileRecord]:  # type: ignore[override]  # it looks at the same folder otherwise
-        """Load the records by file name, leaving out those whose prepared picture is not there."""
-        rows = (row for table in self._tables() for row in table.to_dict(orient="records"))
-        records = {row["file"]: FileRecord(**row) for row in rows}
-        there = _pictures_in(self._folder)
-        return {file: record for file, record in records.items() if record.reason or record.prepared in there}
-
-    def fingerprint(self) -> str:
-        """Always the same: what was prepared earlier saves time, and does not decide what comes out."""
-        return ""
-
-    def save(self, data: Any) -> None:
-        """Refuse: this looks at what ``PreparedImagesDataset`` saved.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(f"{self._folder} is saved as prepared_images only.")
 
 
 def _read_records(path: Path) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import lazy_loader as lazy
@@ -28,28 +29,35 @@ CLASSES_IN_LOG = 30
 
 def prepare_images(
     raw_images: Sequence[images.RawImage],
-    earlier_images: Mapping[str, images.FileRecord],
     max_side: int,
     quality: int,
     max_bytes: int,
     max_pixels: int,
     max_frames: int,
-) -> Iterable[tuple[images.FileRecord, bytes | None]]:
-    """Reads, turns upright, converts to RGB, shrinks and hashes every file.
+) -> Callable[[Mapping[str, images.FileRecord]], Iterable[tuple[images.FileRecord, bytes | None]]]:
+    """Read, turn upright, convert to RGB, shrink and hash every file.
 
     Returns:
-        A stream of (record, prepared JPEG), which is worked off as it is saved: memory does not grow with the number
-        of images.
+        A function that takes the records of earlier runs by file name, and returns a stream of (record, prepared
+        JPEG). The stream is worked off as it is saved: memory does not grow with the number of images.
     """
+    how = images.PreparationOptions(max_side, quality, images.Limits(max_bytes, max_pixels, max_frames))
+    return partial(_prepare_anew_or_keep, raw_images, how)
+
+
+def _prepare_anew_or_keep(
+    raw_images: Sequence[images.RawImage],
+    how: images.PreparationOptions,
+    earlier: Mapping[str, images.FileRecord],
+) -> Iterable[tuple[images.FileRecord, bytes | None]]:
     from guitar_kedro.progress import track
 
     version = VERSIONS["prepared_pictures"]
-    if outdated := sum(record.version != str(version) for record in earlier_images.values()):
+    if outdated := sum(record.version != str(version) for record in earlier.values()):
         logger.info(
             "%d files were prepared by an earlier version: they are prepared anew (version %d)", outdated, version
         )
-    how = images.PreparationOptions(max_side, quality, images.Limits(max_bytes, max_pixels, max_frames))
-    return track(images.prepare_files(raw_images, earlier_images, how), len(raw_images), "Preparing images")
+    return track(images.prepare_files(raw_images, earlier, how), len(raw_images), "Preparing images")
 
 
 def build_image_table(

@@ -18,7 +18,6 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
                 func=nodes.prepare_images,
                 inputs=[
                     "raw_images",
-                    "earlier_images",
                     "params:ingestion.max_side",
                     "params:ingestion.quality",
                     "params:ingestion.max_bytes",
