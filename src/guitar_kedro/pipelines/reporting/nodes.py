@@ -42,21 +42,20 @@ CARD_FIGURES = {  # what the model card shows, and as what, with the part of the
 }
 
 
-def compute_metrics(predictions: pd.DataFrame, model: learning.Checkpoint) -> dict:
+def compute_metrics(predictions: pd.DataFrame, spec: learning.ModelSpec) -> dict:
     """Computes accuracy, error rate, Wilson interval and loss for each part and stage."""
-    return metrics.compute_metrics(predictions, model.spec.provenance["stage"])
+    return metrics.compute_metrics(predictions, spec.provenance["stage"])
 
 
-def report_classes(predictions: pd.DataFrame, model: learning.Checkpoint) -> pd.DataFrame:
+def report_classes(predictions: pd.DataFrame, spec: learning.ModelSpec) -> pd.DataFrame:
     """Computes precision, recall, F1 and support of each class on the test part."""
-    return metrics.classification_report(_of_model(predictions, model, "test"), list(model.spec.classes))
+    return metrics.classification_report(_of_model(predictions, spec, "test"), list(spec.classes))
 
 
-def plot_confusion_matrix(predictions: pd.DataFrame, model: learning.Checkpoint) -> tuple[plots.Figure, Any]:
+def plot_confusion_matrix(predictions: pd.DataFrame, spec: learning.ModelSpec) -> tuple[plots.Figure, Any]:
     """Draws which classes the model takes for which, on the validation part: to read, and to point at."""
-    spec = model.spec
     what = (
-        _of_model(predictions, model, "validation"),
+        _of_model(predictions, spec, "validation"),
         list(spec.classes),
         spec.display_names,
         f"Validation part, {spec.provenance['stage']}",
@@ -64,23 +63,23 @@ def plot_confusion_matrix(predictions: pd.DataFrame, model: learning.Checkpoint)
     return plots.confusion_matrix_figure(*what), plots.confusion_explorer(*what)
 
 
-def list_most_confused(predictions: pd.DataFrame, model: learning.Checkpoint) -> pd.DataFrame:
+def list_most_confused(predictions: pd.DataFrame, spec: learning.ModelSpec) -> pd.DataFrame:
     """Lists the pairs of classes that the model confuses at least twice on the validation part."""
-    return metrics.most_confused(_of_model(predictions, model, "validation"), model.spec.display_names)
+    return metrics.most_confused(_of_model(predictions, spec, "validation"), spec.display_names)
 
 
 def show_top_losses(
-    predictions: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages
+    predictions: pd.DataFrame, spec: learning.ModelSpec, prepared_images: images.PreparedImages
 ) -> tuple[pd.DataFrame, plots.Figure]:
     """Lists and draws the validation images with the highest losses."""
-    table = metrics.top_losses(_of_model(predictions, model, "validation"), model.spec.display_names, PICTURES_ON_SHEET)
+    table = metrics.top_losses(_of_model(predictions, spec, "validation"), spec.display_names, PICTURES_ON_SHEET)
     return table, plots.top_losses_sheet(_pictures(prepared_images, table["image_id"]), table)
 
 
 def report_calibration(
     predictions: pd.DataFrame,
     other_predictions: pd.DataFrame,
-    model: learning.Checkpoint,
+    spec: learning.ModelSpec,
     sure_accuracy: float,
     known_share: float,
 ) -> tuple[dict[str, Any], plots.Figure, plots.Figure, plots.Figure]:
@@ -94,8 +93,7 @@ def report_calibration(
         energy against the other pictures), reliability diagram, and of the test part the risk-coverage curve and the
         histogram of the energies.
     """
-    spec = model.spec
-    parts = {part: _confidences(_of_model(predictions, model, part), spec) for part in ("validation", "test")}
+    parts = {part: _confidences(_of_model(predictions, spec, part), spec) for part in ("validation", "test")}
     numbers: dict[str, Any] = {"temperature": spec.temperature}
     for part, (before, after, right) in parts.items():
         numbers[part] = {
@@ -109,8 +107,8 @@ def report_calibration(
         "fewest_images": metrics.fewest_for_sure(sure_accuracy),
     }
     for part in parts:
-        numbers["sure"][part] = _sureness(_of_model(predictions, model, part), spec)
-    known = _of_model(predictions, model, "test")["energy"].to_numpy()
+        numbers["sure"][part] = _sureness(_of_model(predictions, spec, part), spec)
+    known = _of_model(predictions, spec, "test")["energy"].to_numpy()
     others = other_predictions["energy"].to_numpy() if len(other_predictions) else None
     auroc = None if others is None else metrics.auroc(known, others)
     numbers["unknown"] = {
@@ -161,11 +159,11 @@ def _share_up_to(threshold: float | None, energies: np.ndarray) -> dict[str, flo
 
 
 def report_slices(
-    predictions: pd.DataFrame, image_table: pd.DataFrame, model: learning.Checkpoint
+    predictions: pd.DataFrame, image_table: pd.DataFrame, spec: learning.ModelSpec
 ) -> tuple[pd.DataFrame, plots.Figure]:
     """Measures the error by class, size and shape of the original, and near duplicates, on the validation part."""
-    validation = _of_model(predictions, model, "validation")
-    slices = metrics.slice_errors(validation, image_table, model.spec.display_names)
+    validation = _of_model(predictions, spec, "validation")
+    slices = metrics.slice_errors(validation, image_table, spec.display_names)
     overall = float((validation["label"] != validation["predicted"]).mean())
     return slices, plots.slices_figure(slices, overall, metrics.worst_slices(slices, overall))
 
@@ -174,7 +172,7 @@ def find_suspect_labels(
     predictions: pd.DataFrame,
     out_of_fold_predictions: pd.DataFrame,
     splits: pd.DataFrame,
-    model: learning.Checkpoint,
+    spec: learning.ModelSpec,
     prepared_images: images.PreparedImages,
 ) -> tuple[pd.DataFrame, pd.DataFrame, plots.Figure]:
     """Ranks the images whose label is likely to be wrong.
@@ -184,21 +182,21 @@ def find_suspect_labels(
     Returns:
         The table, lines for the curation file as a proposal, and a contact sheet.
     """
-    searched = _held_out(predictions, out_of_fold_predictions, splits, model)
+    searched = _held_out(predictions, out_of_fold_predictions, splits, spec)
     suspects = metrics.suspect_labels(searched)
     shown = suspects.head(PICTURES_ON_SHEET)
     pictures = _pictures(prepared_images, shown["image_id"])
-    sheet = plots.suspects_sheet(pictures, shown, model.spec.display_names, _part_of(searched))
+    sheet = plots.suspects_sheet(pictures, shown, spec.display_names, _part_of(searched))
     return suspects, metrics.curation_proposal(suspects), sheet
 
 
 def _held_out(
-    predictions: pd.DataFrame, out_of_fold_predictions: pd.DataFrame, splits: pd.DataFrame, model: learning.Checkpoint
+    predictions: pd.DataFrame, out_of_fold_predictions: pd.DataFrame, splits: pd.DataFrame, spec: learning.ModelSpec
 ) -> pd.DataFrame:
     """Gives what was said of images by networks that had not seen them."""
     if len(out_of_fold_predictions) and _same_labels(out_of_fold_predictions, splits[splits["split"] != "test"]):
         return out_of_fold_predictions
-    return _of_model(predictions, model, "validation")
+    return _of_model(predictions, spec, "validation")
 
 
 def _part_of(held_out: pd.DataFrame) -> str:
@@ -217,21 +215,21 @@ def report_curation(
     predictions_before_curation: pd.DataFrame,
     model_before_curation: dict[str, Any],
     applied_curation: pd.DataFrame,
-    model: learning.Checkpoint,
+    spec: learning.ModelSpec,
 ) -> dict[str, Any]:
     """Says what the changes of the curation file did to the accuracy."""
     before = predictions_before_curation
     if len(before):
         last_stage = before.loc[before["split"] == "test", "stage"].iloc[0]  # the test part is seen by the model only
         before = metrics.of_stage(before, last_stage, "validation")
-    changes = metrics.recipe_changes(model_before_curation, model.spec.model_dump(mode="json"))
-    return metrics.curation_effect(before, _of_model(predictions, model, "validation"), applied_curation, changes)
+    changes = metrics.recipe_changes(model_before_curation, spec.model_dump(mode="json"))
+    return metrics.curation_effect(before, _of_model(predictions, spec, "validation"), applied_curation, changes)
 
 
 def compare_neighbours(
     predictions: pd.DataFrame,
     stage_comparison: pd.DataFrame,
-    model: learning.Checkpoint,
+    spec: learning.ModelSpec,
     prepared_images: images.PreparedImages,
 ) -> tuple[pd.DataFrame, plots.Figure, plots.Figure]:
     """Tests what each stage brought over the one before, on the same validation images.
@@ -245,7 +243,7 @@ def compare_neighbours(
     rows = [
         row
         for pair in shown.itertuples()
-        for row in _fixed_and_broken(predictions, pair, model.spec.display_names, prepared_images)
+        for row in _fixed_and_broken(predictions, pair, spec.display_names, prepared_images)
     ]
     figure = plots.stage_errors_figure(predictions, neighbours, metrics.stage_verdict(neighbours))
     return neighbours, figure, plots.fixed_and_broken_sheet(rows, len(neighbours) - len(shown))
@@ -264,33 +262,33 @@ def _fixed_and_broken(
 
 
 def compare_stages(
-    splits: pd.DataFrame, *results: pd.DataFrame | learning.Checkpoint
+    splits: pd.DataFrame, *results: pd.DataFrame | learning.ModelSpec
 ) -> tuple[pd.DataFrame, plots.Figure]:
     """Compares the error on the validation part after each phase of each stage.
 
     Args:
         splits: For the number of validation images, and for what a guess would give.
-        *results: The histories of all phases in the order of training, then their checkpoints.
+        *results: The histories of all phases in the order of training, then their specs.
 
     Returns:
         The table (error with its interval, time spent, and a warning where it is worse than a guess), and its figure.
     """
-    histories, checkpoints = results[: len(results) // 2], results[len(results) // 2 :]
+    histories, specs = results[: len(results) // 2], results[len(results) // 2 :]
     count, guess = int((splits["split"] == "validation").sum()), metrics.guess(splits)
     phases = pd.DataFrame(
         [
             {
-                "stage": checkpoint.spec.provenance["stage"],
-                "phase": checkpoint.spec.provenance["phase"],
-                "architecture": checkpoint.spec.architecture,
-                "image_size": checkpoint.spec.image_size,
+                "stage": spec.provenance["stage"],
+                "phase": spec.provenance["phase"],
+                "architecture": spec.architecture,
+                "image_size": spec.image_size,
                 "epochs": len(history),
                 "error_rate": history["error_rate"].iloc[-1],
                 "images": count,
                 "seconds": history["seconds"].sum(),
                 "warning": metrics.worse_than_guessing(*history[["valid_loss", "error_rate"]].iloc[-1], guess),
             }
-            for history, checkpoint in zip(histories, checkpoints, strict=True)
+            for history, spec in zip(histories, specs, strict=True)
         ]
     )
     table = metrics.stage_comparison(phases)
@@ -298,7 +296,7 @@ def compare_stages(
 
 
 def write_model_card(
-    model: learning.Checkpoint,
+    spec: learning.ModelSpec,
     image_table: pd.DataFrame,
     rejected_images: pd.DataFrame,
     splits: pd.DataFrame,
@@ -327,11 +325,11 @@ def write_model_card(
     Returns:
         The model card as a page, and as Markdown.
     """
-    searched = _held_out(predictions, out_of_fold_predictions, splits, model)
-    validation = scores["validation"][model.spec.provenance["stage"]]
+    searched = _held_out(predictions, out_of_fold_predictions, splits, spec)
+    validation = scores["validation"][spec.provenance["stage"]]
     facts = cards.CardFacts(
-        spec=model.spec.model_dump(),
-        checksum=model.spec.checksum,
+        spec=spec.model_dump(),
+        checksum=spec.checksum,
         counts=pd.crosstab(splits["label"], splits["split"]).reset_index(),
         rejected=rejected_images["reason"].value_counts().to_dict(),
         source=_source(image_table),
@@ -343,7 +341,7 @@ def write_model_card(
         calibration=calibration,
         augmented_views=augmented_views,
         leakage=leakage,
-        honest=" ".join(filter(None, (honest_sentence(honest_accuracy, predictions, model.spec), published_accuracy))),
+        honest=" ".join(filter(None, (honest_sentence(honest_accuracy, predictions, spec), published_accuracy))),
         curation=metrics.curation_sentence(curation_effect),
         worst_slices=metrics.worst_slices(slices, validation["error_rate"]),
         searched=len(searched),
@@ -371,8 +369,8 @@ def _fingerprint(image_table: pd.DataFrame) -> str:
     return sha256_of_lines(image_table["file_hash"] + " " + image_table["label"])
 
 
-def _of_model(predictions: pd.DataFrame, model: learning.Checkpoint, part: str) -> pd.DataFrame:
-    return metrics.of_stage(predictions, model.spec.provenance["stage"], part)
+def _of_model(predictions: pd.DataFrame, spec: learning.ModelSpec, part: str) -> pd.DataFrame:
+    return metrics.of_stage(predictions, spec.provenance["stage"], part)
 
 
 def _pictures(prepared_images: images.PreparedImages, image_ids: Iterable[str]) -> list[images.Picture]:

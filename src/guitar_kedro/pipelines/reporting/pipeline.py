@@ -21,14 +21,14 @@ def _result_nodes() -> list[Node]:
     return [
         Node(
             func=nodes.compute_metrics,
-            inputs=["predictions", "model"],
+            inputs=["predictions", "model_spec"],
             outputs="metrics",
             name="compute_metrics",
             namespace="report",
         ),
         Node(
             func=nodes.report_classes,
-            inputs=["predictions", "model"],
+            inputs=["predictions", "model_spec"],
             outputs="classification_report",
             name="report_classes",
             namespace="report",
@@ -38,7 +38,7 @@ def _result_nodes() -> list[Node]:
             inputs=[
                 "predictions",
                 "other_predictions",
-                "model",
+                "model_spec",
                 "params:calibration.sure_accuracy",
                 "params:calibration.known_share",
             ],
@@ -53,42 +53,48 @@ def _error_nodes() -> list[Node]:
     return [
         Node(
             func=nodes.plot_confusion_matrix,
-            inputs=["predictions", "model"],
+            inputs=["predictions", "model_spec"],
             outputs=["confusion_matrix", "confusion_explorer"],
             name="plot_confusion_matrix",
             namespace="report",
         ),
         Node(
             func=nodes.list_most_confused,
-            inputs=["predictions", "model"],
+            inputs=["predictions", "model_spec"],
             outputs="most_confused",
             name="list_most_confused",
             namespace="report",
         ),
         Node(
             func=nodes.show_top_losses,
-            inputs=["predictions", "model", "prepared_images"],
+            inputs=["predictions", "model_spec", "prepared_images"],
             outputs=["top_losses", "top_losses_sheet"],
             name="show_top_losses",
             namespace="report",
         ),
         Node(
             func=nodes.report_slices,
-            inputs=["predictions", "image_table", "model"],
+            inputs=["predictions", "image_table", "model_spec"],
             outputs=["slices", "slices_plot"],
             name="report_slices",
             namespace="report",
         ),
         Node(
             func=nodes.find_suspect_labels,
-            inputs=["predictions", "out_of_fold_predictions", "splits", "model", "prepared_images"],
+            inputs=["predictions", "out_of_fold_predictions", "splits", "model_spec", "prepared_images"],
             outputs=["suspect_labels", "curation_proposal", "suspects_sheet"],
             name="find_suspect_labels",
             namespace="report",
         ),
         Node(
             func=nodes.report_curation,
-            inputs=["predictions", "predictions_before_curation", "model_before_curation", "applied_curation", "model"],
+            inputs=[
+                "predictions",
+                "predictions_before_curation",
+                "model_before_curation",
+                "applied_curation",
+                "model_spec",
+            ],
             outputs="curation_effect",
             name="report_curation",
             namespace="report",
@@ -98,18 +104,18 @@ def _error_nodes() -> list[Node]:
 
 def _stage_nodes(stages: list[StagePlan]) -> list[Node]:
     histories = [f"train.{stage.name}.{phase}_history" for stage in stages for phase in stage.phases]
-    checkpoints = [f"train.{stage.name}.{phase}_checkpoint" for stage in stages for phase in stage.phases]
+    specs = [f"train.{stage.name}.{phase}_spec" for stage in stages for phase in stage.phases]
     return [
         Node(
             func=nodes.compare_stages,
-            inputs=["splits", *histories, *checkpoints],
+            inputs=["splits", *histories, *specs],
             outputs=["stage_comparison", "stage_comparison_plot"],
             name="compare_stages",
-            namespace="train",  # what it compares is folded into that group in kedro-viz
+            namespace="report",
         ),
         Node(
             func=nodes.compare_neighbours,
-            inputs=["predictions", "stage_comparison", "model", "prepared_images"],
+            inputs=["predictions", "stage_comparison", "model_spec", "prepared_images"],
             outputs=["stage_steps", "stage_steps_plot", "fixed_and_broken_sheet"],
             name="compare_neighbours",
             namespace="report",
@@ -139,7 +145,7 @@ def _card_node() -> Node:
     ]
     return Node(
         func=nodes.write_model_card,
-        inputs=["model", *tables, "params:published_accuracy", "params:workspace", *nodes.CARD_FIGURES],
+        inputs=["model_spec", *tables, "params:published_accuracy", "params:workspace", *nodes.CARD_FIGURES],
         outputs=["model_card", "model_card_markdown"],
         name="write_model_card",
         namespace="report",
