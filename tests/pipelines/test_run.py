@@ -17,7 +17,7 @@ from small_project import kedro_in
 
 from guitar_kedro import metrics
 from guitar_kedro.demo import MODELS, OTHERS
-from guitar_kedro.learning import Checkpoint, ModelSpec
+from guitar_kedro.learning import ModelSpec
 from guitar_kedro.pipelines.reporting.nodes import CARD_FIGURES, report_calibration
 
 
@@ -143,7 +143,7 @@ def test_what_is_taken_for_none_of_the_classes_does_not_count_as_sure(catalog: D
     numbers, *_ = report_calibration(
         catalog.load("predictions"),
         catalog.load("ood_predictions"),
-        Checkpoint(model.weights, spec),
+        spec,
         catalog.load("params:calibration.selective_accuracy"),
         catalog.load("params:calibration.in_distribution_recall"),
     )
@@ -156,7 +156,7 @@ def test_a_model_without_thresholds_is_reported_as_one_that_refuses_nothing(cata
     model = catalog.load("model")
     spec = model.spec.model_copy(update={"confidence_threshold": None, "ood_threshold": None})
     predictions, others = catalog.load("predictions"), catalog.load("ood_predictions")
-    numbers, *_ = report_calibration(predictions, others, Checkpoint(model.weights, spec), 0.99, 0.95)
+    numbers, *_ = report_calibration(predictions, others, spec, 0.99, 0.95)
     assert numbers["sure"]["test"]["images"] == 0
     assert numbers["sure"]["test"]["accuracy"] is None
     assert numbers["unknown"]["test"]["share"] == 1
@@ -289,6 +289,15 @@ def test_augmented_views_and_precision_are_parameters_that_need_no_training(fini
     assert run.returncode == 0, run.stdout + run.stderr
     record = json.loads(sorted(reports.glob("run_record.json/*/*.json"))[-1].read_text())
     assert record["loaded"]["model_spec"] == earlier, "what was made together is loaded together"
+
+
+def test_reports_open_no_weights(finished_project: Path, tmp_path: Path):
+    project = tmp_path / "project"
+    shutil.copytree(finished_project, project)
+    for weights in (project / "data/06_models").rglob("*.safetensors"):
+        weights.write_bytes(b"no weights")
+    run = kedro_in(project, "run", "--pipeline=reporting", "--params=resume=false")
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_the_proposal_becomes_the_curation_and_the_next_report_says_what_it_changed(

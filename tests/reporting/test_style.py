@@ -54,6 +54,25 @@ def test_names_that_no_font_can_draw_neither_fail_nor_warn(saved):
         saved(style.new_figure(4, 1, "\N{GUITAR} \udcff \x07 $a^ $", ["line\nbreak"], ["\N{EGYPTIAN HIEROGLYPH A001}"]))
 
 
+def test_characters_that_no_font_can_draw_are_escaped_and_the_log_says_so_once(caplog):
+    names = ["\N{EGYPTIAN HIEROGLYPH A001}", "\N{EGYPTIAN HIEROGLYPH A002}"]
+    assert [style.printable(name) for name in names * 2] == ["\\U00013000", "\\U00013001"] * 2
+    assert sum("U00013001" in record.getMessage() for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"Gretsch White Falcon {colour} Player's Edition Hollow Body 1958" for colour in ("red", "blue", "green")],
+        [f"{'a' * 40}{middle}{'b' * 40}{end}{'c' * 40}" for middle in "12" for end in "34"],
+    ],
+)
+def test_long_names_that_differ_in_the_middle_stay_different_when_they_are_shortened_together(names):
+    short = style.shorten_together(names, 1.5)
+    assert len(set(short)) == len(names)
+    assert all(style.text_width(name) <= 1.5 for name in short)
+
+
 def test_figures_need_neither_pyplot_nor_torch_nor_kedro():
     code = (
         "import sys\n"

@@ -222,7 +222,7 @@ def _bars_height(bars: int) -> float:
 
 
 def _name_bars(axes: Axes, labels: Sequence[str], display_names: Mapping[str, str]) -> None:
-    names = [style.shorten(formatting.display_name(label, display_names), _NAME_WIDTH) for label in labels]
+    names = style.shorten_together([formatting.display_name(label, display_names) for label in labels], _NAME_WIDTH)
     axes.set_yticks(range(len(names)), labels=names)
     axes.set_ylim(-0.6, max(len(names), 1) - 0.4)
     style.clean(axes)

@@ -107,7 +107,9 @@ def _name_rows(axes: Axes, rows: pd.DataFrame) -> None:
         (place - 1, kind.capitalize(), style.text(weight="bold"))
         for place, kind in zip(firsts["place"], firsts["slice"], strict=True)
     ]
-    axes.set_yticks([place for place, _, _ in names], labels=[style.shorten(name, _NAME_WIDTH) for _, name, _ in names])
+    axes.set_yticks(
+        [place for place, _, _ in names], labels=style.shorten_together([name for _, name, _ in names], _NAME_WIDTH)
+    )
     for tick, (_, _, look) in zip(axes.get_yticklabels(), names, strict=True):
         tick.update(look)
     axes.set_ylim(max((place for place, _, _ in names), default=1) + 0.6, -0.6)

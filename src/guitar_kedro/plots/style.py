@@ -6,11 +6,13 @@ and no display is needed. ``figure.savefig(path)`` with its defaults gives the i
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 from bisect import bisect
 from collections.abc import Sequence
 from functools import cache
+from os.path import commonprefix
 from typing import Any, Literal
 
 from matplotlib import font_manager
@@ -19,6 +21,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.legend import Legend
+
+logger = logging.getLogger(__name__)
 
 # Okabe and Ito (2008), "Color universal design": eight colours that people with any colour vision tell apart.
 BLUE, VERMILLION, GREEN = "#0072b2", "#d55e00", "#009e73"
@@ -205,13 +209,23 @@ def text_width(line: str, size: float = TEXT_SIZE) -> float:
 
 
 def printable(line: str) -> str:
-    """Replace what no font here can draw, so that no name makes a figure fail or warn.
+    r"""Escape what no font here can draw (``\u732b``), so that no name makes a figure fail and no two look alike.
 
     Args:
         line: One line; white space of any kind becomes single spaces.
     """
     composed = unicodedata.normalize("NFC", " ".join(line.split()))
-    return "".join(c if _font_with(c) is not None else "\N{REPLACEMENT CHARACTER}" for c in composed)
+    if all(map(_font_with, composed)):
+        return composed
+    escaped = "".join(c if _font_with(c) else c.encode("unicode_escape").decode() for c in composed)
+    _warn_of_escapes(ascii(composed), escaped)
+    return escaped
+
+
+@cache
+def _warn_of_escapes(name: str, escaped: str) -> None:
+    """Warn once of each name."""
+    logger.warning("No font here can draw all of %s: figures show %s", name, escaped)
 
 
 def shorten(line: str, width: float, size: float = TEXT_SIZE) -> str:
@@ -232,6 +246,39 @@ def shorten(line: str, width: float, size: float = TEXT_SIZE) -> str:
 
     fitting = bisect(range(1, len(line)), width, key=lambda kept: text_width(cut(kept), size))
     return cut(fitting)
+
+
+def shorten_together(names: Sequence[str], width: float, size: float = TEXT_SIZE) -> list[str]:
+    """Shorten the names of one figure so that different names stay different.
+
+    Names that would come out alike are shown from where they begin to differ; where that is not enough, numbered.
+
+    Args:
+        names: In the order in which they are drawn.
+        width: Inches that each may take.
+        size: In points.
+    """
+    short = {name: shorten(name, width, size) for name in names}
+    alike: dict[str, list[str]] = {}
+    for name, cut in short.items():
+        alike.setdefault(cut, []).append(name)
+    for change in (_from_difference, _numbered):
+        for same in alike.values():
+            if len(same) > 1:
+                short |= change(same, width, size)
+        if len(set(short.values())) == len(short):
+            break
+    return [short[name] for name in names]
+
+
+def _from_difference(names: list[str], width: float, size: float) -> dict[str, str]:
+    start = max(len(commonprefix([printable(name) for name in names])) - 2, 0)  # noqa: RUF071 (of letters)
+    return {name: shorten(f"…{printable(name)[start:]}", width, size) for name in names}
+
+
+def _numbered(names: list[str], width: float, size: float) -> dict[str, str]:
+    endings = {name: f" ({number})" for number, name in enumerate(names, start=1)}
+    return {name: shorten(name, width - text_width(end, size), size) + end for name, end in endings.items()}
 
 
 def wrap(paragraph: str, width: float, size: float = TEXT_SIZE, most_lines: int = 2) -> list[str]:

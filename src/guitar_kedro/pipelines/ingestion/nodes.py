@@ -13,6 +13,7 @@ from guitar_kedro import images, plots
 from guitar_kedro.display_names import look_alikes
 from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, in_one_line
+from guitar_kedro.metrics.formatting import count
 from guitar_kedro.pipelines.ingestion.schemas import ImageRow, RejectedRow
 from guitar_kedro.versions import VERSIONS
 
@@ -200,7 +201,7 @@ def _check_and_report(image_table: pd.DataFrame, rejected: pd.DataFrame, given: 
 
 
 def _reasons(rejected: pd.DataFrame) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in rejected["reason"].value_counts().items()) or "none"
+    return ", ".join(f"{number} {reason}" for reason, number in rejected["reason"].value_counts().items()) or "none"
 
 
 def _why(rejected: pd.DataFrame) -> str:
@@ -214,7 +215,7 @@ def _why(rejected: pd.DataFrame) -> str:
 def _counted(counts: pd.Series) -> str:
     """Lists classes with their numbers of images; of very many the largest and the smallest."""
     if len(counts) <= CLASSES_IN_LOG:
-        return ", ".join(f"{label} {count}" for label, count in counts.items())
+        return ", ".join(f"{label} {number}" for label, number in counts.items())
     ordered, half = counts.sort_values(ascending=False, kind="stable"), CLASSES_IN_LOG // 2
     return f"{_counted(ordered[:half])} ... {_counted(ordered[-half:])} (the others lie between)"
 
@@ -272,9 +273,9 @@ def show_duplicates(
     duplicates["exact"] = grouped["pixel_hash"].duplicated(keep=False).to_numpy()
     conflicts = (rejected_images["reason"] == "label_conflict").sum()
     logger.info(
-        "%d images stand in %d groups of near duplicates (%d with the same pixels); %d more were under two labels",
-        len(duplicates),
-        duplicates["duplicate_group"].nunique(),
+        "%s in %s of near duplicates (%d with the same pixels); %d more under two labels",
+        count(len(duplicates), "image"),
+        count(duplicates["duplicate_group"].nunique(), "group"),
         duplicates["exact"].sum(),
         conflicts,
     )

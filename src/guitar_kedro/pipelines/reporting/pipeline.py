@@ -111,7 +111,7 @@ def _stage_nodes(stages: list[StagePlan]) -> list[Node]:
             inputs=["splits", *histories, *specs],
             outputs=["stage_comparison", "stage_comparison_plot"],
             name="compare_stages",
-            namespace="train",  # what it compares is folded into that group in kedro-viz
+            namespace="report",
         ),
         Node(
             func=nodes.compare_neighbours,

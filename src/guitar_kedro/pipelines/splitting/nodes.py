@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from guitar_kedro import plots
 from guitar_kedro.errors import UserError
+from guitar_kedro.metrics.formatting import count
 from guitar_kedro.options import Options
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
     for label, groups in label_of_group.groupby(label_of_group):
         if len(groups) < len(PARTS):
             raise UserError(
-                f"Class {label} has only {sizes[groups.index].sum()} images in {len(groups)} groups of duplicates; "
+                f"Class {label} has only {count(sizes[groups.index].sum(), 'image')} in "
+                f"{count(len(groups), 'group')} of duplicates; "
                 f"a class needs at least {len(PARTS)} different ones for training, validation and test. Add images or "
                 "leave the class out."
             )
@@ -115,10 +117,10 @@ def report_leakage(splits: pd.DataFrame, options: SplittingOptions) -> dict[str,
         more.
     """
     sizes = splits["duplicate_group"].map(splits["duplicate_group"].value_counts()).to_numpy()
-    count = len(splits)
-    training = round(count * (1 - options.validation - options.test))
+    total = len(splits)
+    training = round(total * (1 - options.validation - options.test))
     distinct, images = np.unique(sizes, return_counts=True)
-    flattered = [1 - _none_in_training(size, count, training) for size in distinct]
+    flattered = [1 - _none_in_training(size, total, training) for size in distinct]
     expected = float(np.average(flattered, weights=images))
     in_training = set(splits.loc[splits["split"] == "train", "duplicate_group"])
     validation = splits[splits["split"] == "validation"]
@@ -132,8 +134,8 @@ def report_leakage(splits: pd.DataFrame, options: SplittingOptions) -> dict[str,
     return {"random_split": expected, "this_split": here, "images_with_relatives": int((sizes > 1).sum())}
 
 
-def _none_in_training(group_size: int, count: int, training: int) -> float:
+def _none_in_training(group_size: int, total: int, training: int) -> float:
     chance = 1.0
     for relative in range(group_size - 1):
-        chance *= max(count - 1 - training - relative, 0) / (count - 1 - relative)
+        chance *= max(total - 1 - training - relative, 0) / (total - 1 - relative)
     return chance
