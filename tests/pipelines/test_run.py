@@ -233,7 +233,7 @@ def test_the_console_shows_the_epochs_and_the_result(finished_project: Path):
 
 def test_the_log_file_gets_plain_lines(finished_project: Path):
     log = (finished_project / "logs" / "guitar_kedro.log").read_text()
-    assert "small, frozen: 1 epochs" in log
+    assert "small, frozen: 1 epoch of" in log
     assert "\x1b" not in log
 
 

@@ -180,7 +180,8 @@ def test_a_run_without_room_for_a_checkpoint_ends_in_one_line_and_the_next_one_c
 def test_a_folder_without_the_right_to_write_ends_the_run_in_one_line(project: Path):
     catalog = project / "conf" / "local" / "catalog.yml"
     catalog.write_text(
-        catalog.read_text() + "\nledger: {type: guitar_kedro.datasets.MetricsDataset, filepath: /sys/run_cache.json}\n"
+        catalog.read_text()
+        + "\nrun_cache: {type: guitar_kedro.datasets.MetricsDataset, filepath: /sys/run_cache.json}\n"
     )
     assert "may not be read or written" in one_line(kedro_in(project, "run"))
 
@@ -207,7 +208,7 @@ def test_a_checkpoint_of_another_kind_than_configured_is_refused(used_project: P
         )
     )
     assert sentence in told
-    assert str(latest(used_project, f"{MODELS}/model")) in told
+    assert str(latest(used_project, f"{MODELS}/model_spec.json")) in told
     assert "train it again with `kedro run --pipeline=train`, or ask for what it is with --params=" in told
 
 

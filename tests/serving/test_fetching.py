@@ -97,8 +97,14 @@ _watched: set[int] = set()
 
 def awaited(answer: Coroutine[Any, Any, Result]) -> Result:
     """Waits for an answer in a thread of its own, for a browser may have an event loop in this one."""
+
+    def run() -> Result:
+        if _watched:  # where connections are noted, those of this thread are
+            _watched.add(threading.get_ident())
+        return asyncio.run(answer)
+
     with ThreadPoolExecutor(1) as threads:
-        return threads.submit(asyncio.run, answer).result()
+        return threads.submit(run).result()
 
 
 def _watch(event: str, arguments: tuple) -> None:

@@ -1,8 +1,4 @@
-"""The look of every figure in one place: colours, type, sizes, names.
-
-Figures are made without pyplot: nothing is registered anywhere, so nothing leaks, threads do not disturb each other,
-and no display is needed. ``figure.savefig(path)`` with its defaults gives the intended picture.
-"""
+"""How numbers and names are written for people."""
 
 from __future__ import annotations
 
@@ -57,6 +53,6 @@ def clock(minutes: float) -> str:
 
 
 def count(number: int, thing: str) -> str:
-    """Write how many there are of something: ``1 image``, ``7,664 images``, ``11 classes``."""
-    ending = "" if number == 1 else "es" if thing.endswith("s") else "s"
+    """Write how many there are of something: ``1 image``, ``7,664 images``, ``11 classes``, ``4 batches``."""
+    ending = "" if number == 1 else "es" if thing.endswith(("s", "ch")) else "s"
     return f"{number:,} {thing}{ending}"

@@ -12,6 +12,7 @@ from fastai.callback.core import Callback
 from fastai.callback.schedule import LRFinder, ParamScheduler
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.metrics.formatting import count
 from guitar_kedro.progress import live_bar
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,8 @@ class EpochTable(Callback):
         steps = self.n_epoch * (len(self.dls.train) + len(self.dls.valid))
         self.task = self.bar.add_task(self.title, total=steps)
         self.bar.start()
-        logger.info("%s: %d epochs of %d batches", self.title, self.n_epoch, len(self.dls.train))
+        epochs, batches = count(self.n_epoch, "epoch"), count(len(self.dls.train), "batch")
+        logger.info("%s: %s of %s", self.title, epochs, batches)
         logger.info("epoch  train_loss  valid_loss  error_rate   time")
 
     def before_epoch(self) -> None:
