@@ -204,7 +204,7 @@ def class_contact_sheet(of: Material) -> Figure:
 
 
 def predicted(of: Material) -> Figure:
-    said = SimpleNamespace(file=f"{'x' * 250}.jpg", label=of.classes[0], probability=0.5, verdict="sure")
+    said = SimpleNamespace(file=f"{'x' * 250}.jpg", label=of.classes[0], probability=0.5, decision="sure")
     rows = [(label, [(photo(256), said)] * 8) for label in of.classes[:300]]
     return plots.predictions_sheet(rows, of.names, {"sure": "sure"}, 3, len(of.classes))
 
