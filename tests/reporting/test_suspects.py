@@ -9,6 +9,7 @@ from PIL import Image
 
 from guitar_kedro.datasets.curation import CurationDataset
 from guitar_kedro.metrics.suspects import curation_proposal, suspect_labels
+from guitar_kedro.plots import style
 from guitar_kedro.plots.suspects import suspects_sheet
 
 
@@ -17,6 +18,8 @@ def _silence(capfd):
     """Nothing is printed and nothing warns."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        style.printable("\u5409")  # that a font lacks it is told once
+        capfd.readouterr()
         yield
     assert capfd.readouterr().out == ""
 

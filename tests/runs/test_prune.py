@@ -224,7 +224,7 @@ def test_pixels_that_a_dead_run_left_beside_those_of_a_stage_go(pictures: Pictur
 def test_prepared_pictures_that_stand_in_no_record_go(pictures: Pictures):
     named, unnamed = "0123456789abcdef0123", "f123456789abcdef0123"
     record = FileRecord("cat/a.jpg", "cat", "cat/a.jpg", 8, 8, prepared=named)
-    pictures.catalog_of["prepared_images"].save(each for each in [(record, b"jpeg")])
+    pictures.catalog_of["prepared_images"].save(lambda _earlier: (each for each in [(record, b"jpeg")]))
     pictures.write(f"prepared/{unnamed}.jpg", "prepared/mine.jpg")
     assert pictures.prune() == [f"prepared/{unnamed}.jpg"]
     assert pictures.catalog_of["prepared_images"].fingerprint() is not None

@@ -217,15 +217,16 @@ def printable(line: str) -> str:
     composed = unicodedata.normalize("NFC", " ".join(line.split()))
     if all(map(_font_with, composed)):
         return composed
-    escaped = "".join(c if _font_with(c) else c.encode("unicode_escape").decode() for c in composed)
-    _warn_of_escapes(ascii(composed), escaped)
-    return escaped
+    return "".join(character if _font_with(character) else _escaped(character) for character in composed)
 
 
 @cache
-def _warn_of_escapes(name: str, escaped: str) -> None:
-    """Warn once of each name."""
-    logger.warning("No font here can draw all of %s: figures show %s", name, escaped)
+def _escaped(character: str) -> str:
+    """Escape a character, and warn of it once."""
+    escaped = character.encode("unicode_escape").decode()
+    name = unicodedata.name(character, "")  # not the character itself: half of one can be written nowhere
+    logger.warning("Figures show %s for a character that no font of this machine can draw (%s)", escaped, name)
+    return escaped
 
 
 def shorten(line: str, width: float, size: float = TEXT_SIZE) -> str:

@@ -74,6 +74,16 @@ def test_processes_augment_each_in_its_own_way(phase: Phase, two: Processes):
     assert len({picture.tobytes() for picture in pictures}) == 8
 
 
+_of_others: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _what_other_tests_have_started() -> None:
+    """Services of other tests may go on; they are forked from the same process, and nothing of these tests."""
+    _of_others.clear()
+    _of_others.update(process.pid for process in workers())
+
+
 def workers() -> list[psutil.Process]:
     """The processes that train; each is forked from the one that has imported torch."""
     found = []
@@ -81,7 +91,7 @@ def workers() -> list[psutil.Process]:
         with contextlib.suppress(psutil.Error):  # it has just ended
             if "forkserver" in " ".join(server.cmdline()):
                 found += server.children()
-    return found
+    return [process for process in found if process.pid not in _of_others]
 
 
 class Killer(threading.Thread):
