@@ -82,3 +82,11 @@ def test_figures_need_neither_pyplot_nor_torch_nor_kedro():
         "sys.exit(f'imported: {loaded}' if loaded else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("number", "thing", "words"),
+    [(1, "epoch", "1 epoch"), (8, "epoch", "8 epochs"), (1, "batch", "1 batch"), (48, "batch", "48 batches")],
+)
+def test_things_are_counted_as_people_count_them(number: int, thing: str, words: str):
+    assert formatting.count(number, thing) == words

@@ -54,5 +54,5 @@ def clock(minutes: float) -> str:
 
 def count(number: int, thing: str) -> str:
     """Write how many there are of something: ``1 image``, ``7,664 images``, ``11 classes``, ``4 batches``."""
-    ending = "" if number == 1 else "es" if thing.endswith(("s", "ch")) else "s"
+    ending = "" if number == 1 else "es" if thing.endswith(("s", "tch")) else "s"
     return f"{number:,} {thing}{ending}"
