@@ -1,4 +1,4 @@
-"""What the tests of reports share: made-up predictions, and whether the texts of a figure can be read."""
+"""Shared by the tests of metrics, plots and cards: made-up predictions, and whether the texts of a figure can be read."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 from PIL import Image
+
+__all__ = ["guitars", "is_readable", "made_predictions", "names_of", "random_predictions", "saved", "words_of"]
 
 _LONG_NAME = "Gretsch White Falcon Player's Edition Hollow Body"
 _GUITARS = {

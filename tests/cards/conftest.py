@@ -1,0 +1,3 @@
+"""Fixtures of the tests of cards."""
+
+from figures import *  # noqa: F403

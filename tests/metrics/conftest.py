@@ -1,0 +1,3 @@
+"""Fixtures of the tests of metrics."""
+
+from figures import *  # noqa: F403
