@@ -1,4 +1,4 @@
-"""Shared by the tests of metrics, plots and cards: made-up predictions, and whether the texts of a figure can be read."""
+"""Shared by the tests of metrics, plots and cards: made-up predictions, and whether a figure can be read."""
 
 from __future__ import annotations
 

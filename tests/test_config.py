@@ -143,6 +143,13 @@ def test_a_configuration_that_yaml_reads_otherwise_is_refused(load: Load, conf: 
     assert wrong in refusal(load, conf)
 
 
+@pytest.mark.parametrize("text", ["metrics: bar", "metrics: {filepath: a.json}"])
+def test_a_catalog_entry_without_a_type_is_refused_by_its_name(load: Load, conf: Path, text: str):
+    (conf / "local/catalog_mine.yml").write_text(text)
+    with pytest.raises(UserError, match=r"catalog: metrics is .*; an entry holds the type of a dataset"):
+        load(conf)["catalog"]
+
+
 def test_a_configuration_in_another_encoding_is_refused_by_its_name(load: Load, conf: Path):
     (conf / "local/parameters_mine.yml").write_bytes("display_names: {cat: K\xe4tzchen}".encode("cp1252"))
     assert "parameters_mine.yml is not UTF-8: save it as UTF-8" in refusal(load, conf)

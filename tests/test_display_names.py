@@ -30,6 +30,7 @@ def test_names_that_differ_stay_as_they_are():
         (["cat", "cat\N{ZERO WIDTH JOINER}"], {}, ["cat (cat)", "cat\N{ZERO WIDTH JOINER} (cat\\u200d)"]),
         (["cat", "\N{RIGHT-TO-LEFT OVERRIDE}cat"], {}, ["cat (cat)", "cat (\\u202ecat)"]),
         (["\N{NO-BREAK SPACE}", "Icon\r"], {}, ["Icon", "\\xa0"]),
+        (["a_cat", "a_dog"], {"a_cat": None, "a_dog": ""}, ["a cat", "a dog"]),
         (["caf\udce9", "cat"], {}, ["caf\N{REPLACEMENT CHARACTER}", "cat"]),
     ],
 )

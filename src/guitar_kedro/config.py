@@ -111,8 +111,13 @@ class StagesConfigLoader(OmegaConfigLoader):
             return _completed(found)
         if key == "catalog":
             refuse_renamed(found, RENAMED_ENTRIES, "catalog: ")
-            for entry in filter(lambda entry: isinstance(entry, dict), found.values()):  # Kedro tells of others
-                for name in _FURTHER_PATHS.get(entry.get("type"), ()):
+            for entry_name, entry in found.items():
+                if not isinstance(entry, dict) or "type" not in entry:
+                    raise UserError(
+                        f"catalog: {entry_name} is {entry!r}; an entry holds the type of a dataset and its arguments, "
+                        "see conf/base/catalog.yml."
+                    )
+                for name in _FURTHER_PATHS.get(entry["type"], ()):
                     entry[name] = str(project_folder() / entry[name])
         return found
 

@@ -77,6 +77,7 @@ def test_what_else_changed_is_told_beside_the_effect():
     now = {**before, "precision": "bfloat16", "temperature": 1.1, "provenance": {**made, "epochs": 5}}
     changes = recipe_changes(before, now)
     assert changes == ["precision was float32 and is bfloat16", "epochs was 3 and is 5"]
+    assert recipe_changes(now, {**now, "provenance": {**made, "epochs": 5, "learning_rates": [2e-3]}})
     assert recipe_changes(before, {**before, "temperature": 1.1}) == recipe_changes({}, now) == []
     words = curation_sentence(curation_effect(BEFORE, NOW, DECISIONS, changes))
     assert words.endswith(

@@ -64,6 +64,13 @@ def test_the_sheet_is_readable_with_names_of_any_length(number, predicted, names
     assert words_of(figure).count("90 %") == words_of(figure).count("\nloss ") == 24
 
 
+def test_captions_tell_long_names_apart_that_differ_in_the_middle(predicted, words_of):
+    names = {name: f"{'Gretsch White Falcon ' * 3}{name}{' Hollow Body' * 6}" for name in "ab"}
+    words = words_of(top_losses_sheet(_pictures(2), top_losses(predicted("ab", "ba", "ab"), names))).split("\n")
+    captions = [line for line in words if "90 %" in line]
+    assert len(captions) == len(set(captions)) == 2
+
+
 def test_what_cannot_be_right_is_refused(predicted):
     table = predicted("ab", "ab", "ab")
     with pytest.raises(ValueError, match="probability_b"):

@@ -20,6 +20,15 @@ def test_no_text_is_cut_off_or_lies_on_another(number, names_of, random_predicti
     assert is_readable(figure)
 
 
+@pytest.mark.parametrize("number", [2, 12])
+def test_long_names_that_differ_in_the_middle_are_told_apart(number, made_predictions, is_readable):
+    names = {f"{place:02d}": f"{'Gretsch White Falcon ' * 3}{place:02d}{' Hollow Body' * 6}" for place in range(number)}
+    figure = confusion_matrix_figure(made_predictions(list(names), list(names)), list(names), names, "Long names")
+    for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
+        assert len({label.get_text() for label in axis.get_ticklabels()}) == number
+    assert is_readable(figure)
+
+
 def test_many_classes_with_counts_of_three_digits_are_readable(names_of, random_predictions, is_readable):
     names = names_of(61)
     figure = confusion_matrix_figure(random_predictions(61, 300, 0.02), list(names), names, "Many classes")

@@ -13,6 +13,7 @@ from guitar_kedro.plots import style
 def test_a_display_name_falls_back_to_the_label():
     assert formatting.display_name("gibson_ES", {"gibson_ES": "Gibson ES-335"}) == "Gibson ES-335"
     assert formatting.display_name("gibson_Flying_V", {}) == "gibson Flying V"
+    assert formatting.display_name("a_cat", {"a_cat": None}) == "a cat"
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,11 @@ def check(folder: Path, changes: dict[str, Any], **processes: Any) -> None:
     [
         ({"stages.small.weights": "nowhere.pth"}, {}, "stages.small.weights: there is no file nowhere.pth"),
         (
+            {"stages.small.weights": "~no such user/x.pth"},
+            {},
+            "stages.small.weights: ~no such user/x.pth begins with a home folder",
+        ),
+        (
             {"stages.small.architecture": "squeezenet11", "stages.larger.architecture": "squeezenet11"},
             {},
             "stages.small.architecture: squeezenet11 is no network of torchvision. Did you mean squeezenet1_1",

@@ -27,6 +27,7 @@ from guitar_kedro.datasets import (
     PreparedImagesDataset,
     TableDataset,
 )
+from guitar_kedro.errors import UserError
 from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, Decoding, ModelSpec, pixel_sizes
 from guitar_kedro.learning.inference.chunk import predictor_key
@@ -96,6 +97,12 @@ def test_what_the_report_on_the_curation_compares_with_stays(tmp_path: Path):
     list(prune_workspace(catalog(), [Pipeline([report])], keep=1, dry_run=False))
     assert catalog().load("before")["run"].tolist() == [2]
     assert sorted(path.name for path in Path(paths["predictions"]).iterdir()) == ["2", "5"]
+
+
+def test_a_workspace_that_there_is_not_is_told_and_not_made(tmp_path: Path):
+    with pytest.raises(UserError, match="There is no workspace pest: nothing was ever run in it"):
+        Workspace(tmp_path / "pest").prune(keep=1)
+    assert not (tmp_path / "pest").exists()
 
 
 def test_the_versions_of_the_kept_runs_stay(workspace: Workspace):

@@ -143,6 +143,12 @@ def test_without_resuming_everything_runs(project: Project, chain: Pipeline):
     assert project.run(chain) == ["double", "add_one", "shift"]
 
 
+def test_runs_go_on_where_earlier_ones_ended_unless_told_otherwise(project: Project, chain: Pipeline):
+    project.parameters.pop("resume", None)
+    project.run(chain)
+    assert project.run(chain) == []
+
+
 def test_resume_is_true_or_false(project: Project, chain: Pipeline):
     project.parameters["resume"] = "perhaps"
     with pytest.raises(UserError, match="resume is 'perhaps'"):

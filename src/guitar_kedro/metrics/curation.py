@@ -14,7 +14,7 @@ _ACTIONS = {"drop": "dropped", "relabel": "relabelled", "keep": "kept as they ar
 
 
 _RECIPE = ("architecture", "image_size", "resize_method", "precision", "tta_views")
-_TRAINING = ("stage", "phase", "started_from", "epochs", "batch_size", "seed")
+_TRAINING = ("stage", "phase", "started_from", "epochs", "learning_rates", "batch_size", "seed")
 
 
 def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

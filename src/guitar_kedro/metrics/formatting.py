@@ -11,9 +11,10 @@ def display_name(label: str, display_names: Mapping[str, str]) -> str:
 
     Args:
         label: The class as its folder is called.
-        display_names: Names by label; labels that are missing are shown as given, with spaces for underscores.
+        display_names: Names by label; labels whose name is missing or empty are shown as given, with spaces for
+            underscores.
     """
-    return display_names.get(label, label.replace("_", " "))
+    return display_names.get(label) or label.replace("_", " ")
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -131,7 +131,9 @@ def unknown_figure(known: np.ndarray, other: np.ndarray | None, threshold: float
         axes.stairs(heights, edges, color=colour, linewidth=1.4, label=label)
     for mark in marks:
         axes.axvline(mark, color=style.INK, linewidth=1.2, linestyle="--", label=f"Threshold {_signed(mark)}")
-    axes.set(xlim=(edges[0], edges[-1]), xlabel="Energy (low: known, high: unknown)", ylabel="Share of each group")
+    margin = (edges[1] - edges[0]) / 2  # else the outermost bars lose half of their outline
+    axes.set_xlim(edges[0] - margin, edges[-1] + margin)
+    axes.set(xlabel="Energy (low: known, high: unknown)", ylabel="Share of each group")
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.yaxis.set_major_formatter(FuncFormatter(_tick))

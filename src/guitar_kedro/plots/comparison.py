@@ -86,7 +86,7 @@ def _name_rows(axes: Axes, rows: pd.DataFrame) -> None:
     for stage, place in zip(rows["stage"], rows["place"], strict=True):
         if place - 1 not in names:
             names[place - 1] = (stage, "bold", style.INK)
-    axes.set_yticks(list(names), labels=[style.shorten(name, _NAME_WIDTH) for name, _, _ in names.values()])
+    axes.set_yticks(list(names), labels=style.shorten_together([name for name, _, _ in names.values()], _NAME_WIDTH))
     for tick, (_, weight, colour) in zip(axes.get_yticklabels(), names.values(), strict=True):
         tick.update(style.text(style.TEXT_SIZE, colour, weight))
     axes.set_ylim(max(names, default=1) + 0.6, -0.6)

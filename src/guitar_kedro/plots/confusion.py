@@ -61,7 +61,9 @@ def confusion_matrix_figure(
     number = len(classes)
     cell = _cell_side(number)
     size = style.TEXT_SIZE if cell >= 0.36 else 7.0
-    names = [_wrap_name(formatting.display_name(label, display_names), cell, size) for label in classes]
+    whole = [formatting.display_name(label, display_names) for label in classes]
+    lines = 2 if cell > 2 * size * style.LINE_HEIGHT / 72 else 1  # one where the cells are too low for two
+    names = style.shorten_together(whole, _NAME_WIDTH, size, lines)
     upright = max(_block_width(name, size) for name in names) + 0.08 > cell
     turned = upright and number <= _MOST_SLANTED
     longest = max(_block_width(name, size) for name in names)
@@ -238,12 +240,6 @@ def _matrix(pairs: pd.DataFrame, shown: Sequence[int]) -> np.ndarray:
 
 def _cell_side(number: int) -> float:
     return min(max(7 / number, 0.36), 0.95)
-
-
-def _wrap_name(name: str, cell: float, size: float) -> str:
-    # Names of one line where the cells are too low for two.
-    lines = 2 if cell > 2 * size * style.LINE_HEIGHT / 72 else 1
-    return "\n".join(style.wrap(name, _NAME_WIDTH, size, lines))
 
 
 def _block_width(name: str, size: float) -> float:

@@ -107,7 +107,7 @@ def resolutions(image_table: pd.DataFrame, stage_sizes: Mapping[str, int]) -> Fi
         areas.plot([0, size, size], [size, size, 0], color=colour, linewidth=1.6, label=f"{size} px: {names}")
         histogram.axvline(size, color=colour, linewidth=1.6)
     if by_size:
-        style.legend(figure, loc="outside lower left", ncols=2)
+        style.legend(figure, loc="outside lower center", ncols=2)
     return figure
 
 

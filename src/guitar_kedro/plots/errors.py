@@ -59,7 +59,9 @@ def picture_grid(
     if len(pictures) != len(captions):
         raise ValueError(f"one picture per row of the table is needed: {len(pictures)} for {len(captions)} rows")
     # A long name over two lines would push the last line, which nobody could miss, out of the caption.
-    texts = ["\n".join(style.shorten(line, _TILE, style.SMALL_SIZE) for line in lines) for lines in captions]
+    lines = {line for caption in captions for line in caption}
+    short = dict(zip(lines, style.shorten_together(list(lines), _TILE, style.SMALL_SIZE), strict=True))
+    texts = ["\n".join(short[line] for line in caption) for caption in captions]
     starts = range(0, len(texts), _PER_ROW)
     rows = [sheets.Row(pictures[start : start + _PER_ROW], texts[start : start + _PER_ROW]) for start in starts]
     return sheets.picture_sheet(rows, title, notes, _TILE)

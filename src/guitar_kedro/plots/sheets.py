@@ -61,7 +61,9 @@ def picture_sheet(
         rows = rows[:fitting]
     if not any(row.pictures for row in rows):
         notes.append("There are no pictures to show.")
-    labels = [style.wrap(row.label, _LABEL_WIDTH, most_lines=4) if row.label else [] for row in rows]
+    labels = [
+        name.splitlines() for name in style.shorten_together([row.label for row in rows], _LABEL_WIDTH, most_lines=4)
+    ]
     captions = [[_caption_lines(caption, tile) for caption in row.captions] for row in rows]
     left = max((style.text_width(line) for lines in labels for line in lines), default=0.0)
     left = style.MARGIN + (left + style.MARGIN if left else 0)

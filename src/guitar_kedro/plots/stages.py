@@ -48,7 +48,7 @@ def stage_errors_figure(predictions: pd.DataFrame, neighbours: pd.DataFrame, ver
     height = 0.85 + _PITCH * max(len(errors), 1)
     width = _WIDTH if len(neighbours) else _WIDTH_OF_ONE
     figure = style.new_figure(width, height, "What each stage brought", [verdict, _reading(errors)])
-    names = max((style.text_width(_short(stage)) for stage in errors["stage"]), default=0.0)
+    names = max((style.text_width(name) for name in _short_names(errors)), default=0.0)
     room = width - 1.12 * names - 0.8  # bold type is that much wider
     if neighbours.empty:
         _draw_errors(figure.subplots(), errors, room)
@@ -87,8 +87,8 @@ def _errors(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["stage", "images", "errors", "rate", "low", "high"])
 
 
-def _short(stage: str) -> str:
-    return style.shorten(stage, _NAME_WIDTH)
+def _short_names(errors: pd.DataFrame) -> list[str]:
+    return style.shorten_together(list(errors["stage"]), _NAME_WIDTH)
 
 
 def _reading(errors: pd.DataFrame) -> str:
@@ -116,7 +116,7 @@ def _draw_errors(axes: Axes, errors: pd.DataFrame, width: float) -> None:
     axes.set_xticks([tick for tick in MaxNLocator(4).tick_values(0, reach) if 0 <= tick <= reach])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
     style.clean(axes, "x", "Error rate")
-    axes.set_yticks(places, labels=[_short(stage) for stage in errors["stage"]])
+    axes.set_yticks(places, labels=_short_names(errors))
     for tick, place in zip(axes.get_yticklabels(), places, strict=True):
         tick.update(style.text(style.TEXT_SIZE, style.INK, "bold" if place == len(errors) - 1 else "normal"))
     axes.set_ylim(max(len(errors), 1) - 0.5, -0.5)

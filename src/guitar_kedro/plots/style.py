@@ -249,37 +249,38 @@ def shorten(line: str, width: float, size: float = TEXT_SIZE) -> str:
     return cut(fitting)
 
 
-def shorten_together(names: Sequence[str], width: float, size: float = TEXT_SIZE) -> list[str]:
+def shorten_together(names: Sequence[str], width: float, size: float = TEXT_SIZE, most_lines: int = 1) -> list[str]:
     """Shorten the names of one figure so that different names stay different.
 
     Names that would come out alike are shown from where they begin to differ; where that is not enough, numbered.
 
     Args:
         names: In the order in which they are drawn.
-        width: Inches that each may take.
+        width: Inches that a line may take.
         size: In points.
+        most_lines: How many lines each may take.
+
+    Returns:
+        The names in their order, with line breaks where they take several lines.
     """
-    short = {name: shorten(name, width, size) for name in names}
+
+    def fit(name: str, room: float = width) -> str:
+        return "\n".join(wrap(name, room, size, most_lines))
+
+    short = {name: fit(name) for name in names}
     alike: dict[str, list[str]] = {}
     for name, cut in short.items():
         alike.setdefault(cut, []).append(name)
-    for change in (_from_difference, _numbered):
-        for same in alike.values():
-            if len(same) > 1:
-                short |= change(same, width, size)
-        if len(set(short.values())) == len(short):
-            break
+    same_names = [same for same in alike.values() if len(same) > 1]
+    for same in same_names:
+        whole = [printable(name) for name in same]
+        start = max(len(commonprefix(whole)) - 2, 0)  # noqa: RUF071 (of letters)
+        short |= {name: fit(f"…{words[start:]}") for name, words in zip(same, whole, strict=True)}
+    if len(set(short.values())) < len(short):
+        for same in same_names:
+            endings = {name: f" ({number})" for number, name in enumerate(same, start=1)}
+            short |= {name: fit(name, width - text_width(end, size)) + end for name, end in endings.items()}
     return [short[name] for name in names]
-
-
-def _from_difference(names: list[str], width: float, size: float) -> dict[str, str]:
-    start = max(len(commonprefix([printable(name) for name in names])) - 2, 0)  # noqa: RUF071 (of letters)
-    return {name: shorten(f"…{printable(name)[start:]}", width, size) for name in names}
-
-
-def _numbered(names: list[str], width: float, size: float) -> dict[str, str]:
-    endings = {name: f" ({number})" for number, name in enumerate(names, start=1)}
-    return {name: shorten(name, width - text_width(end, size), size) + end for name, end in endings.items()}
 
 
 def wrap(paragraph: str, width: float, size: float = TEXT_SIZE, most_lines: int = 2) -> list[str]:

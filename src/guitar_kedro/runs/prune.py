@@ -19,6 +19,7 @@ from guitar_kedro.datasets.artifacts import SUMS_FILE, Artifact
 from guitar_kedro.datasets.curation import PredictionsBeforeCurationDataset
 from guitar_kedro.datasets.pixels import PixelsDataset, holds_pixels_alone
 from guitar_kedro.datasets.predictions import PredictionsDataset
+from guitar_kedro.errors import UserError
 from guitar_kedro.learning.inference.chunk import predictor_key
 from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, ModelSpec
 from guitar_kedro.runs.lock import WorkspaceLock
@@ -47,9 +48,12 @@ def prune_workspace(catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: i
         all of it has.
 
     Raises:
-        UserError: If a run is going on in the workspace.
+        UserError: If there is no such workspace, or a run is going on in it.
     """
-    lock = WorkspaceLock(_folder(catalog[RUN_CACHE]).parent)
+    reports = _folder(catalog[RUN_CACHE]).parent
+    if not reports.exists():
+        raise UserError(f"There is no workspace {reports.name}: nothing was ever run in it.")
+    lock = WorkspaceLock(reports)
     lock.acquire()
     try:
         nodes = {node for pipeline in pipelines for node in pipeline.nodes}

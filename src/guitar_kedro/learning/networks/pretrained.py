@@ -55,10 +55,13 @@ class PretrainedWeights:
         """
         if weights == "imagenet":
             _torchvision_weights(architecture)
-        elif not local_path(weights).is_file():
-            raise UserError(
-                f"weights: there is no file {local_path(weights)}. Give the path of a state dict, imagenet, or none."
-            )
+            return
+        try:
+            path = local_path(weights)
+        except UserError as error:
+            raise UserError(f"weights: {error}") from None
+        if not path.is_file():
+            raise UserError(f"weights: there is no file {path}. Give the path of a state dict, imagenet, or none.")
 
     def _imagenet(self, architecture: str) -> Path:
         from guitar_kedro.images.downloads import download
