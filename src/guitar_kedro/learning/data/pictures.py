@@ -74,7 +74,7 @@ def thumbnail(source: Source, longest_side: int = 256) -> Image.Image:
     return picture
 
 
-def read_square(source: Source, size: int, method: str) -> Image.Image:
+def read_square(source: Source, size: int, method: str, interpolation: str = "bilinear") -> Image.Image:
     """Open a picture and make it square, as validation and every prediction see it.
 
     Large JPEGs are decoded at a half, a quarter or an eighth where that leaves twice the size along the longer side.
@@ -83,22 +83,25 @@ def read_square(source: Source, size: int, method: str) -> Image.Image:
         source: A file, its path or its bytes, or a picture.
         size: Side of the square, in pixels.
         method: See ``square``.
+        interpolation: See ``square``.
 
     Raises:
         UserError: If it cannot be read as an image.
     """
-    return square(open_image(source, longest_side=2 * size), size, method)
+    return square(open_image(source, longest_side=2 * size), size, method, interpolation)
 
 
-def square(picture: Image.Image, size: int, method: str) -> Image.Image:
+def square(picture: Image.Image, size: int, method: str, interpolation: str = "bilinear") -> Image.Image:
     """Make a picture square, as fastai's ``Resize`` does in validation.
 
     Args:
         picture: RGB.
         size: Side of the square, in pixels.
         method: ``squish`` distorts it, ``crop`` keeps its middle, ``pad`` mirrors its borders.
+        interpolation: How it is resized: bilinear, bicubic or lanczos, as Pillow does it.
     """
     width, height = picture.size
+    resampling = Image.Resampling[interpolation.upper()]
     if method == "crop":
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
@@ -106,7 +109,7 @@ def square(picture: Image.Image, size: int, method: str) -> Image.Image:
     elif method == "pad":
         # resized first, as in training: a square of the longer side of a thin picture may not fit into memory
         width, height = (max(1, round(length * (size / max(picture.size)))) for length in (width, height))
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+        picture = picture.resize((width, height), resampling)
         margins = [((size - length) // 2, (size - length + 1) // 2) for length in (height, width)]
         picture = Image.fromarray(np.pad(np.asarray(picture), [*margins, (0, 0)], "reflect"))
-    return picture.resize((size, size), Image.Resampling.BILINEAR)
+    return picture.resize((size, size), resampling)

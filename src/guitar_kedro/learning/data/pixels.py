@@ -33,11 +33,13 @@ class PixelSizes:
         training: Side in training, in pixels.
         validation: Side in validation, in pixels.
         method: squish, crop, or pad.
+        interpolation: bilinear, bicubic or lanczos.
     """
 
     training: int
     validation: int
     method: str
+    interpolation: str = "bilinear"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Decoding:
     def _decode_one(self, picture: tuple[str, str]) -> np.ndarray:
         path, part = picture
         if part == VALIDATION:
-            return np.asarray(read_square(path, self.sizes.validation, self.sizes.method))
+            return np.asarray(read_square(path, self.sizes.validation, self.sizes.method, self.sizes.interpolation))
         side = self.sizes.training
         image = open_image(path, longest_side=2 * side)
         width, height = image.size
@@ -84,7 +86,7 @@ class Decoding:
         else:
             scale = side / (min if self.sizes.method == "crop" else max)(width, height)
             width, height = (max(1, round(length * scale)) for length in (width, height))
-        return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+        return np.asarray(image.resize((width, height), Image.Resampling[self.sizes.interpolation.upper()]))
 
 
 class Pixels:

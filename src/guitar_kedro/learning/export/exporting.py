@@ -121,5 +121,10 @@ def _example(spec: ModelSpec) -> dict[str, bytes]:
         loader=jinja2.PackageLoader("guitar_kedro.learning.export"), autoescape=False, keep_trailing_newline=True
     )
     of_colours = inspect.getsource(colours).partition('"""\n\n')[2].strip()  # as in this project, without its title
-    facts = {"size": spec.image_size, "method": spec.resize_method, "colours": of_colours}
+    facts = {
+        "size": spec.image_size,
+        "method": spec.resize_method,
+        "interpolation": spec.interpolation.upper(),
+        "colours": of_colours,
+    }
     return {name: environment.get_template(f"{name}.j2").render(facts).encode() for name in EXAMPLE_FILES}

@@ -72,7 +72,7 @@ def pictures_as_seen(checkpoint: Checkpoint, table: pd.DataFrame) -> list[Image.
         RGB pictures of the network's input size.
     """
     spec = checkpoint.spec
-    return [read_square(path, spec.image_size, spec.resize_method) for path in table["path"]]
+    return [read_square(path, spec.image_size, spec.resize_method, spec.interpolation) for path in table["path"]]
 
 
 def coarse_maps(

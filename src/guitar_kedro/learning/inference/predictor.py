@@ -76,9 +76,9 @@ class Reader:
 
     def read_with_note(self, source: bytes | Path | str) -> tuple[torch.Tensor, str]:
         """Read a picture like ``read``, and return also what was not followed of what its file says of its colours."""
-        size = self.spec.image_size
+        size, method, interpolation = self.spec.image_size, self.spec.resize_method, self.spec.interpolation
         picture, note = open_with_note(source, longest_side=2 * size)
-        return torch.from_numpy(np.array(square(picture, size, self.spec.resize_method))).permute(2, 0, 1), note
+        return torch.from_numpy(np.array(square(picture, size, method, interpolation))).permute(2, 0, 1), note
 
 
 class Predictor(Reader):

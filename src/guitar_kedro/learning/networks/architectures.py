@@ -1,108 +1,227 @@
-"""Networks by name, and how fastai cuts them into body and head."""
+"""Networks by name, and how they are cut into body and head."""
 
 from __future__ import annotations
 
 import difflib
-import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import timm
 import torch
 import torchvision
-from fastai.vision.learner import create_body, create_timm_model, default_split, has_pool_type, model_meta
+from fastai.vision.learner import add_head, create_body, create_vision_model, default_split, has_pool_type, model_meta
+from torchvision.models import SwinTransformer
+from torchvision.models.vision_transformer import VisionTransformer
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.learning.networks.bodies import TimmBody, VisionTransformerBody, config_of_timm
 
 _LARGE = 512  # pixels; what does not go with these does not go at all
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+Builder = Callable[..., torch.nn.Module]
 
 
-def architecture(name: str) -> Callable[..., torch.nn.Module] | str:
-    """Find a network by its name, and tell fastai where to cut it.
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a network wants its pictures.
 
-    Returns:
-        torchvision's function that builds it; for a network of timm its name, which fastai takes as it is.
+    Attributes:
+        mean: Of each channel of RGB scaled to 0..1, subtracted before ...
+        std: ... dividing by this.
+        interpolation: How pictures are resized: bilinear, bicubic or lanczos.
+    """
+
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    interpolation: str = "bilinear"
+
+
+def is_of_torchvision(name: str) -> bool:
+    """Return whether a network is one of torchvision; a network that both libraries know by a name is."""
+    return name in torchvision.models.list_models(module=torchvision.models)
+
+
+def check_architecture(name: str) -> None:
+    """Check that there is a network of a name.
+
+    Args:
+        name: Of torchvision or timm; one of timm may carry the tag of its weights (``convnext_tiny.in12k_ft_in1k``).
 
     Raises:
-        UserError: If neither library knows the name, or the network cannot be cut into body and head.
+        UserError: If neither library knows it, or timm does not know the tag.
     """
-    known = torchvision.models.list_models(module=torchvision.models)
-    if name in known:
-        builder = torchvision.models.get_model_builder(name)
-        if builder not in model_meta:
-            model_meta[builder] = {"cut": _cut(name, builder), "split": default_split, "weights": "DEFAULT"}
-        return builder
-    if importlib.util.find_spec("timm"):
-        import timm
-
-        if timm.is_model(name):
-            return name
-        known += timm.list_models()
-        more = ""
-    else:
-        more = " For networks of timm, install the extra: pip install -e '.[timm]'."
-    close = difflib.get_close_matches(name, sorted(set(known)), n=3)
+    if is_of_torchvision(name):
+        return
+    plain, _, tag = name.partition(".")
+    if timm.is_model(plain):
+        if tag and tag not in (tags := tags_of(plain)):
+            raise UserError(
+                f"architecture: {name} is no network of timm: the tags of {plain} are {', '.join(tags) or 'none'}."
+            )
+        return
+    known = {*torchvision.models.list_models(module=torchvision.models), *timm.list_models()}
+    close = difflib.get_close_matches(name, sorted(known), n=3)
     hint = f" Did you mean {' or '.join(close)}?" if close else ""
-    raise UserError(f"architecture: {name} is no network of torchvision.{hint}{more}")
+    raise UserError(f"architecture: {name} is no network of torchvision or timm.{hint}")
 
 
-def _cut(name: str, builder: Callable[..., torch.nn.Module]) -> Callable[[Any], torch.nn.Module] | None:
-    """Return how fastai cuts the body off a network.
+def tags_of(name: str) -> list[str]:
+    """List the sets of weights that timm knows for one of its networks, by their tags."""
+    return [full.partition(".")[2] for full in timm.models.get_arch_pretrained_cfgs(name.partition(".")[0])]
+
+
+def weights_of_torchvision(name: str) -> Mapping[str, Any]:
+    """List the sets of weights that torchvision has for a network, by what a stage's ``weights`` may call them."""
+    try:
+        sets: Any = torchvision.models.get_model_weights(name)
+    except ValueError:  # there are none
+        return {}
+    # the first is of the first training recipe: the one of the article
+    return {"default": sets.DEFAULT, "imagenet": next(iter(sets)), **{one.name: one for one in sets}}
+
+
+def preprocessing(name: str, weights: str | None) -> Preprocessing:
+    """Return how a network wants its pictures, as those who trained its weights say.
+
+    Args:
+        name: The architecture.
+        weights: What the stage starts from, see ``NetworkOptions``.
+    """
+    if is_of_torchvision(name):
+        found = weights_of_torchvision(name).get(weights or "")
+        if found is None:  # none, and files, of which nothing is known
+            return Preprocessing()
+        how = found.transforms()
+        return Preprocessing(tuple(how.mean), tuple(how.std), how.interpolation.value)
+    config = config_of_timm(f"{name.partition('.')[0]}.{weights}" if weights in tags_of(name) else name)
+    return Preprocessing(tuple(config.mean), tuple(config.std), config.interpolation)
+
+
+def build_network(name: str, image_size: int, classes: int) -> tuple[torch.nn.Sequential, Callable[..., Any]]:
+    """Build a network without weights: a body, and the head that fastai gives it.
+
+    Args:
+        name: The architecture.
+        image_size: Side of its pictures, in pixels.
+        classes: How many outputs it has.
+
+    Returns:
+        Body and head, and the function that splits the parameters into layer groups: stem and first half of the body,
+        second half, head; or body and head, where nothing finer is known.
+
+    Raises:
+        UserError: If the network cannot be cut into body and head.
+    """
+    check_architecture(name)
+    if is_of_torchvision(name) and not _is_transformer(builder := _builder(name)):
+        return create_vision_model(builder, classes, pretrained=False), model_meta[builder]["split"]
+    body = build_body(name, image_size)
+    shapes = _on_no_device(lambda: build_body(name, image_size))
+    channels = shapes.eval()(torch.zeros(2, 3, image_size, image_size, device="meta")).shape[1]
+    return add_head(body, channels, classes), _halves
+
+
+def build_body(name: str, image_size: int) -> Any:
+    """Build the body of a network, without weights.
+
+    Args:
+        name: The architecture.
+        image_size: Side of its pictures, in pixels.
+
+    Raises:
+        UserError: If the network cannot be cut into body and head.
+    """
+    if not is_of_torchvision(name):
+        return TimmBody(name, image_size)
+    builder = _builder(name)
+    if _is_transformer(builder):
+        return VisionTransformerBody(builder, image_size)
+    return create_body(builder(weights=None), pretrained=False, cut=model_meta[builder]["cut"])
+
+
+def _halves(network: torch.nn.Sequential) -> list[list[torch.nn.Parameter]]:
+    layers: list[list[torch.nn.Parameter]] = network[0].layers()  # type: ignore[operator]
+    groups = [layers[: len(layers) // 2], layers[len(layers) // 2 :], [list(network[1].parameters())]]
+    return [[weights for layer in group for weights in layer] for group in groups]
+
+
+def _builder(name: str) -> Builder:
+    """Find torchvision's function that builds a network, and tell fastai where to cut it."""
+    builder = torchvision.models.get_model_builder(name)
+    if builder not in model_meta and not _is_transformer(builder):
+        model_meta[builder] = {"cut": _cut(name, builder), "split": default_split, "weights": "DEFAULT"}
+    return builder
+
+
+def _is_transformer(builder: Builder) -> bool:
+    return builder.__annotations__.get("return") in (VisionTransformer, "VisionTransformer")
+
+
+def _cut(name: str, builder: Builder) -> Callable[[Any], torch.nn.Module] | None:
+    """Return how fastai cuts the body off a network of torchvision.
 
     Networks that pool in ``forward`` have their body in ``features`` (MobileNetV2) or before a linear layer.
     """
-    model: Any = _shape_of(lambda: builder(weights=None))
+    model: Any = _on_no_device(lambda: builder(weights=None))
     children = list(model.children())
     pools = [place for place, child in enumerate(children) if has_pool_type(child)]
+    if isinstance(model, SwinTransformer):  # channels come last until it permutes them
+        return lambda network: torch.nn.Sequential(network.features, network.norm, network.permute)
     if hasattr(model, "features"):
-        if _gives_feature_maps(model.features):
-            return lambda network: torch.nn.Sequential(network.features)
-    elif pools and not any(_has_convolution(child) for child in children[pools[-1] :]):
+        return lambda network: torch.nn.Sequential(network.features)
+    if pools and not any(_has_convolution(child) for child in children[pools[-1] :]):
         return None  # fastai cuts before the last pooling layer
-    elif pools and isinstance(children[-1], torch.nn.Linear):
+    if pools and isinstance(children[-1], torch.nn.Linear):
         return lambda network: torch.nn.Sequential(*list(network.children())[:-1])
-    raise UserError(f"architecture: {name} cannot be cut into a body and a head; choose a convolutional network.")
+    raise _uncut(name)
 
 
 def _has_convolution(module: torch.nn.Module) -> bool:
     return any(isinstance(layer, torch.nn.Conv2d) for layer in module.modules())
 
 
-def _gives_feature_maps(body: torch.nn.Module) -> bool:
-    """Return whether a square picture gives square maps: some transformers (Swin, for one) keep their channels last."""
-    with torch.inference_mode():
-        _, _, height, width = body.eval()(torch.zeros(1, 3, 64, 64, device="meta")).shape
-    return height == width
+def _uncut(name: str) -> UserError:
+    return UserError(
+        f"architecture: {name} cannot be cut into a body that ends in feature maps and a head; choose another network, "
+        "for example resnet34 or convnext_tiny."
+    )
 
 
 def check_size(name: str, image_size: int) -> None:
-    """Check that a network can be cut into body and head, and that its body takes pictures of a size.
+    """Check that there is a network, that it can be cut into body and head, and that its body takes pictures of a size.
 
     Args:
         name: The architecture.
         image_size: Side of the square, in pixels.
 
     Raises:
-        UserError: If it cannot, or the pictures are too small for its pooling layers.
+        UserError: If not.
     """
-    builder = architecture(name)
-    body = _shape_of(lambda: _untrained_body(builder))
-    if _takes(body, image_size):
+    check_architecture(name)
+    if _gives_maps(name, image_size):
         return
-    if _takes(body, max(image_size, _LARGE)):
+    own = None if is_of_torchvision(name) else config_of_timm(name).input_size[-1]
+    if own and own != image_size and _gives_maps(name, own):
+        raise UserError(f"image_size is {image_size}, which {name} does not take; give a multiple of 32, or {own}.")
+    if not own and _gives_maps(name, max(image_size, _LARGE)):
         raise UserError(
             f"image_size is {image_size}, and {name} needs larger pictures: its layers leave nothing of them."
         )
-    raise UserError(f"architecture: {name} cannot be cut into a body and a head; choose a convolutional network.")
+    raise _uncut(name)
 
 
-def _untrained_body(builder: Callable[..., torch.nn.Module] | str) -> torch.nn.Module:
-    if isinstance(builder, str):
-        return create_timm_model(builder, 2, pretrained=False)[0][0]
-    return create_body(builder(weights=None), pretrained=False, cut=model_meta[builder]["cut"])
+def _gives_maps(name: str, size: int) -> bool:
+    try:
+        body = _on_no_device(lambda: build_body(name, size))
+        with torch.inference_mode():
+            maps = body.eval()(torch.zeros(2, 3, size, size, device="meta"))
+    # whatever a library says of shapes
+    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, AttributeError):
+        return False
+    return isinstance(maps, torch.Tensor) and maps.ndim == 4 and maps.shape[2] == maps.shape[3]
 
 
-def _shape_of(build: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+def _on_no_device(build: Callable[[], torch.nn.Module]) -> torch.nn.Module:
     """Build a network without weights: it takes no memory, and leaves no trace in the random numbers."""
     with torch.random.fork_rng(devices=[]):
         try:
@@ -112,20 +231,12 @@ def _shape_of(build: Callable[[], torch.nn.Module]) -> torch.nn.Module:
             return build().to("meta")
 
 
-def _takes(body: torch.nn.Module, size: int) -> bool:
-    try:
-        with torch.inference_mode():
-            body.eval()(torch.zeros(2, 3, size, size, device="meta"))
-    except (RuntimeError, ValueError, TypeError, AssertionError):  # whatever a library says of shapes
-        return False
-    return True
-
-
-def body_state(name: str, state: dict[str, torch.Tensor], origin: str) -> dict[str, torch.Tensor]:
-    """Take the weights of the body, as fastai cuts it, from those of a whole network.
+def body_state(name: str, image_size: int, state: dict[str, torch.Tensor], origin: str) -> dict[str, torch.Tensor]:
+    """Take the weights of the body from those of a whole network.
 
     Args:
         name: The architecture.
+        image_size: Side of its pictures, in pixels.
         state: State dict of the network as its library builds it, with a classifier of any number of classes.
         origin: Where the weights are from, for the message.
 
@@ -135,16 +246,23 @@ def body_state(name: str, state: dict[str, torch.Tensor], origin: str) -> dict[s
     Raises:
         UserError: If weights of the body are missing or have other shapes.
     """
-    builder = architecture(name)
-    if isinstance(builder, str):
-        body = create_timm_model(builder, 2, pretrained=False)[0][0]
-        whole = body.model
-    else:
+    state = dict(state)
+    if is_of_torchvision(name) and not _is_transformer(builder := _builder(name)):
         whole = builder(weights=None)
         body = create_body(whole, pretrained=False, cut=model_meta[builder]["cut"])
+    else:
+        whole = body = build_body(name, image_size)
+        try:
+            state = body.adapt(state)
+        except (RuntimeError, ValueError, KeyError, IndexError, AttributeError) as error:
+            raise UserError(
+                f"weights: {origin} does not fit {name} ({error}). Give the weights of that network."
+            ) from None
     in_body = {id(tensor) for tensor in body.state_dict(keep_vars=True).values()}
     expected = {key: value for key, value in whole.state_dict(keep_vars=True).items() if id(value) in in_body}
     for key, value in expected.items():
+        if key.endswith("num_batches_tracked"):  # a count that nothing is computed from, which older files lack
+            state.setdefault(key, value)
         _check_fit(name, origin, key, state.get(key), value)
     with torch.no_grad():
         for key, value in expected.items():

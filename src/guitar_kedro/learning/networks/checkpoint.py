@@ -22,7 +22,7 @@ class ModelSpec(BaseModel):
     """What a checkpoint is, apart from its weights; preprocessing is read from here and from nowhere else.
 
     Attributes:
-        architecture: Name of the network of torchvision or timm.
+        architecture: Name of the network of torchvision or timm, where it has one with the tag of its weights.
         classes: Labels in the order of the network's outputs.
         display_names: What people call them, from ``distinct_names``; the checkpoint of a phase has none, for it trains
             under any.
@@ -30,6 +30,7 @@ class ModelSpec(BaseModel):
         resize_method: How pictures become squares: squish, crop, or pad.
         mean: Of each channel of RGB scaled to 0..1, subtracted before ...
         std: ... dividing by this.
+        interpolation: How pictures are resized: bilinear, bicubic or lanczos.
         temperature: By which logits are divided before they become probabilities.
         confidence_threshold: An answer counts as sure from this probability on; ``None`` where no threshold was found.
         ood_threshold: A picture with a higher energy counts as none of the classes; ``None`` where none was chosen.
@@ -49,6 +50,7 @@ class ModelSpec(BaseModel):
     resize_method: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    interpolation: str = "bilinear"
     temperature: float = 1.0
     confidence_threshold: float | None = None
     ood_threshold: float | None = None

@@ -12,11 +12,9 @@ from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import error_rate
 from fastai.optimizer import OptimWrapper
-from fastai.vision.learner import vision_learner
 from fastcore.basics import noop
 
-from guitar_kedro.errors import UserError
-from guitar_kedro.learning.networks.architectures import architecture
+from guitar_kedro.learning.networks.architectures import build_network
 from guitar_kedro.learning.networks.checkpoint import ModelSpec
 
 
@@ -41,31 +39,17 @@ ADAM = partial(OptimWrapper, opt=Adam, fused=True, betas=(0.9, 0.99), eps=1e-5)
 
 
 def build_learner(dls: DataLoaders, spec: ModelSpec) -> Learner:
-    """Build a Learner for a spec, with a body and head as fastai's ``vision_learner`` makes them.
+    """Build a Learner for a spec, with the head that fastai's ``vision_learner`` gives a body.
 
     Args:
         dls: Its data; they also say where it computes.
-        spec: Gives architecture and, through ``dls``, the number of classes.
+        spec: Gives architecture, image size and classes.
 
     Raises:
         UserError: If the architecture is unknown or cannot be cut into body and head.
     """
-    network = architecture(spec.architecture)
-    try:
-        return vision_learner(
-            dls,
-            network,
-            pretrained=False,
-            normalize=False,
-            loss_func=CrossEntropyLossFlat(),
-            opt_func=ADAM,
-            metrics=error_rate,
-        )
-    except (StopIteration, TypeError, RuntimeError) as error:
-        raise UserError(
-            f"architecture: fastai cannot cut {spec.architecture} into a body and a head "
-            f"({error or type(error).__name__}); choose another network, for example resnet34."
-        ) from error
+    network, split = build_network(spec.architecture, spec.image_size, len(spec.classes))
+    return Learner(dls, network, loss_func=CrossEntropyLossFlat(), opt_func=ADAM, metrics=error_rate, splitter=split)
 
 
 def state_on_cpu(learner: Learner) -> dict[str, torch.Tensor]:

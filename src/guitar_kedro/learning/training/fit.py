@@ -197,7 +197,9 @@ def _load_start(learner: Learner, phase: Phase) -> None:
             learner.model.load_state_dict(phase.start.weights)
         case PretrainedWeights() if weights and weights != "none":
             state = phase.start.load(phase.stage.architecture, weights)
-            learner.model[0].load_state_dict(body_state(phase.stage.architecture, state, weights))
+            learner.model[0].load_state_dict(
+                body_state(phase.stage.architecture, phase.stage.image_size, state, weights)
+            )
 
 
 def _check_classes(phase: Phase) -> None:

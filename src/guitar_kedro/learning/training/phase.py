@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from guitar_kedro.learning.data.pixels import Pixels
-from guitar_kedro.learning.networks.architectures import IMAGENET_MEAN, IMAGENET_STD
+from guitar_kedro.learning.networks.architectures import preprocessing
 from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.networks.pretrained import PretrainedWeights
 from guitar_kedro.learning.training.recipe import LoopOptions, NetworkOptions
@@ -58,13 +58,18 @@ class Phase:
 
     def spec(self, provenance: dict[str, Any] | None = None) -> ModelSpec:
         """Return the spec of the network that it trains."""
+        if isinstance(self.start, Checkpoint):
+            how: Any = self.start.spec
+        else:
+            how = preprocessing(self.stage.architecture, self.stage.weights)
         return ModelSpec(
             architecture=self.stage.architecture,
             classes=self.classes,
             image_size=self.stage.image_size,
             resize_method=self.training.resize_method,
-            mean=IMAGENET_MEAN,
-            std=IMAGENET_STD,
+            mean=how.mean,
+            std=how.std,
+            interpolation=how.interpolation,
             provenance=provenance or {},
         )
 

@@ -40,11 +40,14 @@ class NetworkOptions(Options):
     """What both phases of a stage share.
 
     Attributes:
-        architecture: Name of a network of torchvision, or of timm where that is installed.
+        architecture: Name of a network of torchvision or timm; that of timm may carry the tag of its weights, such as
+            ``convnext_tiny.in12k_ft_in1k``. A name that both know is torchvision's.
         image_size: Side of the square that the network sees, in pixels; at most 4096, which are 50 MB a picture.
         batch_size: Images in a training step.
-        weights: What the network starts from: ``imagenet``, ``none``, or the path of a state dict; ``None`` where it
-            starts from an earlier stage.
+        weights: What the network starts from: ``default``, the best that its library publishes for it; the name of a
+            set (torchvision's ``IMAGENET1K_V1``, timm's ``in12k_ft_in1k``); ``imagenet``, torchvision's first set;
+            ``packaged``, from an installed package; ``none``; or the path of a state dict. ``None`` where it starts
+            from an earlier stage.
     """
 
     architecture: str
