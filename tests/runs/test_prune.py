@@ -28,7 +28,7 @@ from guitar_kedro.datasets import (
     TableDataset,
 )
 from guitar_kedro.images import FileRecord
-from guitar_kedro.learning import Checkpoint, Decoding, ModelSpec, pixel_sizes
+from guitar_kedro.learning import Checkpoint, ModelSpec, decode_pictures, pixel_sizes
 from guitar_kedro.learning.inference.chunk import predictor_key
 from guitar_kedro.runs.prune import prune_workspace
 
@@ -214,7 +214,7 @@ def test_pixels_of_no_stage_go(pictures: Pictures):
 def test_pixels_that_a_dead_run_left_beside_those_of_a_stage_go(pictures: Pictures):
     Image.new("RGB", (8, 8)).save(pictures.folder / "a.png")
     table = pd.DataFrame({"image_id": ["a"], "path": [str(pictures.folder / "a.png")], "part": ["train"]})
-    decoding = Decoding(table, pixel_sizes(8, 1, "squish"))
+    decoding = decode_pictures(table, pixel_sizes(8, 1, "squish"))
     pictures.catalog_of["pixels_64px"].save(decoding)
     pictures.write("pixels_64px/.1b.bin")
     assert pictures.prune() == ["pixels_64px/.1b.bin"]

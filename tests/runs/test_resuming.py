@@ -18,7 +18,7 @@ from PIL import Image
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.datasets import DrawnImagesDataset, LogDataset, MetricsDataset, OptionalMetricsDataset, PixelsDataset
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning import Decoding, Pixels, pixel_sizes
+from guitar_kedro.learning import Pixels, decode_pictures, pixel_sizes
 from guitar_kedro.runs.runner import ResumingRunner
 from guitar_kedro.runs.status import node_statuses
 from guitar_kedro.versions import VERSIONS
@@ -356,7 +356,7 @@ def test_decoded_pictures_may_be_removed_and_are_decoded_again_when_they_are_nee
     Image.new("RGB", (8, 8)).save(project.folder / "a.png")
     project.more["pixels"] = PixelsDataset(str(project.folder / "pixels"))
     table = pd.DataFrame({"image_id": ["a"], "path": [str(project.folder / "a.png")], "part": ["train"]})
-    decode = project.node("decode", ["raw"], "pixels", lambda _: Decoding(table, pixel_sizes(8, 1, "squish")))
+    decode = project.node("decode", ["raw"], "pixels", lambda _: decode_pictures(table, pixel_sizes(8, 1, "squish")))
 
     def train(pixels: Pixels, by: int) -> dict[str, Any]:
         return {"number": by + pixels.positions(["a"], "train")[0].item()}

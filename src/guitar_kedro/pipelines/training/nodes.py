@@ -26,15 +26,15 @@ OF_BATCHES = ("architecture", "image_size", "batch_size", "resize_method", "pres
 
 def decode_images(
     splits: pd.DataFrame, prepared_images: images.PreparedImages, image_size: int, presize: float, resize_method: str
-) -> learning.Decoding:
-    """Says which pictures are decoded for the stages of a size: those of the training and the validation part.
+) -> learning.DecodedPictures:
+    """Decode the pictures of the training and the validation part for the stages of a size.
 
     Returns:
-        What the dataset decodes when it saves, picture by picture, unless it has them already.
+        A stream, which begins only where they are not there already: memory does not grow with the number of images.
     """
     table = with_paths(splits[splits["split"] != "test"], prepared_images).rename(columns={"split": "part"})
     sizes = learning.pixel_sizes(image_size, presize, resize_method)
-    return learning.Decoding(table[["image_id", "path", "part"]], sizes)
+    return learning.decode_pictures(table[["image_id", "path", "part"]], sizes)
 
 
 def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
