@@ -11,6 +11,7 @@ import lazy_loader as lazy
 from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.learning.training.recipe import PhaseOptions
+from guitar_kedro.pipelines.training.options import processes_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +45,6 @@ def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
         splits: pd.DataFrame,
         pixels: learning.Pixels,
         start: learning.Checkpoint | learning.PretrainedWeights,
-        processes: learning.Processes,
         iterations: int,
         **recipe: Any,
     ) -> tuple[pd.DataFrame, dict[str, float]]:
@@ -54,7 +54,8 @@ def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
             The curve (learning rate, loss), and the ``suggested`` rate.
         """
         what = make_phase(stage_name, phase, start, splits, pixels, recipe)
-        curve, suggested = learning.train_distributed(processes.here, learning.find_learning_rate, what, iterations)
+        here = processes_of(recipe).here
+        curve, suggested = learning.train_distributed(here, learning.find_learning_rate, what, iterations)
         return curve, {"suggested": suggested}
 
     return find_learning_rate
@@ -67,20 +68,19 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
         splits: pd.DataFrame,
         pixels: learning.Pixels,
         start: learning.Checkpoint | learning.PretrainedWeights,
-        processes: learning.Processes,
         options: PhaseOptions,
-        epoch_states: learning.TrainingState,
         suggestion: dict[str, float] | None = None,
+        state: Any = None,  # Kedro takes a parameter for it, which it would check by a better hint
         **recipe: Any,
     ) -> tuple[learning.Checkpoint, learning.ModelSpec, pd.DataFrame]:
-        """Trains one cycle.
+        """Train one cycle, and record how far it is in ``state``, the ``TrainingState`` that the runner gives.
 
         Returns:
             The checkpoint, its spec, and the history (a row per epoch).
         """
         what = make_phase(stage_name, phase, start, splits, pixels, recipe, options.epochs)
         rates = rates_of(options.learning_rate, suggestion)
-        checkpoint, history = learning.train_distributed(processes, learning.train_phase, what, rates, epoch_states)
+        checkpoint, history = learning.train_distributed(processes_of(recipe), learning.train_phase, what, rates, state)
         warn_of_guessing(f"{stage_name}, {phase}", history, splits)
         return checkpoint, checkpoint.spec, history
 
