@@ -29,13 +29,12 @@ from guitar_kedro.images.ingest import FileRecord
 from guitar_kedro.images.sources import ImageStream, find_images
 from guitar_kedro.learning import Checkpoint, ModelSpec, Predictor
 from guitar_kedro.learning.inference import prediction
-from guitar_kedro.learning.inference.chunk import Chunk
 from guitar_kedro.learning.inference.learner import inference_loaders
-from guitar_kedro.learning.inference.prediction import predict_in_chunks
 from guitar_kedro.learning.networks.learner import build_learner, state_on_cpu
 from guitar_kedro.mistakes import user_error_behind
-from guitar_kedro.pipelines.ingestion import nodes
+from guitar_kedro.pipelines.ingestion import nodes as ingestion
 from guitar_kedro.pipelines.ingestion.options import IngestionOptions
+from guitar_kedro.pipelines.prediction.nodes import predict_images
 
 OPTIONS = IngestionOptions(
     max_side=128, quality=90, duplicate_distance=4, max_bytes=10**6, max_pixels=10**6, max_frames=10
@@ -114,16 +113,17 @@ def ingest(
     """Ingests, and kills a worker after so many pictures; gives the tables and the checksum of each file."""
 
     def stream(_: dict[str, FileRecord]) -> Iterator[Any]:
-        for number, item in enumerate(nodes.prepare_images(find_images(str(photos), store), **PREPARING)({})):
+        prepare = ingestion.prepare_images(find_images(str(photos), store), **PREPARING, cluster=address)
+        for number, item in enumerate(prepare({})):
             if number == kill_after:
                 cluster.kill_worker()
             yield item
 
-    prepared = PreparedImagesDataset(str(store), address)
+    prepared = PreparedImagesDataset(str(store))
     prepared.save(stream)
     curation = pd.DataFrame(columns=["file", "action", "label"], dtype="str")
     tables = [
-        table.to_csv() for table in nodes.build_image_table(prepared.load(), curation, OPTIONS.duplicate_distance)
+        table.to_csv() for table in ingestion.build_image_table(prepared.load(), curation, OPTIONS.duplicate_distance)
     ]
     return tables, {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in store.iterdir()}
 
@@ -173,14 +173,14 @@ def test_a_cluster_whose_workers_are_killed_predicts_what_one_machine_predicts(
     monkeypatch.setattr(Predictor, "__reduce__", lambda predictor: sent.append(predictor) or reduce(predictor))
 
     def predict(name: str, address: str | None, kill_after: int = -1) -> pd.DataFrame:
-        def stream() -> Iterator[Chunk]:
-            for number, chunk in enumerate(predict_in_chunks(checkpoint, ImageStream(photos))):
+        def stream(kept: frozenset[str]) -> Iterator[Any]:
+            for number, chunk in enumerate(predict_images(ImageStream(photos), checkpoint, "cpu", address)(kept)):
                 if number == kill_after:
                     cluster.kill_worker()
                 yield chunk
 
-        dataset = PredictionsDataset(str(tmp_path / f"{name}.parquet"), cluster=address)
-        dataset.save(stream())
+        dataset = PredictionsDataset(str(tmp_path / f"{name}.parquet"))
+        dataset.save(stream)
         return dataset.load().read().to_pandas()
 
     alone = predict("alone", None)

@@ -15,7 +15,7 @@ from kedro.framework.project import pipelines
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.errors import UserError, name_commands_for
 from guitar_kedro.mistakes import user_error_behind
-from guitar_kedro.parameters import RENAMED
+from guitar_kedro.parameters import RENAMED, RENAMED_ENTRIES
 
 CONF = Path(__file__).parents[1] / "conf"
 Load = Callable[..., StagesConfigLoader]
@@ -194,3 +194,11 @@ def test_a_parameter_that_has_another_name_now_is_refused_with_it(load: Load, ol
         value = {part: value}
     with pytest.raises(UserError, match=f"--params={old} is called {new} now"):
         load(CONF, **value)
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED_ENTRIES.items())
+def test_a_catalog_entry_that_has_another_name_now_is_refused_with_it(load: Load, conf: Path, old: str, new: str):
+    (conf / "local/catalog.yml").write_text(f"{old}: {{type: MemoryDataset}}")
+    loader = load(conf)
+    with pytest.raises(UserError, match=f"catalog: {old} is called {new} now"):
+        loader["catalog"]

@@ -163,6 +163,7 @@ def prune(keep: int, dry_run: bool, **where: Any) -> None:
     from guitar_kedro.runs.prune import prune_workspace
 
     with settings.SESSION_CLASS.create(**_session_options(**where)) as session:
-        catalog = session.load_context().catalog
-        for line in prune_workspace(catalog, pipelines.values(), keep, dry_run):
+        context = session.load_context()
+        workspace = context.config_loader["parameters"]["workspace"]
+        for line in prune_workspace(workspace, context.catalog, pipelines.values(), keep, dry_run):
             click.echo(line)

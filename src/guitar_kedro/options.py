@@ -54,7 +54,11 @@ class Options(BaseModel):
 
     @classmethod
     def of_parameter(cls, name: str, value: Any) -> Self:
-        """Checks and converts a parameter that Kedro does not check, for it belongs to no pipeline.
+        """Check and convert a parameter that Kedro does not check, for it belongs to no pipeline.
+
+        Args:
+            name: Of the parameter; empty where its parts are parameters themselves.
+            value: Of the parameter.
 
         Raises:
             UserError: If something is wrong.
@@ -62,7 +66,7 @@ class Options(BaseModel):
         try:
             return cls.model_validate(value)
         except UserError as error:
-            found = "; ".join(f"{name}{problem}" for problem in str(error).splitlines())
+            found = "; ".join(f"{name}{problem}".lstrip(".: ") for problem in str(error).splitlines())
             raise UserError(f"The parameters cannot be used: {found}.") from None
 
 

@@ -44,9 +44,11 @@ RENAMED_ENTRIES = {
     "attention_of_errors": "grad_cam_of_errors",
     "audit_pixels": "cross_validation_pixels",
     "augmented_views": "tta_gain",
+    "epoch_states": "epochs_per_state, a parameter,",
     "ledger": "run_cache",
     "other_images": "ood_images",
     "other_predictions": "ood_predictions",
+    "processes": "nproc_per_node, a parameter,",
 }
 _NEVER_NULL = {"name"}
 _ADDRESSES = {"cluster": re.compile(r"(?:\w+://)?\S+:(\d+)"), "rdzv_endpoint": re.compile(r"[^\s:]+:(\d+)")}

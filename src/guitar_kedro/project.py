@@ -10,3 +10,8 @@ from kedro.utils import find_kedro_project
 def project_folder() -> Path:
     """The root of the project, from whatever folder in it a command is started; elsewhere, the working directory."""
     return find_kedro_project(Path.cwd()) or Path.cwd()
+
+
+def models_folder(workspace: str) -> Path:
+    """Where the models of a workspace lie, and beside them what training leaves until it has ended."""
+    return project_folder() / "data" / "06_models" / workspace

@@ -44,7 +44,7 @@ def ingest(photos: str) -> float:
     with tempfile.TemporaryDirectory() as store:
         prepared = PreparedImagesDataset(store)
         began = time.perf_counter()
-        prepared.save(nodes.prepare_images(images_in_folder(Path(photos)), **options, **limits))
+        prepared.save(nodes.prepare_images(images_in_folder(Path(photos)), **options, **limits, cluster=None))
         seconds = time.perf_counter() - began
         failed = [record for record in prepared.load().records.itertuples() if record.reason]
         assert not failed, failed[0]

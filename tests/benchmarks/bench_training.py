@@ -148,11 +148,11 @@ def _phase(photos: str, network: str, size: int, batch: int, name: str, validati
 
     from guitar_kedro.datasets import PixelsDataset
     from guitar_kedro.learning import (
-        Decoding,
         Phase,
         PretrainedWeights,
         StageOptions,
         TrainingOptions,
+        decode_pictures,
         pixel_sizes,
     )
 
@@ -170,6 +170,8 @@ def _phase(photos: str, network: str, size: int, batch: int, name: str, validati
     folder = Path(tempfile.mkdtemp(dir=photos) if again else Path(photos) / f"pixels_{size}px")
     dataset = PixelsDataset(str(folder))
     dataset.save(
-        Decoding(table.rename(columns={"split": "part"}), pixel_sizes(size, training.presize, training.resize_method))
+        decode_pictures(
+            table.rename(columns={"split": "part"}), pixel_sizes(size, training.presize, training.resize_method)
+        )
     )
     return Phase("stage", name, stage, training, PretrainedWeights(folder), table, dataset.load(), 1, 1)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from guitar_kedro.learning import Decoding, Pixels
+from guitar_kedro.learning import Pixels, decode_pictures
 from guitar_kedro.learning.data.pictures import square
 from guitar_kedro.learning.data.pixels import PixelSizes
 
@@ -18,7 +18,7 @@ def test_a_padded_square_is_the_one_that_training_sees_in_the_middle(sides: tupl
     picture = Image.effect_mandelbrot(sides, (-3, -2.5, 2, 2.5), 100).convert("RGB")
     picture.save(tmp_path / "a.png")
     table = pd.DataFrame({"image_id": ["a"], "path": [str(tmp_path / "a.png")], "part": ["train"]})
-    Pixels.save(Decoding(table, PixelSizes(45, 45, "pad")), tmp_path / "pixels")
+    Pixels.save(decode_pictures(table, PixelSizes(45, 45, "pad")), tmp_path / "pixels")
     pixels = Pixels(tmp_path / "pixels")
     with pixels.open() as file:
         (wanted,) = pixels.read(file, pixels.positions(["a"], "train"), np.array([[0.5, 0.5]]), 45)

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image, ImageDraw
 
 from guitar_kedro.learning import (
-    Decoding,
     Phase,
     Pixels,
     PretrainedWeights,
     StageOptions,
     TrainingOptions,
+    decode_pictures,
     pixel_sizes,
 )
 
@@ -62,7 +62,7 @@ def decode(shapes: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> De
 
     def decode(image_size: int, table: pd.DataFrame = shapes, **options: object) -> Pixels:
         training = TRAINING.model_copy(update=options)
-        decoding = Decoding(
+        decoding = decode_pictures(
             table.rename(columns={"split": "part"}), pixel_sizes(image_size, training.presize, training.resize_method)
         )
         folder = tmp_path_factory.mktemp("pixels")

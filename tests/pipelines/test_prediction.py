@@ -7,6 +7,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,9 +21,9 @@ from small_project import Kedro, kedro_in
 
 from guitar_kedro.datasets import PredictionsDataset, SpreadsheetDataset
 from guitar_kedro.images import ImageStream, RawImage
-from guitar_kedro.learning import Checkpoint, Chunk, Predictor, predict_in_chunks
+from guitar_kedro.learning import Checkpoint, predict_in_chunks
 from guitar_kedro.learning.inference import prediction
-from guitar_kedro.pipelines.prediction.nodes import show_predictions
+from guitar_kedro.pipelines.prediction.nodes import predict_images, show_predictions
 
 COLUMNS = ["file", "predicted", "probability", "second_guess", "decision", "error", "note"]
 
@@ -145,23 +146,19 @@ def test_what_was_predicted_before_a_crash_is_not_predicted_again(
     files = ImageStream(next((finished_project / "data/02_intermediate/demo").glob("drawn_*")))
     predicted = []
 
-    def noted(stop_at: int | None) -> Iterator[Chunk]:
-        for number, chunk in enumerate(predict_in_chunks(checkpoint, files)):
+    def predict(kept: frozenset[str], stop_at: int | None) -> Iterator[tuple[str, pd.DataFrame | None]]:
+        for number, (key, rows) in enumerate(predict_images(files, checkpoint, "cpu", None)(kept)):
             if number == stop_at:
                 raise MemoryError
-
-            def predict(predictor: Predictor, chunk: Chunk = chunk) -> pd.DataFrame:
-                predicted.append(chunk.key)
-                return chunk.predict(predictor)
-
-            yield Chunk(chunk.key, predict, chunk.predictor)
+            predicted.extend([] if rows is None else [key])
+            yield key, rows
 
     dataset = PredictionsDataset(str(tmp_path / "p.parquet"), Version(None, "2026-01-01T00.00.00.000Z"))
     with pytest.raises(Exception, match="Failed while saving"):
-        dataset.save(noted(stop_at=5))
+        dataset.save(partial(predict, stop_at=5))
     assert len(predicted) == 5
     assert not dataset.exists()
-    dataset.save(noted(stop_at=None))
+    dataset.save(partial(predict, stop_at=None))
     assert len(predicted) == len(set(predicted)) == 11
     table = dataset.load().read().to_pandas()
     assert list(table["file"]) == [image.file for image in files]

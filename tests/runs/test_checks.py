@@ -12,6 +12,7 @@ import torchvision
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
+from guitar_kedro.datasets import PretrainedWeightsDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.pipelines.training import create_pipeline, plan_stages
 from guitar_kedro.runs.checks import check_nodes, check_parameters, check_versions, is_checked
@@ -24,6 +25,11 @@ PARAMETERS = {
     "resume": True,
     "device": "auto",
     "display_names": {},
+    "workspace": "mine",
+    "nproc_per_node": 1,
+    "nnodes": 1,
+    "rdzv_endpoint": None,
+    "max_restarts": 3,
     "stages": {"small": {**STAGE, "weights": "none"}, "larger": {**STAGE, "start_from": "small"}},
     "training": {
         "resize_method": "squish",
@@ -42,17 +48,7 @@ PARAMETERS = {
 }
 
 
-def catalog_in(folder: Path, **processes: Any) -> DataCatalog:
-    types = "guitar_kedro.datasets"
-    return DataCatalog.from_config(
-        {
-            "processes": {"type": f"{types}.ProcessesDataset", "filepath": str(folder), **processes},
-            "pretrained_weights": {"type": f"{types}.PretrainedWeightsDataset", "filepath": str(folder)},
-        }
-    )
-
-
-def check(folder: Path, changes: dict[str, Any], **processes: Any) -> None:
+def check(folder: Path, changes: dict[str, Any]) -> None:
     """Checks a training pipeline; changes are named by their paths."""
     parameters = copy.deepcopy(PARAMETERS)
     for path, value in changes.items():
@@ -62,41 +58,36 @@ def check(folder: Path, changes: dict[str, Any], **processes: Any) -> None:
             group = group[name]
         group[last] = value
     pipeline = create_pipeline(plan_stages(parameters["stages"]))
-    check_nodes(filter(is_checked, pipeline.nodes), catalog_in(folder, **processes), parameters)
+    catalog = DataCatalog({"pretrained_weights": PretrainedWeightsDataset(str(folder))})
+    check_nodes(filter(is_checked, pipeline.nodes), catalog, parameters)
 
 
 @pytest.mark.parametrize(
-    ("changes", "processes", "wrong"),
+    ("changes", "wrong"),
     [
-        ({"stages.small.weights": "nowhere.pth"}, {}, "stages.small.weights: there is no file nowhere.pth"),
+        ({"stages.small.weights": "nowhere.pth"}, "stages.small.weights: there is no file nowhere.pth"),
         (
             {"stages.small.weights": "~no such user/x.pth"},
-            {},
             "stages.small.weights: ~no such user/x.pth begins with a home folder",
         ),
         (
             {"stages.small.architecture": "squeezenet11", "stages.larger.architecture": "squeezenet11"},
-            {},
             "stages.small.architecture: squeezenet11 is no network of torchvision or timm. Did you mean squeezenet1_1",
         ),
         (
             {"stages.larger.architecture": "resnet18"},
-            {},
             "stages.larger.architecture is resnet18, but it starts from small",
         ),
         (
-            {"stages.small.batch_size": 15},
-            {"nproc_per_node": 2},
+            {"stages.small.batch_size": 15, "nproc_per_node": 2},
             "stages.small.batch_size is 15; 2 processes must share it",
         ),
-        ({"stages.small.batch_size": 2}, {"nproc_per_node": 2}, "two pictures or more for each"),
+        ({"stages.small.batch_size": 2, "nproc_per_node": 2}, "two pictures or more for each"),
     ],
 )
-def test_a_stage_that_cannot_be_trained_is_refused(
-    tmp_path: Path, changes: dict[str, Any], processes: dict[str, Any], wrong: str
-):
+def test_a_stage_that_cannot_be_trained_is_refused(tmp_path: Path, changes: dict[str, Any], wrong: str):
     with pytest.raises(UserError) as refused:
-        check(tmp_path, changes, **processes)
+        check(tmp_path, changes)
     assert wrong in str(refused.value)
 
 
@@ -110,12 +101,12 @@ def test_a_device_that_is_not_there_is_refused(tmp_path: Path):
 def test_a_stage_that_can_be_trained_is_not_refused(tmp_path: Path):
     weights = tmp_path / "weights.pth"
     torch.save(torchvision.models.get_model(STAGE["architecture"]).state_dict(), weights)
-    check(tmp_path, {"stages.small.weights": str(weights)}, nproc_per_node=2)
+    check(tmp_path, {"stages.small.weights": str(weights), "nproc_per_node": 2})
 
 
 def test_what_is_not_trained_in_this_run_is_not_looked_at(tmp_path: Path):
     parameters = {**PARAMETERS, "stages": {"small": {**STAGE, "weights": "nowhere.pth"}}}
-    check_nodes([], catalog_in(tmp_path), parameters)
+    check_nodes([], DataCatalog(), parameters)
 
 
 def test_other_images_that_are_not_there_are_refused(tmp_path: Path):
@@ -135,6 +126,9 @@ def test_other_images_that_are_not_there_are_refused(tmp_path: Path):
         ({"seed": -1}, "seed is -1"),
         ({"seed": True}, "seed is True"),
         ({"resume": "maybe"}, "resume is 'maybe'"),
+        ({"nproc_per_node": 0}, "The parameters cannot be used: nproc_per_node is 0; it must be at least 1."),
+        ({"nnodes": 2}, "The parameters cannot be used: several machines need a rdzv_endpoint=HOST:PORT to meet at"),
+        ({"epochs_per_state": 0}, "epochs_per_state is 0; it is a number of epochs: 1 or more"),
         ({"display_names": None}, "display_names is None; it must hold names by class"),
     ],
 )

@@ -17,7 +17,6 @@ from PIL import Image
 from guitar_kedro.datasets import (
     CheckpointDataset,
     DrawnImagesDataset,
-    EpochStatesDataset,
     ImagesToPredictDataset,
     LearnerDataset,
     MetricsDataset,
@@ -29,7 +28,7 @@ from guitar_kedro.datasets import (
 )
 from guitar_kedro.errors import UserError
 from guitar_kedro.images import FileRecord
-from guitar_kedro.learning import Checkpoint, Decoding, ModelSpec, pixel_sizes
+from guitar_kedro.learning import Checkpoint, ModelSpec, decode_pictures, pixel_sizes
 from guitar_kedro.learning.inference.chunk import predictor_key
 from guitar_kedro.runs.prune import prune_workspace
 
@@ -48,7 +47,6 @@ class Workspace:
                 "metrics": MetricsDataset(filepath=str(self.folder / "metrics.json"), version=saved),
                 "learner": LearnerDataset(str(self.folder / "metrics.json"), saved),  # another view of the same files
                 "run_record": MetricsDataset(filepath=str(self.folder / "run_record.json"), version=saved),
-                "epoch_states": EpochStatesDataset(str(self.folder / "epoch_states")),
                 "table": TableDataset(filepath=str(self.folder / "table.csv")),
             }
         )
@@ -62,9 +60,9 @@ class Workspace:
         catalog.save("run_record", {"saved": saved, "loaded": loaded})
 
     def prune(self, keep: int, dry_run: bool = False) -> list[str]:
-        train = Node(func=print, inputs=["table", "params:seed", "epoch_states"], outputs="metrics", name="train_small")
+        train = Node(print, ["table", "params:seed"], "metrics", name="train_small", tags="training")
         show = Node(func=print, inputs="learner", outputs="table", name="show")
-        return list(prune_workspace(self.catalog(), [Pipeline([train]), Pipeline([show])], keep, dry_run))
+        return list(prune_workspace("mine", self.catalog(), [Pipeline([train]), Pipeline([show])], keep, dry_run))
 
     def versions(self, name: str) -> list[str]:
         return sorted(path.name for path in (self.folder / f"{name}.json").iterdir())
@@ -94,7 +92,7 @@ def test_what_the_report_on_the_curation_compares_with_stays(tmp_path: Path):
         catalog(version).save("run_record", {"saved": dict.fromkeys(paths, version), "loaded": {}})
     assert catalog().load("before")["run"].tolist() == [2]
     report = Node(func=print, inputs=["predictions", "applied_curation", "before"], outputs=None, name="report")
-    list(prune_workspace(catalog(), [Pipeline([report])], keep=1, dry_run=False))
+    list(prune_workspace("mine", catalog(), [Pipeline([report])], keep=1, dry_run=False))
     assert catalog().load("before")["run"].tolist() == [2]
     assert sorted(path.name for path in Path(paths["predictions"]).iterdir()) == ["2", "5"]
 
@@ -167,7 +165,6 @@ class Pictures:
         self.catalog_of: dict[str, Any] = {
             "run_cache": MetricsDataset(filepath=str(folder / "run_cache.json")),
             "run_record": MetricsDataset(filepath=str(folder / "run_record.json"), version=Version(None, None)),
-            "epoch_states": EpochStatesDataset(str(folder / "epoch_states")),
             "raw_images": DrawnImagesDataset(str(folder), images_per_class=1, size=24, seed=1),
             "images_to_predict": ImagesToPredictDataset(str(folder / "to_predict")),
             "prepared_images": PreparedImagesDataset(str(folder / "prepared")),
@@ -178,11 +175,11 @@ class Pictures:
         }
 
     def prune(self, dry_run: bool = False) -> list[str]:
-        others = [name for name in self.catalog_of if name not in ("pixels_64px", "epoch_states")]
-        train = Node(func=print, inputs=["pixels_64px", "epoch_states", "params:seed"], outputs="history", name="train")
+        others = [name for name in self.catalog_of if name != "pixels_64px"]
+        train = Node(print, ["pixels_64px", "params:seed"], "history", name="train", tags="training")
         cross_validation = Node(func=print, inputs=others, outputs=None, name="cross_validation")
         pipelines = [Pipeline([train]), Pipeline([cross_validation])]
-        lines = list(prune_workspace(DataCatalog(self.catalog_of), pipelines, keep=1, dry_run=dry_run))
+        lines = list(prune_workspace("mine", DataCatalog(self.catalog_of), pipelines, keep=1, dry_run=dry_run))
         return sorted(line.split()[-3].removeprefix(f"{os.path.relpath(self.folder)}/") for line in lines[:-1])
 
     def write(self, *names: str) -> None:
@@ -221,7 +218,7 @@ def test_pixels_of_no_stage_go(pictures: Pictures):
 def test_pixels_that_a_dead_run_left_beside_those_of_a_stage_go(pictures: Pictures):
     Image.new("RGB", (8, 8)).save(pictures.folder / "a.png")
     table = pd.DataFrame({"image_id": ["a"], "path": [str(pictures.folder / "a.png")], "part": ["train"]})
-    decoding = Decoding(table, pixel_sizes(8, 1, "squish"))
+    decoding = decode_pictures(table, pixel_sizes(8, 1, "squish"))
     pictures.catalog_of["pixels_64px"].save(decoding)
     pictures.write("pixels_64px/.1b.bin")
     assert pictures.prune() == ["pixels_64px/.1b.bin"]
@@ -240,7 +237,7 @@ def test_prepared_pictures_that_stand_in_no_record_go(pictures: Pictures):
 def test_of_many_prepared_pictures_their_number_is_told(pictures: Pictures):
     pictures.write(*(f"prepared/{number:020x}.jpg" for number in range(1200)))
     catalog, pipeline = DataCatalog(pictures.catalog_of), Pipeline([Node(print, "prepared_images", None, name="show")])
-    told = list(prune_workspace(catalog, [pipeline], keep=1, dry_run=False))
+    told = list(prune_workspace("mine", catalog, [pipeline], keep=1, dry_run=False))
     folder = os.path.relpath(pictures.folder / "prepared")
     assert told == [f"removed 1,200 files of {folder} (1.2 kB)", "1200 in all, 1.2 kB"]
     assert list((pictures.folder / "prepared").iterdir()) == []
@@ -271,9 +268,10 @@ def test_chunks_that_another_model_predicted_go(pictures: Pictures):
     assert pictures.prune() == ["image_predictions.chunks/0f-version1-1a.parquet"]
 
 
-def test_states_of_phases_that_there_are_no_more_go(workspace: Workspace):
-    folder = workspace.folder / "epoch_states"
-    folder.mkdir()
+def test_states_of_phases_that_there_are_no_more_go(workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(workspace.folder)
+    folder = workspace.folder / "data/06_models/mine/epoch_states"
+    folder.mkdir(parents=True)
     for name in ("train_small.safetensors", "train_gone.safetensors", ".train_small.safetensors"):
         (folder / name).write_bytes(b"state")
     workspace.prune(keep=3)

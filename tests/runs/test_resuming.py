@@ -18,7 +18,7 @@ from PIL import Image
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.datasets import DrawnImagesDataset, LogDataset, MetricsDataset, OptionalMetricsDataset, PixelsDataset
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning import Decoding, Pixels, pixel_sizes
+from guitar_kedro.learning import Pixels, decode_pictures, pixel_sizes
 from guitar_kedro.runs.runner import ResumingRunner
 from guitar_kedro.runs.status import node_statuses
 from guitar_kedro.versions import VERSIONS
@@ -356,13 +356,31 @@ def test_what_a_person_adds_while_a_node_runs_is_looked_at_by_the_next_run(proje
     assert project.run(pipeline) == []
 
 
+def test_of_what_says_who_computes_only_the_number_of_processes_makes_nodes_run_again(
+    project: Project, caplog: pytest.LogCaptureFixture
+):
+    one = {"nproc_per_node": 1, "nnodes": 1, "rdzv_endpoint": None, "max_restarts": 3, "cluster": None}
+    project.parameters |= {"workspace": "mine", **one}
+    project.more = {f"params:{name}": MemoryDataset(value) for name, value in one.items()}
+    train = project.node("train", ["raw", *project.more], "plain", lambda raw, *_: raw)
+    assert project.run(Pipeline([train])) == ["train"]
+    project.parameters |= {"max_restarts": 0, "cluster": "tcp://host:8786"}
+    assert project.run(Pipeline([train])) == []
+    project.parameters["nproc_per_node"] = 2
+    with caplog.at_level("INFO", "guitar_kedro"):
+        assert project.run(Pipeline([train])) == ["train"]
+    assert "train runs again: processes is 2, was 1" in caplog.messages
+    project.parameters |= {"nproc_per_node": 1, "nnodes": 2, "rdzv_endpoint": "127.0.0.1:29400"}
+    assert project.run(Pipeline([train])) == []
+
+
 def test_decoded_pictures_may_be_removed_and_are_decoded_again_when_they_are_needed(
     project: Project, caplog: pytest.LogCaptureFixture
 ):
     Image.new("RGB", (8, 8)).save(project.folder / "a.png")
     project.more["pixels"] = PixelsDataset(str(project.folder / "pixels"))
     table = pd.DataFrame({"image_id": ["a"], "path": [str(project.folder / "a.png")], "part": ["train"]})
-    decode = project.node("decode", ["raw"], "pixels", lambda _: Decoding(table, pixel_sizes(8, 1, "squish")))
+    decode = project.node("decode", ["raw"], "pixels", lambda _: decode_pictures(table, pixel_sizes(8, 1, "squish")))
 
     def train(pixels: Pixels, by: int) -> dict[str, Any]:
         return {"number": by + pixels.positions(["a"], "train")[0].item()}

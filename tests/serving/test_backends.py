@@ -19,9 +19,9 @@ from small_service import Running, jpeg, start_service
 
 from guitar_kedro.learning import (
     Checkpoint,
-    Decoding,
     Pixels,
     TrainingOptions,
+    decode_pictures,
     learner_for_inference,
     pixel_sizes,
 )
@@ -116,7 +116,7 @@ def validated(checkpoint: Checkpoint, paths: list[Path], folder: Path) -> np.nda
     table = pd.DataFrame({"image_id": ids, "path": paths, "label": spec.classes[0]})
     table = pd.concat([table.assign(split=part) for part in ("train", "validation")], ignore_index=True)
     Pixels.save(
-        Decoding(
+        decode_pictures(
             table.rename(columns={"split": "part"}),
             pixel_sizes(spec.image_size, options.presize, options.resize_method),
         ),

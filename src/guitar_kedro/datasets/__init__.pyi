@@ -7,7 +7,6 @@ from .curation import ModelBeforeCurationDataset as ModelBeforeCurationDataset
 from .curation import PredictionsBeforeCurationDataset as PredictionsBeforeCurationDataset
 from .drawn_images import DrawnImagesDataset as DrawnImagesDataset
 from .drawn_images import DrawnOthersDataset as DrawnOthersDataset
-from .epoch_states import EpochStatesDataset as EpochStatesDataset
 from .given_images import GivenImagesDataset as GivenImagesDataset
 from .given_images import ImagesToPredictDataset as ImagesToPredictDataset
 from .given_images import OtherPhotosDataset as OtherPhotosDataset
@@ -16,7 +15,6 @@ from .pixels import PixelsDataset as PixelsDataset
 from .predictions import PredictionsDataset as PredictionsDataset
 from .prepared_images import PreparedImagesDataset as PreparedImagesDataset
 from .pretrained import PretrainedWeightsDataset as PretrainedWeightsDataset
-from .processes import ProcessesDataset as ProcessesDataset
 from .reports import DocumentDataset as DocumentDataset
 from .reports import ExplorerDataset as ExplorerDataset
 from .reports import FigureDataset as FigureDataset

@@ -9,12 +9,12 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from guitar_kedro.learning.data.pixels import INDEX_FILE, Decoding, Pixels
+from guitar_kedro.learning.data.pixels import INDEX_FILE, DecodedPictures, Pixels
 
 logger = logging.getLogger(__name__)
 
 
-class PixelsDataset(AbstractDataset[Decoding, Pixels]):
+class PixelsDataset(AbstractDataset[DecodedPictures, Pixels]):
     """Decoded pictures in a folder. What is there already, decoded from the same pictures in the same way, stays.
 
     They are a cache: if they are removed, they are decoded again when training needs them.
@@ -32,8 +32,8 @@ class PixelsDataset(AbstractDataset[Decoding, Pixels]):
         self.folder = Path(filepath)
         self.metadata = metadata
 
-    def save(self, data: Decoding) -> None:
-        """Decodes the pictures, unless they are there."""
+    def save(self, data: DecodedPictures) -> None:
+        """Store the pictures as they are decoded; none is where they are there already."""
         if self.fingerprint() == data.key:
             logger.info("%d pictures are decoded already", len(data.table))
         else:

@@ -15,7 +15,6 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
-from guitar_kedro.cluster import work_on
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.images.ingest import HOW_COLUMNS, RECORD_COLUMNS, FileRecord
@@ -36,16 +35,14 @@ class PreparedImagesDataset(AbstractDataset[Preparation, PreparedImages]):
     run takes what was done before a crash.
     """
 
-    def __init__(self, filepath: str, cluster: str | None = None, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         """Take note of the folder.
 
         Args:
             filepath: The folder.
-            cluster: Address of a Dask scheduler on whose workers the stream is computed; this machine writes. ``None``
-                stands for the cores of this machine.
             metadata: For Kedro's plugins.
         """
-        self._folder, self._cluster = Path(filepath), cluster
+        self._folder = Path(filepath)
         self._index, self._journal = self._folder / "index.csv", self._folder / "index.journal.csv"
         self.metadata = metadata
 
@@ -63,10 +60,8 @@ class PreparedImagesDataset(AbstractDataset[Preparation, PreparedImages]):
         }
         beside = self._index.with_suffix(".part")
         with (
-            work_on(self._cluster),
-            closing(
-                data(self.earlier())
-            ) as stream,  # where it cannot be written, what is at work ends now, and not when Python does
+            # where it cannot be written, what is at work ends now, and not when Python does
+            closing(data(self.earlier())) as stream,
             _record_writer(self._journal, "a") as to_journal,
             _record_writer(beside, "w") as to_index,
         ):

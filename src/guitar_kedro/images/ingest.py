@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -90,7 +90,7 @@ HOW_COLUMNS = ("way", "bounds", "version")  # of a record: how it came about, an
 
 def prepare_files(
     raw_images: Sequence[RawImage], earlier: Mapping[str, FileRecord], options: PreparationOptions
-) -> Iterator[tuple[FileRecord, bytes | None]]:
+) -> Generator[tuple[FileRecord, bytes | None], None, None]:
     """Prepares pictures on all cores, or where ``joblib.parallel_config`` says: on a cluster.
 
     Workers read, and send back what they made; a task of a worker that died runs again elsewhere.

@@ -1,7 +1,8 @@
 from .data.loaders import pixel_sizes as pixel_sizes
 from .data.pictures import thumbnail as thumbnail
-from .data.pixels import Decoding as Decoding
+from .data.pixels import DecodedPictures as DecodedPictures
 from .data.pixels import Pixels as Pixels
+from .data.pixels import decode_pictures as decode_pictures
 from .distributed.launch import train_distributed as train_distributed
 from .distributed.options import Processes as Processes
 from .export.bundle import Bundle as Bundle

@@ -14,6 +14,7 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path
 from guitar_kedro.images.downloads import is_address
 from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
+from guitar_kedro.pipelines.training.options import processes_of
 from guitar_kedro.runs.units import is_versioned
 
 _LARGEST_SEED = 2**32 - 1  # that numpy takes
@@ -33,6 +34,11 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         raise UserError(f"seed is {seed}; it must be a whole number from 0 to {_LARGEST_SEED}.")
     if not isinstance(resume, bool):
         raise UserError(f"resume is {resume!r}; it can be true, or false, which runs every node again.")
+    every = parameters.get("epochs_per_state", 1)
+    if not isinstance(every, int) or every < 1:
+        raise UserError(f"epochs_per_state is {every!r}; it is a number of epochs: 1 or more.")
+    if "nproc_per_node" in parameters:
+        processes_of(parameters)
     names = parameters.get("display_names", {})
     if not isinstance(names, dict):
         raise UserError(f"display_names is {names}; it must hold names by class, or be {{}}.")
@@ -96,7 +102,7 @@ def _check_stage(path: str, stage: StageOptions, catalog: DataCatalog, parameter
                 f"{path}.architecture is {stage.architecture}, but it starts from {stage.start_from}, which is a "
                 f"{earlier}; a stage goes on with the same network."
             )
-    processes = catalog.load("processes").total
+    processes = processes_of(parameters).total
     if stage.batch_size % processes or stage.batch_size < 2 * processes:
         raise UserError(
             f"{path}.batch_size is {stage.batch_size}; {processes} processes must share it evenly, with two pictures "

@@ -24,13 +24,15 @@ from guitar_kedro.learning.inference.chunk import predictor_key
 from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, ModelSpec
 from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.run_cache import RUN_CACHE
-from guitar_kedro.runs.units import epoch_states
+from guitar_kedro.runs.training_states import states_folder, trains
 
 RUN_RECORD = "run_record"
 _MANY = 10  # files that are named one by one
 
 
-def prune_workspace(catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: int, dry_run: bool) -> Iterator[str]:
+def prune_workspace(
+    workspace: str, catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: int, dry_run: bool
+) -> Iterator[str]:
     """Removes what nobody needs: of versions, those that no kept run record names; of the rest, what can be made again.
 
     That is drawn sets of other parameters, archives unpacked for other runs, prepared pictures that stand in no record,
@@ -38,6 +40,7 @@ def prune_workspace(catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: i
     version of each dataset stays in any case, and so does what the project did not make itself.
 
     Args:
+        workspace: Its name.
         catalog: Of the workspace.
         pipelines: Whose datasets and nodes to look at; datasets that run records name are looked at as well.
         keep: So many of the latest run records are kept.
@@ -58,7 +61,7 @@ def prune_workspace(catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: i
     try:
         nodes = {node for pipeline in pipelines for node in pipeline.nodes}
         names = {name for node in nodes for name in (*node.inputs, *node.outputs)}
-        found = (*_condemned(catalog, names, keep), *_orphans(catalog, nodes), *_spare(catalog, nodes, names))
+        found = (*_condemned(catalog, names, keep), *_orphans(workspace, nodes), *_spare(catalog, nodes, names))
         condemned, freed = list(dict.fromkeys(found)), 0  # two datasets may look at one folder
         for what, paths in _lines(condemned):
             size = sum(file.lstat().st_size for path in paths for file in (path, *path.rglob("*")) if not file.is_dir())
@@ -100,18 +103,16 @@ def _condemned(catalog: DataCatalog, names: set[str], keep: int) -> list[Path]:
     return [path for dataset in datasets if isinstance(dataset, Artifact) for path in _unneeded(dataset, kept)]
 
 
-def _orphans(catalog: DataCatalog, nodes: set[Node]) -> Iterator[Path]:
+def _orphans(workspace: str, nodes: set[Node]) -> Iterator[Path]:
     """Lists the states of training that were not written to the end, or are of phases that there are no more."""
-    of_node = {node.name: states for node in nodes if (states := epoch_states(node, catalog))}
-    for folder in {states.folder for states in of_node.values()}:
-        yield from (path for path in sorted(folder.glob("*")) if path.stem not in of_node)
+    names = {node.name for node in nodes if trains(node)}
+    return (path for path in sorted(states_folder(workspace).glob("*")) if path.stem not in names)
 
 
 def _spare(catalog: DataCatalog, nodes: set[Node], names: set[str]) -> Iterator[Path]:
     """Lists what was made on the way to results, and would be made again if somebody needed it."""
     datasets = [dataset for name in sorted(names) if not is_parameter(name) and (dataset := catalog.get(name))]
-    phases = [node for node in nodes if epoch_states(node, catalog)]
-    of_stages = {dataset.folder for node in phases for dataset in _pixels(catalog, node.inputs)}
+    of_stages = {dataset.folder for node in filter(trains, nodes) for dataset in _pixels(catalog, node.inputs)}
     folders = {dataset.folder for dataset in datasets if isinstance(dataset, PixelsDataset)}
     folders |= {found for folder in folders for found in folder.parent.glob("pixels_*px")}
     yield from sorted(filter(holds_pixels_alone, folders - of_stages))

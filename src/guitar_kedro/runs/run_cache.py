@@ -18,6 +18,8 @@ from guitar_kedro.runs.units import in_memory
 from guitar_kedro.versions import version_changes, versions_of
 
 RUN_CACHE = "run_cache"
+# parameters that decide where and how fast results are made, and change none
+_OF_THE_WAY = {f"params:{name}" for name in ("cluster", "max_restarts", "rdzv_endpoint", "workspace")}
 # what a dataset may say of itself: that its first load makes what it gives; that it may be removed at any time
 MADE_BY_LOADING, CACHE = "made_by_loading", "is_cache"
 
@@ -109,9 +111,11 @@ class RunCache:
         Raises:
             UserError: If an input is not as it was saved.
         """
-        values = {name: self._value(name) for name in node.inputs if is_parameter(name)}
+        values = {name: self._value(name) for name in node.inputs if is_parameter(name) and name not in _OF_THE_WAY}
+        if "params:nproc_per_node" in values:  # how many there are changes what is rounded, and BatchNorm
+            values["processes"] = values.pop("params:nproc_per_node") * values.pop("params:nnodes")
         return Fingerprint(
-            inputs={name: self.checksum(name) for name in node.inputs if name not in values},
+            inputs={name: self.checksum(name) for name in node.inputs if not is_parameter(name)},
             parameters=values,
             files={path: state for value in values.values() for path, state in _named_files(value)},
             versions=versions_of(node.tags),

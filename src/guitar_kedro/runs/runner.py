@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import asdict
-from functools import partial
-from typing import Any
+from functools import partial, update_wrapper
+from typing import TYPE_CHECKING, Any
 
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
@@ -18,12 +17,16 @@ from kedro.runner.task import Task
 from pluggy import PluginManager
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.datasets import EpochStatesDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.distributed.endpoint import is_here
+from guitar_kedro.pipelines.training.options import processes_of
 from guitar_kedro.runs.checks import check_nodes, check_parameters, check_versions, is_checked
 from guitar_kedro.runs.run_cache import Fingerprint, RunCache
-from guitar_kedro.runs.units import epoch_states, in_memory, is_versioned, units
+from guitar_kedro.runs.training_states import training_state, trains
+from guitar_kedro.runs.units import in_memory, is_versioned, units
+
+if TYPE_CHECKING:
+    from guitar_kedro.learning import TrainingState
 
 logger = logging.getLogger(__name__)
 
@@ -83,17 +86,17 @@ class ResumingSession(KedroSession):
         self, pipeline_names: list[str], node_names: Iterable[str] | None
     ) -> Iterable[str] | None:
         """Leaves to the machine of the endpoint what is not needed for training."""
-        processes = self.load_context().catalog.load("processes")
-        if is_here(processes.rdzv_endpoint):
+        endpoint = processes_of(self.load_context().config_loader["parameters"]).rdzv_endpoint
+        if is_here(endpoint):
             return node_names
         known = [pipelines[name] for name in pipeline_names if name in pipelines]  # Kedro tells of the others
         whole = sum(known, Pipeline([]))
         wanted = whole.only_nodes(*node_names) if node_names else whole
-        training = [node.name for node in wanted.nodes if "epoch_states" in node.inputs]
+        training = [node.name for node in wanted.nodes if trains(node)]
         if not training:
             return node_names
         names = [node.name for node in wanted.to_nodes(*training).nodes]
-        logger.info("Training for the machine of %s, which keeps the model and its reports", processes.rdzv_endpoint)
+        logger.info("Training for the machine of %s, which keeps the model and its reports", endpoint)
         return names
 
 
@@ -136,13 +139,14 @@ class ResumingRunner(SequentialRunner):
                 continue
             for node in (*_makers_of_caches(nodes, pipeline, run_cache), *nodes):
                 fingerprint = run_cache.fingerprint(node)
-                states = epoch_states(node, catalog)
-                if states:
-                    _begin_training(states, node, fingerprint, resume)
-                Task(node, catalog, self._is_async, hook_manager=hook_manager, run_id=run_id).execute()
+                state = training_state(node, fingerprint, parameters) if trains(node) else None
+                if state:
+                    _forget_other(state, node, fingerprint, resume)
+                does = _recording(node, state) if state else node
+                Task(does, catalog, self._is_async, hook_manager=hook_manager, run_id=run_id).execute()
                 run_cache.note_run(node, fingerprint, run_id)
-                if states:
-                    states.end()
+                if state:
+                    state.path.unlink(missing_ok=True)
                 logger.info("Completed %s", node.name)
             # what one unit holds in memory is of no use to another one
             used = {name for node in nodes for name in (*node.inputs, *node.outputs)}
@@ -186,16 +190,19 @@ def _makers_of_caches(nodes: list[Node], pipeline: Pipeline, run_cache: RunCache
     return makers
 
 
-def _begin_training(states: EpochStatesDataset, node: Node, fingerprint: Fingerprint, resume: bool) -> None:
-    """Hands a node that trains the state that an interrupted run left, unless it was trained from something else."""
-    state = states.state_of(node.name, asdict(fingerprint))
+def _recording(node: Node, state: TrainingState) -> Node:
+    """Hand a node that trains the file in which it records how far it is."""
+    return node._copy(func=update_wrapper(partial(node.func, state=state), node.func))
+
+
+def _forget_other(state: TrainingState, node: Node, fingerprint: Fingerprint, resume: bool) -> None:
+    """Remove what an interrupted run recorded, where it was trained from something else."""
     facts = state.facts()
     if facts is not None:
         changes = fingerprint.changes_since(facts["belongs_to"]) if resume else ["resume is false"]
         if changes:
             logger.info("%s begins at its first epoch again: %s", node.name, "; ".join(changes))
             state.path.unlink()
-    states.begin(state)
 
 
 def _are_stale(nodes: list[Node], run_cache: RunCache) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from kedro.io import DataCatalog
@@ -18,7 +18,8 @@ from rich.text import Text
 from guitar_kedro.errors import UserError
 from guitar_kedro.pipelines.training.plan import StagePlan
 from guitar_kedro.runs.run_cache import Fingerprint, RunCache
-from guitar_kedro.runs.units import epoch_states, units
+from guitar_kedro.runs.training_states import training_state, trains
+from guitar_kedro.runs.units import units
 
 State = Literal["done", "in progress", "stale", "damaged", "missing"]
 STYLES: dict[State, str] = {
@@ -64,7 +65,8 @@ def node_statuses(pipeline: Pipeline, catalog: DataCatalog, parameters: dict[str
     made_anew: set[str] = set()
     for unit in units(pipeline, catalog):
         found = {
-            node.name: _status(node, run_cache, catalog, waits=not made_anew.isdisjoint(node.inputs)) for node in unit
+            node.name: _status(node, run_cache, parameters, waits=not made_anew.isdisjoint(node.inputs))
+            for node in unit
         }
         if any(status.state != "done" for status in found.values()):
             made_anew |= {name for node in unit for name in node.outputs}
@@ -72,13 +74,13 @@ def node_statuses(pipeline: Pipeline, catalog: DataCatalog, parameters: dict[str
     return statuses
 
 
-def _status(node: Node, run_cache: RunCache, catalog: DataCatalog, waits: bool) -> NodeStatus:
+def _status(node: Node, run_cache: RunCache, parameters: dict[str, Any], waits: bool) -> NodeStatus:
     version = run_cache.version(node)
     try:
         fingerprint = run_cache.fingerprint(node)
         run_cache.note_memory(node, fingerprint)
         reasons = run_cache.reasons(node, fingerprint)
-        if reasons and not waits and (progress := _progress(node, fingerprint, catalog)):
+        if reasons and not waits and (progress := _progress(node, fingerprint, parameters)):
             return NodeStatus("in progress", (progress,), version)
     except UserError as error:
         return NodeStatus("damaged", (str(error),), version)
@@ -87,11 +89,9 @@ def _status(node: Node, run_cache: RunCache, catalog: DataCatalog, waits: bool) 
     return NodeStatus("stale" if reasons or waits else "done", tuple(reasons), version)
 
 
-def _progress(node: Node, fingerprint: Fingerprint, catalog: DataCatalog) -> str | None:
+def _progress(node: Node, fingerprint: Fingerprint, parameters: dict[str, Any]) -> str | None:
     """Says how far an interrupted training came that the next run goes on with."""
-    if not (states := epoch_states(node, catalog)):
-        return None
-    facts = states.state_of(node.name, asdict(fingerprint)).facts()
+    facts = training_state(node, fingerprint, parameters).facts() if trains(node) else None
     if facts is None or fingerprint.changes_since(facts["belongs_to"]):
         return None
     return f"epoch {facts['epoch']} of {facts['epochs']}"

@@ -6,11 +6,9 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeGuard, cast
 
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DataCatalog
-from kedro.io.core import is_parameter
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from guitar_kedro.datasets import EpochStatesDataset
 from guitar_kedro.errors import UserError
 
 
@@ -22,12 +20,6 @@ def in_memory(catalog: DataCatalog, name: str) -> bool:
 def is_versioned(dataset: AbstractDataset[Any, Any] | None) -> TypeGuard[Any]:
     """Tells whether a dataset keeps its earlier versions."""
     return isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
-
-
-def epoch_states(node: Node, catalog: DataCatalog) -> EpochStatesDataset | None:
-    """The dataset in which a node records how far it has trained, or ``None`` if it trains nothing."""
-    datasets = (catalog[name] for name in node.inputs if not is_parameter(name))
-    return next((dataset for dataset in datasets if isinstance(dataset, EpochStatesDataset)), None)
 
 
 def units(pipeline: Pipeline, catalog: DataCatalog) -> list[list[Node]]:

@@ -22,10 +22,10 @@ from PIL import Image
 from guitar_kedro.datasets.pixels import PixelsDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import (
-    Decoding,
     Phase,
     Pixels,
     Predictor,
+    decode_pictures,
     pixel_sizes,
     train_phase,
 )
@@ -52,7 +52,7 @@ def picture(folder: Path, width: int, height: int) -> Path:
 def test_training_squares_are_those_of_fastai_at_the_same_place(method: str, sides: tuple[int, int], tmp_path: Path):
     path = picture(tmp_path, *sides)
     table = pd.DataFrame({"image_id": ["a"], "path": [str(path)], "part": ["train"]})
-    Pixels.save(Decoding(table, PixelSizes(45, 40, method)), tmp_path / "pixels")
+    Pixels.save(decode_pictures(table, PixelSizes(45, 40, method)), tmp_path / "pixels")
     pixels = Pixels(tmp_path / "pixels")
     resize = Resize(45, method=method)
     with pixels.open() as file:
@@ -108,7 +108,9 @@ def test_pictures_are_decoded_again_only_when_they_or_the_sizes_change(phase: Ph
     table = phase.table.rename(columns={"split": "part"})
 
     def file_after(table: pd.DataFrame, image_size: int) -> tuple[str, int]:
-        dataset.save(Decoding(table, pixel_sizes(image_size, phase.training.presize, phase.training.resize_method)))
+        dataset.save(
+            decode_pictures(table, pixel_sizes(image_size, phase.training.presize, phase.training.resize_method))
+        )
         (file,) = (tmp_path / "pixels").glob("*.bin")
         return file.name, file.stat().st_mtime_ns
 
@@ -124,10 +126,10 @@ def test_pictures_are_decoded_again_when_they_are_decoded_in_a_newer_way(
 ):
     dataset = PixelsDataset(str(tmp_path))
     table = phase.table.rename(columns={"split": "part"})
-    dataset.save(Decoding(table, PixelSizes(32, 32, "squish")))
+    dataset.save(decode_pictures(table, PixelSizes(32, 32, "squish")))
     (before,) = tmp_path.glob("*.bin")
     monkeypatch.setitem(VERSIONS, "decoded_pixels", VERSIONS["decoded_pixels"] + 1)
-    dataset.save(Decoding(table, PixelSizes(32, 32, "squish")))
+    dataset.save(decode_pictures(table, PixelSizes(32, 32, "squish")))
     (after,) = tmp_path.glob("*.bin")
     assert after != before
 
@@ -135,18 +137,16 @@ def test_pictures_are_decoded_again_when_they_are_decoded_in_a_newer_way(
 def test_pictures_whose_file_is_gone_or_cut_short_are_decoded_again(phase: Phase, tmp_path: Path):
     dataset = PixelsDataset(str(tmp_path / "pixels"))
     assert dataset.fingerprint() is None
-    decoding = Decoding(
-        phase.table.rename(columns={"split": "part"}),
-        pixel_sizes(32, phase.training.presize, phase.training.resize_method),
-    )
-    dataset.save(decoding)
+    table = phase.table.rename(columns={"split": "part"})
+    sizes = pixel_sizes(32, phase.training.presize, phase.training.resize_method)
+    dataset.save(decode_pictures(table, sizes))
     (file,) = (tmp_path / "pixels").glob("*.bin")
     whole = file.read_bytes()
-    assert dataset.fingerprint() == decoding.key
+    assert dataset.fingerprint() == decode_pictures(table, sizes).key
     for harm in (lambda: file.write_bytes(whole[:-1]), file.unlink):
         harm()
         assert dataset.fingerprint() is None
-        dataset.save(decoding)
+        dataset.save(decode_pictures(table, sizes))
         assert file.read_bytes() == whole
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -43,16 +44,19 @@ class PixelSizes:
 
 
 @dataclass(frozen=True)
-class Decoding:
-    """Pictures that are to be decoded.
+class DecodedPictures:
+    """Pictures that are decoded as they are stored.
 
     Attributes:
         table: A row per picture: ``image_id``, ``path``, ``part`` (train or validation: they differ in size).
-        sizes: How.
+        sizes: How they become squares.
+        pixels: uint8 of height x width x 3 for each row. Validation pictures are squares; of training pictures, those
+            to be cropped or padded are not, because training chooses the place anew each time it sees them.
     """
 
     table: pd.DataFrame
     sizes: PixelSizes
+    pixels: Iterator[np.ndarray]
 
     @property
     def key(self) -> str:
@@ -60,33 +64,32 @@ class Decoding:
         lines = self.table["image_id"] + " " + self.table["part"]
         return sha256_of_lines([f"version {VERSIONS['decoded_pixels']}", str(self.sizes), *lines])[:20]
 
-    def decode(self) -> Iterator[np.ndarray]:
-        """Decode in threads, a few pictures ahead.
 
-        Yields:
-            uint8 of height x width x 3 for each row. Validation pictures are squares; of training pictures, those to be
-            cropped or padded are not, because training chooses the place anew each time it sees them.
+def decode_pictures(table: pd.DataFrame, sizes: PixelSizes) -> DecodedPictures:
+    """Decode in threads, a few pictures ahead of who takes them, and none before; a picture that cannot be read raises.
 
-        Raises:
-            UserError: If a picture cannot be read.
-        """
-        pictures = zip(self.table["path"], self.table["part"], strict=True)
-        decoded = read_ahead(self._decode_one, pictures, _AHEAD, os.cpu_count())
-        yield from track(decoded, len(self.table), f"Decoding pictures for {self.sizes.validation} px")
+    Args:
+        table: As of ``DecodedPictures``.
+        sizes: Likewise.
+    """
+    pictures = zip(table["path"], table["part"], strict=True)
+    decoded = read_ahead(partial(_decode, sizes), pictures, _AHEAD, os.cpu_count())
+    return DecodedPictures(table, sizes, track(decoded, len(table), f"Decoding pictures for {sizes.validation} px"))
 
-    def _decode_one(self, picture: tuple[str, str]) -> np.ndarray:
-        path, part = picture
-        if part == VALIDATION:
-            return np.asarray(read_square(path, self.sizes.validation, self.sizes.method, self.sizes.interpolation))
-        side = self.sizes.training
-        image = open_image(path, longest_side=2 * side)
-        width, height = image.size
-        if self.sizes.method == "squish":
-            width = height = side
-        else:
-            scale = side / (min if self.sizes.method == "crop" else max)(width, height)
-            width, height = (max(1, round(length * scale)) for length in (width, height))
-        return np.asarray(image.resize((width, height), Image.Resampling[self.sizes.interpolation.upper()]))
+
+def _decode(sizes: PixelSizes, picture: tuple[str, str]) -> np.ndarray:
+    path, part = picture
+    if part == VALIDATION:
+        return np.asarray(read_square(path, sizes.validation, sizes.method, sizes.interpolation))
+    side = sizes.training
+    image = open_image(path, longest_side=2 * side)
+    width, height = image.size
+    if sizes.method == "squish":
+        width = height = side
+    else:
+        scale = side / (min if sizes.method == "crop" else max)(width, height)
+        width, height = (max(1, round(length * scale)) for length in (width, height))
+    return np.asarray(image.resize((width, height), Image.Resampling[sizes.interpolation.upper()]))
 
 
 class Pixels:
@@ -96,7 +99,7 @@ class Pixels:
 
     Attributes:
         sizes: How they were made square.
-        key: That of the ``Decoding`` they came from.
+        key: That of the ``DecodedPictures`` they came from.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -113,17 +116,17 @@ class Pixels:
         return Pixels, (self._file.parent,)
 
     @staticmethod
-    def save(decoding: Decoding, folder: Path) -> None:
-        """Decode into a folder, beside what is there; that goes when all is written."""
+    def save(decoded: DecodedPictures, folder: Path) -> None:
+        """Write into a folder, beside what is there; that goes when all is written."""
         folder.mkdir(parents=True, exist_ok=True)
-        data, index = folder / f"{decoding.key}.bin", folder / INDEX_FILE
+        data, index = folder / f"{decoded.key}.bin", folder / INDEX_FILE
         shapes = []
         with written_whole(data) as beside, beside.open("wb") as file:
-            for pixels in decoding.decode():
+            for pixels in decoded.pixels:
                 shapes.append(pixels.shape[:2])
                 file.write(np.ascontiguousarray(pixels).data)
-        pictures = decoding.table[["image_id", "part"]].to_numpy().tolist()
-        content = {"key": decoding.key, "sizes": vars(decoding.sizes), "pictures": pictures, "shapes": shapes}
+        pictures = decoded.table[["image_id", "part"]].to_numpy().tolist()
+        content = {"key": decoded.key, "sizes": vars(decoded.sizes), "pictures": pictures, "shapes": shapes}
         with written_whole(index) as beside:
             beside.write_text(json.dumps(content), encoding="utf-8")
         for other in folder.glob("*.bin"):

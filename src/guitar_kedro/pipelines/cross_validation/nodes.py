@@ -104,11 +104,11 @@ def deal_folds(splits: pd.DataFrame, options: CrossValidationOptions, seed: int)
 
 def decode_images(
     splits: pd.DataFrame, prepared_images: images.PreparedImages, image_size: int, presize: float, resize_method: str
-) -> learning.Decoding:
-    """Says which pictures are decoded: all but the test part, each for training and for validation."""
+) -> learning.DecodedPictures:
+    """Decode all pictures but those of the test part, each for training and for validation."""
     table = with_paths(splits.loc[splits["split"] != "test", ["image_id"]], prepared_images)
     both = pd.concat([table.assign(part=part) for part in ("train", "validation")], ignore_index=True)
-    return learning.Decoding(both, learning.pixel_sizes(image_size, presize, resize_method))
+    return learning.decode_pictures(both, learning.pixel_sizes(image_size, presize, resize_method))
 
 
 def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., learning.Checkpoint]:

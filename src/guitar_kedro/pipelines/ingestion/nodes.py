@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,22 +36,27 @@ def prepare_images(
     max_bytes: int,
     max_pixels: int,
     max_frames: int,
-) -> Callable[[Mapping[str, images.FileRecord]], Iterable[tuple[images.FileRecord, bytes | None]]]:
+    cluster: str | None,
+) -> Callable[[Mapping[str, images.FileRecord]], Generator[tuple[images.FileRecord, bytes | None], None, None]]:
     """Read, turn upright, convert to RGB, shrink and hash every file.
+
+    The workers of a Dask cluster do so where the address of one is given, and else the cores of this machine.
 
     Returns:
         A function that takes the records of earlier runs by file name, and returns a stream of (record, prepared
         JPEG). The stream is worked off as it is saved: memory does not grow with the number of images.
     """
     how = images.PreparationOptions(max_side, quality, images.Limits(max_bytes, max_pixels, max_frames))
-    return partial(_prepare_anew_or_keep, raw_images, how)
+    return partial(_prepare_anew_or_keep, raw_images, how, cluster)
 
 
 def _prepare_anew_or_keep(
     raw_images: Sequence[images.RawImage],
     how: images.PreparationOptions,
+    cluster: str | None,
     earlier: Mapping[str, images.FileRecord],
-) -> Iterable[tuple[images.FileRecord, bytes | None]]:
+) -> Generator[tuple[images.FileRecord, bytes | None], None, None]:
+    from guitar_kedro.cluster import work_on
     from guitar_kedro.progress import track
 
     version = VERSIONS["prepared_pictures"]
@@ -58,7 +64,8 @@ def _prepare_anew_or_keep(
         logger.info(
             "%d files were prepared by an earlier version: they are prepared anew (version %d)", outdated, version
         )
-    return track(images.prepare_files(raw_images, earlier, how), len(raw_images), "Preparing images")
+    with work_on(cluster), closing(images.prepare_files(raw_images, earlier, how)) as prepared:
+        yield from track(prepared, len(raw_images), "Preparing images")
 
 
 def build_image_table(

@@ -23,6 +23,7 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
                     "params:ingestion.max_bytes",
                     "params:ingestion.max_pixels",
                     "params:ingestion.max_frames",
+                    "params:cluster",
                 ],
                 outputs="prepared_images",
                 name="prepare_images",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Generator, Iterable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import lazy_loader as lazy
@@ -24,15 +25,38 @@ DECISIONS = {"sure": "sure", "not_sure": "not sure", "none_of_these": "not one o
 
 
 def predict_images(
-    images_to_predict: images.ImageStream, model: learning.Checkpoint, device: str
-) -> Iterable[learning.Chunk]:
-    """Predicts every file.
+    images_to_predict: images.ImageStream, model: learning.Checkpoint, device: str, cluster: str | None
+) -> Callable[[Container[str]], Generator[tuple[str, pd.DataFrame | None], None, None]]:
+    """Predict every file, on the workers of a Dask cluster where the address of one is given.
 
     Returns:
-        A stream of chunks, which is worked off as it is saved: memory does not grow with the number of images, and
-        what is saved is not predicted again after a crash.
+        A generator function that takes the keys of the chunks that are kept already, and yields all in the order of the
+        files, with their keys: what ``learning.predict_in_chunks`` describes, or ``None`` for those that are kept.
+        Memory does not grow with the number of images.
     """
-    return learning.predict_in_chunks(model, images_to_predict, device)
+
+    def predict(kept: Container[str]) -> Generator[tuple[str, pd.DataFrame | None], None, None]:
+        from joblib import Parallel, delayed
+
+        from guitar_kedro.cluster import work_on
+
+        with work_on(cluster) as shared:
+            tasks = (
+                delayed(_predict)(chunk.key, *(() if chunk.key in kept else (chunk.predict, shared(chunk.predictor))))
+                for chunk in learning.predict_in_chunks(model, images_to_predict, device)
+            )
+            # in a stream; one at a time on this machine, since a network takes all cores
+            parallel = Parallel(n_jobs=-1 if cluster else 1, batch_size=1, return_as="generator")
+            with closing(parallel(tasks)) as predicted:
+                yield from predicted
+
+    return predict
+
+
+def _predict(
+    key: str, predict: Callable[[learning.Predictor], pd.DataFrame] | None = None, *predictor: learning.Predictor
+) -> tuple[str, pd.DataFrame | None]:
+    return key, predict(*predictor) if predict else None
 
 
 def write_table(image_predictions: ParquetFile) -> Iterable[pd.DataFrame]:

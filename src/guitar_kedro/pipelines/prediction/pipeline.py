@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 func=nodes.predict_images,
-                inputs=["images_to_predict", "model", "params:device"],
+                inputs=["images_to_predict", "model", "params:device", "params:cluster"],
                 outputs="image_predictions",
                 name="predict_images",
                 tags="predictions",

@@ -11,6 +11,7 @@ import lazy_loader as lazy
 from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.learning.training.recipe import PhaseOptions
+from guitar_kedro.pipelines.training.options import processes_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,15 +27,15 @@ OF_BATCHES = ("architecture", "image_size", "batch_size", "resize_method", "pres
 
 def decode_images(
     splits: pd.DataFrame, prepared_images: images.PreparedImages, image_size: int, presize: float, resize_method: str
-) -> learning.Decoding:
-    """Says which pictures are decoded for the stages of a size: those of the training and the validation part.
+) -> learning.DecodedPictures:
+    """Decode the pictures of the training and the validation part for the stages of a size.
 
     Returns:
-        What the dataset decodes when it saves, picture by picture, unless it has them already.
+        A stream, which begins only where they are not there already: memory does not grow with the number of images.
     """
     table = with_paths(splits[splits["split"] != "test"], prepared_images).rename(columns={"split": "part"})
     sizes = learning.pixel_sizes(image_size, presize, resize_method)
-    return learning.Decoding(table[["image_id", "path", "part"]], sizes)
+    return learning.decode_pictures(table[["image_id", "path", "part"]], sizes)
 
 
 def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
@@ -44,7 +45,6 @@ def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
         splits: pd.DataFrame,
         pixels: learning.Pixels,
         start: learning.Checkpoint | learning.PretrainedWeights,
-        processes: learning.Processes,
         iterations: int,
         **recipe: Any,
     ) -> tuple[pd.DataFrame, dict[str, float]]:
@@ -54,7 +54,8 @@ def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
             The curve (learning rate, loss), and the ``suggested`` rate.
         """
         what = make_phase(stage_name, phase, start, splits, pixels, recipe)
-        curve, suggested = learning.train_distributed(processes.here, learning.find_learning_rate, what, iterations)
+        here = processes_of(recipe).here
+        curve, suggested = learning.train_distributed(here, learning.find_learning_rate, what, iterations)
         return curve, {"suggested": suggested}
 
     return find_learning_rate
@@ -67,20 +68,19 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
         splits: pd.DataFrame,
         pixels: learning.Pixels,
         start: learning.Checkpoint | learning.PretrainedWeights,
-        processes: learning.Processes,
         options: PhaseOptions,
-        epoch_states: learning.TrainingState,
         suggestion: dict[str, float] | None = None,
+        state: Any = None,  # Kedro takes a parameter for it, which it would check by a better hint
         **recipe: Any,
     ) -> tuple[learning.Checkpoint, learning.ModelSpec, pd.DataFrame]:
-        """Trains one cycle.
+        """Train one cycle, and record how far it is in ``state``, the ``TrainingState`` that the runner gives.
 
         Returns:
             The checkpoint, its spec, and the history (a row per epoch).
         """
         what = make_phase(stage_name, phase, start, splits, pixels, recipe, options.epochs)
         rates = rates_of(options.learning_rate, suggestion)
-        checkpoint, history = learning.train_distributed(processes, learning.train_phase, what, rates, epoch_states)
+        checkpoint, history = learning.train_distributed(processes_of(recipe), learning.train_phase, what, rates, state)
         warn_of_guessing(f"{stage_name}, {phase}", history, splits)
         return checkpoint, checkpoint.spec, history
 

@@ -6,6 +6,7 @@ A node asks for the single parameters that it uses, so that another one does not
 from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.pipelines.training import nodes
+from guitar_kedro.pipelines.training.options import PROCESSES
 from guitar_kedro.pipelines.training.plan import PRETRAINED, StagePlan
 
 
@@ -82,7 +83,7 @@ def _stage_pipeline(stage: StagePlan) -> Pipeline:
         inputs={
             "start": stage.start,
             "pixels": stage.pixels,
-            **{name: name for name in ("splits", "processes", "epoch_states")},
+            "splits": "splits",
         },
         parameters={name for node in phases for name in node.inputs if name.startswith("params:")},
     )
@@ -92,7 +93,7 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
     pictures = {"splits": "splits", "pixels": "pixels"}
     recipe = {
         "start": start,
-        "processes": "processes",
+        **{name: f"params:{name}" for name in (*PROCESSES, "workspace")},
         **recipe_inputs(stage, with_weights=start == "start" and stage.start == PRETRAINED),
     }
     suggestion = {"suggestion": f"{phase}_learning_rate"}
@@ -110,12 +111,11 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
                 **pictures,
                 **recipe,
                 "options": f"params:stages.{stage.name}.{phase}",
-                "epoch_states": "epoch_states",
                 **(suggestion if phase in stage.suggested else {}),
             },
             outputs=[f"{phase}_checkpoint", f"{phase}_spec", f"{phase}_history"],
             name=f"train_{phase}",
-            tags="trained_networks",
+            tags=["trained_networks", "training"],  # a phase records how far it is
         ),
         Node(
             func=nodes.phase_reporter(stage.name, phase),
