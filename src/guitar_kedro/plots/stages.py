@@ -20,8 +20,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
 from guitar_kedro.metrics import formatting
-from guitar_kedro.metrics.stages import CHANCE, SPLIT, duration, is_right, of_validation, p_value, stages_of
-from guitar_kedro.metrics.statistics import wilson_interval
+from guitar_kedro.metrics.errors import Errors, count_errors
+from guitar_kedro.metrics.stages import CHANCE, SPLIT, duration, of_validation, p_value, stages_of
 from guitar_kedro.plots import sheets, style
 
 _WIDTH, _WIDTH_OF_ONE = 11.0, 7.0  # inches
@@ -77,14 +77,10 @@ def fixed_and_broken_sheet(
 
 
 def _errors(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Count the errors of every stage: ``stage``, ``images``, ``errors``, ``rate``, ``low`` and ``high`` (shares)."""
-    rows = []
-    for stage in stages_of(predictions):
-        right = is_right(of_validation(predictions, stage))
-        wrong = int((~right).sum())
-        if len(right):
-            rows.append((stage, len(right), wrong, wrong / len(right), *wilson_interval(wrong, len(right))))
-    return pd.DataFrame(rows, columns=["stage", "images", "errors", "rate", "low", "high"])
+    """Count the errors of every stage: ``stage`` and the fields of ``Errors``."""
+    counted = ((stage, count_errors(of_validation(predictions, stage))) for stage in stages_of(predictions))
+    rows = [{"stage": stage, **errors.model_dump()} for stage, errors in counted if errors.images]
+    return pd.DataFrame(rows, columns=["stage", *Errors.model_fields])
 
 
 def _short(stage: str) -> str:
@@ -100,14 +96,14 @@ def _reading(errors: pd.DataFrame) -> str:
 
 def _draw_errors(axes: Axes, errors: pd.DataFrame, width: float) -> None:
     places = np.arange(len(errors))
-    rate, low, high = (100 * errors[name].astype(float) for name in ("rate", "low", "high"))
+    rate, low, high = (100 * errors[name].astype(float) for name in ("error_rate", "error_low", "error_high"))
     colours = [style.BLUE if place == len(errors) - 1 else style.SKY for place in places]
     axes.plot(rate, places, color=style.RULE, linewidth=1.2, zorder=1)
     axes.hlines(places, low, high, color=colours, linewidth=2.4, zorder=2)
     axes.scatter(rate, places, color=colours, s=56, zorder=3, clip_on=False, edgecolors=style.PAPER, linewidths=1)
     words = [
         f"{formatting.percent(share, 2)}, {formatting.count(wrong, 'error')}"
-        for share, wrong in zip(errors["rate"], errors["errors"], strict=True)
+        for share, wrong in zip(errors["error_rate"], errors["errors"], strict=True)
     ]
     for place, end, line in zip(places, high, words, strict=True):
         _note(axes, line, (end, place), 6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import lazy_loader as lazy
 
@@ -88,16 +88,10 @@ def report_tta(
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
     device: str,
-) -> dict[str, Any]:
-    """Says what test-time augmentation does to the error on validation, and what it costs.
-
-    Returns:
-        ``views``; where there are any: ``images``, ``errors`` with and ``errors_plain`` without them, ``fixed`` and
-        ``broken`` images, by how much the error rate became lower with its 95 % interval (``gain``, ``gain_low``,
-        ``gain_high``), and ``times_slower``.
-    """
+) -> metrics.TtaGain:
+    """Say what test-time augmentation does to the error on validation, and what it costs."""
     if not model.spec.tta_views:
-        return {"views": 0}
+        return metrics.TtaGain(views=0)
     plain = learning.Checkpoint(model.weights, model.spec.model_copy(update={"tta_views": 0}))
     right, seconds = {}, {}
     # the first time, pictures come from the disk and libraries make ready, whatever is predicted: it does not count
@@ -105,21 +99,9 @@ def report_tta(
         began = time.perf_counter()
         predictions = predict_split("validation", checkpoint, image_table, splits, prepared_images, device)
         seconds[name] = time.perf_counter() - began
-        right[name] = (predictions["label"] == predictions["predicted"]).to_numpy()
-    fixed, broken = (int((right["views"] & ~right["plain"]).sum()), int((right["plain"] & ~right["views"]).sum()))
-    low, high = metrics.paired_difference_interval(fixed, broken, len(right["plain"]))
-    return {
-        "views": model.spec.tta_views,
-        "images": len(right["plain"]),
-        "errors": int((~right["views"]).sum()),
-        "errors_plain": int((~right["plain"]).sum()),
-        "fixed": fixed,
-        "broken": broken,
-        "gain": (fixed - broken) / len(right["plain"]),
-        "gain_low": low,
-        "gain_high": high,
-        "times_slower": seconds["views"] / seconds["plain"],
-    }
+        right[name] = predictions["label"] == predictions["predicted"]
+    times_slower = seconds["views"] / seconds["plain"]
+    return metrics.tta_gain(model.spec.tta_views, right["views"], right["plain"], times_slower)
 
 
 def draw_grad_cam(

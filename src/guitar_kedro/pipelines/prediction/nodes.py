@@ -66,8 +66,9 @@ def summarise_predictions(image_predictions: ParquetFile) -> dict[str, Any]:
         "predicted": _whole(predicted),
     }
     if labelled:
-        low, high = metrics.wilson_interval(right, labelled)
-        accuracy = {"accuracy": right / labelled, "accuracy_low": low, "accuracy_high": high}
+        accuracy = dict(
+            zip(("accuracy", "accuracy_low", "accuracy_high"), metrics.share_of(right, labelled), strict=True)
+        )
         summary["folders"] = {"images": labelled, "right": right, **accuracy}
     return summary
 
