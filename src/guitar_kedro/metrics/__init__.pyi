@@ -27,6 +27,7 @@ from .guessing import guess as guess
 from .guessing import worse_than_guessing as worse_than_guessing
 from .predictions import PROBABILITY as PROBABILITY
 from .predictions import of_stage as of_stage
+from .predictions import probability_columns as probability_columns
 from .random_split import HonestAccuracy as HonestAccuracy
 from .random_split import Leakage as Leakage
 from .random_split import honest_accuracy as honest_accuracy

@@ -63,8 +63,8 @@ class Unknown(Result):
     """What the threshold of energy does: ``None`` where it refuses nothing.
 
     The validation part has chosen it, if it has as many as ``fewest_images`` (``None``: no number is enough), so that
-    of pictures of the classes the share ``share_asked`` should be kept. ``auroc`` and the share ``refused`` are of other
-    pictures, and ``None`` without those.
+    of pictures of the classes the share ``share_asked`` should be kept. ``auroc`` and the share ``refused`` are of
+    other pictures, and ``None`` without those.
     """
 
     share_asked: float

@@ -128,7 +128,7 @@ def _grad_cam_by_class(
     classes = list(model.spec.classes)
     chosen = validation.groupby("label", sort=True).head(1).head(PICTURES_WITH_MAPS)
     table = with_paths(chosen, prepared_images)
-    shares = chosen[[f"{learning.PROBABILITY}{label}" for label in classes]].to_numpy()
+    shares = chosen[metrics.probability_columns(classes)].to_numpy()
     mapped = [[classes[place] for place in shown] for shown in plots.mapped_classes(shares)]
     heats = learning.grad_cam_maps(model, table, mapped, "Class activation maps", device)
     names = [model.spec.display_names[label] for label in classes]
@@ -157,4 +157,4 @@ def _grad_cam_of_errors(
 
 
 def _named_probability(row: pd.Series, label: str, names: dict[str, str]) -> str:
-    return f"{names[label]} {metrics.percent(row[f'{learning.PROBABILITY}{label}'], 0)}"
+    return f"{names[label]} {metrics.percent(row[f'{metrics.PROBABILITY}{label}'], 0)}"

@@ -98,7 +98,7 @@ def show_predictions(
     wanted = set(chosen["file"]) if len(chosen) else set()
     files = {image.file: image for image in images_to_predict if image.file in wanted}
     rows = [
-        (label, [(learning.thumbnail(files[row.file]), row) for row in members.itertuples()])
+        (label, [(images.open_thumbnail(files[row.file].read()), row) for row in members.itertuples()])
         for label, members in (chosen.groupby("predicted", sort=True) if len(chosen) else ())
     ]
     return plots.predictions_sheet(rows, model.spec.display_names, DECISIONS, unreadable, len(counts))

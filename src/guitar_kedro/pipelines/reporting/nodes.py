@@ -154,14 +154,14 @@ def _confidences(
     predictions: pd.DataFrame, model_spec: learning.ModelSpec
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gives the probability of the prediction before and after temperature scaling, and whether it is right."""
-    after = predictions[[f"{learning.PROBABILITY}{label}" for label in model_spec.classes]].to_numpy()
+    after = predictions[metrics.probability_columns(model_spec.classes)].to_numpy()
     before = metrics.tempered(after, 1 / model_spec.temperature)
     return before.max(axis=1), after.max(axis=1), (predictions["label"] == predictions["predicted"]).to_numpy()
 
 
 def _are_sure(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> np.ndarray:
     """Say which predictions count as sure; one that counts as none of the classes does not."""
-    answers = zip(predictions.filter(like=learning.PROBABILITY).max(axis=1), predictions["energy"], strict=True)
+    answers = zip(predictions.filter(like=metrics.PROBABILITY).max(axis=1), predictions["energy"], strict=True)
     return np.array([decide(model_spec, *answer) is Decision.SURE for answer in answers], bool)
 
 
