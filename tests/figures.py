@@ -15,6 +15,8 @@ from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 from PIL import Image
 
+from guitar_kedro.metrics.confidence import Calibration
+
 __all__ = ["guitars", "is_readable", "made_predictions", "names_of", "random_predictions", "saved", "words_of"]
 
 _LONG_NAME = "Gretsch White Falcon Player's Edition Hollow Body"
@@ -65,6 +67,37 @@ def _random_predictions(number: int, per_class: int = 20, wrong: float = 0.2) ->
     labels = np.repeat(list(_names_of(number)), per_class)
     guesses = random.choice(list(_names_of(number)), len(labels))
     return _made_predictions(labels, np.where(random.random(len(labels)) < wrong, guesses, labels))
+
+
+def made_calibration() -> Calibration:
+    """What calibration did to a model that has both thresholds."""
+    sure = {
+        "images": 181,
+        "right": 179,
+        "coverage": 0.823,
+        "accuracy": 0.987,
+        "accuracy_low": 0.961,
+        "accuracy_high": 0.997,
+    }
+    selection = {"accuracy_asked": 0.99, "threshold": 0.871, "fewest_images": 98, "validation": sure, "test": sure}
+    unknown = {
+        "share_asked": 0.95,
+        "threshold": -6.25,
+        "fewest_images": 19,
+        "test": {"images": 220, "kept": 209, "share": 0.951, "share_low": 0.913, "share_high": 0.972},
+        "auroc": 0.913,
+        "ood_images": 77,
+        "refused": 0.662,
+    }
+    return Calibration.model_validate(
+        {
+            "temperature": 1.317,
+            "validation": {"images": 220, "ece_before": 0.0512, "ece_after": 0.0213},
+            "test": {"images": 220, "ece_before": 0.0634, "ece_after": 0.0345},
+            "sure": selection,
+            "unknown": unknown,
+        }
+    )
 
 
 def _saved(figure: Figure) -> Image.Image:

@@ -318,7 +318,7 @@ def reports_made(_: Path) -> Any:
             )
     table = pd.DataFrame(rows)
     validation = metrics.of_stage(table, "larger", "validation")
-    numbers = metrics.compute_metrics(table, "larger")["test"]["larger"]
+    numbers = metrics.compute_metrics(table, "larger").test["larger"].model_dump()
     names = {"a": "A", "b": "B"}
     return {
         "metrics": {name: float(value) for name, value in numbers.items() if isinstance(value, int | float)},

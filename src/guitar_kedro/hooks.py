@@ -284,16 +284,16 @@ class RunReport:
 
 
 def _predicted(summary: dict[str, Any]) -> Iterator[str]:
-    from guitar_kedro.metrics.formatting import count, percent
+    from guitar_kedro.metrics.formatting import count, interval, percent
 
     read, unreadable = summary["images"] - summary["unreadable"], summary["unreadable"]
     decisions = ", ".join(f"{number:,} {decision}" for decision, number in summary["decisions"].items())
     yield f"{count(read, 'image')} predicted: {decisions}; {count(unreadable, 'file')} could not be read"
     if folders := summary.get("folders"):
-        accuracy, low, high = (percent(folders[name]) for name in ("accuracy", "accuracy_low", "accuracy_high"))
+        ends = interval(folders["accuracy_low"], folders["accuracy_high"])
         yield (
             f"In folders called like classes, {folders['right']:,} of {count(folders['images'], 'image')} are "
-            f"predicted as such: accuracy {accuracy} (95 % interval {low} to {high})"
+            f"predicted as such: accuracy {percent(folders['accuracy'])} (95 % interval {ends})"
         )
 
 

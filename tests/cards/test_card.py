@@ -7,12 +7,18 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from figures import made_calibration
 from PIL import Image
 
-from guitar_kedro.cards.card import CardFacts, known_limits, model_card_html, model_card_markdown
+from guitar_kedro.cards.card import model_card_html, model_card_markdown
+from guitar_kedro.cards.facts import CardFacts
+from guitar_kedro.cards.figures import CardFigure
+from guitar_kedro.cards.limits import known_limits
 from guitar_kedro.metrics.formatting import percent
 from guitar_kedro.metrics.guessing import Guess, worse_than_guessing
-from guitar_kedro.metrics.scores import classification_report, compute_metrics, stage_comparison
+from guitar_kedro.metrics.random_split import Leakage
+from guitar_kedro.metrics.scores import Metrics, classification_report, compute_metrics, stage_comparison
+from guitar_kedro.metrics.tta import TtaGain
 
 # fmt: off
 _NUMBERS = [
@@ -24,14 +30,6 @@ _NUMBERS = [
 # fmt: on
 _VOID = {"meta", "img", "br", "hr", "link", "input"}
 _CARDS = [lambda facts: model_card_html(facts, {}), model_card_markdown]
-_SURE = {
-    "images": 181,
-    "right": 179,
-    "coverage": 0.823,
-    "accuracy": 0.987,
-    "accuracy_low": 0.961,
-    "accuracy_high": 0.997,
-}
 _HOSTILE = '<script src="http://evil">|*x*</script>'
 
 
@@ -113,23 +111,9 @@ def facts(made_predictions, guitars):
         verdict="The last stage halved the error.",
         metrics=compute_metrics(predictions, "large"),
         classes_report=classification_report(rows[1], list(guitars)),
-        calibration={
-            "temperature": 1.317,
-            "validation": {"images": 220, "ece_before": 0.0512, "ece_after": 0.0213},
-            "test": {"images": 220, "ece_before": 0.0634, "ece_after": 0.0345},
-            "sure": {"accuracy_asked": 0.99, "threshold": 0.871, "fewest_images": 98, "test": _SURE},
-            "unknown": {
-                "share_asked": 0.95,
-                "threshold": -6.25,
-                "fewest_images": 19,
-                "test": {"images": 220, "kept": 209, "share": 0.951, "share_low": 0.913, "share_high": 0.972},
-                "auroc": 0.913,
-                "ood_images": 77,
-                "refused": 0.662,
-            },
-        },
-        tta_gain={"views": 0},
-        leakage={"random_split": 0.183, "this_split": 0.0, "images_with_relatives": 321},
+        calibration=made_calibration(),
+        tta_gain=TtaGain(views=0),
+        leakage=Leakage(random_split=0.183, this_split=0.0, images_with_relatives=321),
         honest="About 91 % may be expected of new photos.",
         curation="Since the curation changed, less is wrong.",
         worst_slices=pd.DataFrame(
@@ -171,14 +155,14 @@ def bare(facts):
         verdict="",
         honest="",
         curation="",
-        calibration={
-            "temperature": 1.0,
-            "validation": {"images": 9, "ece_before": 0.05, "ece_after": float("nan")},
-            "test": {},
-            "sure": {"accuracy_asked": 0.99, "threshold": None, "fewest_images": 98, "test": {"coverage": None}},
-            "unknown": {"share_asked": 0.95, "threshold": None, "fewest_images": 19, "auroc": None, "ood_images": 0},
-        },
-        leakage={"random_split": 0.0, "this_split": 0.0, "images_with_relatives": 0},
+        calibration=_changed(
+            made_calibration(),
+            temperature=1.0,
+            validation={"images": 9},
+            sure={"threshold": None, "test": {"images": 0, "right": 0, "coverage": 0.0, "accuracy": None}},
+            unknown={"threshold": None, "auroc": None, "ood_images": 0, "refused": None},
+        ),
+        leakage=Leakage(random_split=0.0, this_split=0.0, images_with_relatives=0),
         worst_slices=facts.worst_slices[:0],
         suspects=0,
         test_log=facts.test_log[:0],
@@ -187,9 +171,19 @@ def bare(facts):
     )
 
 
+def _changed(result, **changes):
+    """Change fields of a result, and of results in it."""
+    now = {
+        name: _changed(getattr(result, name), **value) if isinstance(value, dict) else value
+        for name, value in changes.items()
+    }
+    return result.model_copy(update=now)
+
+
 def _figures():
     noise = Image.effect_noise((1800, 900), 90).convert("RGB")
-    return {"Confusion matrix": Image.new("RGBA", (300, 200)), "Top losses": noise}
+    matrix = CardFigure("Confusion matrix", "results", "how often each class was taken for each other one")
+    return {matrix: Image.new("RGBA", (300, 200)), CardFigure("Top losses", "errors"): noise}
 
 
 def _words(card):
@@ -217,17 +211,13 @@ def test_the_page_needs_nothing_from_outside(facts):
     assert not re.search(r"url\(|@import", model_card_html(facts, {}))
 
 
-@pytest.mark.parametrize(
-    ("title", "described"),
-    [
-        ("What each stage brought", "error of each stage with its interval"),
-        ("Images that stages fixed and broke", "what the stage before had wrong and this one right"),
-        ("Class balance", "bars of how many images each class has"),
-        ("Balance of the parts", "bars of how many images of each class each part has"),
-    ],
-)
-def test_pictures_are_described_by_what_they_show(facts, title, described):
-    assert f"{title}: {described}" in model_card_html(facts, {title: Image.new("RGB", (9, 9))})
+@pytest.mark.parametrize("section", ["Results", "How sure it is", "What it gets wrong", "Data", "Recipe"])
+def test_a_picture_stands_in_its_section_and_is_described_by_what_it_shows(facts, section):
+    keys = {"Results": "results", "How sure it is": "calibration", "What it gets wrong": "errors"}
+    figure = CardFigure("Class balance", keys.get(section, section.lower()), "bars of how many images each class has")
+    page = model_card_html(facts, {figure: Image.new("RGB", (9, 9))})
+    place = page.index('alt="Class balance: bars of how many images each class has"')
+    assert re.findall(r"<h2[^>]*>([^<]*)", page[:place])[-1] == section
 
 
 def test_pictures_are_embedded_small_and_described(facts):
@@ -246,8 +236,8 @@ def test_every_number_appears(card, facts):
     numbers += [
         percent(getattr(row, end), 2) for row in facts.stages.itertuples() for end in ("error_rate", "error_low")
     ]
-    last = facts.metrics["test"]["large"]
-    numbers += [percent(last[name]) for name in ("accuracy", "accuracy_low", "accuracy_high")]
+    last = facts.metrics.test["large"]
+    numbers += [percent(share) for share in (last.accuracy, last.accuracy_low, last.accuracy_high)]
     numbers += _NUMBERS
     numbers += [facts.fingerprint, facts.checksum, facts.spec["sha256"], facts.model_path, facts.source]
     assert [number for number in numbers if number not in words] == []
@@ -264,13 +254,15 @@ def test_both_cards_use_the_same_words(facts):
 
 
 def test_hostile_names_stay_text_on_the_page(facts):
-    page = _Page(model_card_html(_renamed(facts, _HOSTILE), {_HOSTILE: Image.new("L", (9, 9))}))
+    page = _Page(model_card_html(_renamed(facts, _HOSTILE), {CardFigure(_HOSTILE, "errors"): Image.new("L", (9, 9))}))
     assert "script" not in page.tags
     assert _HOSTILE in " ".join(page.texts)
 
 
 def test_hostile_names_stay_text_in_markdown(facts):
-    card = model_card_markdown(_renamed(facts, "<b>a|*b*`\n# _c_ [d](e) $f$"), {"Top [x]": "top losses.png"})
+    card = model_card_markdown(
+        _renamed(facts, "<b>a|*b*`\n# _c_ [d](e) $f$"), {CardFigure("Top [x]", "errors"): "top losses.png"}
+    )
     assert r"\<b\>a\|\*b\*\` # \_c\_ \[d\](e) \$f\$" in card
     assert not re.search(r"^# _c_", card, re.MULTILINE)
     assert r"![Top \[x\]](<top%20losses.png>)" in card
@@ -325,7 +317,7 @@ def test_what_is_missing_leaves_no_trace(card, bare):
 
 @pytest.mark.parametrize("card", _CARDS)
 def test_without_test_images_it_says_so(card, bare):
-    facts = dataclasses.replace(bare, metrics={}, classes_report=bare.classes_report[:0])
+    facts = dataclasses.replace(bare, metrics=Metrics(), classes_report=bare.classes_report[:0])
     assert "There are no results on test images." in _words(card(facts))
 
 
@@ -334,28 +326,40 @@ def test_a_model_without_flaws_has_no_limits(bare):
         "No answer counts as sure",
         "No picture counts as none of the classes",
     ]
-    many = {**bare.calibration, "validation": {"images": 500}, "unknown": {}}
+    many = _changed(bare.calibration, validation={"images": 500}, unknown={"threshold": -6.25})
     assert known_limits(dataclasses.replace(bare, calibration=many)) == [
         "No probability was found from which 99.0 % of the answers can be expected to be right, going by the "
         "validation images, so none counts as sure."
     ]
-    assert known_limits(dataclasses.replace(bare, calibration={})) == []
-    assert "Known limits" not in model_card_html(dataclasses.replace(bare, calibration={}), {})
+    all_kept = _changed(made_calibration(), unknown={"threshold": None, "fewest_images": None})
+    assert known_limits(dataclasses.replace(bare, calibration=all_kept)) == [
+        "No picture counts as none of the classes: all pictures of the classes are to be kept "
+        "(calibration.in_distribution_recall)."
+    ]
+    without = dataclasses.replace(bare, calibration=made_calibration())
+    assert known_limits(without) == []
+    assert "Known limits" not in model_card_html(without, {})
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"source": "Drawn by this project"}, "The images are drawn"),
-        ({"calibration": {"unknown": {"auroc": 0.6}}}, "AUROC 0.600"),
+        ({"calibration": _changed(made_calibration(), unknown={"auroc": 0.6})}, "AUROC 0.600"),
         ({"suspects": 19}, "suspected of a wrong label, of 1,980 training and validation images that were searched."),
         (
             {"suspects": 19, "searched": 220},
             "of 220 training and validation images that were searched (8.6 %): errors may be theirs.",
         ),
         ({"suspects": 1}, "1 image is suspected of a wrong label, of"),
-        ({"leakage": {"this_split": 0.25}}, "25.0 % of the validation images have a near duplicate"),
-        ({"leakage": {"images_with_relatives": 7}}, "7 images have near duplicates"),
+        (
+            {"leakage": Leakage(random_split=0.3, this_split=0.25, images_with_relatives=7)},
+            "25.0 % of the validation images have a near duplicate",
+        ),
+        (
+            {"leakage": Leakage(random_split=0.3, this_split=0.0, images_with_relatives=7)},
+            "7 images have near duplicates",
+        ),
     ],
 )
 def test_limits_follow_from_the_numbers(bare, changes, sentence):
@@ -365,15 +369,17 @@ def test_limits_follow_from_the_numbers(bare, changes, sentence):
 
 @pytest.mark.parametrize("card", _CARDS)
 def test_what_augmented_views_bring_and_cost_is_told_where_there_are_any(card, facts):
-    views = {"views": 4, "images": 440, "errors": 20, "errors_plain": 26, "times_slower": 5.06}
-    gain = {"gain": 6 / 440, "gain_low": -0.001, "gain_high": 0.0273}
-    words = _words(card(dataclasses.replace(facts, tta_gain=views | gain)))
+    found = TtaGain(
+        **{"views": 4, "images": 440, "errors": 20, "errors_plain": 26, "times_slower": 5.06},
+        **{"gain": 6 / 440, "gain_low": -0.001, "gain_high": 0.0273},
+    )
+    words = _words(card(dataclasses.replace(facts, tta_gain=found)))
     assert "the mean over 4 augmented views" in words and "20 errors instead of 26" in words
     assert "by -1.36 percentage points (95 % interval -2.73 to +0.10: it may be chance)" in words
     assert "takes 5.1 times as long" in words
-    words = _words(card(dataclasses.replace(facts, tta_gain=views | gain | {"gain_low": 0.001})))
+    words = _words(card(dataclasses.replace(facts, tta_gain=_changed(found, gain_low=0.001))))
     assert "(95 % interval -2.73 to -0.10)" in words
-    words = _words(card(dataclasses.replace(facts, tta_gain=views | gain | {"gain": 0.0})))
+    words = _words(card(dataclasses.replace(facts, tta_gain=_changed(found, gain=0.0))))
     assert "by +0.00 percentage points" in words
     assert "augmented view" not in _words(card(facts))
 
@@ -387,11 +393,6 @@ def test_classes_with_few_test_images_are_named(bare):
 def test_versions_that_changed_since_training_are_shown_side_by_side(facts):
     card = model_card_markdown(dataclasses.replace(facts, versions={"torch": "2.10.0"}))
     assert "| torch | 2.9.1 | 2.10.0 |" in card
-
-
-def test_counts_may_have_the_labels_as_index(facts):
-    indexed = dataclasses.replace(facts, counts=facts.counts.set_index("label").rename_axis(None))
-    assert model_card_markdown(indexed) == model_card_markdown(facts)
 
 
 def test_entities_are_written_once(facts):
@@ -429,6 +430,8 @@ def test_a_phase_that_is_worse_than_guessing_is_warned_of(facts, card):
 
 @pytest.mark.parametrize("card", _CARDS)
 def test_a_loss_that_is_no_number_is_a_dash(facts, card):
-    numbers = {**facts.metrics["test"]["large"], "loss": None}
-    words = _words(card(dataclasses.replace(facts, metrics={**facts.metrics, "test": {"large": numbers}})))
+    score = _changed(facts.metrics.test["large"], loss=None)
+    words = _words(
+        card(dataclasses.replace(facts, metrics=facts.metrics.model_copy(update={"test": {"large": score}})))
+    )
     assert "Every stage, on every part" in words

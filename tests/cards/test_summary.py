@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from guitar_kedro.cards.summary import console_summary
-from guitar_kedro.metrics.scores import compute_metrics, most_confused, stage_comparison
+from guitar_kedro.metrics.scores import Metrics, compute_metrics, most_confused, stage_comparison
 
 _PLACES = {
     "metrics": "data/08_reporting/demo/metrics.json/2026-01-01T00.00.00.000Z/metrics.json",
@@ -42,7 +42,7 @@ def _printed(summary, width):
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_plain_log_holds_all_that_matters(results, width):
     text = _printed(console_summary(*results, _PLACES), width)
-    accuracy = results[0]["test"]["small"]["accuracy"]
+    accuracy = results[0].test["small"].accuracy
     assert f"Accuracy on test: {100 * accuracy:.1f} %" in text
     for words in ("50.00 %", "12.50 %", "1:01 min", "1:01 h", "taken for", *_PLACES.values()):
         assert words in text
@@ -70,11 +70,11 @@ def test_names_with_square_brackets_are_no_markup(results):
 
 
 def test_a_run_without_results_says_so(results):
-    text = _printed(console_summary({}, results[1][:0], results[2][:0], {}), 80)
+    text = _printed(console_summary(Metrics(), results[1][:0], results[2][:0], {}), 80)
     assert "There are no predictions." in text
     assert "no pair of classes" in text
 
 
 def test_without_a_test_part_the_headline_is_about_what_there_is(results):
-    validation = {"validation": results[0]["validation"]}
+    validation = Metrics(validation=results[0].validation)
     assert "Accuracy on validation" in _printed(console_summary(validation, results[1], results[2], {}), 80)

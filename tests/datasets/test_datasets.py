@@ -27,6 +27,7 @@ from guitar_kedro.datasets import (
     LogDataset,
     MetricsDataset,
     ModelBeforeCurationDataset,
+    OptionalMetricsDataset,
     OtherPhotosDataset,
     PhotosDataset,
     PredictionsBeforeCurationDataset,
@@ -38,6 +39,8 @@ from guitar_kedro.files import strict_json
 from guitar_kedro.images import FileRecord
 from guitar_kedro.images.downloads import name_for
 from guitar_kedro.learning import Checkpoint, ModelSpec
+from guitar_kedro.metrics.errors import Errors
+from guitar_kedro.metrics.tta import TtaGain
 from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.versions import VERSIONS
 
@@ -480,6 +483,31 @@ def test_numbers_that_are_none_are_saved_as_null_and_load_as_none(tmp_path: Path
     assert dataset.load() == {"loss": None, "rates": [None, 0.5], "deep": [{"low": None}], "images": 3}
     assert not {"Infinity", "NaN"} & set(place.read_text().replace(",", " ").split())
     assert strict_json({"loss": float("nan")}) == '{"loss": null}'
+
+
+def test_typed_numbers_load_as_what_they_were_saved_as(tmp_path: Path):
+    place = tmp_path / "tta_gain.json"
+    dataset = MetricsDataset(filepath=str(place), schema="guitar_kedro.metrics.tta.TtaGain")
+    dataset.save(TtaGain(views=0))
+    assert json.loads(place.read_text()) == json.loads(dataset.preview()) == {"views": 0}
+    assert dataset.load() == TtaGain(views=0)
+    with pytest.raises(DatasetError, match=r"dict is not guitar_kedro\.metrics\.tta\.TtaGain"):
+        dataset.save({"views": 0})
+    place.write_text('{"views": "many"}')
+    with pytest.raises(DatasetError, match=r"tta_gain\.json is not what .* saves \(views: .*\): remove it"):
+        dataset.load()
+
+
+def test_a_typed_number_that_is_none_is_null_or_refused():
+    numbers = {"images": 3, "errors": 1, "error_low": 0.1, "error_high": 0.8}
+    assert Errors(**numbers, error_rate=float("nan")).error_rate is None
+    with pytest.raises(ValueError, match="finite"):
+        Errors(**{**numbers, "error_low": float("nan")}, error_rate=0.3)
+
+
+def test_numbers_that_were_not_computed_yet_are_none(tmp_path: Path):
+    place, schema = str(tmp_path / "x.json"), "guitar_kedro.metrics.random_split.Leakage"
+    assert OptionalMetricsDataset(filepath=place, schema=schema).load() is None
 
 
 def test_a_figure_to_point_at_holds_no_nan_either(tmp_path: Path):

@@ -25,10 +25,10 @@ NOW = predictions(
 
 def test_labels_that_were_mended_are_told_from_what_the_network_learnt():
     effect = curation_effect(BEFORE, NOW, DECISIONS, [])
-    assert effect["decisions"] == {"drop": 2, "relabel": 1}
-    assert (effect["before"]["images"], effect["before"]["errors"]) == (6, 4)
-    assert (effect["now"]["images"], effect["now"]["errors"]) == (6, 2)
-    assert effect["both"] == {
+    assert effect.decisions == {"drop": 2, "relabel": 1}
+    assert (effect.before.images, effect.before.errors) == (6, 4)
+    assert (effect.now.images, effect.now.errors) == (6, 2)
+    assert effect.both.model_dump() == {
         "images": 5,
         "errors_before": 3,
         "errors_before_relabelled": 2,
@@ -37,7 +37,7 @@ def test_labels_that_were_mended_are_told_from_what_the_network_learnt():
         "broken": 1,
         "p_value": mcnemar_test(1, 1),
     }
-    assert (effect["now"]["error_low"], effect["now"]["error_high"]) == wilson_interval(2, 6)
+    assert (effect.now.error_low, effect.now.error_high) == wilson_interval(2, 6)
 
 
 def test_the_sentence_says_all_of_it():
@@ -54,14 +54,14 @@ def test_a_curation_that_was_taken_back_is_told_as_well():
 
 def test_without_an_earlier_model_there_is_nothing_to_say():
     effect = curation_effect(pd.DataFrame(), NOW, DECISIONS, [])
-    assert effect == {"decisions": {"drop": 2, "relabel": 1}}
+    assert effect.model_dump(exclude_unset=True) == {"decisions": {"drop": 2, "relabel": 1}}
     assert curation_sentence(effect) == ""
 
 
 def test_parts_that_share_no_image_are_compared_by_their_rates_alone():
     effect = curation_effect(BEFORE, NOW.assign(file=NOW["file"] + "2"), DECISIONS, [])
-    assert effect["both"]["images"] == 0
-    assert effect["both"]["p_value"] == pytest.approx(1)
+    assert effect.both.images == 0
+    assert effect.both.p_value == pytest.approx(1)
     assert "0 images" in curation_sentence(effect)
 
 

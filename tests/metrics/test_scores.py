@@ -1,6 +1,5 @@
 """What the tables about predictions mean."""
 
-import json
 import warnings
 
 import pandas as pd
@@ -37,13 +36,13 @@ def test_metrics_say_how_good_each_stage_is_on_each_split(made_predictions):
         ]
     )
     found = compute_metrics(predictions, "large")
-    assert list(found["validation"]) == ["small", "large"]
-    small = found["validation"]["small"]
-    assert [small[name] for name in ("images", "errors", "accuracy", "error_rate", "loss")] == [4, 1, 0.75, 0.25, 0.5]
-    test = found["test"]["large"]
-    assert (test["accuracy_low"], test["accuracy_high"]) == pytest.approx(_scipys_interval(99, 100))
-    assert "small" not in found["test"]
-    assert json.loads(json.dumps(found)) == found
+    assert list(found.validation) == ["small", "large"]
+    small = found.validation["small"]
+    assert (small.images, small.errors, small.accuracy, small.error_rate, small.loss) == (4, 1, 0.75, 0.25, 0.5)
+    test = found.test["large"]
+    assert (test.accuracy_low, test.accuracy_high) == pytest.approx(_scipys_interval(99, 100))
+    assert "small" not in found.test
+    assert found.of_model == test
 
 
 def test_metrics_without_the_last_stage_are_refused_by_name(made_predictions):

@@ -132,7 +132,7 @@ def test_an_audit_is_told_as_long_as_the_first_stage_predicts_what_it_did():
     assert honest_sentence(numbers, predictions, SPEC).startswith("The first stage, small, is wrong on 50.0 %")
     trained_otherwise = predictions.assign(predicted=predictions["label"])
     assert honest_sentence(numbers, trained_otherwise, SPEC) == ""
-    assert honest_sentence({}, predictions, SPEC) == ""
+    assert honest_sentence(None, predictions, SPEC) == ""
     assert honest_sentence(numbers, predictions, SPEC.model_copy(update={"precision": "bfloat16"})) == ""
     assert honest_sentence(numbers, predictions, SPEC.model_copy(update={"tta_views": 2})) == ""
 

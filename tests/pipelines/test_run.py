@@ -107,11 +107,11 @@ def test_predictions_have_a_row_for_each_image_with_probabilities_that_sum_to_on
 def test_the_metrics_are_those_of_the_predictions(catalog: DataCatalog):
     predictions, metrics = catalog.load("predictions"), catalog.load("metrics")
     test = predictions[predictions["split"] == "test"]
-    found = metrics["test"]["larger"]
-    assert found["images"] == len(test)
-    assert found["accuracy"] == pytest.approx((test["label"] == test["predicted"]).mean())
-    assert found["accuracy_low"] < found["accuracy"] < found["accuracy_high"] or found["accuracy"] in (0, 1)
-    assert set(metrics["validation"]) == {"small", "larger"}
+    found = metrics.test["larger"]
+    assert found.images == len(test)
+    assert found.accuracy == pytest.approx((test["label"] == test["predicted"]).mean())
+    assert found.accuracy_low < found.accuracy < found.accuracy_high or found.accuracy in (0, 1)
+    assert set(metrics.validation) == {"small", "larger"}
 
 
 def test_the_error_in_the_comparison_is_the_one_that_evaluation_measures(catalog: DataCatalog):
@@ -123,17 +123,17 @@ def test_the_error_in_the_comparison_is_the_one_that_evaluation_measures(catalog
     ]
     after = comparison.drop_duplicates("stage", keep="last").set_index("stage")["error_rate"]
     for stage, error_rate in after.items():
-        assert error_rate == pytest.approx(metrics["validation"][stage]["error_rate"], abs=1e-6)
+        assert error_rate == pytest.approx(metrics.validation[stage].error_rate, abs=1e-6)
 
 
 def test_the_temperature_is_the_one_that_is_fitted_to_validation(catalog: DataCatalog):
     validation = _of_last_stage(catalog, "validation")
     numbers = catalog.load("calibration")
-    assert numbers["temperature"] == catalog.load("model").spec.temperature
+    assert numbers.temperature == catalog.load("model").spec.temperature
     probabilities = validation.filter(like="probability_").to_numpy()
     targets = [sorted(MODELS).index(label) for label in validation["label"]]
-    uncalibrated = metrics.tempered(probabilities, 1 / numbers["temperature"])
-    assert metrics.fit_temperature(uncalibrated, np.array(targets)) == pytest.approx(numbers["temperature"], rel=1e-3)
+    uncalibrated = metrics.tempered(probabilities, 1 / numbers.temperature)
+    assert metrics.fit_temperature(uncalibrated, np.array(targets)) == pytest.approx(numbers.temperature, rel=1e-3)
 
 
 def test_what_is_taken_for_none_of_the_classes_does_not_count_as_sure(catalog: DataCatalog):
@@ -148,8 +148,8 @@ def test_what_is_taken_for_none_of_the_classes_does_not_count_as_sure(catalog: D
         catalog.load("params:calibration.in_distribution_recall"),
     )
     sure = validation[validation["energy"] <= median]
-    assert numbers["sure"]["validation"]["coverage"] == len(sure) / len(validation)
-    assert numbers["sure"]["validation"]["accuracy"] == (sure["label"] == sure["predicted"]).mean()
+    assert numbers.sure.validation.coverage == len(sure) / len(validation)
+    assert numbers.sure.validation.accuracy == (sure["label"] == sure["predicted"]).mean()
 
 
 def test_a_model_without_thresholds_is_reported_as_one_that_refuses_nothing(catalog: DataCatalog):
@@ -157,39 +157,39 @@ def test_a_model_without_thresholds_is_reported_as_one_that_refuses_nothing(cata
     spec = model.spec.model_copy(update={"confidence_threshold": None, "ood_threshold": None})
     predictions, others = catalog.load("predictions"), catalog.load("ood_predictions")
     numbers, *_ = report_calibration(predictions, others, spec, 0.99, 0.95)
-    assert numbers["sure"]["test"]["images"] == 0
-    assert numbers["sure"]["test"]["accuracy"] is None
-    assert numbers["unknown"]["test"]["share"] == 1
-    assert numbers["unknown"]["refused"] == 0
+    assert numbers.sure.test.images == 0
+    assert numbers.sure.test.accuracy is None
+    assert numbers.unknown.test.share == 1
+    assert numbers.unknown.refused == 0
 
 
 def test_other_pictures_have_energies_of_their_own(catalog: DataCatalog):
-    others, numbers = catalog.load("ood_predictions"), catalog.load("calibration")["unknown"]
-    assert len(others) == numbers["ood_images"] == 2 * len(OTHERS)
+    others, numbers = catalog.load("ood_predictions"), catalog.load("calibration").unknown
+    assert len(others) == numbers.ood_images == 2 * len(OTHERS)
     known = _of_last_stage(catalog, "test")["energy"]
-    assert numbers["test"]["share"] == (known <= catalog.load("model").spec.ood_threshold).mean()
-    assert numbers["auroc"] == pytest.approx(metrics.auroc(known.to_numpy(), others["energy"].to_numpy()))
+    assert numbers.test.share == (known <= catalog.load("model").spec.ood_threshold).mean()
+    assert numbers.auroc == pytest.approx(metrics.auroc(known.to_numpy(), others["energy"].to_numpy()))
 
 
 def test_each_opening_of_the_test_part_is_noted(catalog: DataCatalog):
-    log, test = catalog.load("test_log"), catalog.load("metrics")["test"]["larger"]
+    log, test = catalog.load("test_log"), catalog.load("metrics").test["larger"]
     assert len(log) == 1
     assert log["model_version"].iloc[0] == catalog.load("model").spec.checksum[:12]
-    assert (log["images"].iloc[0], log["errors"].iloc[0]) == (test["images"], test["errors"])
+    assert (log["images"].iloc[0], log["errors"].iloc[0]) == (test.images, test.errors)
 
 
 def test_the_steps_between_stages_add_up(catalog: DataCatalog):
     step = catalog.load("stage_steps").iloc[0]
-    metrics = catalog.load("metrics")["validation"]
+    metrics = catalog.load("metrics").validation
     assert (step["stage_before"], step["stage"]) == ("small", "larger")
-    assert (step["errors_before"], step["errors"]) == (metrics["small"]["errors"], metrics["larger"]["errors"])
+    assert (step["errors_before"], step["errors"]) == (metrics["small"].errors, metrics["larger"].errors)
     assert step["errors_before"] - step["fixed"] + step["broken"] == step["errors"]
 
 
 def test_the_model_card_says_what_the_metrics_say_and_needs_nothing_else(catalog: DataCatalog):
     page, text = catalog.load("model_card"), catalog.load("model_card_markdown")
-    test = catalog.load("metrics")["test"]["larger"]
-    right = f"{test['images'] - test['errors']} of {test['images']} test images"
+    test = catalog.load("metrics").test["larger"]
+    right = f"{test.images - test.errors} of {test.images} test images"
     assert right in page
     assert right in text
     assert "data:image" in page

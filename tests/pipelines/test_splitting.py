@@ -85,6 +85,6 @@ def test_the_leakage_of_a_random_split_is_the_one_that_random_splits_have():
         training, validation = shuffled.iloc[:84], shuffled.iloc[84:108]
         shares.append(validation["duplicate_group"].isin(training["duplicate_group"]).mean())
     report = report_leakage(splits, OPTIONS)
-    assert report["random_split"] == pytest.approx(sum(shares) / len(shares), abs=0.02)
-    assert report["this_split"] == 0
-    assert report["images_with_relatives"] == 120
+    assert report.random_split == pytest.approx(sum(shares) / len(shares), abs=0.02)
+    assert report.this_split == 0
+    assert report.images_with_relatives == 120

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from figures import made_calibration
 from matplotlib.figure import Figure
 from PIL import Image
 from rich.console import Console
 
 from guitar_kedro import cards, metrics, plots
-from guitar_kedro.cards.card import CardFacts
 from guitar_kedro.datasets import FigureDataset
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.plots import style
@@ -108,9 +108,9 @@ def phases(stages: int) -> pd.DataFrame:
     return metrics.stage_comparison(table)
 
 
-def facts(of: Material, stages: int = 2) -> CardFacts:
+def facts(of: Material, stages: int = 2) -> cards.CardFacts:
     slices = metrics.slice_errors(of.part("validation"), of.image_table, of.names)
-    return CardFacts(
+    return cards.CardFacts(
         spec={
             "architecture": "resnet50",
             "classes": tuple(of.classes),
@@ -133,9 +133,9 @@ def facts(of: Material, stages: int = 2) -> CardFacts:
         verdict="",
         metrics=metrics.compute_metrics(of.predictions, "stage_1"),
         classes_report=metrics.classification_report(of.part("test"), of.classes),
-        calibration={"temperature": 1.5},
-        tta_gain={"views": 0},
-        leakage={"random_split": 0.1, "this_split": 0.0, "images_with_relatives": 10},
+        calibration=made_calibration(),
+        tta_gain=metrics.TtaGain(views=0),
+        leakage=metrics.Leakage(random_split=0.1, this_split=0.0, images_with_relatives=10),
         honest="",
         curation="",
         # as if all were worse than the rest
@@ -349,7 +349,8 @@ def test_the_card_is_bounded_for_any_number_of_classes(number: int, tmp_path: Pa
 
 
 def test_a_card_with_many_large_sheets_is_bounded(tmp_path: Path):
-    about, pictures = facts(material(2)), {f"sheet {number}": photo().resize((2000, 6000)) for number in range(4)}
+    sheet, about = photo().resize((2000, 6000)), facts(material(2))
+    pictures = {cards.CardFigure(f"sheet {number}", "errors"): sheet for number in range(4)}
     check("card", "card", lambda: cards.model_card_html(about, pictures), tmp_path)
 
 

@@ -101,7 +101,7 @@ def test_who_starts_a_second_service_while_the_first_one_loads_is_told_that_the_
 
 @pytest.mark.parametrize(
     ("share", "words"),
-    [(0.0, "0.0"), (1e-5, "&lt;0.1"), (0.0123, "1.2"), (0.5, "50"), (0.9996, "&gt;99.9"), (1.0, "100.0")],
+    [(0.0, "0.0"), (1e-5, "&lt;0.1"), (0.0123, "1.2"), (0.5, "50.0"), (0.9996, "&gt;99.9"), (1.0, "100.0")],
 )
 def test_the_page_says_0_or_100_percent_only_where_nothing_else_is_meant(share: float, words: str):
     about = About("demo", "2026", SPEC, Accuracy(share, share, share, 8), None, ())

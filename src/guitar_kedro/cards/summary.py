@@ -11,13 +11,14 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from guitar_kedro.metrics.formatting import clock, percent, rounded
+from guitar_kedro.metrics.formatting import clock, interval, percent, rounded
+from guitar_kedro.metrics.scores import Metrics
 
 _MOST_PAIRS = 5
 
 
 def console_summary(
-    metrics: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    metrics: Metrics,
     stage_comparison: pd.DataFrame,
     most_confused: pd.DataFrame,
     places: Mapping[str, str],
@@ -25,8 +26,8 @@ def console_summary(
     """Say how good the model is, how it came to be so, what it confuses, and where to read on.
 
     Args:
-        metrics: From ``metrics``. The last stage of split ``test`` is the headline, or where there is none, of the
-            last split.
+        metrics: From ``metrics``. The score of the model on the test part is the headline, or where there is none, on
+            the validation part.
         stage_comparison: From ``stage_comparison``.
         most_confused: From ``most_confused``; the first five pairs are shown.
         places: Where each result lies, by its name; shown in the given order.
@@ -46,20 +47,18 @@ def console_summary(
     return Group(*parts)
 
 
-def _headline(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Text:
-    if not metrics:
+def _headline(metrics: Metrics) -> Text:
+    split, stages = ("test", metrics.test) if metrics.test else ("validation", metrics.validation)
+    if not stages:
         return Text("There are no predictions.")
-    split = "test" if "test" in metrics else list(metrics)[-1]
-    stage, values = list(metrics[split].items())[-1]
-    low, high = percent(values["accuracy_low"]), percent(values["accuracy_high"])
+    stage, score = list(stages.items())[-1]
     line = Text.assemble(
         (f"Accuracy on {split}: ", "bold"),
-        (percent(values["accuracy"]), "bold green"),
-        f"  (95 % interval {low} to {high})",
+        (percent(score.accuracy), "bold green"),
+        f"  (95 % interval {interval(score.accuracy_low, score.accuracy_high)})",
     )
-    right = values["images"] - values["errors"]
-    line.append(f"\n{right:,} of {values['images']:,} {split} images right, ")
-    line.append(f"mean loss {rounded(values['loss'])}, stage {stage}")
+    line.append(f"\n{score.images - score.errors:,} of {score.images:,} {split} images right, ")
+    line.append(f"mean loss {rounded(score.loss)}, stage {stage}")
     return line
 
 
@@ -76,8 +75,8 @@ def _stage_table(comparison: pd.DataFrame) -> Table:
     table.add_column("time", justify="right", no_wrap=True)
     stages = comparison["stage"].where(comparison["stage"].ne(comparison["stage"].shift()), "")
     for stage, row in zip(stages, comparison.itertuples(index=False), strict=True):
-        interval = f"{percent(row.error_low, 2)} to {percent(row.error_high, 2)}"
-        cells = (stage, row.phase, f"{row.epochs:g}", percent(row.error_rate, 2), interval, clock(row.minutes))
+        ends = interval(row.error_low, row.error_high, 2)
+        cells = (stage, row.phase, f"{row.epochs:g}", percent(row.error_rate, 2), ends, clock(row.minutes))
         table.add_row(*(Text(str(cell)) for cell in cells))
     return table
 

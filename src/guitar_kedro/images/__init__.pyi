@@ -8,4 +8,4 @@ from .raw import RawImage as RawImage
 from .sources import ImageStream as ImageStream
 from .store import Picture as Picture
 from .store import PreparedImages as PreparedImages
-from .store import open_thumbnail as open_thumbnail
+from .thumbnails import open_thumbnail as open_thumbnail

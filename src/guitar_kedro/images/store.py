@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import lazy_loader as lazy
 from PIL.Image import Image
-from PIL.JpegImagePlugin import JpegImageFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,17 +38,3 @@ class PreparedImages:
                 content.
         """
         return self.folder / f"{image_id.partition('-')[0]}.jpg"
-
-
-def open_thumbnail(path: Path, longest_side: int = 256) -> Picture:
-    """Opens a prepared picture, shrunk for a contact sheet.
-
-    Args:
-        path: A prepared picture.
-        longest_side: In pixels.
-    """
-    # not Image.open, whose limit of pixels is there for other people's files
-    with JpegImageFile(path) as picture:
-        picture.draft("RGB", (longest_side, longest_side))
-        picture.thumbnail((longest_side, longest_side))
-        return picture.convert("RGB")

@@ -1,5 +1,4 @@
 from .data.loaders import pixel_sizes as pixel_sizes
-from .data.pictures import thumbnail as thumbnail
 from .data.pixels import DecodedPictures as DecodedPictures
 from .data.pixels import Pixels as Pixels
 from .data.pixels import decode_pictures as decode_pictures
@@ -14,7 +13,6 @@ from .inference.grad_cam import NoFeatureMaps as NoFeatureMaps
 from .inference.grad_cam import grad_cam_maps as grad_cam_maps
 from .inference.grad_cam import pictures_as_seen as pictures_as_seen
 from .inference.learner import learner_for_inference as learner_for_inference
-from .inference.prediction import PROBABILITY as PROBABILITY
 from .inference.prediction import predict as predict
 from .inference.prediction import predict_in_chunks as predict_in_chunks
 from .inference.prediction import predict_readable as predict_readable

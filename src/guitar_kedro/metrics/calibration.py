@@ -199,13 +199,13 @@ def ood_threshold(energies: np.ndarray, kept: float = 0.95) -> float | None:
     return float(ordered[place - 1]) if place <= len(ordered) else None
 
 
-def fewest_for_ood(kept: float) -> float:
-    """Count the images that ``ood_threshold`` needs at least: 19 for a share of 0.95, infinitely many for 1.
+def fewest_for_ood(kept: float) -> int | None:
+    """Count the images that ``ood_threshold`` needs at least: 19 for a share of 0.95; ``None``, no number, for 1.
 
     Args:
         kept: Share of new images of the classes that shall lie at or below the threshold, above 0 and at most 1.
     """
-    return math.inf if kept == 1 else max(math.ceil(kept / (1 - kept) - ROUNDING), 1)
+    return None if kept == 1 else max(math.ceil(kept / (1 - kept) - ROUNDING), 1)
 
 
 def auroc(known_energies: np.ndarray, other_energies: np.ndarray) -> float:

@@ -7,14 +7,45 @@ from typing import Any
 
 import pandas as pd
 
-from guitar_kedro.metrics.formatting import count, percent
-from guitar_kedro.metrics.statistics import mcnemar_test, wilson_interval
+from guitar_kedro.metrics.errors import Errors, count_changes, count_errors
+from guitar_kedro.metrics.formatting import count, interval, percent
+from guitar_kedro.metrics.results import Result
+from guitar_kedro.metrics.statistics import mcnemar_test
 
 _ACTIONS = {"drop": "dropped", "relabel": "relabelled", "keep": "kept as they are"}
 
 
 _RECIPE = ("architecture", "image_size", "resize_method", "precision", "tta_views")
 _TRAINING = ("stage", "phase", "started_from", "epochs", "learning_rates", "batch_size", "seed")
+
+
+class OfBoth(Result):
+    """Errors on the images that both models were measured on.
+
+    Those of the earlier model are counted by the labels of then and by those of now, all else by those of now.
+    ``p_value`` is that of the exact McNemar test.
+    """
+
+    images: int
+    errors_before: int
+    errors_before_relabelled: int
+    errors: int
+    fixed: int
+    broken: int
+    p_value: float
+
+
+class CurationEffect(Result):
+    """What the curation changed; without an earlier model, only the decisions are set, how many of each action.
+
+    ``before`` and ``now`` are of the validation part of each model; ``changes`` may have an effect beside the curation.
+    """
+
+    decisions: dict[str, int]
+    changes: tuple[str, ...] = ()
+    before: Errors | None = None
+    now: Errors | None = None
+    both: OfBoth | None = None
 
 
 def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -35,7 +66,7 @@ def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
 
 def curation_effect(
     before: pd.DataFrame, now: pd.DataFrame, decisions: pd.DataFrame, changes: Sequence[str]
-) -> dict[str, Any]:
+) -> CurationEffect:
     """Compare the model before the curation changed with the one after it.
 
     Errors become fewer for two reasons: the labels they are counted by are mended, and the network has learnt from
@@ -46,65 +77,53 @@ def curation_effect(
         now: Those of the present model, with the labels of now.
         decisions: ``action`` (drop, relabel, keep) of each decision that acts now.
         changes: From ``recipe_changes``: what may have an effect beside the curation.
-
-    Returns:
-        ``decisions`` (how many of each action); where there is an earlier model: ``changes``; ``before`` and ``now``,
-        each with ``images``, ``errors``, ``error_rate``, ``error_low`` and ``error_high`` (Wilson 95 % interval), and
-        ``both``, of the images that both were measured on: ``images``, ``errors_before`` (by the labels of then),
-        ``errors_before_relabelled`` (by those of now), ``errors``, ``fixed``, ``broken`` (images that became right or
-        wrong, by the labels of now) and ``p_value`` (exact McNemar test).
     """
-    numbers: dict[str, Any] = {"decisions": decisions["action"].value_counts().to_dict()}
+    counts = decisions["action"].value_counts().to_dict()
     if before.empty:
-        return numbers
+        return CurationEffect(decisions=counts)
     both = before[["file", "label", "predicted"]].merge(
         now[["file", "label", "predicted"]], on="file", suffixes=("_before", ""), validate="one_to_one"
     )
     right_before, right = (both["label"] == both[name] for name in ("predicted_before", "predicted"))
-    fixed, broken = int((right & ~right_before).sum()), int((right_before & ~right).sum())
-    of_both = {
-        "images": len(both),
-        "errors_before": int((both["label_before"] != both["predicted_before"]).sum()),
-        "errors_before_relabelled": int((~right_before).sum()),
-        "errors": int((~right).sum()),
-        "fixed": fixed,
-        "broken": broken,
-        "p_value": mcnemar_test(fixed, broken),
-    }
-    return numbers | {"changes": list(changes), "before": _errors(before), "now": _errors(now), "both": of_both}
+    fixed, broken = count_changes(right_before, right)
+    return CurationEffect(
+        decisions=counts,
+        changes=tuple(changes),
+        before=count_errors(before),
+        now=count_errors(now),
+        both=OfBoth(
+            images=len(both),
+            errors_before=int((both["label_before"] != both["predicted_before"]).sum()),
+            errors_before_relabelled=int((~right_before).sum()),
+            errors=int((~right).sum()),
+            fixed=fixed,
+            broken=broken,
+            p_value=mcnemar_test(fixed, broken),
+        ),
+    )
 
 
-def curation_sentence(effect: Mapping[str, Any]) -> str:
+def curation_sentence(effect: CurationEffect) -> str:
     """Say what the curation changed; empty where there is nothing to compare.
 
     Args:
         effect: From ``curation_effect``.
     """
-    if "before" not in effect:
+    before, now, both, counts = effect.before, effect.now, effect.both, effect.decisions
+    if not (before and now and both):
         return ""
-    before, now, both = effect["before"], effect["now"], effect["both"]
-    counts = effect["decisions"]
     decisions = [f"{counts[action]:,} {done}" for action, done in _ACTIONS.items() if action in counts]
+    others = f" That is not the effect of the curation alone: {'; '.join(effect.changes)}." if effect.changes else ""
     return (
         f"Since the curation changed ({', '.join(decisions) or 'nothing is curated any more'}), the error on the "
-        f"validation part went from {_rate(before)} to {_rate(now)}. On the {count(both['images'], 'image')} that both "
-        f"models were measured on, the earlier one made {count(both['errors_before'], 'error')} by the labels of then "
-        f"and {both['errors_before_relabelled']:,} by those of now; the present one makes {both['errors']:,} "
-        f"({both['fixed']:,} fixed, {both['broken']:,} broken; McNemar p = {both['p_value']:.2g}).{_others(effect)}"
+        f"validation part went from {_rate(before)} to {_rate(now)}. On the {count(both.images, 'image')} that both "
+        f"models were measured on, the earlier one made {count(both.errors_before, 'error')} by the labels of then "
+        f"and {both.errors_before_relabelled:,} by those of now; the present one makes {both.errors:,} "
+        f"({both.fixed:,} fixed, {both.broken:,} broken; McNemar p = {both.p_value:.2g}).{others}"
     )
 
 
-def _others(effect: Mapping[str, Any]) -> str:
-    changes = effect["changes"]
-    return f" That is not the effect of the curation alone: {'; '.join(changes)}." if changes else ""
-
-
-def _errors(predictions: pd.DataFrame) -> dict[str, Any]:
-    wrong, total = int((predictions["label"] != predictions["predicted"]).sum()), len(predictions)
-    low, high = wilson_interval(wrong, total)
-    return {"images": total, "errors": wrong, "error_rate": wrong / total, "error_low": low, "error_high": high}
-
-
-def _rate(part: Mapping[str, Any]) -> str:
-    interval = f"{percent(part['error_low'])} to {percent(part['error_high'])}"
-    return f"{percent(part['error_rate'])} ({part['errors']:,} of {count(part['images'], 'image')}; {interval})"
+def _rate(errors: Errors) -> str:
+    assert errors.error_rate is not None  # a validation part is never empty
+    among = f"{errors.errors:,} of {count(errors.images, 'image')}"
+    return f"{percent(errors.error_rate)} ({among}; {interval(errors.error_low, errors.error_high)})"

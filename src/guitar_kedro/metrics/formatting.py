@@ -33,6 +33,17 @@ def percent(share: float, digits: int = 1) -> str:
     return written
 
 
+def interval(low: float, high: float, digits: int = 1) -> str:
+    """Write an interval of shares: ``87.1 % to 91.9 %``.
+
+    Args:
+        low: Its lower end, between 0 and 1.
+        high: Its upper end, between 0 and 1.
+        digits: How many after the point.
+    """
+    return f"{percent(low, digits)} to {percent(high, digits)}"
+
+
 def rounded(value: float | None, digits: int = 3) -> str:
     """Write a number as people do: ``0.141``, ``4e30``; a dash where there is none.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel
@@ -40,6 +42,11 @@ class PredictionRow(UnlabelledPredictionRow):
     split: str
     label: str
     loss: float
+
+
+def probability_columns(classes: Iterable[str]) -> list[str]:
+    """Return the names of the columns in which the probabilities of classes stand."""
+    return [f"{PROBABILITY}{label}" for label in classes]
 
 
 def of_stage(predictions: pd.DataFrame, stage: str, split: str) -> pd.DataFrame:

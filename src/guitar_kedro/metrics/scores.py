@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
+from pydantic import Field
 from sklearn.metrics import precision_recall_fscore_support
 
 from guitar_kedro.errors import listed
+from guitar_kedro.metrics.errors import is_right, share_of, with_error_rates
 from guitar_kedro.metrics.formatting import display_name
 from guitar_kedro.metrics.predictions import probabilities, probability_of, refuse_mixed_stages
-from guitar_kedro.metrics.statistics import wilson_interval
+from guitar_kedro.metrics.results import FiniteOrNone, Result
 
 
-def compute_metrics(predictions: pd.DataFrame, last_stage: str) -> dict[str, dict[str, dict[str, Any]]]:
+class Score(Result):
+    """How good a stage is on a split: shares between 0 and 1, a Wilson 95 % interval, and the mean loss in nats."""
+
+    images: int
+    errors: int
+    accuracy: float
+    error_rate: float
+    accuracy_low: float
+    accuracy_high: float
+    loss: FiniteOrNone
+
+
+class Metrics(Result):
+    """How good every stage is on every split it was tried on, by stage, the model last."""
+
+    validation: dict[str, Score] = Field(default_factory=dict)
+    test: dict[str, Score] = Field(default_factory=dict)
+
+    @property
+    def of_model(self) -> Score | None:
+        """The score of the model on the test part, if it was opened."""
+        return list(self.test.values())[-1] if self.test else None
+
+
+def compute_metrics(predictions: pd.DataFrame, last_stage: str) -> Metrics:
     """Sum up how good every stage is on every split it was tried on.
 
     Args:
         predictions: Of any number of stages and splits.
         last_stage: The stage whose network is the model; it comes last in every split.
-
-    Returns:
-        Numbers by split and stage: ``images``, ``errors``, ``accuracy``, ``error_rate`` (shares between 0 and 1),
-        ``accuracy_low`` and ``accuracy_high`` (Wilson 95 % interval), ``loss`` (mean over the images).
 
     Raises:
         ValueError: If there is no prediction of the last stage.
@@ -34,10 +55,12 @@ def compute_metrics(predictions: pd.DataFrame, last_stage: str) -> dict[str, dic
     stages = [stage for stage in stages if stage != last_stage] + [last_stage]
     read = predictions[["split", "stage", "label", "predicted", "loss"]]  # not the probabilities of all classes
     groups = dict(iter(read.groupby(["split", "stage"], sort=False)))
-    return {
-        split: {stage: _sum_up(groups[split, stage]) for stage in stages if (split, stage) in groups}
-        for split in dict.fromkeys(predictions["split"])
-    }
+    return Metrics(
+        **{
+            split: {stage: _sum_up(groups[split, stage]) for stage in stages if (split, stage) in groups}
+            for split in dict.fromkeys(predictions["split"])
+        }
+    )
 
 
 def classification_report(predictions_of_one_split: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
@@ -163,30 +186,26 @@ def stage_comparison(phases: pd.DataFrame) -> pd.DataFrame:
         )
     images = table["images"].astype("int64")
     errors = (table["error_rate"].astype(float) * images).round().astype("int64")
-    intervals = [wilson_interval(wrong, total) for wrong, total in zip(errors, images, strict=True)]
-    return table[["stage", "phase", "architecture", "image_size", "epochs"]].assign(
-        images=images,
-        errors=errors,
+    counted = table[["stage", "phase", "architecture", "image_size", "epochs"]].assign(images=images, errors=errors)
+    return with_error_rates(counted).assign(
         error_rate=table["error_rate"].astype(float),
-        error_low=[low for low, _ in intervals],
-        error_high=[high for _, high in intervals],
         minutes=table["seconds"].astype(float) / 60,
         warning=table["warning"] if "warning" in table else pd.Series("", table.index, dtype="str"),
     )
 
 
-def _sum_up(group: pd.DataFrame) -> dict[str, Any]:
-    right = int((group["label"].astype(str) == group["predicted"].astype(str)).sum())
-    low, high = wilson_interval(right, len(group))
-    return {
-        "images": len(group),
-        "errors": len(group) - right,
-        "accuracy": right / len(group),
-        "error_rate": (len(group) - right) / len(group),
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "loss": float(group["loss"].mean()),
-    }
+def _sum_up(group: pd.DataFrame) -> Score:
+    images, right = len(group), int(is_right(group).sum())
+    accuracy, low, high = share_of(right, images)
+    return Score(
+        images=images,
+        errors=images - right,
+        accuracy=accuracy,
+        error_rate=(images - right) / images,
+        accuracy_low=low,
+        accuracy_high=high,
+        loss=float(group["loss"].mean()),
+    )
 
 
 def _refuse_other_labels(predictions: pd.DataFrame, classes: Sequence[str]) -> None:

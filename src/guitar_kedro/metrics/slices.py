@@ -10,8 +10,8 @@ import pandas as pd
 from scipy.stats import hypergeom
 
 from guitar_kedro.metrics import formatting
+from guitar_kedro.metrics.errors import is_right, with_error_rates
 from guitar_kedro.metrics.predictions import refuse_mixed_stages
-from guitar_kedro.metrics.statistics import wilson_interval
 
 _ASPECT_RATIOS = (1 / 2, 3 / 4, 4 / 3, 2)  # width to height
 
@@ -70,7 +70,7 @@ def slice_errors(
         "aspect ratio": (ratios, _ASPECT_NAMES),
         "near duplicates": (shared.astype(int), ("has no near duplicates", "has near duplicates")),
     }
-    wrong = (predictions["label"].astype(str) != predictions["predicted"].astype(str)).to_numpy()
+    wrong = ~is_right(predictions).to_numpy()
     rows = [
         (kind, name, total, errors)
         for kind, (places, names) in kinds.items()
@@ -79,7 +79,7 @@ def slice_errors(
         )
     ]
     table = pd.DataFrame(rows, columns=["slice", "value", "images", "errors"])
-    return _with_rates(table[table["images"] > 0].reset_index(drop=True))
+    return with_error_rates(table[table["images"] > 0].reset_index(drop=True))
 
 
 def worst_slices(slices: pd.DataFrame, overall_error_rate: float) -> pd.DataFrame:
@@ -129,15 +129,6 @@ def _sizes(longest: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 def _round(edge: float) -> int:
     return int(float(f"{edge:.1e}"))
-
-
-def _with_rates(table: pd.DataFrame) -> pd.DataFrame:
-    intervals = [wilson_interval(wrong, total) for wrong, total in zip(table["errors"], table["images"], strict=True)]
-    return table.assign(
-        error_rate=table["errors"] / table["images"],
-        error_low=pd.Series([low for low, _ in intervals], dtype=float),
-        error_high=pd.Series([high for _, high in intervals], dtype=float),
-    )
 
 
 def _holm(chances: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from guitar_kedro.metrics import formatting
+from guitar_kedro.metrics.errors import is_right
 from guitar_kedro.metrics.predictions import PROBABILITY
 from guitar_kedro.metrics.statistics import mcnemar_test
 
@@ -120,11 +121,6 @@ def of_validation(predictions: pd.DataFrame, stage: str) -> pd.DataFrame:
         twice = rows.index[rows.index.duplicated()][0]
         raise ValueError(f"stage '{stage}' predicted the image {twice} twice")
     return rows
-
-
-def is_right(rows: pd.DataFrame) -> pd.Series:
-    """Tell of each prediction whether it is right."""
-    return rows["label"].astype(str) == rows["predicted"].astype(str)
 
 
 def _changes(before: pd.Series, now: pd.Series, stage_before: str, stage: str) -> tuple[pd.Series, pd.Series]:

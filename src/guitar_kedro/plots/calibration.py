@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from guitar_kedro.metrics.calibration import ROUNDING, binned, expected_calibration_error, finite
-from guitar_kedro.metrics.formatting import count, percent
-from guitar_kedro.metrics.statistics import wilson_interval
+from guitar_kedro.metrics.errors import share_of
+from guitar_kedro.metrics.formatting import count, interval, percent
 from guitar_kedro.plots import style
 
 _BEFORE, _AFTER = style.VERMILLION, style.BLUE
@@ -146,9 +146,9 @@ def _draw_reliability(axes: Axes, tables: tuple[pd.DataFrame, pd.DataFrame], tit
     axes.plot((0, 1), (0, 1), color=style.MUTED, linewidth=1, linestyle="--", label="Confidence is accuracy")
     looks = (("Before scaling", _BEFORE, "s"), ("After scaling", _AFTER, "o"))
     for table, (label, colour, marker) in zip(tables, looks, strict=True):
-        accuracy = table["right"] / table["images"]
-        ends = [wilson_interval(*counts) for counts in zip(table["right"], table["images"], strict=True)]
-        axes.vlines(table["confidence"], *zip(*ends, strict=True), color=colour, linewidth=1.2, alpha=0.45)
+        shares = (share_of(*counts) for counts in zip(table["right"], table["images"], strict=True))
+        accuracy, low, high = zip(*shares, strict=True)
+        axes.vlines(table["confidence"], low, high, color=colour, linewidth=1.2, alpha=0.45)
         look: dict[str, Any] = {"markersize": 4.5, "linewidth": 1.4, "clip_on": False, "zorder": 3}
         axes.plot(table["confidence"], accuracy, color=colour, marker=marker, label=label, **look)
     axes.set(xlim=(0, 1), ylim=(0, 1))
@@ -193,13 +193,13 @@ def _selection_notes(answered: pd.DataFrame, threshold: float | None, accuracy: 
     last = answered.iloc[-1]
     images = int(last["answered"])
     right = images - round(last["risk"] * images)
-    low, high = wilson_interval(right, images)
+    accurate, low, high = share_of(right, images)
     note = (
         f"From confidence {threshold:.4g} on, which the validation images chose, {percent(last['coverage'])} of "
-        f"the test images are answered, {percent(right / images)} of them right ({right:,} of {images:,}, 95 % "
-        f"interval {percent(low)} to {percent(high)}; wanted: {wanted})."
+        f"the test images are answered, {percent(accurate)} of them right ({right:,} of {images:,}, 95 % "
+        f"interval {interval(low, high)}; wanted: {wanted})."
     )
-    if right / images >= accuracy - ROUNDING:
+    if accurate >= accuracy - ROUNDING:
         return [note], []
     chance = ", which may be chance" if high >= accuracy else ""
     return [note], [f"The accuracy asked for is missed on these images{chance}."]
@@ -212,10 +212,10 @@ def _refusal_notes(
         note = "The validation images are too few for a threshold, so no picture is refused."
     else:
         kept = int((known <= threshold).sum())
-        low, high = (percent(end) for end in wilson_interval(kept, len(known)))
+        share, low, high = share_of(kept, len(known))
         note = (
             f"Up to the threshold of {_signed(threshold)}, which the validation images chose, lie "
-            f"{percent(kept / len(known))} of the test images (95 % interval {low} to {high})"
+            f"{percent(share)} of the test images (95 % interval {interval(low, high)})"
         )
         if other is None:
             return [f"{note}. No other pictures were given, so how many of them it refuses is not known."]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from guitar_kedro.metrics import formatting
 from guitar_kedro.plots import style
+from guitar_kedro.plots.intervals import draw_error_rates, name_rows, note
 
 _PHASE_COLOURS = {"frozen": style.SKY, "unfrozen": style.BLUE}
-_NAME_WIDTH = 2.4  # inches
+_AXES_WIDTH, _NAME_WIDTH = 4.4, 2.4  # inches
 
 
 def stage_comparison_figure(table: pd.DataFrame) -> Figure:
@@ -52,27 +50,15 @@ def _notes(table: pd.DataFrame) -> list[str]:
 
 
 def _draw_errors(axes: Axes, rows: pd.DataFrame, colours: list[str]) -> None:
-    rate, low, high = (100 * rows[name] for name in ("error_rate", "error_low", "error_high"))
-    axes.plot(rate, rows["place"], color=style.RULE, linewidth=1.2, zorder=1)
-    axes.hlines(rows["place"], low, high, color=colours, linewidth=2.4, zorder=2)
-    axes.scatter(
-        rate, rows["place"], color=colours, s=46, zorder=3, clip_on=False, edgecolors=style.PAPER, linewidths=1
-    )
-    reach = max(high.max(), 1e-9) if len(rows) else 1.0
-    for place, value, end in zip(rows["place"], rate, high, strict=True):
-        note: dict[str, Any] = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
-        axes.annotate(formatting.percent(value / 100, 2), (end, place), **note, **style.text(style.SMALL_SIZE))
-    axes.set_xlim(0, reach * 1.18)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
-    style.clean(axes, "x", "Error rate")
+    axes.plot(100 * rows["error_rate"], rows["place"], color=style.RULE, linewidth=1.2, zorder=1)
+    words = [formatting.percent(share, 2) for share in rows["error_rate"]]
+    draw_error_rates(axes, rows, colours, words, _AXES_WIDTH)
 
 
 def _draw_times(axes: Axes, rows: pd.DataFrame, colours: list[str]) -> None:
     axes.barh(rows["place"], rows["minutes"], color=colours, height=0.55)
     for place, minutes in zip(rows["place"], rows["minutes"], strict=True):
-        note: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
-        axes.annotate(formatting.clock(minutes), (minutes, place), **note, **style.text(style.SMALL_SIZE))
+        note(axes, formatting.clock(minutes), (minutes, place), 4)
     longest = max(rows["minutes"].max(), 1e-9) if len(rows) else 1.0
     axes.set_xlim(0, longest * 1.6)
     axes.set_xticks([])
@@ -82,11 +68,11 @@ def _draw_times(axes: Axes, rows: pd.DataFrame, colours: list[str]) -> None:
 
 
 def _name_rows(axes: Axes, rows: pd.DataFrame) -> None:
-    names = {place: (phase, "normal", style.MUTED) for place, phase in zip(rows["place"], rows["phase"], strict=True)}
+    names = {
+        place: (phase, style.text(colour=style.MUTED))
+        for place, phase in zip(rows["place"], rows["phase"], strict=True)
+    }
     for stage, place in zip(rows["stage"], rows["place"], strict=True):
-        if place - 1 not in names:
-            names[place - 1] = (stage, "bold", style.INK)
-    axes.set_yticks(list(names), labels=style.shorten_together([name for name, _, _ in names.values()], _NAME_WIDTH))
-    for tick, (_, weight, colour) in zip(axes.get_yticklabels(), names.values(), strict=True):
-        tick.update(style.text(style.TEXT_SIZE, colour, weight))
+        names.setdefault(place - 1, (stage, style.text(weight="bold")))
+    name_rows(axes, names, _NAME_WIDTH)
     axes.set_ylim(max(names, default=1) + 0.6, -0.6)

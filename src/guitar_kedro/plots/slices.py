@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from guitar_kedro.metrics import formatting
 from guitar_kedro.metrics.slices import images
 from guitar_kedro.plots import style
+from guitar_kedro.plots.intervals import draw_error_rates, name_rows
 
 _NAMED = 5
 
 
-_NAME_WIDTH = 2.8  # inches
+_AXES_WIDTH, _NAME_WIDTH = 5.6, 2.8  # inches
 
 
 def slices_figure(slices: pd.DataFrame, overall_error_rate: float, worst: pd.DataFrame) -> Figure:
@@ -40,7 +38,9 @@ def slices_figure(slices: pd.DataFrame, overall_error_rate: float, worst: pd.Dat
     axes = figure.add_subplot()
     bad = set(zip(worst["slice"], worst["value"], strict=True))
     colours = [style.VERMILLION if key in bad else style.BLUE for key in zip(rows["slice"], rows["value"], strict=True)]
-    _draw(axes, rows, colours, overall_error_rate)
+    axes.axvline(100 * overall_error_rate, color=style.FAINT, linewidth=1.4, zorder=1)
+    words = [f"{wrong:,} of {total:,}" for wrong, total in zip(rows["errors"], rows["images"], strict=True)]
+    draw_error_rates(axes, rows, colours, words, _AXES_WIDTH, style.MUTED)
     _name_rows(axes, rows)
     return figure
 
@@ -78,38 +78,9 @@ def _places(slices: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(place=np.arange(len(rows)) + begins + 0.4 * (begins - 1))
 
 
-def _draw(axes: Axes, rows: pd.DataFrame, colours: list[str], overall_error_rate: float) -> None:
-    rate, low, high = (100 * rows[name] for name in ("error_rate", "error_low", "error_high"))
-    axes.axvline(100 * overall_error_rate, color=style.FAINT, linewidth=1.4, zorder=1)
-    axes.hlines(rows["place"], low, high, color=colours, linewidth=2.2, zorder=2)
-    axes.scatter(
-        rate, rows["place"], color=colours, s=36, zorder=3, clip_on=False, edgecolors=style.PAPER, linewidths=1
-    )
-    texts = [f"{wrong:,} of {total:,}" for wrong, total in zip(rows["errors"], rows["images"], strict=True)]
-    for place, words, end in zip(rows["place"], texts, high, strict=True):
-        note: dict[str, Any] = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
-        note["bbox"] = {"facecolor": style.PAPER, "linewidth": 0, "pad": 1}
-        axes.annotate(words, (end, place), **note, **style.text(style.SMALL_SIZE, style.MUTED))
-    reach = high.max() if len(rows) else 1.0
-    room = max((style.text_width(words, style.SMALL_SIZE) for words in texts), default=0) + 0.2
-    axes.set_xlim(0, reach * 5.6 / max(5.6 - room, 2))
-    ticks = MaxNLocator(6).tick_values(0, reach)
-    axes.set_xticks([tick for tick in ticks if 0 <= tick <= min(100, axes.get_xlim()[1])])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
-    axes.set_xlabel("error rate")
-    style.clean(axes, "x")
-
-
 def _name_rows(axes: Axes, rows: pd.DataFrame) -> None:
-    names = [(place, value, style.text()) for place, value in zip(rows["place"], rows["value"], strict=True)]
-    firsts = rows.drop_duplicates("slice")
-    names += [
-        (place - 1, kind.capitalize(), style.text(weight="bold"))
-        for place, kind in zip(firsts["place"], firsts["slice"], strict=True)
-    ]
-    axes.set_yticks(
-        [place for place, _, _ in names], labels=style.shorten_together([name for _, name, _ in names], _NAME_WIDTH)
-    )
-    for tick, (_, _, look) in zip(axes.get_yticklabels(), names, strict=True):
-        tick.update(look)
-    axes.set_ylim(max((place for place, _, _ in names), default=1) + 0.6, -0.6)
+    names = {place: (value, style.text()) for place, value in zip(rows["place"], rows["value"], strict=True)}
+    for row in rows.drop_duplicates("slice").itertuples():
+        names[row.place - 1] = row.slice.capitalize(), style.text(weight="bold")
+    name_rows(axes, names, _NAME_WIDTH)
+    axes.set_ylim(max(names, default=1) + 0.6, -0.6)

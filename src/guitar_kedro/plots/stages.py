@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
 from guitar_kedro.metrics import formatting
-from guitar_kedro.metrics.stages import CHANCE, SPLIT, duration, is_right, of_validation, p_value, stages_of
-from guitar_kedro.metrics.statistics import wilson_interval
+from guitar_kedro.metrics.errors import Errors, count_errors
+from guitar_kedro.metrics.stages import CHANCE, SPLIT, duration, of_validation, p_value, stages_of
 from guitar_kedro.plots import sheets, style
+from guitar_kedro.plots.intervals import draw_error_rates, name_rows, note, room_for
 
 _WIDTH, _WIDTH_OF_ONE = 11.0, 7.0  # inches
 
@@ -77,14 +77,10 @@ def fixed_and_broken_sheet(
 
 
 def _errors(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Count the errors of every stage: ``stage``, ``images``, ``errors``, ``rate``, ``low`` and ``high`` (shares)."""
-    rows = []
-    for stage in stages_of(predictions):
-        right = is_right(of_validation(predictions, stage))
-        wrong = int((~right).sum())
-        if len(right):
-            rows.append((stage, len(right), wrong, wrong / len(right), *wilson_interval(wrong, len(right))))
-    return pd.DataFrame(rows, columns=["stage", "images", "errors", "rate", "low", "high"])
+    """Count the errors of every stage: ``stage`` and the fields of ``Errors``."""
+    counted = ((stage, count_errors(of_validation(predictions, stage))) for stage in stages_of(predictions))
+    rows = [{"stage": stage, **errors.model_dump()} for stage, errors in counted if errors.images]
+    return pd.DataFrame(rows, columns=["stage", *Errors.model_fields])
 
 
 def _short_names(errors: pd.DataFrame) -> list[str]:
@@ -99,26 +95,15 @@ def _reading(errors: pd.DataFrame) -> str:
 
 
 def _draw_errors(axes: Axes, errors: pd.DataFrame, width: float) -> None:
-    places = np.arange(len(errors))
-    rate, low, high = (100 * errors[name].astype(float) for name in ("rate", "low", "high"))
-    colours = [style.BLUE if place == len(errors) - 1 else style.SKY for place in places]
-    axes.plot(rate, places, color=style.RULE, linewidth=1.2, zorder=1)
-    axes.hlines(places, low, high, color=colours, linewidth=2.4, zorder=2)
-    axes.scatter(rate, places, color=colours, s=56, zorder=3, clip_on=False, edgecolors=style.PAPER, linewidths=1)
+    rows, last = errors.assign(place=np.arange(len(errors))), len(errors) - 1
+    colours = [style.BLUE if place == last else style.SKY for place in rows["place"]]
     words = [
-        f"{formatting.percent(share, 2)}, {formatting.count(wrong, 'error')}"
-        for share, wrong in zip(errors["rate"], errors["errors"], strict=True)
+        f"{formatting.percent(row.error_rate, 2)}, {formatting.count(row.errors, 'error')}" for row in rows.itertuples()
     ]
-    for place, end, line in zip(places, high, words, strict=True):
-        _note(axes, line, (end, place), 6)
-    reach = max(high.max(), 1e-9) if len(errors) else 1.0
-    axes.set_xlim(0, reach + _room(words, width) * reach)
-    axes.set_xticks([tick for tick in MaxNLocator(4).tick_values(0, reach) if 0 <= tick <= reach])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
-    style.clean(axes, "x", "Error rate")
-    axes.set_yticks(places, labels=_short_names(errors))
-    for tick, place in zip(axes.get_yticklabels(), places, strict=True):
-        tick.update(style.text(style.TEXT_SIZE, style.INK, "bold" if place == len(errors) - 1 else "normal"))
+    axes.plot(100 * rows["error_rate"], rows["place"], color=style.RULE, linewidth=1.2, zorder=1)
+    draw_error_rates(axes, rows, colours, words, width)
+    looks = [style.text(weight="bold" if place == last else "normal") for place in rows["place"]]
+    name_rows(axes, dict(enumerate(zip(rows["stage"], looks, strict=True))), _NAME_WIDTH)
     axes.set_ylim(max(len(errors), 1) - 0.5, -0.5)
 
 
@@ -128,9 +113,9 @@ def _draw_changes(axes: Axes, neighbours: pd.DataFrame, width: float) -> None:
     for side, sign, colour in (("broken", -1, style.VERMILLION), ("fixed", 1, style.GREEN)):
         axes.barh(places, sign * neighbours[side], color=colour, height=0.4)
         for place, number, line in zip(places, neighbours[side], words[side], strict=True):
-            _note(axes, line, (sign * number, place), 5 * sign)
+            note(axes, line, (sign * number, place), 5 * sign)
     left, right = (float(neighbours[side].max()) for side in ("broken", "fixed"))
-    room = _room(words["broken"] + words["fixed"], width, 2) * max(left + right, 1)
+    room = room_for(words["broken"] + words["fixed"], width, 2) * max(left + right, 1)
     axes.set_xlim(-left - room, right + room)
     axes.axvline(0, color=style.INK, linewidth=0.8)
     axes.set_xticks([])
@@ -140,8 +125,8 @@ def _draw_changes(axes: Axes, neighbours: pd.DataFrame, width: float) -> None:
 
 def _write_prices(axes: Axes, neighbours: pd.DataFrame) -> None:
     for place, row in enumerate(neighbours.to_dict("records")):
-        _note(axes, f"{p_value(row['p_value'])}, {_short_judgement(row)}", (0, place + 0.5), 0, 7)
-        _note(axes, _short_price(row), (0, place + 0.5), 0, -7, style.MUTED)
+        note(axes, f"{p_value(row['p_value'])}, {_short_judgement(row)}", (0, place + 0.5), 0, 7)
+        note(axes, _short_price(row), (0, place + 0.5), 0, -7, style.MUTED)
     axes.set_xlim(0, 1)
     axes.set_xticks([])
     style.clean(axes, title="Chance, and price")
@@ -167,24 +152,3 @@ def _short_price(row: Mapping[Any, Any]) -> str:
 def _bare(axes: Axes) -> None:
     axes.tick_params(labelleft=False)
     axes.spines[["left", "bottom"]].set_visible(False)
-
-
-def _room(words: Sequence[str], width: float, sides: int = 1) -> float:
-    """Give the room that the longest of some words needs beside data, as a share of the extent of the data.
-
-    Args:
-        words: To be drawn at the ends of the data.
-        width: Of the axes, in inches.
-        sides: At how many ends they stand.
-    """
-    needed = max((style.text_width(line, style.SMALL_SIZE) for line in words), default=0.0) + 0.12
-    return needed / max(width - sides * needed, 0.15 * width)
-
-
-def _note(
-    axes: Axes, line: str, place: tuple[float, float | np.integer], right: float, up: float = 0, colour: str = style.INK
-) -> None:
-    align = "right" if right < 0 else "left"
-    offset: dict[str, Any] = {"xytext": (right, up), "textcoords": "offset points", "ha": align, "va": "center"}
-    offset |= {"bbox": {"facecolor": style.PAPER, "linewidth": 0, "pad": 0.5}}  # nothing shall cross the words
-    axes.annotate(line, place, **offset, **style.text(style.SMALL_SIZE, colour))

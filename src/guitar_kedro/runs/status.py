@@ -140,8 +140,8 @@ def _rows(
             yield stage.name if phase == stage.phases[0] else "", phase, node, error
     error = None
     if _is_there(statuses[makers["metrics"]], catalog, "metrics"):
-        [tested] = catalog.load("metrics")["test"].values()  # of the model that is there, whatever stages there are now
-        error = 1 - tested["accuracy"]
+        [tested] = catalog.load("metrics").test.values()  # of the model that is there, whatever stages there are now
+        error = 1 - tested.accuracy
     yield "model", "test part", makers["model"], error
 
 

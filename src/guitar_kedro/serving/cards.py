@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from guitar_kedro.images.probing import Limits, UnreadableImage
-from guitar_kedro.images.reading import read_image
+from guitar_kedro.images.probing import UnreadableImage
+from guitar_kedro.images.thumbnails import open_thumbnail
 from guitar_kedro.learning.inference.decision import Decision
 from guitar_kedro.learning.networks.checkpoint import ModelSpec
 from guitar_kedro.serving.answers import Prediction, prediction
@@ -102,8 +102,7 @@ class ErrorCard:
 def card(seen: Seen, spec: ModelSpec) -> Card:
     """Makes the card of a picture that was answered; this decodes the picture again."""
     assert seen.answer is not None
-    picture = read_image(seen.upload.content, Limits(), longest_side=_PICTURE_SIDE)
-    picture.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE))
+    picture = open_thumbnail(seen.upload.content, _PICTURE_SIDE)
     found = prediction(seen.upload.name, seen.answer, spec)
     rows = [_row(index, seen.answer.probabilities[index], seen, spec) for index in seen.answer.likeliest(MAX_ROWS)]
     headline, remark = _words(found, rows, spec)

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
 from guitar_kedro.learning.networks.checkpoint import ModelSpec
+from guitar_kedro.metrics.formatting import percent
 from guitar_kedro.serving import cards
 from guitar_kedro.serving.cards import Card, ErrorCard
 from guitar_kedro.serving.intake import Refusal
@@ -91,7 +92,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters["percent"] = _percent
+        environment.filters["percent"] = lambda share: percent(share).replace(" ", "\N{NO-BREAK SPACE}")
         self._template = environment.get_template("page.html.j2")
 
     def page(
@@ -183,17 +184,6 @@ def _drawn(form: Form, examples: tuple[str, ...]) -> list[Upload]:
     if chosen not in drawable:
         raise Refusal(422, "no_picture", "No picture came with that: choose one first.")
     return [Upload("", draw_example(drawable[chosen]))]
-
-
-def _percent(share: float) -> str:
-    """Writes a share with as many digits as tell something: 100 and 0 only where nothing else is meant."""
-    value = 100 * share
-    written = f"{value:.1f}" if value < 10 or value > 90 else f"{value:.0f}"
-    if share > 0 and written == "0.0":
-        written = "<0.1"
-    if share < 1 and written == "100.0":
-        written = ">99.9"
-    return f"{written}\N{NO-BREAK SPACE}%"
 
 
 _REFUSED = {

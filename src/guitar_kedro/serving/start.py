@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from guitar_kedro.metrics.statistics import wilson_interval
+from guitar_kedro.metrics.errors import share_of
 from guitar_kedro.serving.app import create_app
 from guitar_kedro.serving.options import ServingOptions
 from guitar_kedro.serving.pages import About, Accuracy, Pages
@@ -66,8 +66,7 @@ def _accuracy(test_log: pd.DataFrame | None, spec: ModelSpec) -> Accuracy | None
     if rows.empty:
         return None
     images, errors = int(rows["images"].iloc[-1]), int(rows["errors"].iloc[-1])
-    low, high = wilson_interval(images - errors, images)
-    return Accuracy(1 - errors / images, low, high, images)
+    return Accuracy(*share_of(images - errors, images), images)
 
 
 def _model_card(pages: list[Path], spec: ModelSpec) -> str | None:

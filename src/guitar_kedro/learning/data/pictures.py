@@ -59,21 +59,6 @@ def _content(source: str | Path | RawImage | bytes) -> bytes:
             return Path(source).read_bytes()
 
 
-def thumbnail(source: Source, longest_side: int = 256) -> Image.Image:
-    """Open a picture, shrunk for a contact sheet.
-
-    Args:
-        source: A file, its path or its bytes, or a picture.
-        longest_side: In pixels.
-
-    Raises:
-        UserError: If it cannot be read as an image.
-    """
-    picture = open_image(source, longest_side)
-    picture.thumbnail((longest_side, longest_side))
-    return picture
-
-
 def read_square(source: Source, size: int, method: str, interpolation: str = "bilinear") -> Image.Image:
     """Open a picture and make it square, as validation and every prediction see it.
 

@@ -23,9 +23,9 @@ from guitar_kedro.learning.inference.chunk import Chunk, predictor_key
 from guitar_kedro.learning.inference.decision import decide
 from guitar_kedro.learning.inference.predictor import Predictor
 from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
+from guitar_kedro.metrics.predictions import PROBABILITY, probability_columns
 from guitar_kedro.progress import track
 
-PROBABILITY = "probability_"
 CHUNK, BATCH = 512, 64  # pictures that are lost when a run is killed, and that are looked at together
 # a worker of a cluster may have several threads; but a network takes all cores, and torch's random numbers are global
 _ONE_AT_A_TIME = threading.Lock()
@@ -65,8 +65,7 @@ def predict(
     if "label" in table:
         result["loss"] = _losses(probabilities, [classes.index(label) for label in table["label"]])
     result["energy"] = torch.cat([batch.energies for batch in predicted]).numpy()
-    columns = [f"{PROBABILITY}{name}" for name in classes]
-    return pd.concat([result, pd.DataFrame(probabilities.numpy(), columns=columns)], axis=1)
+    return pd.concat([result, pd.DataFrame(probabilities.numpy(), columns=probability_columns(classes))], axis=1)
 
 
 def with_labels(predictions: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
@@ -113,7 +112,7 @@ def predict_readable(
         not be read, by their names.
     """
     shown = partial(track, total=-(-len(files) // batch_size), doing=title, unit="batches")
-    columns = ["file", "predicted", "energy", *(f"{PROBABILITY}{name}" for name in checkpoint.spec.classes)]
+    columns = ["file", "predicted", "energy", *probability_columns(checkpoint.spec.classes)]
     if not files:
         return _typed(pd.DataFrame(columns=columns)), {}
     table = _predict_files(files, Predictor(checkpoint, device), batch_size, shown)

@@ -92,7 +92,7 @@ def calibrate_model(
         names of the classes stand now; that spec; and the predictions of the validation part at that temperature.
     """
     classes = list(uncalibrated_spec.classes)
-    columns = [f"{learning.PROBABILITY}{label}" for label in classes]
+    columns = metrics.probability_columns(classes)
     probabilities = uncalibrated_predictions[columns].to_numpy()
     targets = pd.Index(classes).get_indexer(uncalibrated_predictions["label"])
     temperature = metrics.fit_temperature(probabilities, targets)

@@ -208,62 +208,34 @@ def report_honest_accuracy(
     random_predictions: pd.DataFrame,
     random_splits: pd.DataFrame,
     model_spec: learning.ModelSpec,
-) -> dict[str, Any]:
-    """Says how much a plain random split flatters.
+) -> metrics.HonestAccuracy:
+    """Say how much a plain random split flatters.
 
     Args:
         predictions: Of the stages; the first one is compared.
         random_predictions: Of the validation part of the random split, by the same stage trained on its training part.
         random_splits: To know which of them have near duplicates in training.
         model_spec: In whose precision and views both were made.
-
-    Returns:
-        For ``this_split``, ``random_split``, and of the latter ``with_relatives`` and ``without_relatives`` in
-        training: ``images``, ``errors``, ``error_rate`` and its Wilson interval; and the fingerprint of the
-        predictions of the first stage.
     """
     stage = predictions["stage"].iloc[0]
-    groups = random_splits.set_index("image_id")["duplicate_group"]
-    in_training = set(random_splits.loc[random_splits["split"] == "train", "duplicate_group"])
-    related = random_predictions["image_id"].map(groups).isin(in_training)
-    parts = {
-        "this_split": metrics.of_stage(predictions, stage, "validation"),
-        "random_split": random_predictions,
-        "with_relatives": random_predictions[related],
-        "without_relatives": random_predictions[~related],
-    }
-    numbers: dict[str, Any] = {name: _errors(part) for name, part in parts.items()}
-    here, flattered = (numbers[name]["error_rate"] for name in ("this_split", "random_split"))
-    logger.info("Error of %s: %.2f %% here, %.2f %% on a random split", stage, 100 * here, 100 * flattered)
-    return {"stage": stage, "predictions": _fingerprint(predictions, stage, model_spec), **numbers}
+    fingerprint = _fingerprint(predictions, stage, model_spec)
+    found = metrics.honest_accuracy(predictions, random_predictions, random_splits, fingerprint)
+    rates = (metrics.percent(part.error_rate or 0, 2) for part in (found.this_split, found.random_split))
+    logger.info("Error of %s: %s here, %s on a random split", stage, *rates)
+    return found
 
 
-def honest_sentence(numbers: dict[str, Any], predictions: pd.DataFrame, spec: learning.ModelSpec) -> str:
-    """Says for the model card what a cross-validation found; nothing if since then the first stage predicts otherwise.
+def honest_sentence(found: metrics.HonestAccuracy | None, predictions: pd.DataFrame, spec: learning.ModelSpec) -> str:
+    """Say for the model card what a cross-validation found; nothing if since then the first stage predicts otherwise.
 
     Args:
-        numbers: From ``report_honest_accuracy``; empty where there was no cross_validation.
+        found: From ``report_honest_accuracy``; ``None`` where there was no cross-validation.
         predictions: Of the stages as they are now.
         spec: Of the model, in whose precision and views they were made.
     """
-    if not numbers or numbers.get("predictions") != _fingerprint(predictions, numbers["stage"], spec):
+    if found is None or found.predictions != _fingerprint(predictions, found.stage, spec):
         return ""
-    here, flattered = _rate_of(numbers["this_split"]), _rate_of(numbers["random_split"])
-    sentence = (
-        f"The first stage, {numbers['stage']}, is wrong on {here} of this validation part. Trained and measured on a "
-        f"plain random split of the same images it is wrong on {flattered}"
-    )
-    if not numbers["with_relatives"]["images"]:
-        return f"{sentence}; none of those has a near duplicate in training."
-    related, unrelated = _rate_of(numbers["with_relatives"]), _rate_of(numbers["without_relatives"])
-    return f"{sentence}: on {related} of those with a near duplicate in training, and on {unrelated} of the others."
-
-
-def _rate_of(part: dict[str, Any]) -> str:
-    if not part["images"]:
-        return "none"
-    low, high = metrics.percent(part["error_low"]), metrics.percent(part["error_high"])
-    return f"{metrics.percent(part['error_rate'])} ({part['images']:,} images; {low} to {high})"
+    return metrics.honest_sentence(found)
 
 
 def _fingerprint(predictions: pd.DataFrame, stage: str, spec: learning.ModelSpec) -> str:
@@ -271,10 +243,3 @@ def _fingerprint(predictions: pd.DataFrame, stage: str, spec: learning.ModelSpec
     validation = metrics.of_stage(predictions, stage, "validation")
     lines = validation["image_id"] + " " + validation["label"] + " " + validation["predicted"]
     return sha256_of_lines([*lines, f"{spec.precision} {spec.tta_views} {spec.augmentation}"])
-
-
-def _errors(part: pd.DataFrame) -> dict[str, Any]:
-    wrong = int((part["label"] != part["predicted"]).sum())
-    low, high = metrics.wilson_interval(wrong, len(part))
-    rate = wrong / len(part) if len(part) else None
-    return {"images": len(part), "errors": wrong, "error_rate": rate, "error_low": low, "error_high": high}

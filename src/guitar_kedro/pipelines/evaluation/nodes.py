@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import lazy_loader as lazy
 
@@ -88,16 +88,10 @@ def report_tta(
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
     device: str,
-) -> dict[str, Any]:
-    """Says what test-time augmentation does to the error on validation, and what it costs.
-
-    Returns:
-        ``views``; where there are any: ``images``, ``errors`` with and ``errors_plain`` without them, ``fixed`` and
-        ``broken`` images, by how much the error rate became lower with its 95 % interval (``gain``, ``gain_low``,
-        ``gain_high``), and ``times_slower``.
-    """
+) -> metrics.TtaGain:
+    """Say what test-time augmentation does to the error on validation, and what it costs."""
     if not model.spec.tta_views:
-        return {"views": 0}
+        return metrics.TtaGain(views=0)
     plain = learning.Checkpoint(model.weights, model.spec.model_copy(update={"tta_views": 0}))
     right, seconds = {}, {}
     # the first time, pictures come from the disk and libraries make ready, whatever is predicted: it does not count
@@ -105,21 +99,9 @@ def report_tta(
         began = time.perf_counter()
         predictions = predict_split("validation", checkpoint, image_table, splits, prepared_images, device)
         seconds[name] = time.perf_counter() - began
-        right[name] = (predictions["label"] == predictions["predicted"]).to_numpy()
-    fixed, broken = (int((right["views"] & ~right["plain"]).sum()), int((right["plain"] & ~right["views"]).sum()))
-    low, high = metrics.paired_difference_interval(fixed, broken, len(right["plain"]))
-    return {
-        "views": model.spec.tta_views,
-        "images": len(right["plain"]),
-        "errors": int((~right["views"]).sum()),
-        "errors_plain": int((~right["plain"]).sum()),
-        "fixed": fixed,
-        "broken": broken,
-        "gain": (fixed - broken) / len(right["plain"]),
-        "gain_low": low,
-        "gain_high": high,
-        "times_slower": seconds["views"] / seconds["plain"],
-    }
+        right[name] = predictions["label"] == predictions["predicted"]
+    times_slower = seconds["views"] / seconds["plain"]
+    return metrics.tta_gain(model.spec.tta_views, right["views"], right["plain"], times_slower)
 
 
 def draw_grad_cam(
@@ -146,7 +128,7 @@ def _grad_cam_by_class(
     classes = list(model.spec.classes)
     chosen = validation.groupby("label", sort=True).head(1).head(PICTURES_WITH_MAPS)
     table = with_paths(chosen, prepared_images)
-    shares = chosen[[f"{learning.PROBABILITY}{label}" for label in classes]].to_numpy()
+    shares = chosen[metrics.probability_columns(classes)].to_numpy()
     mapped = [[classes[place] for place in shown] for shown in plots.mapped_classes(shares)]
     heats = learning.grad_cam_maps(model, table, mapped, "Class activation maps", device)
     names = [model.spec.display_names[label] for label in classes]
@@ -175,4 +157,4 @@ def _grad_cam_of_errors(
 
 
 def _named_probability(row: pd.Series, label: str, names: dict[str, str]) -> str:
-    return f"{names[label]} {metrics.percent(row[f'{learning.PROBABILITY}{label}'], 0)}"
+    return f"{names[label]} {metrics.percent(row[f'{metrics.PROBABILITY}{label}'], 0)}"

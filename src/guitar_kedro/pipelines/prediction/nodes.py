@@ -90,8 +90,9 @@ def summarise_predictions(image_predictions: ParquetFile) -> dict[str, Any]:
         "predicted": _whole(predicted),
     }
     if labelled:
-        low, high = metrics.wilson_interval(right, labelled)
-        accuracy = {"accuracy": right / labelled, "accuracy_low": low, "accuracy_high": high}
+        accuracy = dict(
+            zip(("accuracy", "accuracy_low", "accuracy_high"), metrics.share_of(right, labelled), strict=True)
+        )
         summary["folders"] = {"images": labelled, "right": right, **accuracy}
     return summary
 
@@ -121,7 +122,7 @@ def show_predictions(
     wanted = set(chosen["file"]) if len(chosen) else set()
     files = {image.file: image for image in images_to_predict if image.file in wanted}
     rows = [
-        (label, [(learning.thumbnail(files[row.file]), row) for row in members.itertuples()])
+        (label, [(images.open_thumbnail(files[row.file].read()), row) for row in members.itertuples()])
         for label, members in (chosen.groupby("predicted", sort=True) if len(chosen) else ())
     ]
     return plots.predictions_sheet(rows, model.spec.display_names, DECISIONS, unreadable, len(counts))

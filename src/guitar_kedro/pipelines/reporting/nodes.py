@@ -26,27 +26,57 @@ else:
 PICTURES_ON_SHEET = 24
 STEPS_ON_SHEET = 8
 LIBRARIES = ("kedro", "fastai", "torch", "torchvision", "numpy", "pandas", "pillow", "cleanlab")
-CARD_FIGURES = {  # what the model card shows, and as what, with the part of the images that it is about
-    "confusion_matrix": "Confusion matrix of the validation images",
-    "reliability_diagram": "Reliability diagram of the validation and the test images",
-    "risk_coverage": "Risk and coverage of the test images",
-    "energies": "Energy of the test images and of other pictures",
-    "stage_steps_plot": "What each stage brought, on the validation images",
-    "fixed_and_broken_sheet": "Validation images that stages fixed and broke",
-    "top_losses_sheet": "Top losses of the validation images",
-    "grad_cam_of_errors": "Where it looks when it is wrong, on validation images",
-    "grad_cam_by_class": "Where it looks for each class, on validation images",
-    "slices_plot": "Errors of the validation images by class, size, shape and near duplicates",
-    "suspects_sheet": "Suspect labels",
-    "class_contact_sheet": "Contact sheet of the classes",
-    "class_balance": "Class balance",
-    "split_balance": "Balance of the parts",
-    "resolutions": "Resolutions of the originals",
-    "duplicates_sheet": "Contact sheet of near duplicates",
+CARD_FIGURES = {  # what the model card shows; the titles say which part of the images it is about
+    "confusion_matrix": cards.CardFigure(
+        "Confusion matrix of the validation images",
+        "results",
+        "how often each class was taken for each other one; right answers lie on the diagonal",
+    ),
+    "reliability_diagram": cards.CardFigure(
+        "Reliability diagram of the validation and the test images",
+        "calibration",
+        "how often answers were right, against how probable the model called them",
+    ),
+    "risk_coverage": cards.CardFigure("Risk and coverage of the test images", "calibration"),
+    "energies": cards.CardFigure("Energy of the test images and of other pictures", "calibration"),
+    "stage_steps_plot": cards.CardFigure(
+        "What each stage brought, on the validation images", "recipe", "error of each stage with its interval"
+    ),
+    "fixed_and_broken_sheet": cards.CardFigure(
+        "Validation images that stages fixed and broke",
+        "recipe",
+        "what the stage before had wrong and this one right, and the other way round",
+    ),
+    "top_losses_sheet": cards.CardFigure(
+        "Top losses of the validation images",
+        "errors",
+        "the pictures on which the model was most wrong, each with its label and the answer",
+    ),
+    "grad_cam_of_errors": cards.CardFigure(
+        "Where it looks when it is wrong, on validation images",
+        "errors",
+        "pictures overlaid with the regions that decided the answer",
+    ),
+    "grad_cam_by_class": cards.CardFigure(
+        "Where it looks for each class, on validation images",
+        "errors",
+        "pictures overlaid with the regions that decided the answer",
+    ),
+    "slices_plot": cards.CardFigure(
+        "Errors of the validation images by class, size, shape and near duplicates", "errors"
+    ),
+    "suspects_sheet": cards.CardFigure("Suspect labels", "errors"),
+    "class_contact_sheet": cards.CardFigure("Contact sheet of the classes", "data"),
+    "class_balance": cards.CardFigure("Class balance", "data", "bars of how many images each class has"),
+    "split_balance": cards.CardFigure(
+        "Balance of the parts", "data", "bars of how many images of each class each part has"
+    ),
+    "resolutions": cards.CardFigure("Resolutions of the originals", "data"),
+    "duplicates_sheet": cards.CardFigure("Contact sheet of near duplicates", "data"),
 }
 
 
-def compute_metrics(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> dict[str, Any]:
+def compute_metrics(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> metrics.Metrics:
     """Computes accuracy, error rate, Wilson interval and loss for each part and stage."""
     return metrics.compute_metrics(predictions, model_spec.provenance["stage"])
 
@@ -88,54 +118,35 @@ def report_calibration(
     model_spec: learning.ModelSpec,
     selective_accuracy: float,
     in_distribution_recall: float,
-) -> tuple[dict[str, Any], plots.Figure, plots.Figure, plots.Figure]:
+) -> tuple[metrics.Calibration, plots.Figure, plots.Figure, plots.Figure]:
     """Says whether probabilities can be believed, what "sure" means, and whether strange pictures are noticed.
 
     The validation part has chosen the temperature and the thresholds, so what they do is measured on the test part.
 
     Returns:
-        Numbers (of each part the images and the expected calibration error before and after scaling; share of answers
-        that are sure and how many of them are right; share of the test images that count as known, and AUROC of their
-        energy against the other pictures), reliability diagram, and of the test part the risk-coverage curve and the
-        histogram of the energies.
+        Numbers, the reliability diagram, and of the test part the risk-coverage curve and the histogram of the
+        energies.
     """
-    parts = {
-        part: _confidences(_of_model(predictions, model_spec, part), model_spec) for part in ("validation", "test")
-    }
-    numbers: dict[str, Any] = {"temperature": model_spec.temperature}
-    for part, (before, after, right) in parts.items():
-        numbers[part] = {
-            "images": len(right),
-            "ece_before": metrics.expected_calibration_error(before, right),
-            "ece_after": metrics.expected_calibration_error(after, right),
-        }
-    numbers["sure"] = {
-        "accuracy_asked": selective_accuracy,
-        "threshold": model_spec.confidence_threshold,
-        "fewest_images": metrics.fewest_for_confidence(selective_accuracy),
-    }
-    for part in parts:
-        numbers["sure"][part] = _sureness(_of_model(predictions, model_spec, part), model_spec)
-    known = _of_model(predictions, model_spec, "test")["energy"].to_numpy()
+    parts = {part: _of_model(predictions, model_spec, part) for part in ("validation", "test")}
+    confidences = {part: _confidences(rows, model_spec) for part, rows in parts.items()}
+    known = parts["test"]["energy"].to_numpy()
     others = ood_predictions["energy"].to_numpy() if len(ood_predictions) else None
-    auroc = None if others is None else metrics.auroc(known, others)
-    numbers["unknown"] = {
-        "share_asked": in_distribution_recall,
-        "threshold": model_spec.ood_threshold,
-        "fewest_images": metrics.fewest_for_ood(in_distribution_recall),
-        "test": _share_up_to(model_spec.ood_threshold, known),
-        "auroc": auroc,
-        "ood_images": len(ood_predictions),
-        "refused": None if others is None else 1 - _share_up_to(model_spec.ood_threshold, others)["share"],
-    }
-    _, after, right = parts["test"]
+    unknown = metrics.unknown(known, others, model_spec.ood_threshold, in_distribution_recall)
+    sure = {part: _are_sure(rows, model_spec) for part, rows in parts.items()}
+    numbers = metrics.Calibration(
+        temperature=model_spec.temperature,
+        **{part: metrics.calibration_error(*each) for part, each in confidences.items()},
+        sure=metrics.selection(parts, sure, model_spec.confidence_threshold, selective_accuracy),
+        unknown=unknown,
+    )
+    _, after, right = confidences["test"]
     return (
         numbers,
-        plots.reliability_figure(parts, model_spec.temperature),
+        plots.reliability_figure(confidences, model_spec.temperature),
         plots.risk_coverage_figure(
             metrics.risk_coverage(after, right), model_spec.confidence_threshold, selective_accuracy
         ),
-        plots.unknown_figure(known, others, model_spec.ood_threshold, auroc),
+        plots.unknown_figure(known, others, model_spec.ood_threshold, unknown.auroc),
     )
 
 
@@ -143,31 +154,15 @@ def _confidences(
     predictions: pd.DataFrame, model_spec: learning.ModelSpec
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gives the probability of the prediction before and after temperature scaling, and whether it is right."""
-    after = predictions[[f"{learning.PROBABILITY}{label}" for label in model_spec.classes]].to_numpy()
+    after = predictions[metrics.probability_columns(model_spec.classes)].to_numpy()
     before = metrics.tempered(after, 1 / model_spec.temperature)
     return before.max(axis=1), after.max(axis=1), (predictions["label"] == predictions["predicted"]).to_numpy()
 
 
-def _sureness(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> dict[str, float | None]:
-    answers = zip(predictions.filter(like=learning.PROBABILITY).max(axis=1), predictions["energy"], strict=True)
-    sure = predictions[[decide(model_spec, *answer) is Decision.SURE for answer in answers]]
-    right = int((sure["label"] == sure["predicted"]).sum())
-    low, high = metrics.wilson_interval(right, len(sure))
-    return {
-        "images": len(sure),
-        "right": right,
-        "coverage": len(sure) / len(predictions),
-        "accuracy": right / len(sure) if len(sure) else None,
-        "accuracy_low": low,
-        "accuracy_high": high,
-    }
-
-
-def _share_up_to(threshold: float | None, energies: np.ndarray) -> dict[str, float]:
-    """Counts what is taken for one of the classes; without a threshold, that is everything."""
-    kept = len(energies) if threshold is None else int((energies <= threshold).sum())
-    low, high = metrics.wilson_interval(kept, len(energies))
-    return {"images": len(energies), "kept": kept, "share": kept / len(energies), "share_low": low, "share_high": high}
+def _are_sure(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> np.ndarray:
+    """Say which predictions count as sure; one that counts as none of the classes does not."""
+    answers = zip(predictions.filter(like=metrics.PROBABILITY).max(axis=1), predictions["energy"], strict=True)
+    return np.array([decide(model_spec, *answer) is Decision.SURE for answer in answers], bool)
 
 
 def report_slices(
@@ -231,8 +226,8 @@ def report_curation(
     model_before_curation: dict[str, Any],
     applied_curation: pd.DataFrame,
     model_spec: learning.ModelSpec,
-) -> dict[str, Any]:
-    """Says what the changes of the curation file did to the accuracy."""
+) -> metrics.CurationEffect:
+    """Say what the changes of the curation file did to the accuracy."""
     before = predictions_before_curation
     if len(before):
         last_stage = before.loc[before["split"] == "test", "stage"].iloc[0]  # the test part is seen by the model only
@@ -317,18 +312,18 @@ def write_model_card(
     splits: pd.DataFrame,
     predictions: pd.DataFrame,
     out_of_fold_predictions: pd.DataFrame,
-    leakage: dict[str, Any],
-    scores: dict[str, Any],
+    leakage: metrics.Leakage,
+    scores: metrics.Metrics,
     classification_report: pd.DataFrame,
     stage_comparison: pd.DataFrame,
     stage_steps: pd.DataFrame,
-    calibration: dict[str, Any],
+    calibration: metrics.Calibration,
     slices: pd.DataFrame,
     suspects: pd.DataFrame,
     test_log: pd.DataFrame,
-    tta_gain: dict[str, Any],
-    honest_accuracy: dict[str, Any],
-    curation_effect: dict[str, Any],
+    tta_gain: metrics.TtaGain,
+    honest_accuracy: metrics.HonestAccuracy | None,
+    curation_effect: metrics.CurationEffect,
     published_accuracy: str | None,
     workspace: str,
     *figures: Any,
@@ -341,7 +336,7 @@ def write_model_card(
         The model card as a page, and as Markdown.
     """
     searched = _held_out(predictions, out_of_fold_predictions, splits, model_spec)
-    validation = scores["validation"][model_spec.provenance["stage"]]
+    validation = scores.validation[model_spec.provenance["stage"]]
     facts = cards.CardFacts(
         spec=model_spec.model_dump(),
         checksum=model_spec.checksum,
@@ -358,7 +353,7 @@ def write_model_card(
         leakage=leakage,
         honest=" ".join(filter(None, (honest_sentence(honest_accuracy, predictions, model_spec), published_accuracy))),
         curation=metrics.curation_sentence(curation_effect),
-        worst_slices=metrics.worst_slices(slices, validation["error_rate"]),
+        worst_slices=metrics.worst_slices(slices, validation.error_rate),
         searched=len(searched),
         searched_part=_part_of(searched),
         suspects=len(suspects),

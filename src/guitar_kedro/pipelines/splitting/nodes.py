@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 import lazy_loader as lazy
 from pydantic import Field, model_validator
 
-from guitar_kedro import plots
+from guitar_kedro import metrics, plots
 from guitar_kedro.errors import UserError
-from guitar_kedro.metrics.formatting import count
 from guitar_kedro.options import Options
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 else:
-    np = lazy.load("numpy")
     pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
@@ -69,8 +66,8 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
     for label, groups in label_of_group.groupby(label_of_group):
         if len(groups) < len(PARTS):
             raise UserError(
-                f"Class {label} has only {count(sizes[groups.index].sum(), 'image')} in "
-                f"{count(len(groups), 'group')} of duplicates; "
+                f"Class {label} has only {metrics.count(sizes[groups.index].sum(), 'image')} in "
+                f"{metrics.count(len(groups), 'group')} of duplicates; "
                 f"a class needs at least {len(PARTS)} different ones for training, validation and test. Add images or "
                 "leave the class out."
             )
@@ -105,37 +102,13 @@ def plot_split_balance(splits: pd.DataFrame, display_names: dict[str, str]) -> p
     return plots.split_balance(splits, display_names)
 
 
-def report_leakage(splits: pd.DataFrame, options: SplittingOptions) -> dict[str, float]:
-    """Says how much a plain random split would have flattered.
-
-    For an image in a group of g near duplicates, the chance that a random split with the same shares puts it into
-    validation and none of its g - 1 relatives into training is hypergeometric: of the other N - 1 images, T train.
-
-    Returns:
-        ``random_split``: expected share (0 to 1) of the validation images with a near duplicate in training under a
-        plain random split; ``this_split``: the same share here; ``images_with_relatives``: images in groups of two or
-        more.
-    """
-    sizes = splits["duplicate_group"].map(splits["duplicate_group"].value_counts()).to_numpy()
-    total = len(splits)
-    training = round(total * (1 - options.validation - options.test))
-    distinct, images = np.unique(sizes, return_counts=True)
-    flattered = [1 - _none_in_training(size, total, training) for size in distinct]
-    expected = float(np.average(flattered, weights=images))
-    in_training = set(splits.loc[splits["split"] == "train", "duplicate_group"])
-    validation = splits[splits["split"] == "validation"]
-    here = float(validation["duplicate_group"].isin(in_training).mean())
+def report_leakage(splits: pd.DataFrame, options: SplittingOptions) -> metrics.Leakage:
+    """Say how many validation images have near duplicates in training, here and under a plain random split."""
+    found = metrics.leakage(splits, 1 - options.validation - options.test)
     logger.info(
         "A plain random split would have put near duplicates of %.1f %% of the validation images into training, "
         "this one of %.1f %%",
-        100 * expected,
-        100 * here,
+        100 * found.random_split,
+        100 * found.this_split,
     )
-    return {"random_split": expected, "this_split": here, "images_with_relatives": int((sizes > 1).sum())}
-
-
-def _none_in_training(group_size: int, total: int, training: int) -> float:
-    chance = 1.0
-    for relative in range(group_size - 1):
-        chance *= max(total - 1 - training - relative, 0) / (total - 1 - relative)
-    return chance
+    return found

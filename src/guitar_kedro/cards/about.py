@@ -1,0 +1,146 @@
+"""The sections that say what the model is, what it is for, and what it was made from."""
+
+from __future__ import annotations
+
+from guitar_kedro.cards.blocks import MOST_ROWS, NOTHING, Block, known_facts, plain, table
+from guitar_kedro.cards.facts import CardFacts
+from guitar_kedro.metrics.formatting import clock, count, interval, percent
+from guitar_kedro.metrics.random_split import Leakage
+
+_MOST_NAMED = 40  # classes that are listed in a sentence
+_SPLITS = ("train", "validation", "test")
+
+
+def what_it_is(facts: CardFacts) -> list[Block]:
+    """Return what kind of network it is and what it takes."""
+    spec = facts.spec
+    made = spec["provenance"]
+    names = [facts.name(label) for label in spec["classes"]]
+    rows = [
+        ("Task", "image classification: one answer per picture, with a probability for each class"),
+        ("Network", f"{spec['architecture']}, a PyTorch state dict; answers in {spec['precision']}"),
+        ("Input", f"RGB, {spec['image_size']} by {spec['image_size']} pixels, made square by: {spec['resize_method']}"),
+        (
+            "Normalisation",
+            f"mean {plain(spec['mean'])}; standard deviation {plain(spec['std'])} of values from 0 to 1",
+        ),
+        ("Trained as", ", ".join(made[key] for key in ("stage", "phase") if key in made)),
+        ("Classes", ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names):,}, all listed in spec.json"),
+    ]
+    return known_facts(rows)
+
+
+def use(facts: CardFacts) -> list[Block]:
+    """Return what it is for, and how it is used."""
+    number = len(facts.spec["classes"])
+    return [
+        Block(
+            "text",
+            f"For telling which of its {count(number, 'class')} a picture shows, on pictures like those it was trained "
+            "on. No other use was measured. It knows nothing else: a picture of something else gets one of these "
+            "names too"
+            + (
+                ", unless its energy is heeded (How sure it is)."
+                if facts.calibration.unknown.threshold is not None
+                else "."
+            ),
+        ),
+        Block("text", "In a notebook or console of the project it is a fastai Learner:"),
+        Block(
+            "code",
+            'learner = catalog.load("learner")\nlabel, _, probabilities = learner.predict("photo.jpg")',
+        ),
+        Block(
+            "text",
+            f"Elsewhere: {facts.model_path} holds weights.safetensors (no pickle) and spec.json, which says all that "
+            "is needed to use them: network, classes, preprocessing, temperature and thresholds.",
+        ),
+    ]
+
+
+def data(facts: CardFacts) -> list[Block]:
+    """Return what it was trained and measured on."""
+    counts = facts.counts
+    totals = [int(counts[part].sum()) for part in _SPLITS]
+    parts = ", ".join(f"{number:,} for {part}" for part, number in zip(("training", *_SPLITS[1:]), totals, strict=True))
+    blocks = [Block("text", f"{count(sum(totals), 'image')}: {parts}."), Block("text", _split_sentence(facts.leakage))]
+    left_out = [(reason, f"{number:,}") for reason, number in facts.rejected.items() if number]
+    if not left_out:
+        blocks.append(Block("text", "No file was left out."))
+    caption = "Images of each class"
+    if len(counts) > MOST_ROWS:
+        caption = f"The {MOST_ROWS} of {len(counts):,} classes with the fewest images"
+        sizes = counts[list(_SPLITS)].sum(axis=1)
+        counts = counts.loc[sizes.sort_values(kind="stable").index[:MOST_ROWS]]
+    rows = [
+        (facts.name(row.label), *(f"{getattr(row, part):,}" for part in _SPLITS))
+        for row in counts.itertuples(index=False)
+    ]
+    rows.append(("all", *(f"{number:,}" for number in totals)))
+    blocks += table(caption, "class|training #|validation #|test #", rows)
+    blocks += table("Files that were left out", "reason|files #", left_out)
+    return blocks + known_facts([("Source", facts.source), ("Fingerprint", facts.fingerprint)])
+
+
+def _split_sentence(leakage: Leakage) -> str:
+    if not leakage.images_with_relatives:
+        return "No image has a near duplicate, so that any random split would do."
+    return (
+        f"{count(leakage.images_with_relatives, 'image')} had near duplicates. Under a plain random split, "
+        f"{percent(leakage.random_split)} of the validation images would have had one in training; here it is "
+        f"{percent(leakage.this_split)}."
+    )
+
+
+def recipe(facts: CardFacts) -> list[Block]:
+    """Return how it was trained."""
+    rows = [
+        (
+            str(row.stage),
+            str(row.phase),
+            str(row.architecture),
+            f"{row.image_size}",
+            f"{row.epochs:g}",
+            percent(row.error_rate, 2),
+            interval(row.error_low, row.error_high, 2),
+            f"{row.images:,}",
+            clock(row.minutes),
+        )
+        for row in facts.stages.itertuples(index=False)
+    ]
+    head = "stage|phase|network|pixels #|epochs #|error #|95 % interval #|images #|time #"
+    blocks = table("Error on the validation images after each phase", head, rows)
+    if facts.verdict:
+        blocks = [Block("text", facts.verdict), *blocks]
+    made = facts.spec["provenance"]
+    labels = {
+        "started_from": "Started from",
+        "epochs": "Epochs",
+        "learning_rates": "Learning rates",
+        "batch_size": "Batch size",
+        "seed": "Seed",
+        "training_images": "Training images",
+    }
+    settings = [(label, plain(made[key])) for key, label in labels.items() if made.get(key) is not None]
+    last = known_facts(settings)
+    return [*blocks, *([Block("text", "The last phase, whose weights these are:"), *last] if last else [])]
+
+
+def versions(facts: CardFacts) -> list[Block]:
+    """Return what identifies it."""
+    trained, now = facts.spec["provenance"].get("versions", {}), facts.versions
+    both = {
+        name: (trained.get(name, NOTHING), now.get(name, NOTHING)) for name in sorted({*trained, *now}, key=str.lower)
+    }
+    if any(name in trained and name in now and trained[name] != now[name] for name in both):
+        rows = [(name, *values) for name, values in both.items()]
+        blocks = table("", "package|in training|for this card", rows)
+    else:
+        blocks = table("", "package|version", [(name, {**trained, **now}[name]) for name in both])
+    return blocks + known_facts(
+        [
+            ("Model", facts.model_path),
+            ("SHA-256 of the model", facts.checksum),
+            ("SHA-256 of the weights", facts.spec["sha256"]),
+        ]
+    )

@@ -1,0 +1,117 @@
+"""What sections of the card are built from: paragraphs, lists, tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from guitar_kedro.metrics.formatting import percent
+from guitar_kedro.plots.style import MOST_CLASSES
+
+MOST_ROWS = MOST_CLASSES  # of a table
+NOTHING = "-"  # in a cell
+
+
+@dataclass(frozen=True)
+class Share:
+    """A cell that is a share between 0 and 1, shown with a bar where there is room."""
+
+    value: float
+
+    def __str__(self) -> str:
+        """Write it as a percentage."""
+        return percent(self.value)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as it stands on the card.
+
+    Attributes:
+        title: Below it.
+        source: Address of the picture; it may hold the picture itself.
+        alt: What it shows, for those who do not see it.
+        width: In pixels; 0 where it is not known.
+        height: In pixels; 0 where it is not known.
+    """
+
+    title: str
+    source: str
+    alt: str
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a section.
+
+    Attributes:
+        kind: Says which of the others is filled.
+        text: Of a text, a warning or code; the caption of a table.
+        items: Of a list.
+        head: Of a table: the name of each column, and whether it holds numbers.
+        rows: Of a table or of facts.
+        figure: A picture.
+    """
+
+    kind: Literal["text", "warning", "code", "items", "facts", "table", "figure"]
+    text: str = ""
+    items: Sequence[str] = ()
+    head: Sequence[tuple[str, bool]] = ()
+    rows: Sequence[Sequence[str | Share]] = ()
+    figure: Picture | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the card.
+
+    Attributes:
+        key: By which links find it.
+        title: Above it.
+        blocks: What stands in it; without any it is left out.
+    """
+
+    key: str
+    title: str
+    blocks: Sequence[Block]
+
+
+def table(caption: str, head: str, rows: Sequence[Sequence[str | Share]]) -> list[Block]:
+    """Return a table, or nothing where it has no rows.
+
+    Args:
+        caption: Above it; may be empty.
+        head: Names of the columns with ``|`` between them; those of numbers end with `` #``.
+        rows: Cells from left to right.
+    """
+    names = [(name.removesuffix(" #"), name.endswith(" #")) for name in head.split("|")]
+    return [Block("table", caption, head=names, rows=rows)] if rows else []
+
+
+def known_facts(rows: Sequence[tuple[str, str]]) -> list[Block]:
+    """Return facts with their names, without those that are empty."""
+    known = [row for row in rows if row[1]]
+    return [Block("facts", rows=known)] if known else []
+
+
+def plain(value: Any) -> str:
+    """Write a setting as people read it.
+
+    Args:
+        value: Text, a number, ``None``, or a list or dictionary of such.
+    """
+    match value:
+        case None:
+            return NOTHING
+        case float():
+            return f"{value:.4g}"
+        case Mapping():
+            return "; ".join(f"{name} {plain(each)}" for name, each in value.items())
+        case list() | tuple():
+            return ", ".join(plain(each) for each in value)
+        case int() if value > 99_999:
+            return f"{value:,}"
+    return str(value)
