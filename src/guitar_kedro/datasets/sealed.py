@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from guitar_kedro.datasets.tables import LogDataset, TableDataset
 from guitar_kedro.errors import UserError
+from guitar_kedro.splits import TEST
 
 
 class OpeningRow(BaseModel):
@@ -97,7 +98,7 @@ class SealedLabelsDataset(AbstractDataset[None, SealedLabels]):
     def load(self) -> SealedLabels:
         """Load the labels, still sealed."""
         splits = self._splits.load()
-        test = splits[splits["split"] == "test"]
+        test = splits[splits["split"] == TEST]
         return SealedLabels(test.set_index("image_id")["label"], self._log.save)
 
     def save(self, data: None) -> None:
