@@ -42,7 +42,7 @@ class CurationDataset(TableDataset):
     ACTIONS = ("keep", "drop", "relabel")
 
     def load(self) -> pd.DataFrame:
-        """Loads the decisions.
+        """Load the decisions.
 
         Returns:
             A row per decision.
@@ -72,7 +72,7 @@ class CurationDataset(TableDataset):
         return table.reset_index(drop=True)
 
     def save(self, data: Any) -> None:
-        """Refuses: a person writes this file.
+        """Refuse: a person writes this file.
 
         Raises:
             UserError: Always.
@@ -99,12 +99,12 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
-        """Loads the table; an empty one where the curation has not changed since the first run."""
+        """Load the table; an empty one where the curation has not changed since the first run."""
         version = self._version()
         return _load(self._predictions, version, PredictionRow) if version else pd.DataFrame()
 
     def save(self, data: None) -> None:
-        """Refuses.
+        """Refuse.
 
         Raises:
             UserError: Always.
@@ -112,15 +112,15 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
         raise UserError(f"{self._predictions} is saved as predictions only.")
 
     def fingerprint(self) -> str:
-        """Gives the version that would be loaded; versions do not change."""
+        """Return the version that would be loaded; versions do not change."""
         return self._version() or ""
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """The first rows, for kedro-viz."""
+        """Return the first rows, for kedro-viz."""
         return TablePreview(self.load().head(nrows).to_dict(orient="split"))
 
     def needed(self) -> set[Path]:
-        """Lists the folders of the versions that tell which predictions these are, and of those."""
+        """List the folders of the versions that tell which predictions these are, and of those."""
         change, version = self._change(), self._version()
         return {self._predictions / version, *(self._curation / each for each in change or ())} if version else set()
 
@@ -130,7 +130,7 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
         return max((version for version in _versions(self._predictions) if version < change[1]), default=None)
 
     def _change(self) -> tuple[str, str] | None:
-        """The last version with other decisions than those of now, and the first one with those."""
+        """Return the last version with other decisions than those of now, and the first one with those."""
         applied = _versions(self._curation)
         now = _load(self._curation, applied[-1], DecisionRow) if applied else None
         other = [version for version in applied if not _load(self._curation, version, DecisionRow).equals(now)]
@@ -152,7 +152,7 @@ class ModelBeforeCurationDataset(PredictionsBeforeCurationDataset):
     def __init__(
         self, filepath: str, predictions: str, applied_curation: str, metadata: dict[str, Any] | None = None
     ) -> None:
-        """Takes note of the versioned artifacts.
+        """Take note of the versioned artifacts.
 
         Args:
             filepath: ``model``.
@@ -164,22 +164,22 @@ class ModelBeforeCurationDataset(PredictionsBeforeCurationDataset):
         self._model = Path(filepath).absolute()
 
     def load(self) -> dict[str, Any]:
-        """Loads the spec; an empty one where there is no such model."""
+        """Load the spec; an empty one where there is no such model."""
         version = self._model_version()
         if version is None:
             return {}
         return json.loads((self._model / version / self._model.name / SPEC_FILE).read_text(encoding="utf-8"))
 
     def fingerprint(self) -> str:
-        """Gives the version that would be loaded; versions do not change."""
+        """Return the version that would be loaded; versions do not change."""
         return self._model_version() or ""
 
     def preview(self) -> JSONPreview:  # type: ignore[override]  # kedro-viz gives no arguments
-        """The spec, for kedro-viz."""
+        """Return the spec, for kedro-viz."""
         return JSONPreview(json.dumps(self.load()))
 
     def needed(self) -> set[Path]:
-        """Lists the folder of that version of the model."""
+        """List the folder of that version of the model."""
         version = self._model_version()
         return {self._model / version} if version else set()
 

@@ -98,7 +98,7 @@ class TableDataset(TextArtifact, _TypedFile):
             )
 
     def load(self) -> pd.DataFrame:
-        """Loads the table.
+        """Load the table.
 
         Raises:
             UserError: If it is not as it was saved, or no table any more.
@@ -112,7 +112,7 @@ class TableDataset(TextArtifact, _TypedFile):
         return table
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """The first rows, for kedro-viz."""
+        """Return the first rows, for kedro-viz."""
         return table_preview(pd.DataFrame(**super().preview(nrows)))
 
     def _not_a_table(self, reason: str) -> UserError:
@@ -126,7 +126,7 @@ class OptionalTableDataset(TableDataset):
     """A table that need not be there; until it was made, it is empty."""
 
     def load(self) -> pd.DataFrame:
-        """Loads the table, or an empty one."""
+        """Load the table, or an empty one."""
         return undecorated(super().load)(self) if self.exists() else pd.DataFrame()
 
 
@@ -134,11 +134,11 @@ class LogDataset(TableDataset):
     """A CSV file to which each save adds its rows and the time; none is ever taken away."""
 
     def load(self) -> pd.DataFrame:
-        """Loads all rows; an empty table where none was ever added, or somebody removed the file."""
+        """Load all rows; an empty table where none was ever added, or somebody removed the file."""
         return undecorated(super().load)(self) if self.exists() else pd.DataFrame()
 
     def save(self, data: pd.DataFrame) -> None:
-        """Adds rows.
+        """Add rows.
 
         Raises:
             DatasetError: If the file cannot be written.
@@ -171,7 +171,7 @@ class SpreadsheetDataset(TableDataset, _SpreadsheetFile):
 
 
 def table_preview(table: pd.DataFrame) -> TablePreview:
-    """Gives the first columns of a table for kedro-viz, and says how many there are beside them.
+    """Return the first columns of a table for kedro-viz, and say how many there are beside them.
 
     Args:
         table: Its first rows.
@@ -192,7 +192,7 @@ def _types(schema: type[BaseModel], names: Iterable[str]) -> dict[str, str]:
 
 
 def _as_declared(table: pd.DataFrame, schema: type[BaseModel]) -> pd.DataFrame:
-    """Give columns in which all is missing their types, and make missing text empty.
+    """Return columns in which all is missing their types, and make missing text empty.
 
     Raises:
         TypeError: A column is missing, of another type, or not declared.

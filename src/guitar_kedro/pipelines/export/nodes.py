@@ -29,7 +29,7 @@ def export_model(
     options: ExportOptions,
     device: str,
 ) -> learning.Bundle:
-    """Makes the bundle of a model, and checks that it answers as the model does.
+    """Make the bundle of a model, and check that it answers as the model does.
 
     For that it looks at pictures of the test part, but not at their labels: how good the model is on them stays sealed.
 
