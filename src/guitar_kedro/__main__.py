@@ -7,7 +7,7 @@ from kedro.framework.project import configure_project
 
 
 def main(*args: Any, **kwargs: Any) -> Any:
-    """Runs ``kedro run`` of this project; arguments are those of the command line."""
+    """Run ``kedro run`` of this project; arguments are those of the command line."""
     configure_project(Path(__file__).parent.name)
     from guitar_kedro.cli import run
 

@@ -63,7 +63,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         runtime_params: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Makes the loader and the registry that goes with its env.
+        """Make the loader and the registry that goes with its env.
 
         Args:
             conf_source: The folder of the configuration, or an archive of it, as ``kedro package`` makes one.
@@ -98,7 +98,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         pipelines.configure(REGISTRY)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        """Gets a configuration; parameters are checked, and complete.
+        """Get a configuration; parameters are checked, and complete.
 
         In the catalog, further paths of a dataset are from the project's root as well: Kedro sees to that itself for
         those that are called ``filepath``.
@@ -133,7 +133,7 @@ class StagesConfigLoader(OmegaConfigLoader):
             raise
 
     def _read_raw_config(self, key: str) -> tuple[dict[Path, DictConfig], dict[Path, DictConfig], str, str, set[Path]]:
-        """Reads the files, and lets the parameters of the env replace those of base at once.
+        """Read the files, and let the parameters of the env replace those of base at once.
 
         Kedro merges runtime parameters into base and into the env before the env's keys replace those of base; of
         ``--params=calibration.precision=float32`` only ``precision`` would be left under ``calibration``, where the env
@@ -156,7 +156,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         processed_files: set[Path],
         read_environment_variables: bool | None = False,
     ) -> dict[Path, Any]:
-        """Reads the files of an env; ``local``, which is nobody's but one's own, may be missing."""
+        """Read the files of an env; ``local``, which is nobody's but one's own, may be missing."""
         optional = not self.env and conf_path == self._get_conf_env_path(self.default_run_env)
         if optional and not self._fs.isdir(conf_path):
             return {}
@@ -177,7 +177,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         return known | set(parameters) - {"workspace"}  # which `name` sets
 
     def _texts(self, env: str, name: str = "**") -> Iterator[str]:
-        """Reads the files of an env, from wherever the configuration lies."""
+        """Read the files of an env, from wherever the configuration lies."""
         folder = self._get_conf_env_path(env)
         for path in sorted(self._fs.glob(f"{folder}/{name}")) if self._fs.isdir(folder) else ():
             if self._is_valid_config_path(Path(path)):
@@ -199,7 +199,7 @@ class StagesConfigLoader(OmegaConfigLoader):
                 raise UserError(f"--env={env}: there is no such environment; choose one of {envs}.")
 
     def _check_workspace(self) -> None:
-        """Refuses the workspace of another env as a name: its pictures and models would mix with these."""
+        """Refuse the workspace of another env as a name: its pictures and models would mix with these."""
         name = self.runtime_params.get("name")
         taken = dict(_NO_WORKSPACES)
         for env in self._environments() if name else ():
@@ -231,7 +231,7 @@ def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _compose_labels(config: DictConfig) -> None:
-    """Spells the labels under ``display_names`` as classes are, whichever way an editor wrote their accents."""
+    """Spell the labels under ``display_names`` as classes are, whichever way an editor wrote their accents."""
     if isinstance(named := config.get("display_names"), DictConfig):
         names: Any = OmegaConf.to_container(named, resolve=False)
         config["display_names"] = {composed(key) if isinstance(key, str) else key: name for key, name in names.items()}

@@ -26,7 +26,7 @@ class UserError(Exception):
     """
 
     def __str__(self) -> str:
-        """The sentences, with commands that can be typed as they stand."""
+        """Return the sentences, with commands that can be typed as they stand."""
         return _COMMAND.sub(lambda found: _in_session(*found.groups()), super().__str__())
 
 
@@ -35,7 +35,7 @@ _session: dict[str, list[str]] = {"options": [], "params": []}
 
 
 def name_commands_for(env: str | None, name: str | None, conf_source: str | None = None) -> None:
-    """Lets messages name commands for a session: complete, so that they do not work on other images.
+    """Let messages name commands for a session: complete, so that they do not work on other images.
 
     Args:
         env: Its environment; ``None`` stands for the one that needs no option.

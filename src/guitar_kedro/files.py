@@ -38,12 +38,12 @@ def _sha256(path: Path, *_state: int) -> str:
 
 
 def sha256_of_lines(lines: Iterable[str]) -> str:
-    """Computes the checksum of lines, whatever their order; they may hold names of files that are no UTF-8."""
+    """Compute the checksum of lines, whatever their order; they may hold names of files that are no UTF-8."""
     return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def printable(path: PurePath | str) -> str:
-    """Gives a path as text in one line that any table takes, with slashes; other paths give other texts.
+    """Return a path as text in one line that any table takes, with slashes; other paths give other texts.
 
     Escaped as in Python are bytes that are no UTF-8, what ``in_one_line`` escapes, and the backslash itself.
     """
@@ -54,7 +54,7 @@ def printable(path: PurePath | str) -> str:
 
 
 def in_one_line(text: str) -> str:
-    """Escapes as Python does what ends a line, controls, turns the direction of writing, or is no character."""
+    """Escape, as Python does, what ends a line, controls, turns the direction of writing, or is no character."""
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
@@ -69,12 +69,12 @@ def _escaped(character: str) -> str:
 
 
 def composed(text: str) -> str:
-    """Gives text in Unicode's normal form C: an e with an accent may be one character or two, and is one here."""
+    """Return text in Unicode's normal form C: an e with an accent may be one character or two, and is one here."""
     return unicodedata.normalize("NFC", text)
 
 
 def local_path(text: str) -> Path:
-    """Gives the path that a person typed; ``~`` stands for their home folder.
+    """Return the path that a person typed; ``~`` stands for their home folder.
 
     Raises:
         UserError: If there is no such home folder, or the system cannot look at the path: a name in it is too long, a
@@ -98,12 +98,12 @@ def local_path(text: str) -> Path:
 
 
 def real_path(path: Path) -> Path:
-    """Follows all links of a path; where one leads to itself, ``Path.resolve`` would raise."""
+    """Follow all links of a path; where one leads to itself, ``Path.resolve`` would raise."""
     return Path(os.path.realpath(path))
 
 
 def without_nan(data: Any) -> Any:
-    """Gives data as JSON knows it (RFC 8259): where a number is infinite or not a number, there is ``None``.
+    """Return data as JSON knows it (RFC 8259): where a number is infinite or not a number, there is ``None``.
 
     Python's ``json`` would write ``Infinity`` and ``NaN``, at which other programs refuse the whole file.
     """
@@ -118,7 +118,7 @@ def without_nan(data: Any) -> Any:
 
 
 def strict_json(data: Any, **options: Any) -> str:
-    """Writes data as JSON that every program reads; see ``without_nan``.
+    """Write data as JSON that every program reads; see ``without_nan``.
 
     Args:
         data: Of dictionaries, lists, texts and numbers.
@@ -129,7 +129,7 @@ def strict_json(data: Any, **options: Any) -> str:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Gives a name beside a file, to write to; what is there in the end is on disk before it takes the file's place.
+    """Yield a name beside a file, to write to; what is there in the end is on disk before it takes the file's place.
 
     A process that dies meanwhile leaves the file as it was. One process at a time may write.
     """

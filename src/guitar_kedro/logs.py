@@ -23,7 +23,7 @@ class ConsoleHandler(RichHandler):
     """
 
     def __init__(self, level: int) -> None:
-        """Makes the handler.
+        """Make the handler.
 
         Args:
             level: Of the records that it shows.
@@ -33,14 +33,14 @@ class ConsoleHandler(RichHandler):
     def render(
         self, *, record: logging.LogRecord, traceback: Any, message_renderable: ConsoleRenderable
     ) -> ConsoleRenderable:
-        """Puts time, level and message of a record on one line."""
+        """Put time, level and message of a record on one line."""
         time = logging.Formatter().formatTime(record, "[%X]")
         message = cast(Text, message_renderable)  # rich has made it
         return Text.assemble((time, "log.time"), " ", self.get_level_text(record), " ", message)
 
 
 def configure_logging() -> None:
-    """Configures logging as the project's ``conf/logging.yml`` says, and makes the folder of the log file.
+    """Configure logging as the project's ``conf/logging.yml`` says, and make the folder of the log file.
 
     Kedro looks for that file in the working directory, and takes its paths from there. A file that the environment
     variable ``KEDRO_LOGGING_CONFIG`` names stays what counts.

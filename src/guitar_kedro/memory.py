@@ -12,7 +12,7 @@ _MEBIBYTE = 2**20
 
 @functools.cache
 def keep_freed_memory() -> None:
-    """Makes glibc keep the memory that is freed, for the next picture or batch.
+    """Make glibc keep the memory that is freed, for the next picture or batch.
 
     Pixels and a network's activations are some megabytes each. By default glibc maps each of them anew and gives it
     back at once, and the kernel clears every page before it is used again: on a CPU that takes a tenth of the time of

@@ -11,7 +11,7 @@ from guitar_kedro.parameters import RENAMED
 
 
 def user_error_behind(error: BaseException) -> UserError | None:
-    """Finds the user's mistake behind an error that Kedro raised.
+    """Find the user's mistake behind an error that Kedro raised.
 
     Args:
         error: What ended a run.
@@ -29,7 +29,7 @@ def user_error_behind(error: BaseException) -> UserError | None:
 
 
 def causes(error: BaseException) -> list[BaseException]:
-    """Lists an error, what caused it, what caused that, and so on."""
+    """List an error, what caused it, what caused that, and so on."""
     chain = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
         chain.append(cause)
@@ -90,7 +90,7 @@ def _dataset_path(message: str) -> str | None:
 
 
 def _one_line_of_parameters(message: str) -> str:
-    """Joins Kedro's lines ``- Parameter 'name': what is wrong``, of which ours may go on in further lines."""
+    """Join Kedro's lines ``- Parameter 'name': what is wrong``, of which ours may go on in further lines."""
     found, parameter = [], ""
     for line in message.splitlines()[1:]:
         if named := re.match(r"- Parameter '(.+?)': (?:Failed to instantiate \w+ for parameter '.+?': )?(.*)", line):

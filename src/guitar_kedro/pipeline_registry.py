@@ -24,7 +24,7 @@ from guitar_kedro.project import project_folder
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Builds the pipelines of the chosen env.
+    """Build the pipelines of the chosen env.
 
     Returns:
         The pipelines, and under the names of ``sums`` those that people run together.

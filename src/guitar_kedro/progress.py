@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def say_any_name() -> None:
-    """Lets the console show what its encoding lacks as escapes, instead of ending a command with an error."""
+    """Let the console show what its encoding lacks as escapes, instead of ending a command with an error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -62,7 +62,7 @@ def _bar(*columns: ProgressColumn) -> Progress:
 
 
 def track(items: Iterable[Item], total: int, doing: str, unit: str = "images") -> Iterator[Item]:
-    """Passes items on and shows how far they are.
+    """Pass items on and show how far they are.
 
     Args:
         items: What is worked on.

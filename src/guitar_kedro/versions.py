@@ -28,12 +28,12 @@ VERSIONS = {
 
 
 def versions_of(tags: Iterable[str]) -> dict[str, int]:
-    """Gives the versions of the families among the tags of a node."""
+    """Return the versions of the families among the tags of a node."""
     return {family: VERSIONS[family] for family in sorted(VERSIONS.keys() & set(tags))}
 
 
 def version_changes(now: dict[str, int], then: dict[str, int]) -> list[str]:
-    """Says of which families the versions differ, in a few words each."""
+    """Say of which families the versions differ, in a few words each."""
     words = []
     for family in sorted({*now, *then}):
         version, earlier = now.get(family, 0), then.get(family, 0)

@@ -12,7 +12,7 @@ from guitar_kedro.errors import UserError
 
 
 def check_yaml(path: str, content: bytes) -> None:
-    """Looks for mistakes in a file of the configuration.
+    """Look for mistakes in a file of the configuration.
 
     Args:
         path: Of the file, for the message.

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,7 @@ import torch
 from full_disk import room_for
 from kedro.io import AbstractDataset, DatasetError, Version
 from matplotlib.figure import Figure
+from rows import row
 from safetensors.torch import save_file
 from torture import KILLS, SEED
 
@@ -50,8 +52,12 @@ SPEC = ModelSpec(
     mean=(0.5, 0.5, 0.5),
     std=(0.2, 0.2, 0.2),
 )
-ARTIFACTS: list[tuple[type[AbstractDataset], object, str]] = [
-    (TableDataset, pd.DataFrame({"label": ["a", "b"], "loss": [0.1, 0.2]}), ""),
+ARTIFACTS: list[tuple[Callable[..., AbstractDataset], object, str]] = [
+    (
+        partial(TableDataset, schema=row(label=str, loss=float)),
+        pd.DataFrame({"label": ["a", "b"], "loss": [0.1, 0.2]}),
+        "",
+    ),
     (MetricsDataset, {"accuracy": 1.0}, ""),
     (DocumentDataset, "# A model", ""),
     (FigureDataset, Figure(), ""),
@@ -191,7 +197,7 @@ def test_what_dead_processes_left_is_swept_and_what_living_ones_write_is_not(tmp
 
 
 def test_a_log_is_swept_without_losing_a_row(tmp_path: Path):
-    log = LogDataset(filepath=str(tmp_path / "log.csv"))
+    log = LogDataset(filepath=str(tmp_path / "log.csv"), schema=row(errors=int, time=str))
     log.save(pd.DataFrame({"errors": [3]}))
     (tmp_path / f".log.{socket.gethostname()}-{os.getpid()}.csv").write_text("err")
     log.save(pd.DataFrame({"errors": [2]}))
@@ -275,7 +281,7 @@ NO_UTF8 = b"file,label\ncaf\xe9.jpg,cat\n"
 def test_a_table_that_somebody_spoilt_is_told_with_what_to_do(tmp_path: Path, dataset: type, content: bytes):
     (tmp_path / "table.csv").write_bytes(content)
     with pytest.raises(DatasetError) as caught:
-        dataset(filepath=str(tmp_path / "table.csv")).load()
+        dataset(filepath=str(tmp_path / "table.csv"), schema=row(file=str, label=str)).load()
     assert f"{tmp_path / 'table.csv'} cannot be read as a table (" in sentence(caught.value)
     assert "mend it, or remove it" in sentence(caught.value)
 
@@ -318,14 +324,18 @@ def test_a_state_of_training_without_facts_is_told_with_what_to_do(tmp_path: Pat
 
 def test_text_is_saved_and_loaded_alike_on_a_machine_that_is_set_to_ascii(tmp_path: Path):
     code = (
-        "import locale, sys; import pandas as pd; from guitar_kedro.datasets import *\n"
+        "import locale, sys; import pandas as pd; from pydantic import BaseModel; from guitar_kedro.datasets import *\n"
+        "class Row(BaseModel): label: str\n"
+        "class LogRow(Row): time: str\n"
         "assert locale.getpreferredencoding() not in ('UTF-8', 'utf-8')\n"
         "table, word = pd.DataFrame({'label': ['K\\xe4tzchen']}), 'K\\xe4tzchen \\u2265 2'\n"
-        "for dataset, data in [(TableDataset, table), (LogDataset, table), (MetricsDataset, {word: word}),\n"
-        "                      (DocumentDataset, word), (PageDataset, word)]:\n"
-        "    there = dataset(filepath=f'{sys.argv[1]}/{dataset.__name__}'); there.save(data); found = there.load()\n"
+        "for dataset, data, how in [(TableDataset, table, {'schema': Row}), (LogDataset, table, {'schema': LogRow}),\n"
+        "                           (MetricsDataset, {word: word}, {}), (DocumentDataset, word, {}),\n"
+        "                           (PageDataset, word, {})]:\n"
+        "    there = dataset(filepath=f'{sys.argv[1]}/{dataset.__name__}', **how); there.save(data)\n"
+        "    found = there.load()\n"
         "    assert found['label'].equals(table['label']) if data is table else found == data\n"
-        "SpreadsheetDataset(filepath=f'{sys.argv[1]}/SpreadsheetDataset').save([table])\n"
+        "SpreadsheetDataset(filepath=f'{sys.argv[1]}/SpreadsheetDataset', schema=Row).save([table])\n"
     )
     ascii_only = {**os.environ, "PYTHONUTF8": "0", "LC_ALL": "C"}
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=ascii_only, check=True)

@@ -15,6 +15,7 @@ import pytest
 import torch
 from kedro.io import DatasetError, Version
 from matplotlib.figure import Figure
+from rows import row, table_of
 
 from guitar_kedro.datasets import (
     CheckpointDataset,
@@ -34,12 +35,14 @@ from guitar_kedro.datasets import (
     PreparedImagesDataset,
     TableDataset,
 )
+from guitar_kedro.datasets.curation import DecisionRow
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import strict_json
 from guitar_kedro.images import FileRecord
 from guitar_kedro.images.downloads import name_for
 from guitar_kedro.learning import Checkpoint, ModelSpec
 from guitar_kedro.metrics.errors import Errors
+from guitar_kedro.metrics.predictions import PredictionRow, UnlabelledPredictionRow
 from guitar_kedro.metrics.tta import TtaGain
 from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.versions import VERSIONS
@@ -63,7 +66,7 @@ def sentence(error: BaseException) -> str:
 
 def test_classes_called_007_and_na_come_back_as_they_were(tmp_path: Path):
     table = pd.DataFrame({"label": ["007", "NA", "None", "1e3"], "loss": [0.1, 1 / 3, 1e-17, 2.0]})
-    dataset = TableDataset(filepath=str(tmp_path / "table.csv"))
+    dataset = TableDataset(filepath=str(tmp_path / "table.csv"), schema=row(label=str, loss=float))
     dataset.save(table)
     loaded = dataset.load()
     assert loaded["label"].tolist() == table["label"].tolist()
@@ -83,11 +86,11 @@ def dying_table() -> pd.DataFrame:
 
 
 def test_a_save_that_dies_leaves_the_version_before_as_the_latest(tmp_path: Path):
-    place = str(tmp_path / "table.csv")
-    TableDataset(filepath=place, version=Version(None, "1")).save(pd.DataFrame({"label": ["good"]}))
+    table = partial(TableDataset, filepath=str(tmp_path / "table.csv"), schema=row(label=str))
+    table(version=Version(None, "1")).save(pd.DataFrame({"label": ["good"]}))
     with pytest.raises(DatasetError):
-        TableDataset(filepath=place, version=Version(None, "2")).save(dying_table())
-    assert TableDataset(filepath=place, version=Version(None, None)).load()["label"].tolist() == ["good"]
+        table(version=Version(None, "2")).save(dying_table())
+    assert table(version=Version(None, None)).load()["label"].tolist() == ["good"]
     assert [path.name for path in (tmp_path / "table.csv").iterdir()] == ["1"]
 
 
@@ -412,7 +415,7 @@ def test_other_photos_that_are_not_there_are_named(tmp_path: Path):
 
 
 def test_a_log_keeps_every_row_with_the_time_at_which_it_came(tmp_path: Path):
-    log = LogDataset(filepath=str(tmp_path / "log.csv"))
+    log = LogDataset(filepath=str(tmp_path / "log.csv"), schema=row(model_version=str, errors=int, time=str))
     for errors in (3, 2):
         log.save(pd.DataFrame({"model_version": ["0e12"], "errors": [errors]}))
     assert log.load()["errors"].tolist() == [3, 2]
@@ -421,7 +424,7 @@ def test_a_log_keeps_every_row_with_the_time_at_which_it_came(tmp_path: Path):
 
 
 def test_a_number_that_is_missing_comes_back_as_missing_and_a_text_as_empty(tmp_path: Path):
-    dataset = TableDataset(filepath=str(tmp_path / "table.csv"))
+    dataset = TableDataset(filepath=str(tmp_path / "table.csv"), schema=row(label=str, seconds=float))
     dataset.save(pd.DataFrame({"label": ["", "b"], "seconds": [np.nan, 1.5]}))
     assert dataset.load()["label"].tolist() == ["", "b"]
     assert dataset.load()["seconds"].isna().tolist() == [True, False]
@@ -435,10 +438,11 @@ class Runs:
         self.paths = {name: str(folder / f"{name}.csv") for name in ("predictions", "applied_curation")}
 
     def run(self, version: str, decision: str | None = None, *, evaluates: bool = True) -> None:
-        columns = {"file": [decision], "action": ["drop"], "label": [""]} if decision else {"file": []}
-        tables = {"applied_curation": columns, **({"predictions": {"file": [version]}} if evaluates else {})}
-        for name, table in tables.items():
-            TableDataset(filepath=self.paths[name], version=Version(None, version)).save(pd.DataFrame(table))
+        tables = {"applied_curation": (DecisionRow, [decision] if decision else [])}
+        tables |= {"predictions": (PredictionRow, [version])} if evaluates else {}
+        for name, (schema, files) in tables.items():
+            dataset = TableDataset(filepath=self.paths[name], schema=schema, version=Version(None, version))
+            dataset.save(table_of(schema, file=files))
 
     def before_curation(self) -> list[str]:
         dataset = PredictionsBeforeCurationDataset(self.paths["predictions"], self.paths["applied_curation"])
@@ -600,18 +604,18 @@ def test_what_a_run_drew_and_prepared_is_opened_whatever_pillow_refuses(
 
 def test_a_preview_of_5000_probabilities_has_few_columns_and_says_so(tmp_path: Path):
     columns = {f"probability_{place:04d}": [0.5] * 9 for place in range(5000)}
-    table = pd.DataFrame({"image_id": ["007"] * 9, "label": "cat", **columns})
-    dataset = TableDataset(filepath=str(tmp_path / "predictions.csv"))
+    table = table_of(UnlabelledPredictionRow, file=["007"] * 9, predicted=["cat"] * 9).assign(**columns)
+    dataset = TableDataset(filepath=str(tmp_path / "predictions.csv"), schema=UnlabelledPredictionRow)
     dataset.save(table)
     preview = dataset.preview(nrows=3)
-    assert preview["columns"][:3] == ["image_id", "label", "probability_0000"]
-    assert preview["data"][0][:3] == ["007", "cat", 0.5]
-    assert (len(preview["columns"]), preview["columns"][-1], preview["data"][0][-1]) == (41, "…", "4,962 more columns")
+    assert preview["columns"][:3] == ["file", "predicted", "energy"]
+    assert preview["data"][0][:3] == ["007", "cat", 0.0]
+    assert (len(preview["columns"]), preview["columns"][-1], preview["data"][0][-1]) == (41, "…", "4,963 more columns")
     assert len(json.dumps(preview)) < 5_000
 
 
 def test_a_preview_of_few_columns_is_the_table(tmp_path: Path):
-    dataset = TableDataset(filepath=str(tmp_path / "table.csv"))
+    dataset = TableDataset(filepath=str(tmp_path / "table.csv"), schema=row(label=str, seconds=float))
     dataset.save(pd.DataFrame({"label": ["a", "b"], "seconds": [1.0, np.nan]}))
     preview = dataset.preview()
     assert preview["columns"] == ["label", "seconds"]

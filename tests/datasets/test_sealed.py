@@ -13,8 +13,10 @@ from kedro.io import DatasetError
 from small_project import kedro_in, start_kedro
 
 from guitar_kedro.datasets import LogDataset, SealedLabelsDataset
+from guitar_kedro.datasets.sealed import OpeningRow
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import ModelSpec
+from guitar_kedro.pipelines.splitting.schemas import SplitRow
 
 LOG = "data/08_reporting/demo/test_log.csv"
 
@@ -23,7 +25,7 @@ LOG = "data/08_reporting/demo/test_log.csv"
 def sealed(tmp_path: Path) -> SealedLabelsDataset:
     splits = pd.DataFrame({"image_id": [*"abcd"], "label": [*"xyxy"], "split": ["test", "train", "test", "test"]})
     splits.to_csv(tmp_path / "splits.csv", index=False)
-    return SealedLabelsDataset(str(tmp_path / "splits.csv"), str(tmp_path / "test_log.csv"))
+    return SealedLabelsDataset(str(tmp_path / "splits.csv"), str(tmp_path / "test_log.csv"), SplitRow)
 
 
 def predicted(*pairs: str) -> pd.DataFrame:
@@ -34,7 +36,7 @@ def test_labels_are_given_for_predictions_and_leave_a_line_with_the_result(seale
     labels = sealed.load().open(predicted("dx", "ax", "cx"), "abc", "large")
     assert labels.to_dict() == {"a": "x", "c": "x", "d": "y"}
     sealed.load().open(predicted("dy", "ax", "cx"), "def", "large")
-    log = LogDataset(filepath=str(tmp_path / "test_log.csv")).load()
+    log = LogDataset(filepath=str(tmp_path / "test_log.csv"), schema=OpeningRow).load()
     assert log["model_version"].tolist() == ["abc", "def"]
     assert log["errors"].tolist() == [1, 0]
     assert log["accuracy"].tolist() == [1 - 1 / 3, 1]

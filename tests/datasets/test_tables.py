@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from kedro.io import DatasetError
+from kedro.io import DataCatalog, DatasetError
 from pandas.testing import assert_frame_equal
 from pydantic import BaseModel
 
@@ -23,6 +25,7 @@ from guitar_kedro.datasets import (
 )
 from guitar_kedro.files import printable
 from guitar_kedro.images import FileRecord
+from guitar_kedro.mistakes import user_error_behind
 
 NASTY = (
     "007",
@@ -51,56 +54,26 @@ legal_names = st.binary(min_size=1, max_size=60).filter(
 any_table = settings(max_examples=25, deadline=None)
 
 
+CATALOG = yaml.safe_load((Path(__file__).parents[2] / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+TABLES = {
+    name: entry
+    for name, entry in CATALOG.items()
+    if entry["type"].startswith("guitar_kedro.") and issubclass(resolve_name(entry["type"]), TableDataset)
+}
+SCHEMAS = sorted({entry["schema"] for entry in TABLES.values() if "schema" in entry})
+CELLS = {str: texts, float: numbers, int: st.integers(-(2**53), 2**53), bool: st.booleans()}
+DTYPES = {str: "str", float: "float64", int: "int64", bool: "bool"}
+
+
 @st.composite
-def tables(draw: st.DrawFn) -> pd.DataFrame:
-    """Draws tables of text, numbers with gaps, whole numbers, yes and no, under any names."""
-    rows = draw(st.integers(1, 4))
-    kinds = {"str": texts, "float64": numbers, "int64": st.integers(-(2**53), 2**53), "bool": st.booleans()}
-    chosen = draw(st.lists(st.sampled_from(sorted(kinds)), min_size=2, max_size=5))
-    names = draw(st.lists(texts.filter(bool), min_size=len(chosen), max_size=len(chosen), unique=True))
-    cells = [draw(st.lists(kinds[kind], min_size=rows, max_size=rows)) for kind in chosen]
-    return pd.DataFrame(
-        {name: pd.Series(column, dtype=kind) for name, kind, column in zip(names, chosen, cells, strict=True)}
-    )
-
-
-@any_table
-@example(pd.DataFrame({"label": ["007", "7"], "note": ["7", "8"], "loss": [np.nan, 1.0]}))
-@example(pd.DataFrame({"label": ["", ""], "seconds": [np.nan, np.nan], "probability_a,b": [0.5, 1.0]}))
-@given(tables())
-def test_a_table_comes_back_as_it_was_saved(tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame):
-    dataset = TableDataset(filepath=str(tmp_path_factory.mktemp("any") / "table.csv"))
-    dataset.save(table)
-    assert_frame_equal(dataset.load(), table, check_exact=True)
-    dataset.save(dataset.load())
-    assert_frame_equal(dataset.load(), table, check_exact=True)
-
-
-@any_table
-@given(tables())
-def test_a_log_keeps_its_rows_as_they_were_saved(tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame):
-    log = LogDataset(filepath=str(tmp_path_factory.mktemp("any") / "log.csv"))
-    for _ in range(2):
-        log.save(table)
-    assert_frame_equal(log.load().drop(columns="time"), pd.concat([table, table], ignore_index=True), check_exact=True)
-
-
-@any_table
-@example(pd.DataFrame({"file": ["'=1", "=1", "''", "\ta", "\uff1d1"], "probability": [0.5, np.nan, 0.1, 1.0, 0.0]}))
-@given(tables())
-def test_a_spreadsheet_comes_back_as_it_was_saved_and_holds_no_formula(
-    tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame
-):
-    path = tmp_path_factory.mktemp("any") / "table.csv"
-    dataset = SpreadsheetDataset(filepath=str(path))
-    dataset.save(iter([table, table]))
-    assert_frame_equal(dataset.load(), pd.concat([table, table], ignore_index=True), check_exact=True)
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))[1:]
-    text = [number for number, kind in enumerate(table.dtypes) if kind == "str"]
-    assert not any(
-        row[number].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d")) for row in rows for number in text
-    )
+def tables(draw: st.DrawFn, schemas: st.SearchStrategy[type[BaseModel]]) -> tuple[type[BaseModel], pd.DataFrame]:
+    """Draw a schema and a table of it: text, numbers with gaps, whole numbers, yes and no; classes of any names."""
+    schema, rows = draw(schemas), draw(st.integers(0, 4))
+    types = {name: field.annotation for name, field in schema.model_fields.items()}
+    if schema.model_config.get("extra"):
+        types |= dict.fromkeys((f"probability_{label}" for label in draw(st.lists(texts, max_size=2))), float)
+    cells = {name: draw(st.lists(CELLS[kind], min_size=rows, max_size=rows)) for name, kind in types.items()}
+    return schema, pd.DataFrame({name: pd.Series(cells[name], dtype=DTYPES[kind]) for name, kind in types.items()})
 
 
 class AnyRow(BaseModel, extra="allow"):
@@ -111,7 +84,71 @@ class AnyRow(BaseModel, extra="allow"):
     exact: bool
 
 
-SCHEMA = f"{__name__}.AnyRow"
+any_schema = st.just(AnyRow)
+of_catalog = st.sampled_from(SCHEMAS).map(resolve_name)
+
+
+def test_every_table_of_the_catalog_has_a_schema():
+    assert {name for name, entry in TABLES.items() if "schema" not in entry} == {"curation"}  # which people write
+
+
+def test_a_table_without_a_schema_is_told(tmp_path: Path):
+    entry = {"type": "guitar_kedro.datasets.TableDataset", "filepath": str(tmp_path / "table.csv")}
+    with pytest.raises(DatasetError) as caught:
+        DataCatalog.from_config({"table": entry}).load("table")
+    assert f"The catalog has no schema for {tmp_path / 'table.csv'}: name a" in str(user_error_behind(caught.value))
+
+
+@any_table
+@given(tables(of_catalog))
+def test_every_table_of_the_catalog_comes_back_as_it_was_saved(
+    tmp_path_factory: pytest.TempPathFactory, drawn: tuple[type[BaseModel], pd.DataFrame]
+):
+    schema, table = drawn
+    dataset = TableDataset(filepath=str(tmp_path_factory.mktemp("any") / "table.csv"), schema=schema)
+    for _ in range(2):
+        dataset.save(table)
+        assert_frame_equal(dataset.load(), table, check_exact=True)
+        table = dataset.load()
+
+
+@any_table
+@given(tables(any_schema))
+def test_a_log_keeps_its_rows_as_they_were_saved(
+    tmp_path_factory: pytest.TempPathFactory, drawn: tuple[type[BaseModel], pd.DataFrame]
+):
+    class AnyLogRow(AnyRow):
+        time: str
+
+    _, table = drawn
+    log = LogDataset(filepath=str(tmp_path_factory.mktemp("any") / "log.csv"), schema=AnyLogRow)
+    for _ in range(2):
+        log.save(table)
+    assert_frame_equal(log.load().drop(columns="time"), pd.concat([table, table], ignore_index=True), check_exact=True)
+
+
+@any_table
+@example(
+    (
+        AnyRow,
+        pd.DataFrame({"note": ["'=1", "=1", "\ta", "\uff1d1"], "loss": [np.nan, 1, 0, 2], "width": 1, "exact": True}),
+    )
+)
+@given(tables(any_schema))
+def test_a_spreadsheet_comes_back_as_it_was_saved_and_holds_no_formula(
+    tmp_path_factory: pytest.TempPathFactory, drawn: tuple[type[BaseModel], pd.DataFrame]
+):
+    schema, table = drawn
+    path = tmp_path_factory.mktemp("any") / "table.csv"
+    dataset = SpreadsheetDataset(filepath=str(path), schema=schema)
+    dataset.save(iter([table, table]))
+    assert_frame_equal(dataset.load(), pd.concat([table, table], ignore_index=True), check_exact=True)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    text = [number for number, kind in enumerate(table.dtypes) if kind == "str"]
+    assert not any(
+        row[number].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d")) for row in rows for number in text
+    )
 
 
 @any_table
@@ -127,7 +164,7 @@ def test_a_table_with_a_schema_comes_back_as_it_was_saved_also_without_rows_or_q
     cells = [(*row, probability) for row, probability in zip(rows, further, strict=False)]
     table = pd.DataFrame(cells, columns=list(kinds)).astype(kinds)
     path = tmp_path_factory.mktemp("any") / "table.csv"
-    dataset = TableDataset(filepath=str(path), schema=SCHEMA)
+    dataset = TableDataset(filepath=str(path), schema=AnyRow)
     dataset.save(table)
     assert_frame_equal(dataset.load(), table, check_exact=True)
     table.to_csv(path, index=False, lineterminator="\r\n")  # as a spreadsheet does
@@ -135,7 +172,7 @@ def test_a_table_with_a_schema_comes_back_as_it_was_saved_also_without_rows_or_q
 
 
 def test_text_and_numbers_that_are_missing_altogether_keep_the_types_of_the_schema(tmp_path: Path):
-    dataset = TableDataset(filepath=str(tmp_path / "table.csv"), schema=SCHEMA)
+    dataset = TableDataset(filepath=str(tmp_path / "table.csv"), schema=AnyRow)
     dataset.save(pd.DataFrame({"note": [None], "loss": [None], "width": [1], "exact": [True]}))
     table = dataset.load()
     assert table["note"].tolist() == [""]
@@ -154,7 +191,7 @@ def test_text_and_numbers_that_are_missing_altogether_keep_the_types_of_the_sche
     ],
 )
 def test_a_table_that_is_not_as_its_schema_says_is_not_saved(tmp_path: Path, change: dict[str, list], wrong: str):
-    dataset = TableDataset(filepath=str(tmp_path / "table.csv"), schema=SCHEMA)
+    dataset = TableDataset(filepath=str(tmp_path / "table.csv"), schema=AnyRow)
     right = pd.DataFrame({"note": ["7"], "loss": [0.5], "width": [1], "exact": [True]})
     with pytest.raises(DatasetError, match=wrong):
         dataset.save(right.assign(**change))
@@ -166,15 +203,7 @@ def test_a_table_that_is_not_as_its_schema_says_is_not_saved(tmp_path: Path, cha
 def test_a_file_that_somebody_spoilt_is_told_by_its_schema(tmp_path: Path):
     (tmp_path / "table.csv").write_text("note,loss,width,exact\na,1,wide,True\n")
     with pytest.raises(DatasetError, match="cannot be read as a table"):
-        TableDataset(filepath=str(tmp_path / "table.csv"), schema=SCHEMA).load()
-
-
-def test_a_table_without_quotation_marks_loads_too(tmp_path: Path):
-    (tmp_path / "table.csv").write_text("file,label,loss,exact\ncat/1.jpg,007,0.10,True\ncat/2.jpg,NA,,False\n")
-    table = TableDataset(filepath=str(tmp_path / "table.csv")).load()
-    assert table["label"].tolist() == ["007", "NA"]
-    assert (table["loss"].iloc[0], table["loss"].isna().tolist()) == (0.1, [False, True])
-    assert table["exact"].tolist() == [True, False]
+        TableDataset(filepath=str(tmp_path / "table.csv"), schema=AnyRow).load()
 
 
 @any_table

@@ -17,6 +17,7 @@ import pytest
 from kedro.io import Version
 from PIL import Image
 from pyarrow import parquet
+from rows import row
 from small_project import Kedro, kedro_in
 
 from guitar_kedro.datasets import PredictionsDataset, SpreadsheetDataset
@@ -85,7 +86,7 @@ def test_every_file_has_a_row_with_its_answer_or_why_there_is_none(table: pd.Dat
 def test_a_name_that_is_a_formula_is_no_formula_in_the_table(table: pd.DataFrame, tmp_path: Path):
     assert "'=1+1.jpg" in list(table["file"])
     names = ["=1", "+1", "-1", "@a", "\ta", "\ra", "a;=1", "a=1"]
-    dataset = SpreadsheetDataset(filepath=str(tmp_path / "table.csv"))
+    dataset = SpreadsheetDataset(filepath=str(tmp_path / "table.csv"), schema=row(file=str))
     dataset.save(iter([pd.DataFrame({"file": names[:4]}), pd.DataFrame({"file": names[4:]})]))
     with (tmp_path / "table.csv").open(newline="") as file:
         header, *rows = csv.reader(file)

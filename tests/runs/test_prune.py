@@ -13,6 +13,7 @@ import torch
 from kedro.io import DataCatalog, Version
 from kedro.pipeline import Node, Pipeline
 from PIL import Image
+from rows import table_of
 
 from guitar_kedro.datasets import (
     CheckpointDataset,
@@ -26,10 +27,12 @@ from guitar_kedro.datasets import (
     PreparedImagesDataset,
     TableDataset,
 )
+from guitar_kedro.datasets.curation import DecisionRow
 from guitar_kedro.errors import UserError
 from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, ModelSpec, decode_pictures, pixel_sizes
 from guitar_kedro.learning.inference.chunk import predictor_key
+from guitar_kedro.metrics.predictions import PredictionRow
 from guitar_kedro.runs.prune import prune_workspace
 
 
@@ -47,7 +50,7 @@ class Workspace:
                 "metrics": MetricsDataset(filepath=str(self.folder / "metrics.json"), version=saved),
                 "learner": LearnerDataset(str(self.folder / "metrics.json"), saved),  # another view of the same files
                 "run_record": MetricsDataset(filepath=str(self.folder / "run_record.json"), version=saved),
-                "table": TableDataset(filepath=str(self.folder / "table.csv")),
+                "table": TableDataset(filepath=str(self.folder / "table.csv"), schema=DecisionRow),
             }
         )
 
@@ -77,23 +80,27 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def test_what_the_report_on_the_curation_compares_with_stays(tmp_path: Path):
-    paths = {name: str(tmp_path / f"{name}.csv") for name in ("predictions", "applied_curation")}
+    schemas = {"predictions": PredictionRow, "applied_curation": DecisionRow}
+    paths = {name: str(tmp_path / f"{name}.csv") for name in schemas}
 
     def catalog(version: str | None = None) -> DataCatalog:
-        tables = {name: TableDataset(filepath=path, version=Version(None, version)) for name, path in paths.items()}
+        tables = {
+            name: TableDataset(filepath=path, schema=schemas[name], version=Version(None, version))
+            for name, path in paths.items()
+        }
         before = PredictionsBeforeCurationDataset(paths["predictions"], paths["applied_curation"])
         run_cache = MetricsDataset(filepath=str(tmp_path / "run_cache.json"))
         record = MetricsDataset(filepath=str(tmp_path / "run_record.json"), version=Version(None, version))
         return DataCatalog({**tables, "before": before, "run_cache": run_cache, "run_record": record})
 
     for version, decisions in {"1": 0, "2": 0, "3": 1, "4": 1, "5": 1}.items():
-        catalog(version).save("applied_curation", pd.DataFrame({"decisions": [decisions]}))
-        catalog(version).save("predictions", pd.DataFrame({"run": [int(version)]}))
+        catalog(version).save("applied_curation", table_of(DecisionRow, file=[f"{decisions}.jpg"]))
+        catalog(version).save("predictions", table_of(PredictionRow, file=[version]))
         catalog(version).save("run_record", {"saved": dict.fromkeys(paths, version), "loaded": {}})
-    assert catalog().load("before")["run"].tolist() == [2]
+    assert catalog().load("before")["file"].tolist() == ["2"]
     report = Node(func=print, inputs=["predictions", "applied_curation", "before"], outputs=None, name="report")
     list(prune_workspace("mine", catalog(), [Pipeline([report])], keep=1, dry_run=False))
-    assert catalog().load("before")["run"].tolist() == [2]
+    assert catalog().load("before")["file"].tolist() == ["2"]
     assert sorted(path.name for path in Path(paths["predictions"]).iterdir()) == ["2", "5"]
 
 
@@ -143,7 +150,7 @@ def test_what_dead_writes_left_goes_on_whatever_machine_they_were(workspace: Wor
     for left in ("metrics.json/4/.metrics.elsewhere-17.json", ".table.elsewhere-17.csv"):
         (workspace.folder / left).parent.mkdir(exist_ok=True)
         (workspace.folder / left).write_text("{")
-    workspace.catalog().save("table", pd.DataFrame({"label": ["a"]}))
+    workspace.catalog().save("table", table_of(DecisionRow, file=["a"]))
     workspace.prune(keep=3)
     assert workspace.versions("metrics") == ["1", "2", "3"]
     assert not list(workspace.folder.rglob("*elsewhere*"))

@@ -14,6 +14,7 @@ from kedro.io import AbstractDataset, DataCatalog, MemoryDataset, Version
 from kedro.pipeline import Node, Pipeline
 from kedro_datasets.json import JSONDataset
 from PIL import Image
+from rows import row
 
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.datasets import DrawnImagesDataset, LogDataset, MetricsDataset, OptionalMetricsDataset, PixelsDataset
@@ -59,7 +60,7 @@ class Project:
         }
         for name in ("raw", "plain", "run_cache"):
             datasets[name] = MetricsDataset(filepath=str(self.folder / f"{name}.json"))
-        datasets["log"] = LogDataset(filepath=str(self.folder / "log.csv"))
+        datasets["log"] = LogDataset(filepath=str(self.folder / "log.csv"), schema=row(errors=int, time=str))
         datasets["foreign"] = JSONDataset(filepath=str(self.folder / "foreign.json"))
         datasets |= {name: MemoryDataset() for name in ("in_memory", "returned")}
         datasets |= self.more

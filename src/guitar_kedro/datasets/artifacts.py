@@ -35,7 +35,7 @@ class Artifact(_Dataset):
     _beside: PurePosixPath | None = None
 
     def load(self) -> Any:
-        """Loads what was saved.
+        """Load what was saved.
 
         Raises:
             UserError: If it is not as it was saved, or if there is no such version.
@@ -44,7 +44,7 @@ class Artifact(_Dataset):
         return undecorated(super().load)(self)  # Kedro's decoration would wrap errors twice
 
     def save(self, data: Any) -> None:
-        """Saves ``data`` whole or not at all.
+        """Save ``data`` whole or not at all.
 
         Raises:
             DatasetError: If it cannot be written, or if this version is there already.
@@ -69,7 +69,7 @@ class Artifact(_Dataset):
             _remove(beside)
 
     def check(self) -> None:
-        """Compares a version with the checksums that were saved with it.
+        """Compare a version with the checksums that were saved with it.
 
         Raises:
             UserError: If they differ, or if there is no such version; it names the version before.
@@ -90,7 +90,7 @@ class Artifact(_Dataset):
             )
 
     def fingerprint(self) -> str | None:
-        """Gives a checksum of what would be loaded, or ``None`` if there is nothing.
+        """Return a checksum of what would be loaded, or ``None`` if there is nothing.
 
         Raises:
             UserError: As ``check``.
@@ -114,7 +114,7 @@ class Artifact(_Dataset):
         return sorted((path.parent.name for path in paths), reverse=True)
 
     def _sweep(self) -> None:
-        """Removes what processes of this machine left behind that died while they saved this artifact."""
+        """Remove what processes of this machine left behind that died while they saved this artifact."""
         path = Path(self._filepath)
         for left in path.glob(f"*/{_pattern(path)}") if self._version else path.parent.glob(_pattern(path)):
             pid = left.name.removeprefix(_beginning(path)).removesuffix(path.suffix)
@@ -152,7 +152,7 @@ def _pattern(path: Path) -> str:
 
 
 def _checksums(path: Path, name: str | None = None) -> dict[str, str]:
-    """Computes the SHA-256 of a file, or of each file of a folder, by its path from the folder of the version."""
+    """Compute the SHA-256 of a file, or of each file of a folder, by its path from the folder of the version."""
     files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
     top = PurePosixPath(name or path.name)
     return {(top / file.relative_to(path)).as_posix(): sha256_of_file(file) for file in files}
@@ -186,7 +186,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _remove(beside: Path) -> None:
-    """Removes an unfinished write, and the folder of a version that did not come to be."""
+    """Remove an unfinished write, and the folder of a version that did not come to be."""
     if beside.is_dir():
         shutil.rmtree(beside)
     else:

@@ -26,7 +26,7 @@ class _BundleFolder(AbstractVersionedDataset[Any, Any]):
     def __init__(
         self, filepath: str, model: str, version: Version | None = None, metadata: dict[str, Any] | None = None
     ) -> None:
-        """Takes note of the folders.
+        """Take note of the folders.
 
         Args:
             filepath: Of the bundles.
@@ -59,14 +59,14 @@ class _BundleFolder(AbstractVersionedDataset[Any, Any]):
         return JSONPreview((Path(self._get_load_path()) / FACTS_FILE).read_text(encoding="utf-8"))
 
     def version_made_of(self, model_version: str) -> str | None:
-        """Finds the latest bundle of a version of the model."""
+        """Find the latest bundle of a version of the model."""
         for folder in sorted(Path(self._filepath).glob(f"*/{self._filepath.name}"), reverse=True):
             if _facts(folder).get("model_version") == model_version:
                 return folder.parent.name
         return None
 
     def _version_of(self, spec: ModelSpec) -> str | None:
-        """Finds the version of a model; its spec holds the checksum of its weights."""
+        """Find the version of a model; its spec holds the checksum of its weights."""
         folders = sorted(self._model.glob(f"*/{self._model.name}"), reverse=True)
         return next((folder.parent.name for folder in folders if ModelSpec.read(folder / SPEC_FILE) == spec), None)
 

@@ -31,7 +31,7 @@ class _CheckpointFolder(AbstractVersionedDataset[Checkpoint, Checkpoint]):
         data.save(Path(self._get_save_path()))
 
     def preview(self) -> JSONPreview:
-        """The spec, for kedro-viz."""
+        """Return the spec, for kedro-viz."""
         return JSONPreview(ModelSpec.read(Path(self._get_load_path()) / SPEC_FILE).model_dump_json())
 
     def _exists(self) -> bool:
@@ -59,7 +59,7 @@ class ModelSpecDataset(TextArtifact, _SpecFile):
     """What a checkpoint is, without its weights."""
 
     def preview(self) -> JSONPreview:
-        """The spec, for kedro-viz."""
+        """Return the spec, for kedro-viz."""
         return JSONPreview(self.load().model_dump_json())
 
 
@@ -73,7 +73,7 @@ class LearnerDataset(CheckpointDataset):
         device: str = "auto",
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Takes note of where it lies and where it is to predict.
+        """Take note of where it lies and where it is to predict.
 
         Args:
             filepath: Of the model.
@@ -85,7 +85,7 @@ class LearnerDataset(CheckpointDataset):
         self._device = device
 
     def load(self) -> Learner:
-        """Rebuilds the Learner.
+        """Rebuild the Learner.
 
         Raises:
             UserError: If the weights are not those that were saved.
@@ -95,7 +95,7 @@ class LearnerDataset(CheckpointDataset):
         return learner_for_inference(undecorated(super().load)(self), self._device)
 
     def save(self, data: Any) -> None:
-        """Refuses: a Learner comes from the checkpoint that training saved as ``model``.
+        """Refuse: a Learner comes from the checkpoint that training saved as ``model``.
 
         Raises:
             UserError: Always.

@@ -9,24 +9,40 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset, Version
 from kedro_datasets._typing import JSONPreview, TablePreview
+from pydantic import BaseModel
 
 from guitar_kedro.datasets.handwritten import read_handwritten_table
 from guitar_kedro.datasets.tables import TableDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.networks.checkpoint import SPEC_FILE
+from guitar_kedro.metrics.predictions import PredictionRow
+
+
+class DecisionRow(BaseModel):
+    """What a person decided about a file.
+
+    Attributes:
+        file: Name of the file in the source.
+        action: ``keep``, ``drop`` or ``relabel``.
+        label: The class that it gets; empty where it keeps its own.
+    """
+
+    file: str
+    action: str
+    label: str
 
 
 class CurationDataset(TableDataset):
-    """What a person decided about single images: columns ``file``, ``action`` (keep, drop, relabel), ``label``.
+    """What a person decided about single images: a ``DecisionRow`` for each.
 
     The file is optional; without it there is nothing to apply, and the table is empty.
     """
 
-    COLUMNS = ("file", "action", "label")
+    _schema = DecisionRow
     ACTIONS = ("keep", "drop", "relabel")
 
     def load(self) -> pd.DataFrame:
-        """Loads the decisions.
+        """Load the decisions.
 
         Returns:
             A row per decision.
@@ -37,8 +53,8 @@ class CurationDataset(TableDataset):
         """
         path = Path(self._get_load_path())
         if not path.exists():
-            return pd.DataFrame(columns=list(self.COLUMNS), dtype="str")
-        table = read_handwritten_table(path, self.COLUMNS, optional=("label",))
+            return pd.DataFrame(columns=list(DecisionRow.model_fields), dtype="str")
+        table = read_handwritten_table(path, list(DecisionRow.model_fields), optional=("label",))
         for column in ("action", "label"):  # people write a space after a comma
             table[column] = table[column].str.strip()
         for row in table.itertuples():
@@ -56,7 +72,7 @@ class CurationDataset(TableDataset):
         return table.reset_index(drop=True)
 
     def save(self, data: Any) -> None:
-        """Refuses: a person writes this file.
+        """Refuse: a person writes this file.
 
         Raises:
             UserError: Always.
@@ -72,7 +88,7 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
     """
 
     def __init__(self, filepath: str, applied_curation: str, metadata: dict[str, Any] | None = None) -> None:
-        """Takes note of two versioned tables.
+        """Take note of two versioned tables.
 
         Args:
             filepath: ``predictions``.
@@ -83,12 +99,12 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
-        """Loads the table; an empty one where the curation has not changed since the first run."""
+        """Load the table; an empty one where the curation has not changed since the first run."""
         version = self._version()
-        return _load(self._predictions, version) if version else pd.DataFrame()
+        return _load(self._predictions, version, PredictionRow) if version else pd.DataFrame()
 
     def save(self, data: None) -> None:
-        """Refuses.
+        """Refuse.
 
         Raises:
             UserError: Always.
@@ -96,15 +112,15 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
         raise UserError(f"{self._predictions} is saved as predictions only.")
 
     def fingerprint(self) -> str:
-        """Gives the version that would be loaded; versions do not change."""
+        """Return the version that would be loaded; versions do not change."""
         return self._version() or ""
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """The first rows, for kedro-viz."""
+        """Return the first rows, for kedro-viz."""
         return TablePreview(self.load().head(nrows).to_dict(orient="split"))
 
     def needed(self) -> set[Path]:
-        """Lists the folders of the versions that tell which predictions these are, and of those."""
+        """List the folders of the versions that tell which predictions these are, and of those."""
         change, version = self._change(), self._version()
         return {self._predictions / version, *(self._curation / each for each in change or ())} if version else set()
 
@@ -114,10 +130,10 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
         return max((version for version in _versions(self._predictions) if version < change[1]), default=None)
 
     def _change(self) -> tuple[str, str] | None:
-        """The last version with other decisions than those of now, and the first one with those."""
+        """Return the last version with other decisions than those of now, and the first one with those."""
         applied = _versions(self._curation)
-        now = _load(self._curation, applied[-1]) if applied else None
-        other = [version for version in applied if not _load(self._curation, version).equals(now)]
+        now = _load(self._curation, applied[-1], DecisionRow) if applied else None
+        other = [version for version in applied if not _load(self._curation, version, DecisionRow).equals(now)]
         return (other[-1], next(version for version in applied if version > other[-1])) if other else None
 
     def _exists(self) -> bool:
@@ -136,7 +152,7 @@ class ModelBeforeCurationDataset(PredictionsBeforeCurationDataset):
     def __init__(
         self, filepath: str, predictions: str, applied_curation: str, metadata: dict[str, Any] | None = None
     ) -> None:
-        """Takes note of the versioned artifacts.
+        """Take note of the versioned artifacts.
 
         Args:
             filepath: ``model``.
@@ -148,22 +164,22 @@ class ModelBeforeCurationDataset(PredictionsBeforeCurationDataset):
         self._model = Path(filepath).absolute()
 
     def load(self) -> dict[str, Any]:
-        """Loads the spec; an empty one where there is no such model."""
+        """Load the spec; an empty one where there is no such model."""
         version = self._model_version()
         if version is None:
             return {}
         return json.loads((self._model / version / self._model.name / SPEC_FILE).read_text(encoding="utf-8"))
 
     def fingerprint(self) -> str:
-        """Gives the version that would be loaded; versions do not change."""
+        """Return the version that would be loaded; versions do not change."""
         return self._model_version() or ""
 
     def preview(self) -> JSONPreview:  # type: ignore[override]  # kedro-viz gives no arguments
-        """The spec, for kedro-viz."""
+        """Return the spec, for kedro-viz."""
         return JSONPreview(json.dumps(self.load()))
 
     def needed(self) -> set[Path]:
-        """Lists the folder of that version of the model."""
+        """List the folder of that version of the model."""
         version = self._model_version()
         return {self._model / version} if version else set()
 
@@ -177,5 +193,5 @@ def _versions(path: Path) -> list[str]:
     return sorted(table.parent.name for table in path.glob(f"*/{path.name}"))
 
 
-def _load(path: Path, version: str) -> pd.DataFrame:
-    return TableDataset(filepath=str(path), version=Version(version, None)).load()
+def _load(path: Path, version: str, schema: type[BaseModel]) -> pd.DataFrame:
+    return TableDataset(filepath=str(path), schema=schema, version=Version(version, None)).load()

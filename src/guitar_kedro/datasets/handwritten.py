@@ -19,7 +19,7 @@ _SAVE_AS = "save it as UTF-8 (in Excel: CSV UTF-8; elsewhere: choose it as the e
 
 
 def read_handwritten_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
-    """Reads a table that a person wrote: what is not exactly right is refused, since nobody sees what was guessed.
+    """Read a table that a person wrote: what is not exactly right is refused, since nobody sees what was guessed.
 
     Args:
         path: A file in UTF-8, with or without byte order mark, or in UTF-16; between its fields stand commas,
@@ -59,7 +59,7 @@ def read_handwritten_table(path: Path, columns: Sequence[str], optional: Sequenc
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Goes through the lines that are not blank: their numbers, of one with line breaks in it the last, and fields."""
+    """Go through the lines that are not blank: their numbers, of one with line breaks in it the last, and fields."""
     text = _text(path)
     first = next(filter(str.strip, _LINE_END.split(text)), "")
     separator = max(_SEPARATORS, key=first.count)

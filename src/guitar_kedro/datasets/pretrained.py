@@ -17,7 +17,7 @@ class PretrainedWeightsDataset(AbstractDataset[None, Any]):
     """Where a stage finds the weights that its ``weights`` names; a file is read only when a stage asks for it."""
 
     def __init__(self, filepath: str, url: str | None = None, metadata: dict[str, Any] | None = None) -> None:
-        """Takes note of the places.
+        """Take note of the places.
 
         Args:
             filepath: The folder in which downloads are kept.
@@ -28,17 +28,17 @@ class PretrainedWeightsDataset(AbstractDataset[None, Any]):
         self.metadata = metadata
 
     def load(self) -> PretrainedWeights:
-        """Makes what a stage asks for its weights."""
+        """Make what a stage asks for its weights."""
         from guitar_kedro.learning import PretrainedWeights
 
         return PretrainedWeights(self._folder, self._url)
 
     def fingerprint(self) -> str:
-        """Gives what decides the weights beside the stage's own options: the address of torchvision's."""
+        """Return what decides the weights beside the stage's own options: the address of torchvision's."""
         return self._url or ""
 
     def save(self, data: Any) -> None:
-        """Refuses.
+        """Refuse.
 
         Raises:
             UserError: Always.

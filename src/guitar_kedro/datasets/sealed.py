@@ -8,9 +8,31 @@ from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractDataset
+from pydantic import BaseModel
 
 from guitar_kedro.datasets.tables import LogDataset, TableDataset
 from guitar_kedro.errors import UserError
+from guitar_kedro.splits import TEST
+
+
+class OpeningRow(BaseModel):
+    """An opening of the sealed test part.
+
+    Attributes:
+        model_version: Beginning of the checksum of the model that had predicted it.
+        stage: The last stage of that model.
+        images: Of the test part.
+        errors: Images that were predicted wrong.
+        accuracy: Share of those that were predicted right, from 0 to 1.
+        time: When, in UTC (ISO 8601).
+    """
+
+    model_version: str
+    stage: str
+    images: int
+    errors: int
+    accuracy: float
+    time: str
 
 
 class SealedLabels:
@@ -58,7 +80,7 @@ class SealedLabelsDataset(AbstractDataset[None, SealedLabels]):
     """The labels of the test part as ``SealedLabels``; they are only read."""
 
     def __init__(
-        self, filepath: str, log: str, schema: str | None = None, metadata: dict[str, Any] | None = None
+        self, filepath: str, log: str, schema: str | type[BaseModel], metadata: dict[str, Any] | None = None
     ) -> None:
         """Take note of the files.
 
@@ -68,14 +90,15 @@ class SealedLabelsDataset(AbstractDataset[None, SealedLabels]):
             schema: Of the split, as ``TableDataset`` takes it.
             metadata: For Kedro's plugins.
         """
-        self._splits, self._log = TableDataset(filepath=filepath, schema=schema), LogDataset(filepath=log)
+        self._splits = TableDataset(filepath=filepath, schema=schema)
+        self._log = LogDataset(filepath=log, schema=OpeningRow)
         self._filepath = Path(filepath)
         self.metadata = metadata
 
     def load(self) -> SealedLabels:
         """Load the labels, still sealed."""
         splits = self._splits.load()
-        test = splits[splits["split"] == "test"]
+        test = splits[splits["split"] == TEST]
         return SealedLabels(test.set_index("image_id")["label"], self._log.save)
 
     def save(self, data: None) -> None:

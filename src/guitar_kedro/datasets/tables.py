@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path, PurePath
@@ -23,8 +22,6 @@ from guitar_kedro.errors import UserError
 _MOST_COLUMNS = 40  # of a preview: predictions have one for each class
 # what a cell begins with that a spreadsheet computes (owasp.org/www-community/attacks/CSV_Injection)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_CELL = re.compile(r'(?:^|,)("[^"]*(?:""[^"]*)*"|[^,\r\n]*)')
-_NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|-?inf"
 _DTYPES = {str: "str", float: "float64", int: "int64", bool: "bool"}
 _IS = {
     "str": lambda cells: not is_numeric_dtype(cells),
@@ -42,49 +39,40 @@ class _Missing(float):
 
 
 class _TypedFile(CSVDataset):
-    """A CSV file in which all text stands in quotation marks, and nothing else does.
+    """A CSV file whose columns have the types of a schema; text stands in quotation marks, and nothing else does."""
 
-    Columns have the types of the schema; without one, text is known from numbers by its quotation marks.
-    """
+    _schema: str | type[BaseModel] | None = None
 
-    _schema: str | None = None
+    @property
+    def _row(self) -> type[BaseModel]:
+        return resolve_name(self._schema) if isinstance(self._schema, str) else cast(type[BaseModel], self._schema)
 
     def load(self) -> pd.DataFrame:
         path = self._get_load_path()
-        (names, are_quoted), (_, are_text) = _first_rows(Path(path))
-        if self._schema:
-            declared = _types(resolve_name(self._schema), names)
-            text = {name: declared.get(name, "str") for name in names}
-            missing = {name: [""] for name, kind in text.items() if kind == "float64"}
-            return pd.read_csv(path, dtype=text, na_values=missing, keep_default_na=False, **self._load_args)
-        if not all(are_quoted):
-            return _foreign(path, self._load_args)
-        # a table without rows does not say which columns are text
-        shown = dict(zip(names, are_text, strict=False))
-        missing = {name: [""] for name, is_text in shown.items() if not is_text}
-        text = {name: "str" for name, is_text in shown.items() if is_text}
-        return pd.read_csv(path, dtype=text, na_values=missing, keep_default_na=False, **self._load_args)
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            names = next(csv.reader(file), [])
+        declared = _types(self._row, names)
+        types = {name: declared.get(name, "str") for name in names}
+        missing = {name: [""] for name, kind in types.items() if kind == "float64"}
+        return pd.read_csv(path, dtype=types, na_values=missing, keep_default_na=False, **self._load_args)
 
     def save(self, data: pd.DataFrame) -> None:
-        if self._schema:
-            data = _as_declared(data, resolve_name(self._schema))
         with _opened(self._get_save_path()) as file:
-            _write(_with_text(data), file)
+            _write(_as_declared(data, self._row), file)
 
 
 class TableDataset(TextArtifact, _TypedFile):
     """A CSV file that loads as it was saved.
 
     Text stays text: a class may be called ``007``, ``NA`` or ``None``. A number that is missing is NaN, while missing
-    text is empty. Of a table without a schema, in a file without quotation marks, from a spreadsheet perhaps, a column
-    of nothing but numbers as Python writes them holds numbers.
+    text is empty.
     """
 
     def __init__(
         self,
         *,
         filepath: str,
-        schema: str | None = None,
+        schema: str | type[BaseModel] | None = None,
         version: Version | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
@@ -92,16 +80,25 @@ class TableDataset(TextArtifact, _TypedFile):
 
         Args:
             filepath: Of the file.
-            schema: Name, with its module, of a pydantic model of a row: it gives columns their types. Text and floats
-                may be missing. ``__pydantic_extra__`` gives the type of further columns, where there may be any.
+            schema: A pydantic model of a row, or its name with its module: it gives columns their types. Text and
+                floats may be missing. ``__pydantic_extra__`` gives the type of further columns, where there may be any.
+                Only a dataset whose class has a schema of its own may leave it out.
             version: Of the file.
             metadata: For Kedro's plugins.
+
+        Raises:
+            UserError: If there is no schema.
         """
         super().__init__(filepath=filepath, version=version, metadata=metadata)
-        self._schema = schema
+        self._schema = schema or self._schema
+        if not self._schema:
+            raise UserError(
+                f"The catalog has no schema for {filepath}: name a pydantic model of its rows, as "
+                "`schema: guitar_kedro.pipelines.ingestion.schemas.ImageRow`."
+            )
 
     def load(self) -> pd.DataFrame:
-        """Loads the table.
+        """Load the table.
 
         Raises:
             UserError: If it is not as it was saved, or no table any more.
@@ -115,7 +112,7 @@ class TableDataset(TextArtifact, _TypedFile):
         return table
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """The first rows, for kedro-viz."""
+        """Return the first rows, for kedro-viz."""
         return table_preview(pd.DataFrame(**super().preview(nrows)))
 
     def _not_a_table(self, reason: str) -> UserError:
@@ -129,7 +126,7 @@ class OptionalTableDataset(TableDataset):
     """A table that need not be there; until it was made, it is empty."""
 
     def load(self) -> pd.DataFrame:
-        """Loads the table, or an empty one."""
+        """Load the table, or an empty one."""
         return undecorated(super().load)(self) if self.exists() else pd.DataFrame()
 
 
@@ -137,11 +134,11 @@ class LogDataset(TableDataset):
     """A CSV file to which each save adds its rows and the time; none is ever taken away."""
 
     def load(self) -> pd.DataFrame:
-        """Loads all rows; an empty table where none was ever added, or somebody removed the file."""
+        """Load all rows; an empty table where none was ever added, or somebody removed the file."""
         return undecorated(super().load)(self) if self.exists() else pd.DataFrame()
 
     def save(self, data: pd.DataFrame) -> None:
-        """Adds rows.
+        """Add rows.
 
         Raises:
             DatasetError: If the file cannot be written.
@@ -162,7 +159,7 @@ class _SpreadsheetFile(_TypedFile):
     def save(self, data: Iterable[pd.DataFrame]) -> None:
         with _opened(self._get_save_path()) as file:
             for number, table in enumerate(data):
-                _write(_harmless(_with_text(table)), file, header=number == 0)
+                _write(_harmless(_as_declared(table, self._row)), file, header=number == 0)
 
 
 class SpreadsheetDataset(TableDataset, _SpreadsheetFile):
@@ -174,7 +171,7 @@ class SpreadsheetDataset(TableDataset, _SpreadsheetFile):
 
 
 def table_preview(table: pd.DataFrame) -> TablePreview:
-    """Gives the first columns of a table for kedro-viz, and says how many there are beside them.
+    """Return the first columns of a table for kedro-viz, and say how many there are beside them.
 
     Args:
         table: Its first rows.
@@ -195,7 +192,7 @@ def _types(schema: type[BaseModel], names: Iterable[str]) -> dict[str, str]:
 
 
 def _as_declared(table: pd.DataFrame, schema: type[BaseModel]) -> pd.DataFrame:
-    """Give columns in which all is missing their types.
+    """Return columns in which all is missing their types, and make missing text empty.
 
     Raises:
         TypeError: A column is missing, of another type, or not declared.
@@ -203,13 +200,17 @@ def _as_declared(table: pd.DataFrame, schema: type[BaseModel]) -> pd.DataFrame:
     types = _types(schema, table.columns)
     if odd := sorted({*table.columns} ^ {*types}):
         raise TypeError(f"the columns {', '.join(odd)} are missing or not declared in {schema.__name__}")
+    declared = {}
     for name, cells in table.items():
-        if cells.isna().all() and (cells.empty or types[name] in ("str", "float64")):
-            table = table.assign(**{name: cells.astype("object").fillna("") if types[name] == "str" else cells})
-            table = table.astype({name: types[name]})
-        elif not _IS[types[name]](cells):
-            raise TypeError(f"the column {name} is {cells.dtype}, and {types[name]} in {schema.__name__}")
-    return table
+        kind = types[name]
+        nothing = cells.isna().all() and (cells.empty or kind in ("str", "float64"))
+        if not nothing and not _IS[kind](cells):
+            raise TypeError(f"the column {name} is {cells.dtype}, and {kind} in {schema.__name__}")
+        if kind == "str":
+            declared[name] = cells.astype("object").where(cells.notna(), "").map(str).astype("object")
+        else:
+            declared[name] = cells.astype(kind) if nothing else cells
+    return table.assign(**declared)
 
 
 def _opened(path: PurePath) -> IO[str]:
@@ -222,18 +223,6 @@ def _write(table: pd.DataFrame, file: IO[str], header: bool = True) -> None:
     )
 
 
-def _with_text(table: pd.DataFrame) -> pd.DataFrame:
-    """Makes text of all that is neither a number nor yes or no; of what is missing, empty text."""
-    table = table.infer_objects()
-    nothing = [name for name, cells in table.items() if cells.dtype == "object" and cells.isna().all()]
-    table = table.astype(dict.fromkeys(nothing, "float64"))
-    text = {
-        name: cells.astype("object").where(cells.notna(), "").map(str).astype("object")
-        for name, cells in _text_columns(table)
-    }
-    return table.assign(**text)
-
-
 def _text_columns(table: pd.DataFrame) -> list[tuple[str, pd.Series]]:
     return [(name, cells) for name, cells in table.items() if not is_numeric_dtype(cells)]
 
@@ -242,27 +231,3 @@ def _harmless(table: pd.DataFrame) -> pd.DataFrame:
     begins = (*_FORMULA, "'")
     text = {name: cells.mask(cells.str.startswith(begins), "'" + cells) for name, cells in _text_columns(table)}
     return table.assign(**text)
-
-
-def _first_rows(path: Path) -> list[tuple[list[str], list[bool]]]:
-    """Gives the cells of the first two rows, and whether each stands in quotation marks."""
-    rows = []
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        for _ in range(2):
-            row = file.readline()
-            while row.count('"') % 2 and (more := file.readline()):
-                row += more  # a line break in a cell
-            are_quoted = [cell.startswith('"') for cell in _CELL.findall(row)] if row else []
-            rows.append((next(csv.reader([row]), []), are_quoted))
-    return rows
-
-
-def _foreign(path: PurePath, load_args: dict[str, Any]) -> pd.DataFrame:
-    table = pd.read_csv(path, dtype="str", keep_default_na=False, **load_args)
-    for name, cells in table.items():
-        missing = cells == ""
-        if not missing.all() and (missing | cells.str.fullmatch(_NUMBER)).all():
-            table[name] = pd.to_numeric(cells.mask(missing))
-        elif len(cells) and cells.isin(["True", "False"]).all():
-            table[name] = cells == "True"
-    return table

@@ -23,7 +23,7 @@ _DISTANCES_AT_ONCE = 1_000_000
 def near_duplicate_groups(
     hashes: Sequence[str] | np.ndarray, max_distance: int, pixel_hashes: Sequence[str] | None = None
 ) -> np.ndarray:
-    """Number the groups of pictures that look alike.
+    """Return numbers for the groups of pictures that look alike.
 
     Two pictures belong to one group when a chain of pictures leads from one to the other in which neighbours differ in
     at most `max_distance` bits. The result is exact: no pair is missed, none is added.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from guitar_kedro.metrics.formatting import percent, rounded
+from guitar_kedro.splits import TRAIN, VALIDATION
 
 _ROUNDING = 1e-6  # of error rates that were computed in single precision
 
@@ -38,7 +39,7 @@ def guess(splits: pd.DataFrame) -> Guess:
     Args:
         splits: A row per image: ``label``, ``split`` (``train``, ``validation``).
     """
-    training, validation = (splits.loc[splits["split"] == part, "label"] for part in ("train", "validation"))
+    training, validation = (splits.loc[splits["split"] == split, "label"] for split in (TRAIN, VALIDATION))
     label = training.mode()[0]
     return Guess(splits["label"].nunique(), label, float((validation != label).mean()))
 

@@ -15,8 +15,7 @@ from PIL import Image
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.metrics import formatting
 from guitar_kedro.plots import sheets, style
-
-SPLITS = ("train", "validation", "test")
+from guitar_kedro.splits import SPLITS
 
 _BAR_WIDTH = 8.0  # inches, figures of bars
 _NAME_WIDTH = 2.6  # inches, names beside bars

@@ -30,7 +30,7 @@ class WorkspaceLock:
         self._holder = folder / ".lock.json"
 
     def acquire(self) -> None:
-        """Takes the lock.
+        """Take the lock.
 
         Raises:
             UserError: If another run has it; it says which.
@@ -48,7 +48,7 @@ class WorkspaceLock:
         self._holder.write_text(json.dumps(holder), encoding="utf-8")
 
     def release(self) -> None:
-        """Lets others run."""
+        """Let others run."""
         self._lock.release()
 
     def _by_whom(self) -> str:

@@ -24,7 +24,7 @@ class NodeMeter:
     """Measures how long each node takes, and how much memory at most, with all processes that it starts."""
 
     def __init__(self) -> None:
-        """Begins to measure."""
+        """Begin to measure."""
         self.nodes: dict[str, dict[str, float]] = {}
         self._began: dict[str, float] = {}
         self._running: set[str] = set()
@@ -32,7 +32,7 @@ class NodeMeter:
         threading.Thread(target=self._sample_until_the_end, daemon=True).start()
 
     def begin(self, node: str) -> None:
-        """Notes that a node loads its first input; later calls change nothing."""
+        """Note that a node loads its first input; later calls change nothing."""
         if node not in self._began:
             self._began[node] = time.perf_counter()
             self.nodes[node] = {"seconds": 0.0, "peak_memory": 0}
@@ -40,13 +40,13 @@ class NodeMeter:
             self._sample()
 
     def end(self, node: str) -> None:
-        """Notes that a node saved an output: it ends with the last one."""
+        """Note that a node saved an output: it ends with the last one."""
         self._sample()
         self._running.discard(node)
         self.nodes[node]["seconds"] = round(time.perf_counter() - self._began[node], 3)
 
     def stop(self) -> None:
-        """Ends measuring."""
+        """End measuring."""
         self._ended.set()
 
     def _sample_until_the_end(self) -> None:
@@ -72,7 +72,7 @@ def _memory_in_use() -> int:
 
 
 def environment(device: str) -> dict[str, Any]:
-    """Describes what a run runs with.
+    """Describe what a run runs with.
 
     Args:
         device: The parameter: where networks compute.

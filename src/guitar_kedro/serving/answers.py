@@ -67,7 +67,7 @@ class Problem(BaseModel):
 
 
 def prediction(file: str, answer: Answer, spec: ModelSpec) -> Prediction:
-    """Puts an answer into words and numbers."""
+    """Put an answer into words and numbers."""
     probability = max(answer.probabilities)
     predicted = spec.classes[answer.probabilities.index(probability)]
     return Prediction(
@@ -82,18 +82,18 @@ def prediction(file: str, answer: Answer, spec: ModelSpec) -> Prediction:
 
 
 def unread(file: str, error: UnreadableImage) -> Unread:
-    """Says why a picture could not be read."""
+    """Say why a picture could not be read."""
     return Unread(file=file, reason=error.reason, detail=error.detail)
 
 
 def known_classes(version: str, spec: ModelSpec) -> Classes:
-    """Lists the classes of a model."""
+    """List the classes of a model."""
     names = ((label, spec.display_names.get(label, label)) for label in spec.classes)
     return Classes(model_version=version, classes=[KnownClass(label=label, display_name=name) for label, name in names])
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describes refusals for the OpenAPI document."""
+    """Describe refusals for the OpenAPI document."""
     return {status: {"model": Problem, "description": _MEANINGS[status]} for status in statuses}
 
 

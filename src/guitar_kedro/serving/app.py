@@ -54,7 +54,7 @@ class Address(BaseModel):
 
 
 def create_app(service: Service, pages: Pages) -> ASGIApp:
-    """Builds the application.
+    """Build the application.
 
     Args:
         service: What answers.
@@ -108,7 +108,7 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
         summary="Tell what pictures show",
     )
     async def predict(request: Request) -> answers.Predictions:
-        """Takes a picture as the body, or one or several as a form.
+        """Take a picture as the body, or one or several as a form.
 
         A form with several pictures is answered in their order; those that cannot be read have a reason there.
         """
@@ -131,7 +131,7 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
         summary="Tell what a picture at an address shows",
     )
     async def predict_url(request: Request) -> answers.Predictions:
-        """Fetches a picture from a public http or https address; redirects are not followed."""
+        """Fetch a picture from a public http or https address; redirects are not followed."""
         async with service.intake.body(request) as body:
             content = await fetch(_address(body), service.options.max_bytes)
             return _answers(service, await service.see([Upload("", content)]))
@@ -183,7 +183,7 @@ def _answers(service: Service, seen: list[Seen]) -> answers.Predictions:
 
 
 def unreadable(error: UnreadableImage) -> Refusal:
-    """Makes the refusal of a request whose only picture cannot be read."""
+    """Make the refusal of a request whose only picture cannot be read."""
     return Refusal(415 if error.reason in _FOREIGN else 422, error.reason, error.detail)
 
 

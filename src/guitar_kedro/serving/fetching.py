@@ -39,7 +39,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 def is_public(address: str) -> bool:
-    """Tells whether an IP address is one of the public internet, and no disguise of another.
+    """Tell whether an IP address is one of the public internet, and no disguise of another.
 
     IPv6 addresses are taken from 2000::/3 only: NAT64 (64:ff9b::/96, 64:ff9b:1::/48), IPv4-mapped (::ffff:0:0/96),
     IPv4-compatible, local and multicast addresses lie outside of it.
@@ -56,13 +56,13 @@ def is_public(address: str) -> bool:
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """Asks the system for all addresses of a host."""
+    """Ask the system for all addresses of a host."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(entry[4][0]) for entry in found]
 
 
 async def fetch(url: str, max_bytes: int, resolve: Resolve = resolve) -> bytes:
-    """Fetches a file over http or https.
+    """Fetch a file over http or https.
 
     The host is resolved once; all of its addresses must be public, and the connection goes to the first of them,
     whatever the name means a moment later. Redirects are not followed, proxies of the environment not used.
@@ -104,7 +104,7 @@ def _parse(url: str) -> httpx.URL:
 
 
 async def get_from(address: str, wanted: httpx.URL, max_bytes: int) -> bytes:
-    """Gets a file from one address of its host, which has been checked.
+    """Get a file from one address of its host, which has been checked.
 
     Args:
         address: The IP address to connect to.

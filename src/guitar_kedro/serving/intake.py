@@ -27,7 +27,7 @@ class Refusal(Exception):
     """
 
     def __init__(self, status: int, reason: str, detail: str) -> None:
-        """Keeps all three."""
+        """Keep all three."""
         super().__init__(status, reason, detail)
         self.status, self.reason, self.detail = status, reason, detail
 
@@ -51,7 +51,7 @@ class Intake:
 
     @asynccontextmanager
     async def body(self, request: Request) -> AsyncIterator[bytearray]:
-        """Lets a request in, and reads its body; the place is free again at the end of the block.
+        """Let a request in, and read its body; the place is free again at the end of the block.
 
         Raises:
             Refusal: 503 above the limits, 413 for a body that is too large, 408 for one that comes too slowly.
@@ -97,7 +97,7 @@ class Intake:
             raise Refusal(408, "too_slow", "The upload took too long; try again on a better connection.") from None
 
     async def drain(self, request: Request) -> bool:
-        """Reads and forgets what a refused client is still sending: else it would see a broken connection.
+        """Read and forget what a refused client is still sending: else it would see a broken connection.
 
         Returns:
             Whether all was read; if not, the connection is to be closed.
@@ -135,7 +135,7 @@ class _Place:
 
 
 def busy() -> Refusal:
-    """Makes the refusal of a service that has enough to do."""
+    """Make the refusal of a service that has enough to do."""
     return Refusal(503, "busy", "There is too much to do just now; try again in a second.")
 
 

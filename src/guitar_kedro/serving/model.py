@@ -35,7 +35,7 @@ class Answer:
     energy: float
 
     def likeliest(self, count: int) -> list[int]:
-        """Gives the numbers of the likeliest classes, the likeliest first."""
+        """Return the numbers of the likeliest classes, the likeliest first."""
         return sorted(range(len(self.probabilities)), key=lambda index: -self.probabilities[index])[:count]
 
 
@@ -47,7 +47,7 @@ class ModelThread:
     """
 
     def __init__(self, predictor: Predictor | OnnxPredictor, watch_batch: Callable[[int], None]) -> None:
-        """Starts the thread.
+        """Start the thread.
 
         Args:
             predictor: The model.
@@ -69,7 +69,7 @@ class ModelThread:
         return self._thread.is_alive()
 
     def read(self, content: bytes) -> torch.Tensor:
-        """Makes of a file what the network looks at (uint8 of 3 x size x size), in the thread that calls.
+        """Prepare a file for the network (uint8 of 3 x size x size), in the thread that calls.
 
         Raises:
             UnreadableImage: With a reason and a sentence.
@@ -80,18 +80,18 @@ class ModelThread:
             raise error.__cause__ or error from None
 
     def answer(self, pixels: torch.Tensor) -> Future[Answer]:
-        """Asks what a picture shows (uint8 of 3 x size x size)."""
+        """Ask what a picture shows (uint8 of 3 x size x size)."""
         return self._ask(_Job(pixels))
 
     def look(self, pixels: torch.Tensor, targets: Sequence[int]) -> Future[np.ndarray]:
-        """Asks where the network sees classes: float32 of (targets, rows, columns), 0 or more.
+        """Ask where the network sees classes: float32 of (targets, rows, columns), 0 or more.
 
         The answer of a network that has no such maps is a ``NoFeatureMaps``.
         """
         return self._ask(_Job(pixels, targets))
 
     def stop(self) -> None:
-        """Ends the thread when all that waits is answered."""
+        """End the thread when all that waits is answered."""
         self._jobs.put(None)
         self._thread.join()
 

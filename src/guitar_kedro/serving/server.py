@@ -31,12 +31,12 @@ class ImpatientProtocol(H11Protocol):
     _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Begins to wait for a request."""
+        """Begin to wait for a request."""
         super().connection_made(transport)
         self._wait_at_most(_HEADER_SECONDS)
 
     def data_received(self, data: bytes) -> None:
-        """Takes bytes in; only a whole request ends the wait."""
+        """Take bytes in; only a whole request ends the wait."""
         super().data_received(data)
         answering = self.cycle is not None and not self.cycle.response_complete
         if answering:
@@ -45,24 +45,24 @@ class ImpatientProtocol(H11Protocol):
             self._wait_at_most(_HEADER_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Ends the waits."""
+        """End the waits."""
         self._stop_waiting()
         if self._reading is not None:
             self._reading.cancel()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Begins to wait for the client to read."""
+        """Begin to wait for the client to read."""
         super().pause_writing()
         self._wait_for_reading()
 
     def resume_writing(self) -> None:
-        """The client has read on, though perhaps not all."""
+        """Begin to wait anew: the client has read on, though perhaps not all."""
         self._wait_for_reading()
         super().resume_writing()
 
     def on_response_complete(self) -> None:
-        """Leaves the wait for the next request to the timer of idle connections; that closes once all is read."""
+        """Leave the wait for the next request to the timer of idle connections; that closes once all is read."""
         self._stop_waiting()
         self._wait_for_reading()
         super().on_response_complete()
@@ -72,7 +72,7 @@ class ImpatientProtocol(H11Protocol):
         self._patience = self.loop.call_later(seconds, self.transport.abort)
 
     def _wait_for_reading(self, before: float = math.inf) -> None:
-        """Cuts the client off once it has read nothing for a while."""
+        """Cut the client off once it has read nothing for a while."""
         if self._reading is not None:
             self._reading.cancel()
         left = self.transport.get_write_buffer_size()
@@ -94,7 +94,7 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: ASGIApp, shutdown_seconds: float, begin_to_end: Callable[[], None]) -> None:
-        """Configures uvicorn.
+        """Configure uvicorn.
 
         Args:
             app: What is served.
@@ -119,7 +119,7 @@ class Server(uvicorn.Server):
         self._shutdown_seconds, self._begin_to_end = shutdown_seconds, begin_to_end
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Hears the signal."""
+        """Hear the signal."""
         again = self.should_exit
         self._begin_to_end()
         if sig == signal.SIGTERM:
@@ -130,7 +130,7 @@ class Server(uvicorn.Server):
             self.force_exit = again
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serves until a signal ends it."""
+        """Serve until a signal ends it."""
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
 
@@ -139,7 +139,7 @@ class Server(uvicorn.Server):
 
 
 def share_cores() -> None:
-    """Lets the threads of a network sleep while they wait for each other; call it before torch is imported.
+    """Let the threads of a network sleep while they wait for each other; call it before torch is imported.
 
     By default they spin (OpenMP). Whoever decodes pictures meanwhile, or any other work on a busy machine, then
     makes them wait for long: an answer took ten times as long where all cores had something else to do.
@@ -148,7 +148,7 @@ def share_cores() -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Opens the address, before anything takes long.
+    """Open the address, before anything takes long.
 
     Raises:
         UserError: If that is not possible.
@@ -176,7 +176,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def let_in(sock: socket.socket) -> None:
-    """Turns nobody away from here on.
+    """Turn nobody away from here on.
 
     Raises:
         UserError: If another service, which had the address open too, was faster.
@@ -189,7 +189,7 @@ def let_in(sock: socket.socket) -> None:
 
 
 def address(sock: socket.socket) -> str:
-    """Gives the address at which a browser finds the page."""
+    """Return the address at which a browser finds the page."""
     host, port = sock.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{host}:{port}/"

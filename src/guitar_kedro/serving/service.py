@@ -59,7 +59,7 @@ class Service:
     """
 
     def __init__(self, predictor: Predictor | OnnxPredictor, version: str, options: ServingOptions) -> None:
-        """Starts the threads."""
+        """Start the threads."""
         self.version, self.options = version, options
         self.intake = Intake(options)
         self.metrics = Metrics(lambda: self.intake.waiting, version)
@@ -68,16 +68,16 @@ class Service:
         self.is_ending = False
 
     def begin_to_end(self) -> None:
-        """Fails readiness from here on."""
+        """Fail readiness from here on."""
         self.is_ending = True
 
     def stop(self) -> None:
-        """Ends the threads when all that waits is answered."""
+        """End the threads when all that waits is answered."""
         self.readers.shutdown()
         self.model.stop()
 
     async def see(self, uploads: list[Upload], mapped_classes: int = 0) -> list[Seen]:
-        """Answers for pictures, in their order.
+        """Answer for pictures, in their order.
 
         Args:
             uploads: The pictures.
@@ -93,7 +93,7 @@ class Service:
             raise busy() from None
 
     async def in_reader(self, function: Any, *arguments: Any) -> Any:
-        """Runs what takes long and needs no model, off the event loop."""
+        """Run what takes long and needs no model, off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self.readers, function, *arguments)
 
     async def _see(self, upload: Upload, mapped_classes: int) -> Seen:

@@ -47,7 +47,7 @@ class Form:
 
 
 def read_form(content_type: str, body: bytearray, max_pictures: int) -> Form:
-    """Takes a body apart: a form with files, or one file as it is.
+    """Take a body apart: a form with files, or one file as it is.
 
     Args:
         content_type: The header. All but ``multipart/form-data`` is one file, whatever it claims to be.

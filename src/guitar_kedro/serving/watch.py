@@ -37,7 +37,7 @@ class Metrics:
     """
 
     def __init__(self, waiting: Callable[[], float], version: str) -> None:
-        """Sets everything to 0.
+        """Set everything to 0.
 
         Args:
             waiting: Gives the number of requests that have a place.
@@ -64,7 +64,7 @@ class Watch:
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, is_ending: Callable[[], bool]) -> None:
-        """Wraps an application.
+        """Wrap an application.
 
         Args:
             app: The application.
@@ -74,7 +74,7 @@ class Watch:
         self.app, self.metrics, self.is_ending = app, metrics, is_ending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on."""
+        """Pass a request on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

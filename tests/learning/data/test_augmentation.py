@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import torch
 from fastai.data.transforms import IntToFloatTensor, Normalize
 from fastai.torch_core import TensorImage, set_seed
+from fastai.vision.augment import aug_transforms
 from fasttransform import Pipeline
 
 from guitar_kedro.learning.data.augmentation import Augment, Normalise, fastai_transforms
@@ -21,6 +24,11 @@ FASTAI_DEFAULTS = {
     "p_affine": 0.75,
     "p_lighting": 0.75,
 }
+
+
+def test_what_is_not_configured_is_as_fastai_has_it():
+    theirs = inspect.signature(aug_transforms).parameters
+    assert AugmentationOptions().model_dump() == {name: theirs[name].default for name in FASTAI_DEFAULTS}
 
 
 @pytest.fixture(scope="module")

@@ -19,22 +19,23 @@ from fastcore.basics import chunked
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.data.augmentation import Augment, Normalise
 from guitar_kedro.learning.data.options import AugmentationOptions
-from guitar_kedro.learning.data.pixels import TRAIN, VALIDATION, Pixels, PixelSizes
+from guitar_kedro.learning.data.pixels import Pixels, PixelSizes
 from guitar_kedro.learning.data.read_ahead import read_ahead
 from guitar_kedro.learning.networks.checkpoint import ModelSpec
+from guitar_kedro.splits import TRAIN, VALIDATION
 
 
 @dataclass(frozen=True)
-class DecodedPart:
+class DecodedSplit:
     """The training or the validation part.
 
     Attributes:
         pixels: The decoded pictures.
-        positions: int64 of n: the numbers of this part's pictures in there.
+        positions: int64 of n: the numbers of this split's pictures in there.
         targets: int64 of n: the number of each one's class.
         vocab: The classes.
         side: Of the squares that are read, in pixels.
-        split_idx: 0 for training, 1 for validation, as fastai counts.
+        split_idx: 0 for training, 1 for validation: the name and numbers by which fastai asks for it.
         shard: Which rows of each batch are read here; the others are those of other processes.
     """
 
@@ -55,7 +56,7 @@ class DecodedPart:
 
         Args:
             file: From ``Pixels.open``.
-            rows: Numbers of n pictures of this part.
+            rows: Numbers of n pictures of this split.
             places: As of ``Pixels.read``, n x 2.
 
         Returns:
@@ -149,7 +150,7 @@ def data_loaders(
             "with the pipeline training."
         )
     shard = slice(rank, None, world_size)
-    training, validation = (_part(table, name, pixels, spec, shard) for name in (TRAIN, VALIDATION))
+    training, validation = (_split(table, name, pixels, spec, shard) for name in (TRAIN, VALIDATION))
     size = _fitting_batch(batch_size, len(training), world_size)
     augment = _on_images(Augment(augmentation, spec.image_size, spec.mean, spec.std))
     normalise = _on_images(Normalise(spec.mean, spec.std))
@@ -177,12 +178,12 @@ def _fitting_batch(batch_size: int, images: int, world_size: int) -> int:
     return size
 
 
-def _part(table: pd.DataFrame, name: str, pixels: Pixels, spec: ModelSpec, shard: slice) -> DecodedPart:
+def _split(table: pd.DataFrame, name: str, pixels: Pixels, spec: ModelSpec, shard: slice) -> DecodedSplit:
     rows = table[table["split"] == name]
     targets = torch.tensor([spec.classes.index(label) for label in rows["label"]], dtype=torch.int64)
     side = pixels.sizes.training if name == TRAIN else pixels.sizes.validation
     positions = pixels.positions(rows["image_id"].tolist(), name)
-    return DecodedPart(pixels, positions, targets, spec.classes, side, (TRAIN, VALIDATION).index(name), shard)
+    return DecodedSplit(pixels, positions, targets, spec.classes, side, (TRAIN, VALIDATION).index(name), shard)
 
 
 def _on_images(transform: Augment | Normalise) -> Callable[[tuple[torch.Tensor, ...]], tuple[torch.Tensor, ...]]:

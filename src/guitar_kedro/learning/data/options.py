@@ -10,6 +10,8 @@ from guitar_kedro.options import Options
 class AugmentationOptions(Options):
     """What training does to pictures at random, each time it sees them (fastai's ``aug_transforms``, without flips).
 
+    What is not given is as fastai has it.
+
     Attributes:
         max_rotate: Degrees, either way.
         min_zoom: Least magnification.
@@ -20,13 +22,13 @@ class AugmentationOptions(Options):
         p_lighting: Chance that its light is changed.
     """
 
-    max_rotate: float = Field(ge=0, le=180)
-    min_zoom: float = Field(gt=0)
-    max_zoom: float = Field(gt=0)
-    max_lighting: float = Field(ge=0, lt=1)
-    max_warp: float = Field(ge=0, lt=1)
-    p_affine: float = Field(ge=0, le=1)
-    p_lighting: float = Field(ge=0, le=1)
+    max_rotate: float = Field(default=10.0, ge=0, le=180)
+    min_zoom: float = Field(default=1.0, gt=0)
+    max_zoom: float = Field(default=1.1, gt=0)
+    max_lighting: float = Field(default=0.2, ge=0, lt=1)
+    max_warp: float = Field(default=0.2, ge=0, lt=1)
+    p_affine: float = Field(default=0.75, ge=0, le=1)
+    p_lighting: float = Field(default=0.75, ge=0, le=1)
 
     @model_validator(mode="after")
     def _zooms_in_order(self) -> AugmentationOptions:

@@ -19,9 +19,9 @@ from guitar_kedro.files import sha256_of_lines, written_whole
 from guitar_kedro.learning.data.pictures import open_image, read_square
 from guitar_kedro.learning.data.read_ahead import read_ahead
 from guitar_kedro.progress import track
+from guitar_kedro.splits import VALIDATION
 from guitar_kedro.versions import VERSIONS
 
-TRAIN, VALIDATION = "train", "validation"
 INDEX_FILE = "index.json"
 _AHEAD = 64  # pictures that are decoded before they are written
 

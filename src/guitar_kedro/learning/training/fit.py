@@ -35,6 +35,7 @@ from guitar_kedro.learning.training.phase import Phase
 from guitar_kedro.learning.training.resume import ExactResume
 from guitar_kedro.learning.training.state import TrainingState
 from guitar_kedro.memory import keep_freed_memory
+from guitar_kedro.splits import TRAIN
 
 logger = logging.getLogger(__name__)
 
@@ -203,7 +204,7 @@ def _load_start(learner: Learner, phase: Phase) -> None:
 
 
 def _check_classes(phase: Phase) -> None:
-    training = set(phase.table.loc[phase.table["split"] == "train", "label"])
+    training = set(phase.table.loc[phase.table["split"] == TRAIN, "label"])
     if missing := [label for label in phase.classes if label not in training]:
         raise UserError(
             f"{phase.title}: class {missing[0]} has no images in the training part; split the images again."

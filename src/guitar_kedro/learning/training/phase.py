@@ -13,6 +13,7 @@ from guitar_kedro.learning.networks.architectures import preprocessing
 from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.networks.pretrained import PretrainedWeights
 from guitar_kedro.learning.training.recipe import LoopOptions, NetworkOptions
+from guitar_kedro.splits import TRAIN
 
 _LIBRARIES = ("torch", "torchvision", "fastai")
 
@@ -91,6 +92,6 @@ class Phase:
             "learning_rates": list(rates),
             "batch_size": self.stage.batch_size,
             "seed": self.seed,
-            "training_images": int((self.table["split"] == "train").sum()),
+            "training_images": int((self.table["split"] == TRAIN).sum()),
             "versions": {library: version(library) for library in _LIBRARIES},
         }

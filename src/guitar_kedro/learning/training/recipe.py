@@ -87,9 +87,9 @@ class LoopOptions(Options):
             there ``auto`` takes it.
     """
 
-    resize_method: Literal["squish", "crop", "pad"]
-    presize: float = Field(ge=1, le=2)
-    augmentation: AugmentationOptions
+    resize_method: Literal["squish", "crop", "pad"] = "squish"
+    presize: float = Field(default=1.15, ge=1, le=2)
+    augmentation: AugmentationOptions = AugmentationOptions()
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 

@@ -8,7 +8,7 @@ from guitar_kedro.pipelines.training.plan import StagePlan
 
 
 def create_pipeline(first: StagePlan) -> Pipeline:
-    """Creates the pipeline that trains the first stage on a random split and on folds.
+    """Create the pipeline that trains the first stage on a random split and on folds.
 
     Args:
         first: The first stage.

@@ -7,7 +7,7 @@ from guitar_kedro.pipelines.training.plan import StagePlan
 
 
 def create_pipeline(stages: list[StagePlan]) -> Pipeline:
-    """Creates the pipeline from checkpoints to predictions and class activation maps.
+    """Create the pipeline from checkpoints to predictions and class activation maps.
 
     Args:
         stages: In the order in which they were trained; the last one is the model, which alone sees the test part.

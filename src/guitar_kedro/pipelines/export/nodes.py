@@ -9,6 +9,7 @@ import lazy_loader as lazy
 from guitar_kedro import images, learning
 from guitar_kedro.pipelines.export.options import ExportOptions
 from guitar_kedro.pipelines.training.nodes import with_paths
+from guitar_kedro.splits import TEST, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ def export_model(
     options: ExportOptions,
     device: str,
 ) -> learning.Bundle:
-    """Makes the bundle of a model, and checks that it answers as the model does.
+    """Make the bundle of a model, and check that it answers as the model does.
 
     For that it looks at pictures of the test part, but not at their labels: how good the model is on them stays sealed.
 
@@ -37,11 +38,11 @@ def export_model(
         for; and its model card, if the latest one is about this model.
     """
     table = with_paths(splits, prepared_images)
-    bundle = learning.make_bundle(model, list(_some(table, "test", REFERENCE_PICTURES)["path"]), device)
+    bundle = learning.make_bundle(model, list(_some(table, TEST, REFERENCE_PICTURES)["path"]), device)
     if options.int8:
         known = table[table["label"].isin(model.spec.classes)]
-        calibration = list(_some(known, "train", CALIBRATION_PICTURES)["path"])
-        bundle = learning.with_int8(bundle, calibration, known[known["split"] == "validation"])
+        calibration = list(_some(known, TRAIN, CALIBRATION_PICTURES)["path"])
+        bundle = learning.with_int8(bundle, calibration, known[known["split"] == VALIDATION])
     if options.pickle:
         bundle = learning.with_pickle(bundle)
     if model.spec.checksum in latest_model_card:
@@ -49,6 +50,6 @@ def export_model(
     return bundle
 
 
-def _some(table: pd.DataFrame, part: str, most: int) -> pd.DataFrame:
-    found = table[table["split"] == part]
+def _some(table: pd.DataFrame, split: str, most: int) -> pd.DataFrame:
+    found = table[table["split"] == split]
     return found.iloc[:: -(-len(found) // most)]

@@ -6,7 +6,7 @@ from guitar_kedro.pipelines.export import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Creates the pipeline from the model to its bundle."""
+    """Create the pipeline from the model to its bundle."""
     return Pipeline(
         [
             Node(

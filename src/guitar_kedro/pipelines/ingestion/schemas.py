@@ -49,20 +49,6 @@ class RejectedRow(BaseModel):
     detail: str
 
 
-class DecisionRow(BaseModel):
-    """What a person decided about a file.
-
-    Attributes:
-        file: Name of the file in the source.
-        action: ``keep``, ``drop`` or ``relabel``.
-        label: The class that it gets; empty where it keeps its own.
-    """
-
-    file: str
-    action: str
-    label: str
-
-
 class DuplicateRow(BaseModel):
     """An image that has a near duplicate in the dataset.
 

@@ -7,7 +7,7 @@ from guitar_kedro.pipelines.training.plan import StagePlan
 
 
 def create_pipeline(stages: list[StagePlan]) -> Pipeline:
-    """Creates the pipeline of reports, which trains nothing and predicts nothing.
+    """Create the pipeline of reports, which trains nothing and predicts nothing.
 
     Kedro-viz folds all of it into the group ``report``, with the figures that the model card uses up.
 

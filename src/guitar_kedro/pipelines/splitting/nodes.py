@@ -12,14 +12,13 @@ from pydantic import Field, model_validator
 from guitar_kedro import metrics, plots
 from guitar_kedro.errors import UserError
 from guitar_kedro.options import Options
+from guitar_kedro.splits import SPLITS, TEST, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
     import pandas as pd
 else:
     pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
-
-PARTS = ("train", "validation", "test")
 
 
 class SplittingOptions(Options):
@@ -62,39 +61,39 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
     sizes = image_table["duplicate_group"].value_counts()
     first_image = image_table.groupby("duplicate_group")["image_id"].min()
     place = {group: sha256(f"{seed} {image_id}".encode()).digest() for group, image_id in first_image.items()}
-    part_of_group: dict[int, str] = {}
+    split_of_group: dict[int, str] = {}
     for label, groups in label_of_group.groupby(label_of_group):
-        if len(groups) < len(PARTS):
+        if len(groups) < len(SPLITS):
             raise UserError(
                 f"Class {label} has only {metrics.count(sizes[groups.index].sum(), 'image')} in "
                 f"{metrics.count(len(groups), 'group')} of duplicates; "
-                f"a class needs at least {len(PARTS)} different ones for training, validation and test. Add images or "
+                f"a class needs at least {len(SPLITS)} different ones for training, validation and test. Add images or "
                 "leave the class out."
             )
-        part_of_group |= _deal(sorted(groups.index, key=place.__getitem__), sizes, options)
+        split_of_group |= _deal(sorted(groups.index, key=place.__getitem__), sizes, options)
     splits = image_table[["image_id", "label", "duplicate_group"]].copy()
-    splits.insert(2, "split", splits["duplicate_group"].map(part_of_group))
+    splits.insert(2, "split", splits["duplicate_group"].map(split_of_group))
     counts = splits["split"].value_counts()
-    logger.info("Split: %s", ", ".join(f"{counts[part]} {part}" for part in PARTS))
+    logger.info("Split: %s", ", ".join(f"{counts[split]} {split}" for split in SPLITS))
     return splits
 
 
 def _deal(groups: list[int], sizes: pd.Series, options: SplittingOptions) -> dict[int, str]:
-    """Gives each part a group, training the largest of three; deals on until the others have their share of images."""
+    """Give each split a group, training the largest of three; deal on until the others have their share of images."""
     size_of_group = dict(zip(groups, sizes[groups].tolist(), strict=True))
     largest = max(groups[:3], key=size_of_group.__getitem__)
     groups = [largest, *(group for group in groups if group != largest)]
     total = sum(size_of_group.values())
-    wanted = {"test": options.test * total, "validation": options.validation * total}
-    parts = dict(zip(groups[:3], PARTS, strict=True))
-    filled = {part: size_of_group[group] for group, part in parts.items()}
+    wanted = {TEST: options.test * total, VALIDATION: options.validation * total}
+    split_of = dict(zip(groups[:3], SPLITS, strict=True))
+    filled = {split: size_of_group[group] for group, split in split_of.items()}
     for group in groups[3:]:
-        # a group goes where it brings the part closer to its share, else to training
+        # a group goes where it brings the split closer to its share, else to training
         size = size_of_group[group]
-        part = next((name for name, share in wanted.items() if filled[name] + size / 2 <= share), "train")
-        parts[group] = part
-        filled[part] += size
-    return parts
+        split = next((name for name, share in wanted.items() if filled[name] + size / 2 <= share), TRAIN)
+        split_of[group] = split
+        filled[split] += size
+    return split_of
 
 
 def plot_split_balance(splits: pd.DataFrame, display_names: dict[str, str]) -> plots.Figure:

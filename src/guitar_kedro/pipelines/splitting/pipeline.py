@@ -6,7 +6,7 @@ from guitar_kedro.pipelines.splitting import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Creates the pipeline from ``image_table`` to ``splits``."""
+    """Create the pipeline from ``image_table`` to ``splits``."""
     return Pipeline(
         [
             Node(

@@ -17,3 +17,13 @@ class SplitRow(BaseModel):
     label: str
     split: str
     duplicate_group: int
+
+
+class FoldRow(SplitRow):
+    """An image of training or validation, in the cross-validation.
+
+    Attributes:
+        fold: The network that predicts the image is trained on the other folds; numbers from 0.
+    """
+
+    fold: int

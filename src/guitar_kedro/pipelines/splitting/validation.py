@@ -4,13 +4,13 @@ import pandas as pd
 
 
 def no_group_crosses(splits: pd.DataFrame) -> pd.DataFrame:
-    """Refuses a split in which near duplicates stand on both sides.
+    """Refuse a split in which near duplicates stand on both sides.
 
     Raises:
-        ValueError: If a duplicate group has images in more than one part.
+        ValueError: If a duplicate group has images in more than one split.
     """
-    parts = splits.groupby("duplicate_group")["split"].nunique()
-    if (crossing := parts[parts > 1]).size:
+    counts = splits.groupby("duplicate_group")["split"].nunique()
+    if (crossing := counts[counts > 1]).size:
         group = crossing.index[0]
         members = splits[splits["duplicate_group"] == group]
         raise ValueError(

@@ -46,7 +46,7 @@ class StagePlan:
 
 
 def plan_stages(stages: Any) -> list[StagePlan]:
-    """Plans the stages in the order of the parameters.
+    """Plan the stages in the order of the parameters.
 
     Args:
         stages: The parameter ``stages``: options by name. Only what decides the shape of the pipeline is looked at.
@@ -73,7 +73,7 @@ def plan_stages(stages: Any) -> list[StagePlan]:
 
 
 def _check_name(name: Any, earlier: dict[str, StagePlan]) -> None:
-    """Refuses names that cannot name nodes, datasets and folders alike."""
+    """Refuse names that cannot name nodes, datasets and folders alike."""
     if not isinstance(name, str):
         raise UserError(f"stages.{str(name).lower()}: YAML does not read this name as text; put it in quotes.")
     if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:

@@ -1,0 +1,3 @@
+"""What the parts of a split are called, in tables and in code."""
+
+TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
