@@ -29,12 +29,7 @@ _ROW_GROUP = 64  # chunks; a Parquet file of many small groups takes memory to r
 class _PredictionsFile(AbstractVersionedDataset[Prediction, Any]):
     """A Parquet file that is written chunk by chunk."""
 
-    def __init__(
-        self,
-        filepath: str,
-        version: Version | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
         """Take note of where it lies.
 
         Args:

@@ -13,8 +13,8 @@ from kedro.pipeline.node import Node
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path
 from guitar_kedro.images.downloads import is_address
+from guitar_kedro.learning.distributed.options import processes_of
 from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
-from guitar_kedro.pipelines.training.options import processes_of
 from guitar_kedro.runs.units import is_versioned
 
 _LARGEST_SEED = 2**32 - 1  # that numpy takes

@@ -19,7 +19,7 @@ from pluggy import PluginManager
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.distributed.endpoint import is_here
-from guitar_kedro.pipelines.training.options import processes_of
+from guitar_kedro.learning.distributed.options import processes_of
 from guitar_kedro.runs.checks import check_nodes, check_parameters, check_versions, is_checked
 from guitar_kedro.runs.run_cache import Fingerprint, RunCache
 from guitar_kedro.runs.training_states import training_state, trains

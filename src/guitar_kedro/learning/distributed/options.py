@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 
 from guitar_kedro.options import Options
+
+PARAMETERS = ("nproc_per_node", "nnodes", "rdzv_endpoint", "max_restarts")
 
 
 class Processes(Options):
@@ -43,3 +47,18 @@ class Processes(Options):
     def here(self) -> Processes:
         """Those of this machine alone."""
         return self.model_copy(update={"nnodes": 1, "rdzv_endpoint": None})
+
+
+def processes_of(parameters: Mapping[str, Any], folder: Path = Path()) -> Processes:
+    """Check and convert the parameters of ``PARAMETERS``.
+
+    Args:
+        parameters: Values by name.
+        folder: Scratch, where these processes will train.
+
+    Raises:
+        UserError: If one cannot be used, or they do not go together.
+    """
+    imports = ("guitar_kedro.settings",)  # which set up logging, as conf/logging.yml says
+    values = {name: parameters[name] for name in PARAMETERS}
+    return Processes.of_parameter("", {**values, "folder": folder, "imports": imports})

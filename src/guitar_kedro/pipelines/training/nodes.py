@@ -10,8 +10,9 @@ import lazy_loader as lazy
 
 from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.display_names import distinct_names
+from guitar_kedro.learning.distributed.options import processes_of
 from guitar_kedro.learning.training.recipe import PhaseOptions
-from guitar_kedro.pipelines.training.options import processes_of
+from guitar_kedro.project import models_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +55,7 @@ def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
             The curve (learning rate, loss), and the ``suggested`` rate.
         """
         what = make_phase(stage_name, phase, start, splits, pixels, recipe)
-        here = processes_of(recipe).here
+        here = _processes(recipe).here
         curve, suggested = learning.train_distributed(here, learning.find_learning_rate, what, iterations)
         return curve, {"suggested": suggested}
 
@@ -80,7 +81,7 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
         """
         what = make_phase(stage_name, phase, start, splits, pixels, recipe, options.epochs)
         rates = rates_of(options.learning_rate, suggestion)
-        checkpoint, history = learning.train_distributed(processes_of(recipe), learning.train_phase, what, rates, state)
+        checkpoint, history = learning.train_distributed(_processes(recipe), learning.train_phase, what, rates, state)
         warn_of_guessing(f"{stage_name}, {phase}", history, splits)
         return checkpoint, checkpoint.spec, history
 
@@ -143,6 +144,10 @@ def make_phase(
     return learning.Phase(
         stage_name, name, network, loop, start, splits, pixels, recipe["seed"], epochs, recipe.get("device", "auto")
     )
+
+
+def _processes(recipe: dict[str, Any]) -> learning.Processes:
+    return processes_of(recipe, models_folder(recipe["workspace"]) / "processes")
 
 
 def rates_of(learning_rate: float | Sequence[float] | str, suggestion: dict[str, float] | None) -> tuple[float, ...]:

@@ -5,8 +5,8 @@ A node asks for the single parameters that it uses, so that another one does not
 
 from kedro.pipeline import Node, Pipeline
 
+from guitar_kedro.learning.distributed.options import PARAMETERS
 from guitar_kedro.pipelines.training import nodes
-from guitar_kedro.pipelines.training.options import PROCESSES
 from guitar_kedro.pipelines.training.plan import PRETRAINED, StagePlan
 
 
@@ -80,11 +80,7 @@ def _stage_pipeline(stage: StagePlan) -> Pipeline:
     return Pipeline(
         phases,
         namespace=f"train.{stage.name}",
-        inputs={
-            "start": stage.start,
-            "pixels": stage.pixels,
-            "splits": "splits",
-        },
+        inputs={"start": stage.start, "pixels": stage.pixels, "splits": "splits"},
         parameters={name for node in phases for name in node.inputs if name.startswith("params:")},
     )
 
@@ -93,7 +89,7 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
     pictures = {"splits": "splits", "pixels": "pixels"}
     recipe = {
         "start": start,
-        **{name: f"params:{name}" for name in (*PROCESSES, "workspace")},
+        **{name: f"params:{name}" for name in (*PARAMETERS, "workspace")},
         **recipe_inputs(stage, with_weights=start == "start" and stage.start == PRETRAINED),
     }
     suggestion = {"suggestion": f"{phase}_learning_rate"}
