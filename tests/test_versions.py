@@ -188,7 +188,7 @@ def image_tables(_: Path) -> Any:
 
 def _decoded(folder: Path, method: str) -> Pixels:
     blocks("RGB", (60, 40)).save(folder / "picture.png")
-    table = pd.DataFrame({"image_id": "a", "path": str(folder / "picture.png"), "part": ["train", "validation"]})
+    table = pd.DataFrame({"image_id": "a", "path": str(folder / "picture.png"), "split": ["train", "validation"]})
     Pixels.save(decode_pictures(table, pixel_sizes(24, 1.25, method)), folder / method)
     return Pixels(folder / method)
 
@@ -233,7 +233,7 @@ def _phase(folder: Path) -> Phase:
         precision="float32",
         augmentation={**augmentation, "p_affine": 0.75, "p_lighting": 0.75},
     )
-    decoding = decode_pictures(table.rename(columns={"split": "part"}), pixel_sizes(32, 1.25, "squish"))
+    decoding = decode_pictures(table, pixel_sizes(32, 1.25, "squish"))
     Pixels.save(decoding, folder / "pixels")
     network = NetworkOptions(architecture="squeezenet1_1", image_size=32, batch_size=8, weights="none")
     start = PretrainedWeights(folder)

@@ -51,7 +51,7 @@ def _in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Makes sure that Ctrl-C ends a command, also where Python loses the exception.
+    """Make sure that Ctrl-C ends a command, also where Python loses the exception.
 
     It does so when the exception is raised in a callback of a weak reference or in a ``__del__``.
     """
@@ -73,7 +73,7 @@ def _interruptible() -> Iterator[None]:
 
 
 def _end_at_once() -> NoReturn:
-    """Ends this process and those that it started, as safely as if they were killed.
+    """End this process and those that it started, as safely as if they were killed.
 
     Python's own way out waits for threads and processes, and then takes seconds to free what torch holds.
     """

@@ -47,7 +47,7 @@ class OneRunAtATime:
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, catalog: DataCatalog) -> None:
-        """Takes the lock of the workspace.
+        """Take the lock of the workspace.
 
         Raises:
             UserError: If another run has it.
@@ -57,12 +57,12 @@ class OneRunAtATime:
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
-        """Lets others run."""
+        """Let others run."""
         self._lock.release()
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self) -> None:
-        """Lets others run."""
+        """Let others run."""
         self._lock.release()
 
 
@@ -71,7 +71,7 @@ class CheckpointGuard:
 
     @hook_impl
     def before_node_run(self, node: Node, catalog: DataCatalog, inputs: dict[str, Any]) -> None:
-        """Compares the checkpoints that a node loaded with the parameters of their stages, and with the split.
+        """Compare the checkpoints that a node loaded with the parameters of their stages, and with the split.
 
         Nodes that are tagged ``any_model`` take a model for what its spec says that it is.
 
@@ -93,12 +93,12 @@ class DisplayNamesMustBeUsed:
 
     @hook_impl
     def before_pipeline_run(self) -> None:
-        """Begins anew."""
+        """Begin anew."""
         self._told = False
 
     @hook_impl
     def before_node_run(self, inputs: dict[str, Any]) -> None:
-        """Compares them with the classes, at the first node that has both."""
+        """Compare them with the classes, at the first node that has both."""
         if self._told or not {"splits", "params:display_names"} <= set(inputs):
             return
         self._told, classes = True, sorted(set(inputs["splits"]["label"]))
@@ -131,32 +131,32 @@ class RunRecorder:
 
     @hook_impl
     def before_pipeline_run(self) -> None:
-        """Begins to measure."""
+        """Begin to measure."""
         self._began, self._meter = time.time(), NodeMeter()
         self._touched: set[str] = set()
 
     @hook_impl
     def before_dataset_loaded(self, dataset_name: str, node: Node) -> None:
-        """Notes that a node begins."""
+        """Note that a node begins."""
         self._meter.begin(node.name)
         self._touched.add(dataset_name)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
-        """Notes how far a node is."""
+        """Note how far a node is."""
         self._meter.end(node.name)
         self._touched.add(dataset_name)
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Saves the record of a run that ended well: with what it skipped, all of the pipeline belongs to it."""
+        """Save the record of a run that ended well: with what it skipped, all of the pipeline belongs to it."""
         self._save(run_params, pipeline, catalog, pipeline.datasets(), "finished")
 
     @hook_impl
     def on_pipeline_error(
         self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
-        """Saves the record of a run that failed; on a full disk there may be no room for it."""
+        """Save the record of a run that failed; on a full disk there may be no room for it."""
         sentence = str(user_error_behind(error) or error)
         try:
             self._save(run_params, pipeline, catalog, self._touched, f"failed: {sentence}")
@@ -200,7 +200,7 @@ class ImagesMustBeUsed:
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Compares what was asked for with what the pipeline loads.
+        """Compare what was asked for with what the pipeline loads.
 
         Raises:
             UserError: If ``images`` is given in an environment that draws its images, to another pipeline than predict.
@@ -221,7 +221,7 @@ class PicturesApart:
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Compares the places of the pictures that the pipeline loads with those of all that it saves.
+        """Compare the places of the pictures that the pipeline loads with those of all that it saves.
 
         Raises:
             UserError: If it would write into a folder of pictures, or the system cannot look at one.
@@ -243,7 +243,7 @@ class RememberImages:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Notes ``images``, unless they are there to be predicted."""
+        """Note ``images``, unless they are there to be predicted."""
         from guitar_kedro.datasets import PhotosDataset
 
         dataset = catalog["raw_images"]
@@ -264,7 +264,7 @@ class RunReport:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Prints the summary where the run has predicted or evaluated."""
+        """Print the summary where the run has predicted or evaluated."""
         if set(PREDICTED) <= pipeline.all_outputs():
             for line in _predicted(catalog.load("predictions_summary")):
                 logger.info(line)

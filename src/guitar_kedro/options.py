@@ -42,7 +42,7 @@ class Options(BaseModel):
 
     @classmethod
     def model_validate(cls, obj: Any, **kwargs: Any) -> Self:
-        """Checks and converts, as pydantic does; Kedro calls this for the parameters of a pipeline.
+        """Check and convert, as pydantic does; Kedro calls this for the parameters of a pipeline.
 
         Raises:
             UserError: If something is wrong; a line for each thing, to be read after the name of the parameter.
@@ -71,7 +71,7 @@ class Options(BaseModel):
 
 
 def completed(parameters: dict[str, Any], groups: dict[str, type[Options]]) -> dict[str, Any]:
-    """Checks groups of parameters, and fills in what may be left out.
+    """Check groups of parameters, and fill in what may be left out.
 
     Nodes ask for single parameters (``params:stages.small.batch_size``), so that none runs again for another one. By
     that alone, nobody would notice a misspelt one.
@@ -99,7 +99,7 @@ def completed(parameters: dict[str, Any], groups: dict[str, type[Options]]) -> d
 
 
 def problems(error: ValidationError, options: type[Options]) -> list[str]:
-    """Says what is wrong, to be read after the name of the group: ``.frozen.epochs is -1; it must be at least 0``.
+    """Say what is wrong, to be read after the name of the group: ``.frozen.epochs is -1; it must be at least 0``.
 
     Args:
         error: What pydantic found.
@@ -131,7 +131,7 @@ def _problem(found: ErrorDetails, options: type[Options]) -> str:
 
 
 def _fields(options: type[Options], path: tuple[int | str, ...]) -> list[str]:
-    """The names of the parameters of a group within a group."""
+    """Return the names of the parameters of a group within a group."""
     found: Any = options
     for name in path:
         found = found.model_fields[str(name)].annotation

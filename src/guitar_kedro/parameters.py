@@ -56,7 +56,7 @@ _KINDS = {bool: "true or false", int: "a number", float: "a number", type(None):
 
 
 def parse_parameters(text: str) -> dict[str, Any]:
-    """Reads ``NAME=VALUE,NAME=VALUE``; a value is YAML, unless the parameter is a text.
+    """Read ``NAME=VALUE,NAME=VALUE``; a value is YAML, unless the parameter is a text.
 
     A comma after which no ``NAME=`` comes belongs to the value: of a list, or of a path.
 
@@ -113,7 +113,7 @@ def _is_quoted(value: str) -> bool:
 
 
 def check_runtime_parameters(parameters: Mapping[str, Any]) -> None:
-    """Refuses what is not what a person typed, or will not be taken for it.
+    """Refuse what is not what a person typed, or will not be taken for it.
 
     Not all that reads ``--params`` reads it as this module does: kedro-viz and notebooks make numbers of texts.
 
@@ -177,7 +177,7 @@ def _refuse_octal(name: str, value: str) -> None:
 
 
 def check_texts(parameters: Mapping[str, Any], where: str = "") -> None:
-    """Refuses names and texts that YAML reads as something else, as it does with 1, no and 007 without quotes.
+    """Refuse names and texts that YAML reads as something else, as it does with 1, no and 007 without quotes.
 
     Args:
         parameters: Nested by name.
@@ -196,7 +196,7 @@ def check_texts(parameters: Mapping[str, Any], where: str = "") -> None:
 
 
 def _leaves(parameters: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Lists all values by their paths; of a group whose name is that of a text, the group."""
+    """List all values by their paths; of a group whose name is that of a text, the group."""
     for name, value in parameters.items():
         if not isinstance(name, str):
             raise UserError(

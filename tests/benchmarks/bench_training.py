@@ -169,9 +169,5 @@ def _phase(photos: str, network: str, size: int, batch: int, name: str, validati
     )
     folder = Path(tempfile.mkdtemp(dir=photos) if again else Path(photos) / f"pixels_{size}px")
     dataset = PixelsDataset(str(folder))
-    dataset.save(
-        decode_pictures(
-            table.rename(columns={"split": "part"}), pixel_sizes(size, training.presize, training.resize_method)
-        )
-    )
+    dataset.save(decode_pictures(table, pixel_sizes(size, training.presize, training.resize_method)))
     return Phase("stage", name, stage, training, PretrainedWeights(folder), table, dataset.load(), 1, 1)

@@ -17,7 +17,7 @@ from guitar_kedro.learning.data.pixels import PixelSizes
 def test_a_padded_square_is_the_one_that_training_sees_in_the_middle(sides: tuple[int, int], tmp_path: Path):
     picture = Image.effect_mandelbrot(sides, (-3, -2.5, 2, 2.5), 100).convert("RGB")
     picture.save(tmp_path / "a.png")
-    table = pd.DataFrame({"image_id": ["a"], "path": [str(tmp_path / "a.png")], "part": ["train"]})
+    table = pd.DataFrame({"image_id": ["a"], "path": [str(tmp_path / "a.png")], "split": ["train"]})
     Pixels.save(decode_pictures(table, PixelSizes(45, 45, "pad")), tmp_path / "pixels")
     pixels = Pixels(tmp_path / "pixels")
     with pixels.open() as file:

@@ -62,9 +62,7 @@ def decode(shapes: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> De
 
     def decode(image_size: int, table: pd.DataFrame = shapes, **options: object) -> Pixels:
         training = TRAINING.model_copy(update=options)
-        decoding = decode_pictures(
-            table.rename(columns={"split": "part"}), pixel_sizes(image_size, training.presize, training.resize_method)
-        )
+        decoding = decode_pictures(table, pixel_sizes(image_size, training.presize, training.resize_method))
         folder = tmp_path_factory.mktemp("pixels")
         Pixels.save(decoding, folder)
         return Pixels(folder)

@@ -224,7 +224,7 @@ def test_pixels_of_no_stage_go(pictures: Pictures):
 
 def test_pixels_that_a_dead_run_left_beside_those_of_a_stage_go(pictures: Pictures):
     Image.new("RGB", (8, 8)).save(pictures.folder / "a.png")
-    table = pd.DataFrame({"image_id": ["a"], "path": [str(pictures.folder / "a.png")], "part": ["train"]})
+    table = pd.DataFrame({"image_id": ["a"], "path": [str(pictures.folder / "a.png")], "split": ["train"]})
     decoding = decode_pictures(table, pixel_sizes(8, 1, "squish"))
     pictures.catalog_of["pixels_64px"].save(decoding)
     pictures.write("pixels_64px/.1b.bin")

@@ -380,7 +380,7 @@ def test_decoded_pictures_may_be_removed_and_are_decoded_again_when_they_are_nee
 ):
     Image.new("RGB", (8, 8)).save(project.folder / "a.png")
     project.more["pixels"] = PixelsDataset(str(project.folder / "pixels"))
-    table = pd.DataFrame({"image_id": ["a"], "path": [str(project.folder / "a.png")], "part": ["train"]})
+    table = pd.DataFrame({"image_id": ["a"], "path": [str(project.folder / "a.png")], "split": ["train"]})
     decode = project.node("decode", ["raw"], "pixels", lambda _: decode_pictures(table, pixel_sizes(8, 1, "squish")))
 
     def train(pixels: Pixels, by: int) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def validated(checkpoint: Checkpoint, paths: list[Path], folder: Path) -> np.nda
     table = pd.concat([table.assign(split=part) for part in ("train", "validation")], ignore_index=True)
     Pixels.save(
         decode_pictures(
-            table.rename(columns={"split": "part"}),
+            table,
             pixel_sizes(spec.image_size, options.presize, options.resize_method),
         ),
         folder,

@@ -6,9 +6,9 @@ from guitar_kedro.cards.blocks import MOST_ROWS, NOTHING, Block, known_facts, pl
 from guitar_kedro.cards.facts import CardFacts
 from guitar_kedro.metrics.formatting import clock, count, interval, percent
 from guitar_kedro.metrics.random_split import Leakage
+from guitar_kedro.splits import SPLITS
 
 _MOST_NAMED = 40  # classes that are listed in a sentence
-_SPLITS = ("train", "validation", "test")
 
 
 def what_it_is(facts: CardFacts) -> list[Block]:
@@ -61,8 +61,8 @@ def use(facts: CardFacts) -> list[Block]:
 def data(facts: CardFacts) -> list[Block]:
     """Return what it was trained and measured on."""
     counts = facts.counts
-    totals = [int(counts[part].sum()) for part in _SPLITS]
-    parts = ", ".join(f"{number:,} for {part}" for part, number in zip(("training", *_SPLITS[1:]), totals, strict=True))
+    totals = [int(counts[part].sum()) for part in SPLITS]
+    parts = ", ".join(f"{number:,} for {part}" for part, number in zip(("training", *SPLITS[1:]), totals, strict=True))
     blocks = [Block("text", f"{count(sum(totals), 'image')}: {parts}."), Block("text", _split_sentence(facts.leakage))]
     left_out = [(reason, f"{number:,}") for reason, number in facts.rejected.items() if number]
     if not left_out:
@@ -70,10 +70,10 @@ def data(facts: CardFacts) -> list[Block]:
     caption = "Images of each class"
     if len(counts) > MOST_ROWS:
         caption = f"The {MOST_ROWS} of {len(counts):,} classes with the fewest images"
-        sizes = counts[list(_SPLITS)].sum(axis=1)
+        sizes = counts[list(SPLITS)].sum(axis=1)
         counts = counts.loc[sizes.sort_values(kind="stable").index[:MOST_ROWS]]
     rows = [
-        (facts.name(row.label), *(f"{getattr(row, part):,}" for part in _SPLITS))
+        (facts.name(row.label), *(f"{getattr(row, part):,}" for part in SPLITS))
         for row in counts.itertuples(index=False)
     ]
     rows.append(("all", *(f"{number:,}" for number in totals)))

@@ -23,7 +23,7 @@ class PixelsDataset(AbstractDataset[DecodedPictures, Pixels]):
     is_cache = True
 
     def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        """Takes note of the folder.
+        """Take note of the folder.
 
         Args:
             filepath: The folder.
@@ -40,18 +40,18 @@ class PixelsDataset(AbstractDataset[DecodedPictures, Pixels]):
             Pixels.save(data, self.folder)
 
     def load(self) -> Pixels:
-        """Loads the index; the pictures stay on disk."""
+        """Load the index; the pictures stay on disk."""
         return Pixels(self.folder)
 
     def fingerprint(self) -> str | None:
-        """Says from which pictures they were decoded, and how; ``None`` if they are not there whole."""
+        """Say from which pictures they were decoded, and how; ``None`` if they are not there whole."""
         if not self._exists():
             return None
         pixels = self.load()
         return pixels.key if pixels.is_whole() else None
 
     def unneeded(self) -> Iterator[Path]:
-        """Lists files of pixels that are not those of the index: a process that died left them."""
+        """List files of pixels that are not those of the index: a process that died left them."""
         key = self.load().key if self._exists() else None
         return (path for path in sorted(self.folder.glob("*.bin")) if path.stem != key)
 
@@ -63,5 +63,5 @@ class PixelsDataset(AbstractDataset[DecodedPictures, Pixels]):
 
 
 def holds_pixels_alone(folder: Path) -> bool:
-    """Tells whether there is a folder with decoded pictures, and nothing else in it."""
+    """Tell whether there is a folder with decoded pictures, and nothing else in it."""
     return folder.is_dir() and all(path.suffix == ".bin" or path.name.endswith(INDEX_FILE) for path in folder.iterdir())

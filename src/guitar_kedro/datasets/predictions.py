@@ -74,7 +74,7 @@ class _PredictionsFile(AbstractVersionedDataset[Prediction, Any]):
         return sorted(self._chunks.glob("*.parquet"))
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """The first rows, for kedro-viz."""
+        """Return the first rows, for kedro-viz."""
         first = next(self.load().iter_batches(nrows))
         return table_preview(first.to_pandas())
 

@@ -109,11 +109,11 @@ class PreparedImagesDataset(AbstractDataset[Preparation, PreparedImages]):
         return (path for path in files if path.suffix == ".part" or path.stem not in named)
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """The first rows of the index, for kedro-viz."""
+        """Return the first rows of the index, for kedro-viz."""
         return TablePreview(_read_records(self._index).head(nrows).to_dict(orient="split"))
 
     def _tables(self) -> list[pd.DataFrame]:
-        """What the index and the journal say, as far as they are there; of a file in both, the journal is right."""
+        """Read the index and the journal, as far as they are there; of a file in both, the journal is right."""
         return [_read_records(path) for path in (self._index, self._journal) if path.exists()]
 
     def _exists(self) -> bool:

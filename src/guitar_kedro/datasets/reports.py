@@ -33,7 +33,7 @@ class FigureDataset(Artifact, MatplotlibDataset):
     DEFAULT_SAVE_ARGS: dict[str, Any] = {"pil_kwargs": {"compress_type": zlib.Z_RLE}}  # noqa: RUF012 - as kedro-datasets
 
     def load(self) -> Image.Image:
-        """Loads what was drawn.
+        """Load what was drawn.
 
         Raises:
             UserError: If it is not as it was saved.
@@ -63,7 +63,7 @@ class ExplorerDataset(TextArtifact, _PlotlyFile):
     """A plotly figure, whose points tell more when one points at them."""
 
     def preview(self) -> PlotlyPreview:
-        """The figure, for kedro-viz."""
+        """Return the figure, for kedro-viz."""
         return PlotlyPreview(json.loads(Path(self._get_load_path()).read_text(encoding="utf-8")))
 
 
@@ -147,7 +147,7 @@ class PageDataset(DocumentDataset):
     """A page that needs nothing but itself."""
 
     def preview(self) -> HTMLPreview:
-        """The page, for kedro-viz, which shows each line break as one."""
+        """Return the page, for kedro-viz, which shows each line break as one."""
         return HTMLPreview(re.sub(r">\n+", ">", self.load()))
 
 
@@ -155,5 +155,5 @@ class OptionalPageDataset(PageDataset):
     """A page that need not be there; until it was made, it is empty."""
 
     def load(self) -> str:
-        """Loads the page, or nothing."""
+        """Load the page, or nothing."""
         return undecorated(super().load)(self) if self.exists() else ""

@@ -378,7 +378,7 @@ class _NamesUnflagged:
 
 
 def _zip_name(member: zipfile.ZipInfo) -> tuple[bytes, bool]:
-    """Give the bytes of a name, and whether they are said to be UTF-8, by the flag or Info-ZIP's field (0x7075)."""
+    """Return the bytes of a name, and whether they are said to be UTF-8, by the flag or Info-ZIP's field (0x7075)."""
     name, extra, said = member.orig_filename.encode("cp437"), member.extra, bool(member.flag_bits & 0x8000)
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<2H", extra)
@@ -520,5 +520,5 @@ class _Writer:
 
 
 def _printable(name: str) -> str:
-    """Give a name that fits into a table, without a leading `./`."""
+    """Return a name that fits into a table, without a leading `./`."""
     return str(PurePosixPath(printable(name)))

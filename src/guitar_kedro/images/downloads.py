@@ -112,7 +112,7 @@ def parts_of(url: str) -> SplitResult:
 
 @contextmanager
 def reaching(address: str) -> Iterator[tuple[AbstractFileSystem, str]]:
-    """Give the storage of an address and the path there; what goes wrong with it is told by its address.
+    """Return the storage of an address and the path there; what goes wrong with it is told by its address.
 
     Raises:
         UserError: the storage cannot be reached, or does not give what was asked for.

@@ -98,7 +98,7 @@ class _Components:
         self.labels = np.arange(len(words))
 
     def near(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Give the edges between components that the candidate pairs prove, shape (edges, 2)."""
+        """Return the edges between components that the candidate pairs prove, shape (edges, 2)."""
         found = []
         for start in range(0, len(left), _DISTANCES_AT_ONCE):
             a, b = left[start : start + _DISTANCES_AT_ONCE], right[start : start + _DISTANCES_AT_ONCE]
@@ -161,7 +161,7 @@ def _bits(words: np.ndarray) -> np.ndarray:
 
 
 def _deal(words: np.ndarray, dealt: np.ndarray, bands: int) -> np.ndarray:
-    """Give the bits of each band as one number for each hash, shape (bands, n), uint64."""
+    """Return the bits of each band as one number for each hash, shape (bands, n), uint64."""
     bits = _bits(words)
     keys = np.zeros((bands, len(words), 8), dtype=np.uint8)
     for band in range(bands):
@@ -226,7 +226,7 @@ class _Scratch:
         self._counts = np.empty((_BLOCK_ROWS, _BLOCK_COLUMNS), dtype=np.uint8)
 
     def near(self, rows: np.ndarray, columns: np.ndarray, max_distance: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Give the positions of pairs that may be near, None when there are none.
+        """Return the positions of pairs that may be near, None when there are none.
 
         Distances are counted in 8 bits, so that one of 256 looks like 0: who asks must look at the pairs again.
 

@@ -91,7 +91,7 @@ HOW_COLUMNS = ("way", "bounds", "version")  # of a record: how it came about, an
 def prepare_files(
     raw_images: Sequence[RawImage], earlier: Mapping[str, FileRecord], options: PreparationOptions
 ) -> Generator[tuple[FileRecord, bytes | None], None, None]:
-    """Prepares pictures on all cores, or where ``joblib.parallel_config`` says: on a cluster.
+    """Prepare pictures on all cores, or where ``joblib.parallel_config`` says: on a cluster.
 
     Workers read, and send back what they made; a task of a worker that died runs again elsewhere.
 
@@ -115,7 +115,7 @@ def prepare_files(
 def prepare_file(
     raw: RawImage, earlier: FileRecord | None, options: PreparationOptions
 ) -> tuple[FileRecord, bytes | None]:
-    """Prepares one picture; what is wrong with it becomes part of its record."""
+    """Prepare one picture; what is wrong with it becomes part of its record."""
     keep_freed_memory()
     known: dict[str, Any] = {"file": raw.file, "label": raw.label, "source": printable(raw.path), **_how(options)}
     try:
@@ -147,7 +147,7 @@ def _how(options: PreparationOptions) -> dict[str, str]:
 
 
 def _still_holds(earlier: FileRecord, options: PreparationOptions) -> bool:
-    """Tells whether a file that has not changed would come out as it did; what was taken is taken in wider limits."""
+    """Tell whether a file that has not changed would come out as it did; what was taken is taken in wider limits."""
     if (earlier.way, earlier.version) != (options.way, str(VERSIONS["prepared_pictures"])):
         return False
     if earlier.bounds == options.bounds:

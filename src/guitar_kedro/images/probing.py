@@ -41,7 +41,7 @@ class UnreadableImage(Exception):
         self.detail = detail
 
     def __str__(self) -> str:
-        """Give reason and detail in one line."""
+        """Return reason and detail in one line."""
         return f"{self.reason}: {self.detail}"
 
 

@@ -284,7 +284,7 @@ def _to_rgb(image: Image.Image, found: Probe, colours: Colours) -> Image.Image:
 
 
 def _detached(image: Image.Image) -> Image.Image:
-    """Give the pixels without the file object around them, without copying them."""
+    """Return the pixels without the file object around them, without copying them."""
     return image._new(image.im)
 
 

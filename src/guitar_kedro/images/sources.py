@@ -159,7 +159,7 @@ def is_usable(source: Path) -> bool:
 
 
 def address_state(address: str, folder: Path) -> Iterator[str]:
-    """Give lines that change when what an address holds does.
+    """Return lines that change when what an address holds does.
 
     Args:
         address: of a folder, or of a file, which is downloaded once and not asked for again.

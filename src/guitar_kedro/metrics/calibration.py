@@ -209,7 +209,7 @@ def fewest_for_ood(kept: float) -> int | None:
 
 
 def auroc(known_energies: np.ndarray, other_energies: np.ndarray) -> float:
-    """Give the chance that a picture of something else has a higher energy than one of a known class.
+    """Return the chance that a picture of something else has a higher energy than one of a known class.
 
     Source: T. Fawcett (2006), "An introduction to ROC analysis", Pattern Recognition Letters 27 (8), 861-874: the area
     under the receiver operating characteristic. Equal energies count half.

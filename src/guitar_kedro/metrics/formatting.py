@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 
 def display_name(label: str, display_names: Mapping[str, str]) -> str:
-    """Give the name by which people know a class.
+    """Return the name by which people know a class.
 
     Args:
         label: The class as its folder is called.

@@ -61,7 +61,7 @@ def of_stage(predictions: pd.DataFrame, stage: str, split: str) -> pd.DataFrame:
 
 
 def probabilities(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Give the columns ``probability_<class>`` alone, called by their classes.
+    """Return the columns ``probability_<class>`` alone, called by their classes.
 
     Args:
         predictions: As evaluation makes them.

@@ -9,6 +9,7 @@ from guitar_kedro.metrics.errors import Errors, count_errors
 from guitar_kedro.metrics.formatting import interval, percent
 from guitar_kedro.metrics.predictions import of_stage
 from guitar_kedro.metrics.results import Result
+from guitar_kedro.splits import TRAIN, VALIDATION
 
 
 class Leakage(Result):
@@ -51,7 +52,7 @@ def leakage(splits: pd.DataFrame, training_share: float) -> Leakage:
     total = len(splits)
     distinct, images = np.unique(sizes, return_counts=True)
     flattered = [1 - _none_in_training(size, total, round(total * training_share)) for size in distinct]
-    validation = splits[splits["split"] == "validation"]
+    validation = splits[splits["split"] == VALIDATION]
     return Leakage(
         random_split=float(np.average(flattered, weights=images)),
         this_split=float(_has_relative_in_training(validation, splits).mean()),
@@ -76,7 +77,7 @@ def honest_accuracy(
     return HonestAccuracy(
         stage=stage,
         predictions=fingerprint,
-        this_split=count_errors(of_stage(predictions, stage, "validation")),
+        this_split=count_errors(of_stage(predictions, stage, VALIDATION)),
         random_split=count_errors(random_predictions),
         with_relatives=count_errors(random_predictions[related]),
         without_relatives=count_errors(random_predictions[~related]),
@@ -101,7 +102,7 @@ def honest_sentence(found: HonestAccuracy) -> str:
 
 
 def _has_relative_in_training(images: pd.DataFrame, splits: pd.DataFrame) -> pd.Series:
-    return images["duplicate_group"].isin(splits.loc[splits["split"] == "train", "duplicate_group"])
+    return images["duplicate_group"].isin(splits.loc[splits["split"] == TRAIN, "duplicate_group"])
 
 
 def _none_in_training(group_size: int, total: int, training: int) -> float:

@@ -64,7 +64,7 @@ def compute_metrics(predictions: pd.DataFrame, last_stage: str) -> Metrics:
 
 
 def classification_report(predictions_of_one_split: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """Give precision, recall and F1 of every class, as scikit-learn defines them.
+    """Return precision, recall and F1 of every class, as scikit-learn defines them.
 
     Args:
         predictions_of_one_split: Of one stage; ``label`` and ``predicted`` are read.

@@ -114,7 +114,7 @@ def stages_of(predictions: pd.DataFrame) -> list[str]:
 
 
 def of_validation(predictions: pd.DataFrame, stage: str) -> pd.DataFrame:
-    """Give the rows of a stage on the validation images, by image in a common order."""
+    """Return the rows of a stage on the validation images, by image in a common order."""
     chosen = (predictions["stage"].astype(str) == stage) & (predictions["split"].astype(str) == SPLIT)
     rows = predictions[chosen].set_index("image_id").sort_index()
     if not rows.index.is_unique:
@@ -151,7 +151,7 @@ def _pair(stage_before: str, stage: str, before: pd.Series, now: pd.Series, seco
 
 
 def _sureness(rows: pd.DataFrame) -> np.ndarray:
-    """Give the probability of what was predicted, an array of (images,)."""
+    """Return the probability of what was predicted, an array of (images,)."""
     columns = PROBABILITY + rows["predicted"].astype(str)
     missing = sorted(set(columns) - set(rows.columns))
     if missing:

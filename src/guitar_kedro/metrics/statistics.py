@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 
 def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Give the Wilson score interval of a share, without continuity correction.
+    """Return the Wilson score interval of a share, without continuity correction.
 
     Source: E. B. Wilson (1927), "Probable inference, the law of succession, and statistical inference", Journal of the
     American Statistical Association 22 (158), 209-212. It stays between 0 and 1 and has a width even where everything
@@ -61,7 +61,7 @@ def mcnemar_test(fixed: int, broken: int) -> float:
 
 
 def paired_difference_interval(fixed: int, broken: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Give the interval of how much lower an error rate became, measured twice on the same images.
+    """Return the interval of how much lower an error rate became, measured twice on the same images.
 
     Source: A. Agresti and Y. Min (2005), "Simple improved confidence intervals for comparing matched proportions",
     Statistics in Medicine 24 (5), 729-740: Wald's interval after half an image is added to each of the four cells.

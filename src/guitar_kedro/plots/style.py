@@ -74,7 +74,7 @@ _FAMILIES = (
 
 
 def text(size: float = TEXT_SIZE, colour: str = INK, weight: str = "normal") -> dict[str, Any]:
-    """Give the keyword arguments that every text of a figure takes.
+    """Return the keyword arguments that every text of a figure takes.
 
     Names of classes and files are other people's: a dollar sign in them is a dollar sign, not a formula.
 
@@ -143,7 +143,7 @@ def new_figure(
 
 
 def below_heading(figure: Figure, height: float) -> Axes:
-    """Give bare axes over everything below the heading, for figures that place their parts themselves.
+    """Return bare axes over everything below the heading, for figures that place their parts themselves.
 
     Args:
         figure: From ``new_figure``.

@@ -21,7 +21,7 @@ _LARGEST_SEED = 2**32 - 1  # that numpy takes
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
-    """Checks those parameters that are there and stand alone; groups of them check themselves.
+    """Check those parameters that are there and stand alone; groups of them check themselves.
 
     Args:
         parameters: As they stand in the configuration.
@@ -45,7 +45,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
 
 
 def check_versions(pipeline: Pipeline, catalog: DataCatalog) -> None:
-    """Checks that the versions are there that ``--load-versions`` names.
+    """Check that the versions are there that ``--load-versions`` names.
 
     Raises:
         UserError: If one is not.
@@ -65,7 +65,7 @@ def is_checked(node: Node) -> bool:
 
 
 def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping[str, Any]) -> None:
-    """Checks what nodes will need that no node before them makes: files, networks, devices.
+    """Check what nodes will need that no node before them makes: files, networks, devices.
 
     Args:
         nodes: Those that will run.

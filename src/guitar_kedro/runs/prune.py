@@ -33,7 +33,7 @@ _MANY = 10  # files that are named one by one
 def prune_workspace(
     workspace: str, catalog: DataCatalog, pipelines: Iterable[Pipeline], keep: int, dry_run: bool
 ) -> Iterator[str]:
-    """Removes what nobody needs: of versions, those that no kept run record names; of the rest, what can be made again.
+    """Remove what nobody needs: of versions, those that no kept run record names; of the rest, what can be made again.
 
     That is drawn sets of other parameters, archives unpacked for other runs, prepared pictures that stand in no record,
     decoded ones of no stage, predictions and training that nobody goes on with, and unfinished writes. The latest
@@ -75,7 +75,7 @@ def prune_workspace(
 
 
 def _lines(condemned: Iterable[Path]) -> Iterator[tuple[str, list[Path]]]:
-    """Says what goes, a version or a file in a line; of many files of one folder, how many."""
+    """Say what goes, a version or a file in a line; of many files of one folder, how many."""
     for folder, group in groupby(condemned, lambda path: path.parent if path.is_file() else None):
         paths = list(group)
         if folder and len(paths) > _MANY:
@@ -85,7 +85,7 @@ def _lines(condemned: Iterable[Path]) -> Iterator[tuple[str, list[Path]]]:
 
 
 def _condemned(catalog: DataCatalog, names: set[str], keep: int) -> list[Path]:
-    """Lists what goes: run records first, so that none is left that names what is gone."""
+    """List what goes: run records first, so that none is left that names what is gone."""
     records: Any = catalog[RUN_RECORD]
     versions = records.list_versions(full_path=False) if records.exists() else []
     kept = {_folder(records) / version for version in versions[:keep]}
@@ -104,13 +104,13 @@ def _condemned(catalog: DataCatalog, names: set[str], keep: int) -> list[Path]:
 
 
 def _orphans(workspace: str, nodes: set[Node]) -> Iterator[Path]:
-    """Lists the states of training that were not written to the end, or are of phases that there are no more."""
+    """List the states of training that were not written to the end, or are of phases that there are no more."""
     names = {node.name for node in nodes if trains(node)}
     return (path for path in sorted(states_folder(workspace).glob("*")) if path.stem not in names)
 
 
 def _spare(catalog: DataCatalog, nodes: set[Node], names: set[str]) -> Iterator[Path]:
-    """Lists what was made on the way to results, and would be made again if somebody needed it."""
+    """List what was made on the way to results, and would be made again if somebody needed it."""
     datasets = [dataset for name in sorted(names) if not is_parameter(name) and (dataset := catalog.get(name))]
     of_stages = {dataset.folder for node in filter(trains, nodes) for dataset in _pixels(catalog, node.inputs)}
     folders = {dataset.folder for dataset in datasets if isinstance(dataset, PixelsDataset)}
@@ -156,7 +156,7 @@ def _unneeded(dataset: Artifact, kept: set[Path]) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    """Removes a version; a process that dies meanwhile leaves a leftover, and no version that lacks a part."""
+    """Remove a version; a process that dies meanwhile leaves a leftover, and no version that lacks a part."""
     artifact = path / path.parent.name
     if artifact.exists():
         os.replace(artifact, path / f".{artifact.name}.pruned")

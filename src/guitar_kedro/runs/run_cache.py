@@ -45,7 +45,7 @@ class Fingerprint:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def changes_since(self, earlier: dict[str, dict[str, Any]]) -> list[str]:
-        """Says what differs from an earlier fingerprint, in a few words each."""
+        """Say what differs from an earlier fingerprint, in a few words each."""
         if "versions" not in earlier:
             return ["it was made before versions of results were noted"]
         words = version_changes(self.versions, earlier["versions"])
@@ -75,7 +75,7 @@ class RunCache:
     """
 
     def __init__(self, catalog: DataCatalog, parameters: dict[str, Any]) -> None:
-        """Opens the run cache.
+        """Open the run cache.
 
         Args:
             catalog: Of the run.
@@ -97,16 +97,16 @@ class RunCache:
             ) from None
 
     def version(self, node: Node) -> str | None:
-        """The run that made a node's results last, or ``None``."""
+        """Return the run that made a node's results last, or ``None``."""
         entry = self._entries.get(node.name)
         return entry["version"] if entry else None
 
     def results(self, node: Node) -> list[str]:
-        """The datasets that a node leaves behind when the run ends."""
+        """Return the datasets that a node leaves behind when the run ends."""
         return [name for name in node.outputs if not in_memory(self._catalog, name)]
 
     def fingerprint(self, node: Node) -> Fingerprint:
-        """Takes the fingerprint of a node as it would run now.
+        """Take the fingerprint of a node as it would run now.
 
         Raises:
             UserError: If an input is not as it was saved.
@@ -122,7 +122,7 @@ class RunCache:
         )
 
     def reasons(self, node: Node, fingerprint: Fingerprint) -> list[str]:
-        """Says why a node must run, in a few words each; nothing if its results are there and valid.
+        """Say why a node must run, in a few words each; nothing if its results are there and valid.
 
         What a node leaves only in memory is no result: whoever needs it says so.
 
@@ -149,13 +149,13 @@ class RunCache:
         return reasons
 
     def note_memory(self, node: Node, fingerprint: Fingerprint) -> None:
-        """Notes what a node leaves only in memory by what it is made from."""
+        """Note what a node leaves only in memory by what it is made from."""
         for name in node.outputs:
             if in_memory(self._catalog, name):
                 self._checksums[name] = fingerprint.digest()
 
     def note_run(self, node: Node, fingerprint: Fingerprint, version: str | None) -> None:
-        """Notes that a node ran, and what it saved."""
+        """Note that a node ran, and what it saved."""
         # what loading made or completed was made as it was asked for; what came to another input meanwhile is not in
         # the results
         made = [name for name, known in fingerprint.inputs.items() if known is None and self._is(name, MADE_BY_LOADING)]
@@ -172,7 +172,7 @@ class RunCache:
         self._dataset.save(self._entries)
 
     def checksum(self, name: str) -> str | None:
-        """The checksum of a dataset as it would be loaded now; ``None`` where there is nothing, or no checksum.
+        """Return the checksum of a dataset as it would be loaded now; ``None`` where there is nothing, or no checksum.
 
         A cache that was removed counts as what it was: it is made again when somebody needs it.
         """
@@ -183,7 +183,7 @@ class RunCache:
         return self._checksums[name]
 
     def must_be_made_again(self, name: str) -> bool:
-        """Tells whether a dataset is a cache that was removed."""
+        """Tell whether a dataset is a cache that was removed."""
         return self._is(name, CACHE) and cast(Any, self._catalog[name]).fingerprint() is None
 
     def _noted(self, name: str) -> str | None:

@@ -46,7 +46,7 @@ class ResumingSession(KedroSession):
         load_versions: dict[str, str] | None = None,
         **options: Any,
     ) -> dict[str, Any]:
-        """Runs a pipeline as ``KedroSession.run``, skipping what is finished and still valid.
+        """Run a pipeline as ``KedroSession.run``, skipping what is finished and still valid.
 
         Of machines that train together, the one of the endpoint runs all of it, and the others what training needs.
 
@@ -85,7 +85,7 @@ class ResumingSession(KedroSession):
     def _part_of_this_machine(
         self, pipeline_names: list[str], node_names: Iterable[str] | None
     ) -> Iterable[str] | None:
-        """Leaves to the machine of the endpoint what is not needed for training."""
+        """Leave to the machine of the endpoint what is not needed for training."""
         endpoint = processes_of(self.load_context().config_loader["parameters"]).rdzv_endpoint
         if is_here(endpoint):
             return node_names
@@ -104,7 +104,7 @@ class ResumingRunner(SequentialRunner):
     """Kedro's sequential runner, which skips the nodes that the run cache of the workspace knows as done."""
 
     def __init__(self, always: frozenset[str] = frozenset(), is_async: bool = False) -> None:
-        """Makes the runner.
+        """Make the runner.
 
         Args:
             always: Names of nodes that run in any case.
@@ -154,11 +154,11 @@ class ResumingRunner(SequentialRunner):
                 catalog.release(name)
 
     def _will_run(self, resume: bool, run_cache: RunCache, node: Node) -> bool:
-        """Tells whether a node runs with what is there now; what runs before it may still change that."""
+        """Tell whether a node runs with what is there now; what runs before it may still change that."""
         return not resume or node.name in self._always or bool(run_cache.reasons(node, run_cache.fingerprint(node)))
 
     def _takes_part(self, node: Node, catalog: DataCatalog) -> bool:
-        """Leaves out a node whose result is named by ``--load-versions``."""
+        """Leave out a node whose result is named by ``--load-versions``."""
         versions = {name: dataset._version.load for name in node.outputs if is_versioned(dataset := catalog[name])}
         pinned = {name: version for name, version in versions.items() if version}
         if not pinned or node.name in self._always:
@@ -181,7 +181,7 @@ def _with_what_belongs_to_it(load_versions: dict[str, str]) -> dict[str, str]:
 
 
 def _makers_of_caches(nodes: list[Node], pipeline: Pipeline, run_cache: RunCache) -> list[Node]:
-    """Finds who must make again the caches that nodes need and that were removed."""
+    """Find who must make again the caches that nodes need and that were removed."""
     gone = {name for node in nodes for name in node.inputs if run_cache.must_be_made_again(name)}
     makers = [node for node in pipeline.nodes if gone & set(node.outputs)]
     for maker in makers:
@@ -206,7 +206,7 @@ def _forget_other(state: TrainingState, node: Node, fingerprint: Fingerprint, re
 
 
 def _are_stale(nodes: list[Node], run_cache: RunCache) -> bool:
-    """Tells whether nodes that run together must run, and says why those do that ran before."""
+    """Tell whether nodes that run together must run, and say why those do that ran before."""
     stale = False
     for node in nodes:
         fingerprint = run_cache.fingerprint(node)

@@ -49,7 +49,7 @@ class NodeStatus:
 
 
 def node_statuses(pipeline: Pipeline, catalog: DataCatalog, parameters: dict[str, Any]) -> dict[str, NodeStatus]:
-    """Finds out where each node is, without running any.
+    """Find out where each node is, without running any.
 
     Args:
         pipeline: What to look at.
@@ -90,7 +90,7 @@ def _status(node: Node, run_cache: RunCache, parameters: dict[str, Any], waits: 
 
 
 def _progress(node: Node, fingerprint: Fingerprint, parameters: dict[str, Any]) -> str | None:
-    """Says how far an interrupted training came that the next run goes on with."""
+    """Say how far an interrupted training came that the next run goes on with."""
     facts = training_state(node, fingerprint, parameters).facts() if trains(node) else None
     if facts is None or fingerprint.changes_since(facts["belongs_to"]):
         return None
@@ -100,7 +100,7 @@ def _progress(node: Node, fingerprint: Fingerprint, parameters: dict[str, Any]) 
 def status_report(
     stages: list[StagePlan], pipelines: Mapping[str, Pipeline], catalog: DataCatalog, parameters: dict[str, Any]
 ) -> RenderableType:
-    """Lays the statuses out for a terminal: a row for each phase of each stage, the other nodes in short.
+    """Lay the statuses out for a terminal: a row for each phase of each stage, the other nodes in short.
 
     Args:
         stages: In the order of training.

@@ -13,17 +13,17 @@ from guitar_kedro.errors import UserError
 
 
 def in_memory(catalog: DataCatalog, name: str) -> bool:
-    """Tells whether a dataset is gone when the run ends."""
+    """Tell whether a dataset is gone when the run ends."""
     return bool(cast(Any, catalog.get(name, fallback_to_runtime_pattern=True))._EPHEMERAL)
 
 
 def is_versioned(dataset: AbstractDataset[Any, Any] | None) -> TypeGuard[Any]:
-    """Tells whether a dataset keeps its earlier versions."""
+    """Tell whether a dataset keeps its earlier versions."""
     return isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
 
 
 def units(pipeline: Pipeline, catalog: DataCatalog) -> list[list[Node]]:
-    """Groups the nodes that hand each other data only in memory: these run together, or none of them.
+    """Group the nodes that hand each other data only in memory: these run together, or none of them.
 
     Returns:
         The groups in an order in which they can run; most have one node.

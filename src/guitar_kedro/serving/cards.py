@@ -100,7 +100,7 @@ class ErrorCard:
 
 
 def card(seen: Seen, spec: ModelSpec) -> Card:
-    """Makes the card of a picture that was answered; this decodes the picture again."""
+    """Make the card of a picture that was answered; this decodes the picture again."""
     assert seen.answer is not None
     picture = open_thumbnail(seen.upload.content, _PICTURE_SIDE)
     found = prediction(seen.upload.name, seen.answer, spec)
@@ -122,7 +122,7 @@ def card(seen: Seen, spec: ModelSpec) -> Card:
 
 
 def error_card(file: str, error: UnreadableImage) -> ErrorCard:
-    """Makes the card of a picture that could not be read."""
+    """Make the card of a picture that could not be read."""
     headline, remark = _KIND_WORDS.get(error.reason, ("This picture cannot be read", "Please try another one."))
     if error.reason in _SHOW_DETAIL:
         remark = f"{error.detail} {remark}"
@@ -130,7 +130,7 @@ def error_card(file: str, error: UnreadableImage) -> ErrorCard:
 
 
 def map_box(width: int, height: int, resize_method: str) -> Box:
-    """Finds the part of a picture that became the network's square.
+    """Find the part of a picture that became the network's square.
 
     Args:
         width: Of the picture, in pixels.
@@ -144,7 +144,7 @@ def map_box(width: int, height: int, resize_method: str) -> Box:
 
 
 def place_in_words(values: np.ndarray) -> str:
-    """Says where the weight of a map (rows x columns, 0 or more) lies."""
+    """Say where the weight of a map (rows x columns, 0 or more) lies."""
     total = float(values.sum())
     if total <= 0:
         return "nothing in the picture speaks for it"
@@ -166,7 +166,7 @@ def _row(index: int, probability: float, seen: Seen, spec: ModelSpec) -> Row:
 
 
 def _overlay(values: np.ndarray) -> str:
-    """Draws a map that lies over the picture: dark where the network did not look, glowing where it did."""
+    """Draw a map that lies over the picture: dark where the network did not look, glowing where it did."""
     levels = Image.fromarray((255 * values / max(float(values.max()), 1e-12)).astype(np.uint8))
     levels = levels.resize((_MAP_SIDE, _MAP_SIDE), Image.Resampling.BICUBIC).point(lambda level: level * _LEVELS // 256)
     levels.putpalette(_GLOW, "RGBA")
@@ -176,7 +176,7 @@ def _overlay(values: np.ndarray) -> str:
 
 
 def _glow(level: int) -> tuple[int, ...]:
-    """Mixes the colour of a level from the nearest two of the scale."""
+    """Mix the colour of a level from the nearest two of the scale."""
     place = level / (_LEVELS - 1) * (len(_SCALE) - 1)
     low = min(int(place), len(_SCALE) - 2)
     return tuple(round(a + (b - a) * (place - low)) for a, b in zip(_SCALE[low], _SCALE[low + 1], strict=True))

@@ -77,7 +77,7 @@ class Pages:
     """Renders what people see."""
 
     def __init__(self, about: About, here: str, max_bytes: int) -> None:
-        """Reads the template.
+        """Read the template.
 
         Args:
             about: The model.
@@ -98,7 +98,7 @@ class Pages:
     def page(
         self, answered: Sequence[Card | ErrorCard] = (), status: int = 200, headers: dict[str, str] | None = None
     ) -> Response:
-        """Renders the page with the cards of what was asked."""
+        """Render the page with the cards of what was asked."""
         html = self._template.render(
             about=self.about,
             cards=answered,
@@ -110,7 +110,7 @@ class Pages:
         return HTMLResponse(html, status, {"content-security-policy": _PAGE_POLICY, **(headers or {})})
 
     def answers(self, seen: Sequence[Seen]) -> Response:
-        """Renders answers; that a picture cannot be read is one too."""
+        """Render answers; that a picture cannot be read is one too."""
         made = [
             cards.error_card(each.upload.name, each.error) if each.error else cards.card(each, self.about.spec)
             for each in seen
@@ -118,12 +118,12 @@ class Pages:
         return self.page(made)
 
     def refused(self, refusal: Refusal, headers: dict[str, str]) -> Response:
-        """Renders a request that was not answered."""
+        """Render a request that was not answered."""
         headline = _REFUSED.get(refusal.status, "That did not work")
         return self.page([ErrorCard("", headline, refusal.detail)], refusal.status, headers)
 
     def card_policy(self) -> str:
-        """Allows the model card its own style, by its checksum, and the pictures that are in it."""
+        """Allow the model card its own style, by its checksum, and the pictures that are in it."""
         styles = re.findall(r"<style>(.*?)</style>", self.about.model_card or "", re.DOTALL)
         hashes = [base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() for style in styles]
         allowed = " ".join(f"'sha256-{each}'" for each in hashes)
@@ -131,7 +131,7 @@ class Pages:
 
 
 def page_routes(app: FastAPI, service: Service, pages: Pages) -> None:
-    """Adds the page and what it is made of; they are no part of the OpenAPI document."""
+    """Add the page and what it is made of; they are no part of the OpenAPI document."""
     about = pages.about
 
     @app.get("/", include_in_schema=False)
@@ -169,7 +169,7 @@ def page_routes(app: FastAPI, service: Service, pages: Pages) -> None:
 
 @lru_cache(maxsize=32)
 def draw_example(name: str) -> bytes:
-    """Draws a guitar or another thing as a JPEG."""
+    """Draw a guitar or another thing as a JPEG."""
     from guitar_kedro.demo import MODELS, draw_guitar, draw_other
 
     draw = draw_guitar if name in MODELS else draw_other

@@ -34,7 +34,7 @@ def start(
     model_cards: list[Path],
     examples: tuple[str, ...],
 ) -> None:
-    """Serves a model.
+    """Serve a model.
 
     Args:
         sock: Bound to the address.

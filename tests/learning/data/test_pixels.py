@@ -51,7 +51,7 @@ def picture(folder: Path, width: int, height: int) -> Path:
 @pytest.mark.parametrize("sides", [(60, 37), (50, 99), (40, 40), (33, 170)])
 def test_training_squares_are_those_of_fastai_at_the_same_place(method: str, sides: tuple[int, int], tmp_path: Path):
     path = picture(tmp_path, *sides)
-    table = pd.DataFrame({"image_id": ["a"], "path": [str(path)], "part": ["train"]})
+    table = pd.DataFrame({"image_id": ["a"], "path": [str(path)], "split": ["train"]})
     Pixels.save(decode_pictures(table, PixelSizes(45, 40, method)), tmp_path / "pixels")
     pixels = Pixels(tmp_path / "pixels")
     resize = Resize(45, method=method)
@@ -105,7 +105,7 @@ def test_an_iteration_that_is_given_up_leaves_no_thread_behind(phase: Phase):
 
 def test_pictures_are_decoded_again_only_when_they_or_the_sizes_change(phase: Phase, tmp_path: Path):
     dataset = PixelsDataset(str(tmp_path / "pixels"))
-    table = phase.table.rename(columns={"split": "part"})
+    table = phase.table
 
     def file_after(table: pd.DataFrame, image_size: int) -> tuple[str, int]:
         dataset.save(
@@ -125,7 +125,7 @@ def test_pictures_are_decoded_again_when_they_are_decoded_in_a_newer_way(
     phase: Phase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     dataset = PixelsDataset(str(tmp_path))
-    table = phase.table.rename(columns={"split": "part"})
+    table = phase.table
     dataset.save(decode_pictures(table, PixelSizes(32, 32, "squish")))
     (before,) = tmp_path.glob("*.bin")
     monkeypatch.setitem(VERSIONS, "decoded_pixels", VERSIONS["decoded_pixels"] + 1)
@@ -137,7 +137,7 @@ def test_pictures_are_decoded_again_when_they_are_decoded_in_a_newer_way(
 def test_pictures_whose_file_is_gone_or_cut_short_are_decoded_again(phase: Phase, tmp_path: Path):
     dataset = PixelsDataset(str(tmp_path / "pixels"))
     assert dataset.fingerprint() is None
-    table = phase.table.rename(columns={"split": "part"})
+    table = phase.table
     sizes = pixel_sizes(32, phase.training.presize, phase.training.resize_method)
     dataset.save(decode_pictures(table, sizes))
     (file,) = (tmp_path / "pixels").glob("*.bin")

@@ -48,7 +48,7 @@ class DecodedPictures:
     """Pictures that are decoded as they are stored.
 
     Attributes:
-        table: A row per picture: ``image_id``, ``path``, ``part`` (train or validation: they differ in size).
+        table: A row per picture: ``image_id``, ``path``, ``split`` (train or validation: they differ in size).
         sizes: How they become squares.
         pixels: uint8 of height x width x 3 for each row. Validation pictures are squares; of training pictures, those
             to be cropped or padded are not, because training chooses the place anew each time it sees them.
@@ -61,7 +61,7 @@ class DecodedPictures:
     @property
     def key(self) -> str:
         """Equal for equal results: image ids are content hashes, and the version stands for how they are decoded."""
-        lines = self.table["image_id"] + " " + self.table["part"]
+        lines = self.table["image_id"] + " " + self.table["split"]
         return sha256_of_lines([f"version {VERSIONS['decoded_pixels']}", str(self.sizes), *lines])[:20]
 
 
@@ -72,14 +72,14 @@ def decode_pictures(table: pd.DataFrame, sizes: PixelSizes) -> DecodedPictures:
         table: As of ``DecodedPictures``.
         sizes: Likewise.
     """
-    pictures = zip(table["path"], table["part"], strict=True)
+    pictures = zip(table["path"], table["split"], strict=True)
     decoded = read_ahead(partial(_decode, sizes), pictures, _AHEAD, os.cpu_count())
     return DecodedPictures(table, sizes, track(decoded, len(table), f"Decoding pictures for {sizes.validation} px"))
 
 
 def _decode(sizes: PixelSizes, picture: tuple[str, str]) -> np.ndarray:
-    path, part = picture
-    if part == VALIDATION:
+    path, split = picture
+    if split == VALIDATION:
         return np.asarray(read_square(path, sizes.validation, sizes.method, sizes.interpolation))
     side = sizes.training
     image = open_image(path, longest_side=2 * side)
@@ -109,7 +109,7 @@ class Pixels:
         self._file = folder / f"{self.key}.bin"
         self._shapes = np.array(index["shapes"], np.int64).reshape(-1, 2)
         self._offsets = np.concatenate([[0], np.cumsum(3 * self._shapes.prod(axis=1))])
-        self._position = {(image, part): row for row, (image, part) in enumerate(index["pictures"])}
+        self._position = {(image, split): row for row, (image, split) in enumerate(index["pictures"])}
 
     def __reduce__(self) -> tuple[type, tuple[Path]]:
         """Hand on the folder: another process reads the index anew."""
@@ -125,7 +125,7 @@ class Pixels:
             for pixels in decoded.pixels:
                 shapes.append(pixels.shape[:2])
                 file.write(np.ascontiguousarray(pixels).data)
-        pictures = decoded.table[["image_id", "part"]].to_numpy().tolist()
+        pictures = decoded.table[["image_id", "split"]].to_numpy().tolist()
         content = {"key": decoded.key, "sizes": vars(decoded.sizes), "pictures": pictures, "shapes": shapes}
         with written_whole(index) as beside:
             beside.write_text(json.dumps(content), encoding="utf-8")
@@ -137,25 +137,25 @@ class Pixels:
         """Return whether the file of pixels has the length that the index promises."""
         return self._file.exists() and self._file.stat().st_size == self._offsets[-1]
 
-    def positions(self, image_ids: Sequence[str], part: str) -> np.ndarray:
+    def positions(self, image_ids: Sequence[str], split: str) -> np.ndarray:
         """Find pictures.
 
         Args:
             image_ids: Of n pictures.
-            part: train or validation.
+            split: train or validation.
 
         Returns:
             int64 of n: their numbers in the file.
 
         Raises:
-            UserError: If one was not decoded for that part.
+            UserError: If one was not decoded for that split.
         """
-        if missing := [image for image in image_ids if (image, part) not in self._position]:
+        if missing := [image for image in image_ids if (image, split) not in self._position]:
             raise UserError(
-                f"{self._file.parent}: image {missing[0]} was not decoded for {part}; decode the pictures again "
+                f"{self._file.parent}: image {missing[0]} was not decoded for {split}; decode the pictures again "
                 "with the pipeline training."
             )
-        return np.array([self._position[image, part] for image in image_ids], np.int64)
+        return np.array([self._position[image, split] for image in image_ids], np.int64)
 
     def open(self) -> FileIO:
         """Open the file of pixels, for ``read``."""

@@ -10,6 +10,7 @@ import lazy_loader as lazy
 from guitar_kedro import images, learning, metrics
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.pipelines.training.nodes import with_paths
+from guitar_kedro.splits import VALIDATION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,7 @@ def predict_validation(
         "augmentation": augmentation if tta_views else {},
     }
     checkpoint = learning.Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=how))
-    predictions = predict_split("validation", checkpoint, image_table, splits, prepared_images, device)
+    predictions = predict_split(VALIDATION, checkpoint, image_table, splits, prepared_images, device)
     return checkpoint.spec, predictions
 
 

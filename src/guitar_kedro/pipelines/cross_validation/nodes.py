@@ -17,6 +17,7 @@ from guitar_kedro.learning.training.recipe import PhaseOptions
 from guitar_kedro.options import Options
 from guitar_kedro.pipelines.calibration.nodes import BATCH_SIZE
 from guitar_kedro.pipelines.training.nodes import make_phase, rates_of, warn_of_guessing, with_paths
+from guitar_kedro.splits import TEST, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,25 +42,25 @@ class CrossValidationOptions(Options):
 
 
 def split_at_random(splits: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Deals training and validation images anew, one by one, as a plain random split does.
+    """Deal training and validation images anew, one by one, as a plain random split does.
 
     Returns:
         ``splits`` with as many images in each part as before, and duplicates on both sides. A class that would have no
         image in training changes one with the class that has most there.
     """
-    chosen = splits["split"] != "test"
+    chosen = splits["split"] != TEST
     dealt = splits.copy()
     dealt.loc[chosen, "split"] = np.random.default_rng(seed).permutation(splits.loc[chosen, "split"].to_numpy())
     for _, images_of_class in dealt[chosen].groupby("label"):
-        if not (images_of_class["split"] == "train").any():
-            training = dealt.loc[dealt["split"] == "train", "label"]
+        if not (images_of_class["split"] == TRAIN).any():
+            training = dealt.loc[dealt["split"] == TRAIN, "label"]
             largest = training.index[training == training.mode()[0]]
             dealt.loc[[images_of_class.index[0], largest[0]], "split"] = ["train", "validation"]
     return dealt
 
 
 def deal_folds(splits: pd.DataFrame, options: CrossValidationOptions, seed: int) -> pd.DataFrame:
-    """Deals the duplicate groups of training and validation images to folds of about the same size.
+    """Deal the duplicate groups of training and validation images to folds of about the same size.
 
     Each class is dealt as evenly as its groups allow, by scikit-learn's ``StratifiedGroupKFold``.
 
@@ -72,7 +73,7 @@ def deal_folds(splits: pd.DataFrame, options: CrossValidationOptions, seed: int)
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    table = splits[splits["split"] != "test"].reset_index(drop=True)
+    table = splits[splits["split"] != TEST].reset_index(drop=True)
     groups_of_class = table.groupby("label")["duplicate_group"].nunique()
     most = int(groups_of_class.max())
     if most < options.folds:
@@ -106,13 +107,13 @@ def decode_images(
     splits: pd.DataFrame, prepared_images: images.PreparedImages, image_size: int, presize: float, resize_method: str
 ) -> learning.DecodedPictures:
     """Decode all pictures but those of the test part, each for training and for validation."""
-    table = with_paths(splits.loc[splits["split"] != "test", ["image_id"]], prepared_images)
-    both = pd.concat([table.assign(part=part) for part in ("train", "validation")], ignore_index=True)
+    table = with_paths(splits.loc[splits["split"] != TEST, ["image_id"]], prepared_images)
+    both = pd.concat([table.assign(split=split) for split in (TRAIN, VALIDATION)], ignore_index=True)
     return learning.decode_pictures(both, learning.pixel_sizes(image_size, presize, resize_method))
 
 
 def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., learning.Checkpoint]:
-    """Makes the node that trains the first stage on the random split."""
+    """Make the node that trains the first stage on the random split."""
 
     def train_random_split(
         random_splits: pd.DataFrame,
@@ -122,7 +123,7 @@ def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[.
         start: learning.PretrainedWeights,
         **recipe: Any,
     ) -> learning.Checkpoint:
-        """Trains on the training part of a random split."""
+        """Train on the training part of a random split."""
         table = _with_files(random_splits, image_table, prepared_images)
         return _train(f"{stage_name}, {RANDOM_SPLIT}", phases, start, table, pixels, recipe)
 
@@ -137,14 +138,14 @@ def predict_random_split(
     prepared_images: images.PreparedImages,
     device: str,
 ) -> pd.DataFrame:
-    """Predicts the validation part of the random split, in the precision and views in which all stages predict."""
+    """Predict the validation part of the random split, in the precision and views in which all stages predict."""
     table = _with_files(random_splits, image_table, prepared_images)
-    validation = table[table["split"] == "validation"]
+    validation = table[table["split"] == VALIDATION]
     return _predict(random_checkpoint.answering_like(model_spec), validation, RANDOM_SPLIT, device)
 
 
 def fold_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.DataFrame]:
-    """Makes the node that trains the first stage once for each fold."""
+    """Make the node that trains the first stage once for each fold."""
 
     def predict_out_of_fold(
         folds: pd.DataFrame,
@@ -154,7 +155,7 @@ def fold_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.D
         start: learning.PretrainedWeights,
         **recipe: Any,
     ) -> pd.DataFrame:
-        """Predicts every image of training and validation with a network that has not seen it.
+        """Predict every image of training and validation with a network that has not seen it.
 
         Returns:
             As ``predictions``, with ``out of fold`` as the stage.
@@ -164,7 +165,7 @@ def fold_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.D
         for fold in sorted(table["fold"].unique()):
             title = f"{stage_name}, fold {fold + 1} of {table['fold'].nunique()}"
             held_out = table["fold"] == fold
-            part = table.assign(split=np.where(held_out, "validation", "train"))
+            part = table.assign(split=np.where(held_out, VALIDATION, TRAIN))
             checkpoint = _train(title, phases, start, part, pixels, recipe)
             predictions.append(_predict(checkpoint, part[held_out], title, recipe["device"]))
         return pd.concat(predictions, ignore_index=True).assign(stage=OUT_OF_FOLD)
@@ -239,7 +240,7 @@ def honest_sentence(found: metrics.HonestAccuracy | None, predictions: pd.DataFr
 
 
 def _fingerprint(predictions: pd.DataFrame, stage: str, spec: learning.ModelSpec) -> str:
-    """Gives a checksum of what a stage took which validation image for, and how it was asked."""
-    validation = metrics.of_stage(predictions, stage, "validation")
+    """Return a checksum of what a stage took which validation image for, and how it was asked."""
+    validation = metrics.of_stage(predictions, stage, VALIDATION)
     lines = validation["image_id"] + " " + validation["label"] + " " + validation["predicted"]
     return sha256_of_lines([*lines, f"{spec.precision} {spec.tta_views} {spec.augmentation}"])

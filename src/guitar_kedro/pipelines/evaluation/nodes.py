@@ -11,6 +11,7 @@ import lazy_loader as lazy
 from guitar_kedro import datasets, images, learning, metrics, plots
 from guitar_kedro.pipelines.calibration.nodes import BATCH_SIZE, predict_split
 from guitar_kedro.pipelines.training.nodes import with_paths
+from guitar_kedro.splits import TEST, VALIDATION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,7 @@ def predict_validation(
 ) -> pd.DataFrame:
     """Predict the validation part with an earlier stage, in the same precision and views as the model."""
     alike = checkpoint.answering_like(model_spec)
-    return predict_split("validation", alike, image_table, splits, prepared_images, device)
+    return predict_split(VALIDATION, alike, image_table, splits, prepared_images, device)
 
 
 def predict_test(
@@ -42,18 +43,18 @@ def predict_test(
     test_labels: datasets.SealedLabels,
     device: str,
 ) -> pd.DataFrame:
-    """Predicts the test part, which nothing but this looks at, with the final model.
+    """Predict the test part, which nothing but this looks at, with the final model.
 
     Its labels are opened for predictions that are made, and the log of openings has its line before they are seen.
     """
     unlabelled = splits.drop(columns="label")
-    predictions = predict_split("test", model, image_table, unlabelled, prepared_images, device)
+    predictions = predict_split(TEST, model, image_table, unlabelled, prepared_images, device)
     labels = test_labels.open(predictions, model.spec.checksum[:12], model.spec.provenance["stage"])
     return learning.with_labels(predictions, labels)
 
 
 def predict_ood(model: learning.Checkpoint, ood_images: list[images.RawImage], device: str) -> pd.DataFrame:
-    """Predicts pictures that show none of the classes, to measure whether the model notices.
+    """Predict pictures that show none of the classes, to measure whether the model notices.
 
     Returns:
         A row per readable picture: ``file``, ``predicted``, ``energy``, ``probability_<class>``; none where no pictures
@@ -73,7 +74,7 @@ def predict_ood(model: learning.Checkpoint, ood_images: list[images.RawImage], d
 
 
 def gather_predictions(test: pd.DataFrame, *validation: pd.DataFrame) -> pd.DataFrame:
-    """Puts the predictions of all stages into one table.
+    """Put the predictions of all stages into one table.
 
     Returns:
         A row per image and stage: ``image_id``, ``stage``, ``file``, ``split``, ``label``, ``predicted``, ``loss``,
@@ -97,7 +98,7 @@ def report_tta(
     # the first time, pictures come from the disk and libraries make ready, whatever is predicted: it does not count
     for name, checkpoint in [("plain", plain), ("plain", plain), ("views", model)]:
         began = time.perf_counter()
-        predictions = predict_split("validation", checkpoint, image_table, splits, prepared_images, device)
+        predictions = predict_split(VALIDATION, checkpoint, image_table, splits, prepared_images, device)
         seconds[name] = time.perf_counter() - began
         right[name] = predictions["label"] == predictions["predicted"]
     times_slower = seconds["views"] / seconds["plain"]
@@ -107,13 +108,13 @@ def report_tta(
 def draw_grad_cam(
     predictions: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages, device: str
 ) -> tuple[plots.Figure, plots.Figure]:
-    """Draws where the model looks: for a picture of each class, and for the wrong answers with the highest losses.
+    """Draw where the model looks: for a picture of each class, and for the wrong answers with the highest losses.
 
     Returns:
         A sheet with a map for each class, and one with the map of the wrong class beside that of the right one; for a
         network that has no such maps, two sheets that say so.
     """
-    validation = metrics.of_stage(predictions, model.spec.provenance["stage"], "validation")
+    validation = metrics.of_stage(predictions, model.spec.provenance["stage"], VALIDATION)
     try:
         seen = validation, model, prepared_images, device
         return _grad_cam_by_class(*seen), _grad_cam_of_errors(*seen)

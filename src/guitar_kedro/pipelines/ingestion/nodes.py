@@ -71,7 +71,7 @@ def _prepare_anew_or_keep(
 def build_image_table(
     prepared_images: images.PreparedImages, curation: pd.DataFrame, duplicate_distance: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Groups duplicates, applies the curation, and decides which files make the dataset.
+    """Group duplicates, apply the curation, and decide which files make the dataset.
 
     Returns:
         ``image_table``: a row for each image of the dataset; ``duplicate_group`` is shared by near duplicates, ``note``
@@ -110,7 +110,7 @@ def _image_ids(prepared: pd.Series) -> pd.Series:
 
 
 def _as_named_here(curation: pd.DataFrame, files: set[str]) -> pd.DataFrame:
-    """Spells files as the tables do, and labels as classes are: two spellings of an accent are one name.
+    """Spell files as the tables do, and labels as classes are: two spellings of an accent are one name.
 
     Where two files differ by nothing else, each line is about the one that is spelled alike.
     """
@@ -153,7 +153,7 @@ def _apply_curation(readable: pd.DataFrame, curation: pd.DataFrame) -> pd.DataFr
 
 
 def _reject_label_conflicts(readable: pd.DataFrame, decided: set[str]) -> pd.DataFrame:
-    """Keeps of a group under several labels only what a person has decided about."""
+    """Keep of a group under several labels only what a person has decided about."""
     kept = readable[readable["reason"] == ""]
     labels = kept.groupby("duplicate_group")["label"].nunique()
     members = kept[kept["duplicate_group"].isin(labels[labels > 1].index)]
@@ -212,7 +212,7 @@ def _reasons(rejected: pd.DataFrame) -> str:
 
 
 def _why(rejected: pd.DataFrame) -> str:
-    """Says of what was rejected most often why, by an example."""
+    """Say why most files were rejected, by an example."""
     if rejected.empty:
         return ""
     first = rejected[rejected["reason"] == rejected["reason"].mode().iloc[0]].iloc[0]
@@ -220,7 +220,7 @@ def _why(rejected: pd.DataFrame) -> str:
 
 
 def _counted(counts: pd.Series) -> str:
-    """Lists classes with their numbers of images; of very many the largest and the smallest."""
+    """List classes with their numbers of images; of very many the largest and the smallest."""
     if len(counts) <= CLASSES_IN_LOG:
         return ", ".join(f"{label} {number}" for label, number in counts.items())
     ordered, half = counts.sort_values(ascending=False, kind="stable"), CLASSES_IN_LOG // 2
@@ -228,15 +228,15 @@ def _counted(counts: pd.Series) -> str:
 
 
 def plot_class_balance(image_table: pd.DataFrame, display_names: dict[str, str]) -> plots.Figure:
-    """Draws how many images each class has."""
+    """Draw how many images each class has."""
     return plots.class_balance(image_table, display_names)
 
 
 def resolutions_plotter(stages: list[str]) -> Callable[..., plots.Figure]:
-    """Makes the node that compares the pictures with the sizes of stages."""
+    """Make the node that compares the pictures with the sizes of stages."""
 
     def plot_resolutions(image_table: pd.DataFrame, *image_sizes: int) -> plots.Figure:
-        """Draws the sizes of the originals, and warns where a stage enlarges most of them."""
+        """Draw the sizes of the originals, and warn where a stage enlarges most of them."""
         sizes = dict(zip(stages, image_sizes, strict=True))
         median = image_table[["width", "height"]].min(axis=1).median()
         for name, size in sizes.items():
@@ -255,7 +255,7 @@ def resolutions_plotter(stages: list[str]) -> Callable[..., plots.Figure]:
 def show_classes(
     image_table: pd.DataFrame, prepared_images: images.PreparedImages, display_names: dict[str, str]
 ) -> plots.Figure:
-    """Draws a contact sheet with pictures of each class, as many as there is room for."""
+    """Draw a contact sheet with pictures of each class, as many as there is room for."""
     ids = image_table.groupby("label")["image_id"].agg(list)
     labels, most = plots.classes_on_sheet(list(ids.index))
     rows = {
@@ -268,7 +268,7 @@ def show_classes(
 def show_duplicates(
     image_table: pd.DataFrame, rejected_images: pd.DataFrame, prepared_images: images.PreparedImages
 ) -> tuple[pd.DataFrame, plots.Figure]:
-    """Lists the groups of duplicates, and draws the largest ones.
+    """List the groups of duplicates, and draw the largest ones.
 
     Returns:
         ``duplicates``: a row for each image that has a near duplicate in the dataset (``duplicate_group``, ``label``,

@@ -7,7 +7,7 @@ from guitar_kedro.pipelines.training.plan import StagePlan
 
 
 def create_pipeline(stages: list[StagePlan]) -> Pipeline:
-    """Creates the pipeline from ``raw_images`` to ``image_table`` and what to look at in the data.
+    """Create the pipeline from ``raw_images`` to ``image_table`` and what to look at in the data.
 
     Args:
         stages: For their sizes, which are compared with those of the pictures.

@@ -60,13 +60,13 @@ def _predict(
 
 
 def write_table(image_predictions: ParquetFile) -> Iterable[pd.DataFrame]:
-    """Picks out what people read: file, prediction, its probability, second guess, decision, error, and a note."""
+    """Pick out what people read: file, prediction, its probability, second guess, decision, error, and a note."""
     columns = ["file", "predicted", "probability", "second_guess", "decision", "error", "note"]
     return (part.assign(decision=_in_words(part["decision"])) for part in _parts(image_predictions, columns))
 
 
 def summarise_predictions(image_predictions: ParquetFile) -> dict[str, Any]:
-    """Counts.
+    """Count.
 
     Returns:
         ``images``, ``unreadable``; how many there are of each decision (``decisions``) and class (``predicted``);
@@ -104,7 +104,7 @@ def _whole(counts: pd.Series) -> dict[str, int]:
 def show_predictions(
     image_predictions: ParquetFile, images_to_predict: images.ImageStream, model: learning.Checkpoint
 ) -> plots.Figure:
-    """Draws pictures of each predicted class, chosen at random, with what was said of them.
+    """Draw pictures of each predicted class, chosen at random, with what was said of them.
 
     Of many predicted classes the most frequent ones are drawn.
     """

@@ -6,7 +6,7 @@ from guitar_kedro.pipelines.prediction import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Creates the pipeline from ``images_to_predict`` and the model to tables and a contact sheet."""
+    """Create the pipeline from ``images_to_predict`` and the model to tables and a contact sheet."""
     return Pipeline(
         [
             Node(

@@ -15,6 +15,7 @@ from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.learning.inference.decision import Decision, decide
 from guitar_kedro.pipelines.cross_validation.nodes import OUT_OF_FOLD, honest_sentence
 from guitar_kedro.project import project_folder
+from guitar_kedro.splits import TEST, VALIDATION
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,19 +78,19 @@ CARD_FIGURES = {  # what the model card shows; the titles say which part of the 
 
 
 def compute_metrics(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> metrics.Metrics:
-    """Computes accuracy, error rate, Wilson interval and loss for each part and stage."""
+    """Compute accuracy, error rate, Wilson interval and loss for each part and stage."""
     return metrics.compute_metrics(predictions, model_spec.provenance["stage"])
 
 
 def report_classes(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> pd.DataFrame:
-    """Computes precision, recall, F1 and support of each class on the test part."""
-    return metrics.classification_report(_of_model(predictions, model_spec, "test"), list(model_spec.classes))
+    """Compute precision, recall, F1 and support of each class on the test part."""
+    return metrics.classification_report(_of_model(predictions, model_spec, TEST), list(model_spec.classes))
 
 
 def plot_confusion_matrix(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> tuple[plots.Figure, Any]:
-    """Draws which classes the model takes for which, on the validation part: to read, and to point at."""
+    """Draw which classes the model takes for which, on the validation part: to read, and to point at."""
     what = (
-        _of_model(predictions, model_spec, "validation"),
+        _of_model(predictions, model_spec, VALIDATION),
         list(model_spec.classes),
         model_spec.display_names,
         f"Validation part, {model_spec.provenance['stage']}",
@@ -98,16 +99,16 @@ def plot_confusion_matrix(predictions: pd.DataFrame, model_spec: learning.ModelS
 
 
 def list_most_confused(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> pd.DataFrame:
-    """Lists the pairs of classes that the model confuses at least twice on the validation part."""
-    return metrics.most_confused(_of_model(predictions, model_spec, "validation"), model_spec.display_names)
+    """List the pairs of classes that the model confuses at least twice on the validation part."""
+    return metrics.most_confused(_of_model(predictions, model_spec, VALIDATION), model_spec.display_names)
 
 
 def show_top_losses(
     predictions: pd.DataFrame, model_spec: learning.ModelSpec, prepared_images: images.PreparedImages
 ) -> tuple[pd.DataFrame, plots.Figure]:
-    """Lists and draws the validation images with the highest losses."""
+    """List and draw the validation images with the highest losses."""
     table = metrics.top_losses(
-        _of_model(predictions, model_spec, "validation"), model_spec.display_names, PICTURES_ON_SHEET
+        _of_model(predictions, model_spec, VALIDATION), model_spec.display_names, PICTURES_ON_SHEET
     )
     return table, plots.top_losses_sheet(_pictures(prepared_images, table["image_id"]), table)
 
@@ -119,7 +120,7 @@ def report_calibration(
     selective_accuracy: float,
     in_distribution_recall: float,
 ) -> tuple[metrics.Calibration, plots.Figure, plots.Figure, plots.Figure]:
-    """Says whether probabilities can be believed, what "sure" means, and whether strange pictures are noticed.
+    """Say whether probabilities can be believed, what "sure" means, and whether strange pictures are noticed.
 
     The validation part has chosen the temperature and the thresholds, so what they do is measured on the test part.
 
@@ -127,7 +128,7 @@ def report_calibration(
         Numbers, the reliability diagram, and of the test part the risk-coverage curve and the histogram of the
         energies.
     """
-    parts = {part: _of_model(predictions, model_spec, part) for part in ("validation", "test")}
+    parts = {part: _of_model(predictions, model_spec, part) for part in (VALIDATION, TEST)}
     confidences = {part: _confidences(rows, model_spec) for part, rows in parts.items()}
     known = parts["test"]["energy"].to_numpy()
     others = ood_predictions["energy"].to_numpy() if len(ood_predictions) else None
@@ -153,7 +154,7 @@ def report_calibration(
 def _confidences(
     predictions: pd.DataFrame, model_spec: learning.ModelSpec
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gives the probability of the prediction before and after temperature scaling, and whether it is right."""
+    """Return the probability of the prediction before and after temperature scaling, and whether it is right."""
     after = predictions[metrics.probability_columns(model_spec.classes)].to_numpy()
     before = metrics.tempered(after, 1 / model_spec.temperature)
     return before.max(axis=1), after.max(axis=1), (predictions["label"] == predictions["predicted"]).to_numpy()
@@ -168,8 +169,8 @@ def _are_sure(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> np.n
 def report_slices(
     predictions: pd.DataFrame, image_table: pd.DataFrame, model_spec: learning.ModelSpec
 ) -> tuple[pd.DataFrame, plots.Figure]:
-    """Measures the error by class, size and shape of the original, and near duplicates, on the validation part."""
-    validation = _of_model(predictions, model_spec, "validation")
+    """Measure the error by class, size and shape of the original, and near duplicates, on the validation part."""
+    validation = _of_model(predictions, model_spec, VALIDATION)
     slices = metrics.slice_errors(validation, image_table, model_spec.display_names)
     overall = float((validation["label"] != validation["predicted"]).mean())
     return slices, plots.slices_figure(slices, overall, metrics.worst_slices(slices, overall))
@@ -182,7 +183,7 @@ def find_suspect_labels(
     model_spec: learning.ModelSpec,
     prepared_images: images.PreparedImages,
 ) -> tuple[pd.DataFrame, pd.DataFrame, plots.Figure]:
-    """Ranks the images whose label is likely to be wrong.
+    """Rank the images whose label is likely to be wrong.
 
     After a cross-validation of these very images all but the test part are looked at, otherwise the validation part.
 
@@ -203,10 +204,10 @@ def _held_out(
     splits: pd.DataFrame,
     model_spec: learning.ModelSpec,
 ) -> pd.DataFrame:
-    """Gives what was said of images by networks that had not seen them."""
-    if len(out_of_fold_predictions) and _same_labels(out_of_fold_predictions, splits[splits["split"] != "test"]):
+    """Return what was said of images by networks that had not seen them."""
+    if len(out_of_fold_predictions) and _same_labels(out_of_fold_predictions, splits[splits["split"] != TEST]):
         return out_of_fold_predictions
-    return _of_model(predictions, model_spec, "validation")
+    return _of_model(predictions, model_spec, VALIDATION)
 
 
 def _part_of(held_out: pd.DataFrame) -> str:
@@ -230,10 +231,10 @@ def report_curation(
     """Say what the changes of the curation file did to the accuracy."""
     before = predictions_before_curation
     if len(before):
-        last_stage = before.loc[before["split"] == "test", "stage"].iloc[0]  # the test part is seen by the model only
-        before = metrics.of_stage(before, last_stage, "validation")
+        last_stage = before.loc[before["split"] == TEST, "stage"].iloc[0]  # the test part is seen by the model only
+        before = metrics.of_stage(before, last_stage, VALIDATION)
     changes = metrics.recipe_changes(model_before_curation, model_spec.model_dump(mode="json"))
-    return metrics.curation_effect(before, _of_model(predictions, model_spec, "validation"), applied_curation, changes)
+    return metrics.curation_effect(before, _of_model(predictions, model_spec, VALIDATION), applied_curation, changes)
 
 
 def compare_neighbours(
@@ -242,7 +243,7 @@ def compare_neighbours(
     model_spec: learning.ModelSpec,
     prepared_images: images.PreparedImages,
 ) -> tuple[pd.DataFrame, plots.Figure, plots.Figure]:
-    """Tests what each stage brought over the one before, on the same validation images.
+    """Test what each stage brought over the one before, on the same validation images.
 
     Returns:
         A row per pair of neighbours, the figure, and a contact sheet of images that stages fixed and broke.
@@ -272,7 +273,7 @@ def _fixed_and_broken(
 
 
 def compare_stages(splits: pd.DataFrame, *results: Any) -> tuple[pd.DataFrame, plots.Figure]:
-    """Compares the error on the validation part after each phase of each stage.
+    """Compare the error on the validation part after each phase of each stage.
 
     Args:
         splits: For the number of validation images, and for what a guess would give.
@@ -282,7 +283,7 @@ def compare_stages(splits: pd.DataFrame, *results: Any) -> tuple[pd.DataFrame, p
         The table (error with its interval, time spent, and a warning where it is worse than a guess), and its figure.
     """
     histories, specs = results[: len(results) // 2], results[len(results) // 2 :]
-    count, guess = int((splits["split"] == "validation").sum()), metrics.guess(splits)
+    count, guess = int((splits["split"] == VALIDATION).sum()), metrics.guess(splits)
     phases = pd.DataFrame(
         [
             {
@@ -328,7 +329,7 @@ def write_model_card(
     workspace: str,
     *figures: Any,
 ) -> tuple[str, str]:
-    """Writes what one should know of the model before one uses it.
+    """Write what one should know of the model before one uses it.
 
     The figures are those of ``CARD_FIGURES``, in that order.
 

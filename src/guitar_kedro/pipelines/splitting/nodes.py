@@ -40,7 +40,7 @@ class SplittingOptions(Options):
 
 
 def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int) -> pd.DataFrame:
-    """Splits every class by the same shares, moving groups of duplicates as a whole.
+    """Split every class by the same shares, moving groups of duplicates as a whole.
 
     The order in which groups are dealt follows from the seed and from each group's own images: where a few images come,
     go or are relabelled, nearly all others stay in their part, and results before and after can be compared.
@@ -79,7 +79,7 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
 
 
 def _deal(groups: list[int], sizes: pd.Series, options: SplittingOptions) -> dict[int, str]:
-    """Give each split a group, training the largest of three; deal on until the others have their share of images."""
+    """Return each split a group, training the largest of three; deal on until the others have their share of images."""
     size_of_group = dict(zip(groups, sizes[groups].tolist(), strict=True))
     largest = max(groups[:3], key=size_of_group.__getitem__)
     groups = [largest, *(group for group in groups if group != largest)]
@@ -97,7 +97,7 @@ def _deal(groups: list[int], sizes: pd.Series, options: SplittingOptions) -> dic
 
 
 def plot_split_balance(splits: pd.DataFrame, display_names: dict[str, str]) -> plots.Figure:
-    """Draws how many images of each class are in each part."""
+    """Draw how many images of each class are in each part."""
     return plots.split_balance(splits, display_names)
 
 

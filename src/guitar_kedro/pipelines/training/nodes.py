@@ -13,6 +13,7 @@ from guitar_kedro.display_names import distinct_names
 from guitar_kedro.learning.distributed.options import processes_of
 from guitar_kedro.learning.training.recipe import PhaseOptions
 from guitar_kedro.project import models_folder
+from guitar_kedro.splits import TEST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,13 +35,13 @@ def decode_images(
     Returns:
         A stream, which begins only where they are not there already: memory does not grow with the number of images.
     """
-    table = with_paths(splits[splits["split"] != "test"], prepared_images).rename(columns={"split": "part"})
+    table = with_paths(splits[splits["split"] != TEST], prepared_images)
     sizes = learning.pixel_sizes(image_size, presize, resize_method)
-    return learning.decode_pictures(table[["image_id", "path", "part"]], sizes)
+    return learning.decode_pictures(table[["image_id", "path", "split"]], sizes)
 
 
 def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
-    """Makes the node that looks for a learning rate before a phase of a stage."""
+    """Make the node that looks for a learning rate before a phase of a stage."""
 
     def find_learning_rate(
         splits: pd.DataFrame,
@@ -49,7 +50,7 @@ def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
         iterations: int,
         **recipe: Any,
     ) -> tuple[pd.DataFrame, dict[str, float]]:
-        """Tries learning rates, growing from step to step; each machine by itself.
+        """Try learning rates, growing from step to step; each machine by itself.
 
         Returns:
             The curve (learning rate, loss), and the ``suggested`` rate.
@@ -63,7 +64,7 @@ def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
 
 
 def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
-    """Makes the node that trains a phase of a stage."""
+    """Make the node that trains a phase of a stage."""
 
     def train(
         splits: pd.DataFrame,
@@ -89,7 +90,7 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
 
 
 def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
-    """Makes the node that draws what happened in a phase of a stage."""
+    """Make the node that draws what happened in a phase of a stage."""
 
     def show_phase(
         splits: pd.DataFrame,
@@ -101,7 +102,7 @@ def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
         display_names: dict[str, str],
         **recipe: Any,
     ) -> tuple[plots.Figure, plots.Figure, plots.Figure]:
-        """Draws the learning-rate curve, the history, and a sheet of an augmented training batch."""
+        """Draw the learning-rate curve, the history, and a sheet of an augmented training batch."""
         title = f"{stage_name}, {phase}"
         batch = learning.training_batch(make_phase(stage_name, phase, None, splits, pixels, recipe))
         names_of = distinct_names(splits["label"], display_names)
@@ -125,7 +126,7 @@ def make_phase(
     recipe: dict[str, Any],
     epochs: int = 0,
 ) -> learning.Phase:
-    """Puts together what is trained.
+    """Put together what is trained.
 
     Args:
         stage_name: Of the stage.
@@ -151,7 +152,7 @@ def _processes(recipe: dict[str, Any]) -> learning.Processes:
 
 
 def rates_of(learning_rate: float | Sequence[float] | str, suggestion: dict[str, float] | None) -> tuple[float, ...]:
-    """Gives the highest learning rate of a phase, or those of its first and last layers.
+    """Return the highest learning rate of a phase, or those of its first and last layers.
 
     Args:
         learning_rate: As it is configured: ``PhaseOptions.learning_rate``.
@@ -168,7 +169,7 @@ def rates_of(learning_rate: float | Sequence[float] | str, suggestion: dict[str,
 
 
 def warn_of_guessing(title: str, history: pd.DataFrame, splits: pd.DataFrame) -> None:
-    """Warns of a phase that ended worse than guessing.
+    """Warn of a phase that ended worse than guessing.
 
     Args:
         title: Of the phase.
@@ -182,10 +183,10 @@ def warn_of_guessing(title: str, history: pd.DataFrame, splits: pd.DataFrame) ->
 
 
 def training_reporter(phases: list[str]) -> Callable[..., plots.Figure]:
-    """Makes the node that puts what was drawn of all phases on one sheet."""
+    """Make the node that puts what was drawn of all phases on one sheet."""
 
     def show_training(*results: Any) -> plots.Figure:
-        """Draws a row per phase.
+        """Draw a row per phase.
 
         Args:
             *results: Of each phase the learning-rate curve, its plot, the plot of the history, and the batch. The curve
@@ -199,5 +200,5 @@ def training_reporter(phases: list[str]) -> Callable[..., plots.Figure]:
 
 
 def with_paths(splits: pd.DataFrame, prepared_images: images.PreparedImages) -> pd.DataFrame:
-    """Adds where each picture lies, as the column ``path``."""
+    """Add where each picture lies, as the column ``path``."""
     return splits.assign(path=[str(prepared_images.path(image_id)) for image_id in splits["image_id"]])

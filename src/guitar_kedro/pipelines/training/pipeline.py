@@ -11,7 +11,7 @@ from guitar_kedro.pipelines.training.plan import PRETRAINED, StagePlan
 
 
 def create_pipeline(stages: list[StagePlan]) -> Pipeline:
-    """Creates the pipeline of all stages.
+    """Create the pipeline of all stages.
 
     Args:
         stages: In the order in which they are trained.
