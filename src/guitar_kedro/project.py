@@ -8,7 +8,7 @@ from kedro.utils import find_kedro_project
 
 
 def project_folder() -> Path:
-    """Find the root of the project from whatever folder in it a command is started; elsewhere, the working directory."""
+    """Find the root of the project from whatever folder in it a command is started; elsewhere, take the working one."""
     return find_kedro_project(Path.cwd()) or Path.cwd()
 
 

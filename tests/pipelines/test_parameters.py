@@ -100,7 +100,11 @@ def nodes_that_use(parameter: str) -> set[str]:
         ("stages.small.batch_size", {*FIND, *TRAIN, *SHOW, *CROSS_VALIDATION}),
         (
             "stages.small.weights",
-            {"train.small.find_frozen_learning_rate", "train.small.train_frozen", *CROSS_VALIDATION},
+            {
+                *("train.small.find_frozen_learning_rate", "train.small.train_frozen", *CROSS_VALIDATION),
+                # how pictures are resized goes with the weights; those that are there are not decoded again
+                *("train.decode_pixels_32px", "train.decode_pixels_48px", "cross_validation.decode_images"),
+            },
         ),
         (
             "stages.larger.image_size",

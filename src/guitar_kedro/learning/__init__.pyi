@@ -19,6 +19,7 @@ from .inference.prediction import predict_readable as predict_readable
 from .inference.prediction import with_labels as with_labels
 from .inference.predictor import Predictions as Predictions
 from .inference.predictor import Predictor as Predictor
+from .networks.architectures import preprocessing as preprocessing
 from .networks.checkpoint import Checkpoint as Checkpoint
 from .networks.checkpoint import ModelSpec as ModelSpec
 from .networks.pretrained import PretrainedWeights as PretrainedWeights

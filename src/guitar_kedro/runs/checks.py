@@ -87,11 +87,30 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
     for name, options in trained.items():
         path = f"stages.{name}"
         _check_stage(path, StageOptions.of_parameter(path, options), catalog, parameters)
+    _check_interpolation(trained, stages)
     if trained:
         from guitar_kedro.learning.networks.device import choose_device, choose_precision
 
         options = TrainingOptions.of_parameter("training", parameters["training"])
         choose_precision(options.precision, choose_device(parameters["device"]))
+
+
+def _check_interpolation(trained: Iterable[str], stages: Mapping[str, Any]) -> None:
+    """Check that stages of a size, which share the decoded pictures, want these resized alike."""
+    found: dict[int, tuple[str, str]] = {}
+    for name in trained:
+        origin = name
+        while start_from := stages[origin].get("start_from"):
+            origin = start_from
+        from guitar_kedro.learning.networks.architectures import preprocessing
+
+        how = preprocessing(stages[origin]["architecture"], stages[origin]["weights"]).interpolation
+        other, others = found.setdefault(stages[name]["image_size"], (name, how))
+        if how != others:
+            raise UserError(
+                f"stages.{name}.image_size is {stages[name]['image_size']}, as that of {other}; but {name} wants "
+                f"pictures resized {how}, and {other} {others}: give one of them another size."
+            )
 
 
 def _check_stage(path: str, stage: StageOptions, catalog: DataCatalog, parameters: Mapping[str, Any]) -> None:

@@ -104,12 +104,19 @@ def deal_folds(splits: pd.DataFrame, options: CrossValidationOptions, seed: int)
 
 
 def decode_images(
-    splits: pd.DataFrame, prepared_images: images.PreparedImages, image_size: int, presize: float, resize_method: str
+    splits: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    image_size: int,
+    presize: float,
+    resize_method: str,
+    architecture: str,
+    weights: str,
 ) -> learning.DecodedPictures:
     """Decode all pictures but those of the test part, each for training and for validation."""
     table = with_paths(splits.loc[splits["split"] != TEST, ["image_id"]], prepared_images)
     both = pd.concat([table.assign(split=split) for split in (TRAIN, VALIDATION)], ignore_index=True)
-    return learning.decode_pictures(both, learning.pixel_sizes(image_size, presize, resize_method))
+    interpolation = learning.preprocessing(architecture, weights).interpolation
+    return learning.decode_pictures(both, learning.pixel_sizes(image_size, presize, resize_method, interpolation))
 
 
 def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., learning.Checkpoint]:

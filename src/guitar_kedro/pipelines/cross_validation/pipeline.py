@@ -44,6 +44,8 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                     f"params:stages.{first.name}.image_size",
                     "params:training.presize",
                     "params:training.resize_method",
+                    f"params:stages.{first.name}.architecture",
+                    f"params:stages.{first.name}.weights",
                 ],
                 outputs="cross_validation_pixels",
                 name="decode_images",

@@ -79,7 +79,7 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
 
 
 def _deal(groups: list[int], sizes: pd.Series, options: SplittingOptions) -> dict[int, str]:
-    """Return each split a group, training the largest of three; deal on until the others have their share of images."""
+    """Give each split a group, training the largest of three; deal on until the others have their share of images."""
     size_of_group = dict(zip(groups, sizes[groups].tolist(), strict=True))
     largest = max(groups[:3], key=size_of_group.__getitem__)
     groups = [largest, *(group for group in groups if group != largest)]

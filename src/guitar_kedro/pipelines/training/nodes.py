@@ -28,7 +28,13 @@ OF_BATCHES = ("architecture", "image_size", "batch_size", "resize_method", "pres
 
 
 def decode_images(
-    splits: pd.DataFrame, prepared_images: images.PreparedImages, image_size: int, presize: float, resize_method: str
+    splits: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    image_size: int,
+    presize: float,
+    resize_method: str,
+    architecture: str,
+    weights: str,
 ) -> learning.DecodedPictures:
     """Decode the pictures of the training and the validation part for the stages of a size.
 
@@ -36,7 +42,8 @@ def decode_images(
         A stream, which begins only where they are not there already: memory does not grow with the number of images.
     """
     table = with_paths(splits[splits["split"] != TEST], prepared_images)
-    sizes = learning.pixel_sizes(image_size, presize, resize_method)
+    interpolation = learning.preprocessing(architecture, weights).interpolation
+    sizes = learning.pixel_sizes(image_size, presize, resize_method, interpolation)
     return learning.decode_pictures(table[["image_id", "path", "split"]], sizes)
 
 

@@ -49,6 +49,8 @@ def _decode_nodes(stages: list[StagePlan]) -> list[Node]:
                 f"params:stages.{stage.name}.image_size",
                 "params:training.presize",
                 "params:training.resize_method",
+                f"params:stages.{stage.origin}.architecture",
+                f"params:stages.{stage.origin}.weights",
             ],
             outputs=pixels,
             name=f"decode_{pixels}",

@@ -23,6 +23,7 @@ class StagePlan:
     Attributes:
         name: Of the stage.
         start: The dataset it starts from.
+        origin: The stage whose pretrained weights it goes back to: itself, or the first of those it continues.
         phases: Those of ``PHASES`` with epochs to train.
         image_size: Of its input, in pixels; stages of one size share the decoded pictures.
         suggested: Phases that are trained with the learning rate that the finder suggests.
@@ -30,6 +31,7 @@ class StagePlan:
 
     name: str
     start: str
+    origin: str
     phases: tuple[str, ...]
     image_size: Any
     suggested: tuple[str, ...] = ()
@@ -62,9 +64,11 @@ def plan_stages(stages: Any) -> list[StagePlan]:
         _check_name(name, plans)
         if not isinstance(options, dict):
             raise UserError(f"stages.{name} must hold the options of a stage, not {options!r}.")
+        start_from = options.get("start_from")
         plans[name] = StagePlan(
             name,
-            _start(name, options.get("start_from"), plans),
+            _start(name, start_from, plans),
+            plans[start_from].origin if start_from else name,
             _phases(name, options),
             options.get("image_size"),
             tuple(phase for phase in PHASES if _of(options.get(phase), "learning_rate") == "suggested"),
