@@ -60,9 +60,12 @@ Decode = Callable[..., Pixels]
 def decode(shapes: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Decode:
     """Decodes the shapes, or other pictures, for a size and for options of training."""
 
-    def decode(image_size: int, table: pd.DataFrame = shapes, **options: object) -> Pixels:
+    def decode(
+        image_size: int, table: pd.DataFrame = shapes, interpolation: str = "bilinear", **options: object
+    ) -> Pixels:
         training = TRAINING.model_copy(update=options)
-        decoding = decode_pictures(table, pixel_sizes(image_size, training.presize, training.resize_method))
+        sizes = pixel_sizes(image_size, training.presize, training.resize_method, interpolation)
+        decoding = decode_pictures(table, sizes)
         folder = tmp_path_factory.mktemp("pixels")
         Pixels.save(decoding, folder)
         return Pixels(folder)

@@ -123,7 +123,7 @@ def maps_of_tokens(tokens: torch.Tensor, prefix: int) -> torch.Tensor:
         the same at every place: so the head sees both, as in the linear evaluation of DINOv2 (Oquab et al. 2023).
     """
     side = math.isqrt(tokens.shape[1] - prefix)
-    maps = tokens[:, prefix:].transpose(1, 2).unflatten(2, (side, side))
-    if not prefix:
-        return maps
-    return torch.cat([maps, tokens[:, 0, :, None, None].expand(-1, -1, side, side)], dim=1)
+    patches = tokens[:, prefix:]
+    if prefix:  # added and not expanded, and below -1: else an exporter takes the number of its pictures for fixed
+        patches = torch.cat([patches, torch.zeros_like(patches) + tokens[:, :1]], dim=2)
+    return patches.transpose(1, 2).reshape(-1, patches.shape[2], side, side)
