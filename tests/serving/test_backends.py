@@ -122,7 +122,7 @@ def validated(checkpoint: Checkpoint, paths: list[Path], folder: Path) -> np.nda
         ),
         folder,
     )
-    loaders = data_loaders(table, Pixels(folder), spec, 4, options.presize, options.augmentation, torch.device("cpu"))
+    loaders = data_loaders(table, Pixels(folder), spec, 4, options, torch.device("cpu"))
     model = learner_for_inference(checkpoint).model.cpu().eval()
     with torch.inference_mode():
         logits = torch.cat([model(images) for images, _ in loaders.valid])

@@ -118,6 +118,7 @@ def recipe(facts: CardFacts) -> list[Block]:
         "epochs": "Epochs",
         "learning_rates": "Learning rates",
         "batch_size": "Batch size",
+        "recipe": "Switched on",
         "seed": "Seed",
         "training_images": "Training images",
     }

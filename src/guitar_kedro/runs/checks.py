@@ -86,13 +86,25 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
     trained = {name: options for name, options in stages.items() if f"params:stages.{name}.architecture" in used}
     for name, options in trained.items():
         path = f"stages.{name}"
-        _check_stage(path, StageOptions.of_parameter(path, options), catalog, parameters)
+        stage = StageOptions.of_parameter(path, options)
+        _check_stage(path, stage, catalog, parameters)
+        _check_layer_decay(path, stage, parameters["training"].get("layer_decay", 1))
     _check_interpolation(trained, stages)
     if trained:
         from guitar_kedro.learning.networks.device import choose_device, choose_precision
 
         options = TrainingOptions.of_parameter("training", parameters["training"])
         choose_precision(options.precision, choose_device(parameters["device"]))
+
+
+def _check_layer_decay(path: str, stage: StageOptions, layer_decay: float) -> None:
+    from guitar_kedro.learning.training.layer_decay import check_layer_decay, check_rates
+
+    if layer_decay < 1:
+        check_layer_decay(stage.architecture)
+        for name, phase in (("frozen", stage.frozen), ("unfrozen", stage.unfrozen)):
+            if phase.epochs and isinstance(phase.learning_rate, tuple):
+                check_rates(f"{path}.{name}", phase.learning_rate, layer_decay)
 
 
 def _check_interpolation(trained: Iterable[str], stages: Mapping[str, Any]) -> None:

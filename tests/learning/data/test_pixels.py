@@ -37,8 +37,7 @@ CPU = torch.device("cpu")
 
 
 def loaders_of(phase: Phase, batch_size: int = 8) -> DataLoaders:
-    changes = phase.training.presize, phase.training.augmentation
-    return data_loaders(phase.table, phase.pixels, phase.spec(), batch_size, *changes, CPU)
+    return data_loaders(phase.table, phase.pixels, phase.spec(), batch_size, phase.training, CPU)
 
 
 def picture(folder: Path, width: int, height: int) -> Path:

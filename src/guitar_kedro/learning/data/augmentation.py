@@ -37,7 +37,7 @@ class Normalise:
 
 
 class Augment:
-    """Rotates, zooms, warps, lights and normalises a batch.
+    """Flips, rotates, zooms, warps, lights and normalises a batch.
 
     fastai's own transforms draw the parameters, in their order, so that the distribution (and with the same seed, each
     picture) is theirs. What they compute in a dozen passes over the batch takes two here: all moves are one homography
@@ -125,7 +125,8 @@ def fastai_transforms(options: AugmentationOptions, size: int, same_for_all: boo
     """Build the transforms of fastai that ``Augment`` does the work of."""
     return aug_transforms(
         size=size,
-        do_flip=False,
+        do_flip=options.flip != "none",
+        flip_vert=options.flip == "dihedral",
         max_rotate=options.max_rotate,
         min_zoom=options.min_zoom,
         max_zoom=options.max_zoom,

@@ -18,9 +18,10 @@ from fastcore.basics import chunked
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.data.augmentation import Augment, Normalise
-from guitar_kedro.learning.data.options import AugmentationOptions
+from guitar_kedro.learning.data.options import BatchOptions
 from guitar_kedro.learning.data.pixels import Pixels, PixelSizes
 from guitar_kedro.learning.data.read_ahead import read_ahead
+from guitar_kedro.learning.data.targets import SoftTargets
 from guitar_kedro.learning.networks.checkpoint import ModelSpec
 from guitar_kedro.splits import TRAIN, VALIDATION
 
@@ -118,8 +119,7 @@ def data_loaders(
     pixels: Pixels,
     spec: ModelSpec,
     batch_size: int,
-    presize: float,
-    augmentation: AugmentationOptions,
+    options: BatchOptions,
     device: torch.device,
     rank: int = 0,
     world_size: int = 1,
@@ -131,19 +131,19 @@ def data_loaders(
         pixels: The decoded pictures.
         spec: Gives classes, size, resize method and normalisation.
         batch_size: Images in a step, of all processes.
-        presize: By how much training pictures are larger than ``spec.image_size``.
-        augmentation: How training pictures are changed.
+        options: How training pictures are loaded and changed.
         device: Where batches are augmented.
         rank: Number of this process.
         world_size: How many processes train.
 
     Returns:
-        fastai's DataLoaders; a batch is (float32 of batch x 3 x size x size, int64 of batch), in channels_last.
+        fastai's DataLoaders; a batch is (float32 of batch x 3 x size x size, int64 of batch), in channels_last. Where
+        options make them soft, training targets are float32 of batch x classes: the shares of the classes.
 
     Raises:
         UserError: If the pictures were decoded for other options, or the processes cannot share a batch evenly.
     """
-    sizes = pixel_sizes(spec.image_size, presize, spec.resize_method, spec.interpolation)
+    sizes = pixel_sizes(spec.image_size, options.presize, spec.resize_method, spec.interpolation)
     if pixels.sizes != sizes:
         raise UserError(
             f"The pictures were decoded for other parameters ({pixels.sizes}) than these ({sizes}); decode them again "
@@ -152,11 +152,11 @@ def data_loaders(
     shard = slice(rank, None, world_size)
     training, validation = (_split(table, name, pixels, spec, shard) for name in (TRAIN, VALIDATION))
     size = _fitting_batch(batch_size, len(training), world_size)
-    augment = _on_images(Augment(augmentation, spec.image_size, spec.mean, spec.std))
-    normalise = _on_images(Normalise(spec.mean, spec.std))
+    augment = _training_batch(options, spec)
+    normalise = Normalise(spec.mean, spec.std)
     return DataLoaders(
         DecodedLoader(training, size, shuffle=True, drop_last=True, indexed=True, after_batch=augment),
-        DecodedLoader(validation, 2 * size, indexed=True, after_batch=normalise),
+        DecodedLoader(validation, 2 * size, indexed=True, after_batch=lambda batch: (normalise(batch[0]), batch[1])),
         device=device,
     )
 
@@ -186,5 +186,8 @@ def _split(table: pd.DataFrame, name: str, pixels: Pixels, spec: ModelSpec, shar
     return DecodedSplit(pixels, positions, targets, spec.classes, side, (TRAIN, VALIDATION).index(name), shard)
 
 
-def _on_images(transform: Augment | Normalise) -> Callable[[tuple[torch.Tensor, ...]], tuple[torch.Tensor, ...]]:
-    return lambda batch: (transform(batch[0]), batch[1])
+def _training_batch(options: BatchOptions, spec: ModelSpec) -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
+    """Build what changes a batch of bytes and class numbers in training."""
+    augment = Augment(options.augmentation, spec.image_size, spec.mean, spec.std)
+    soften = SoftTargets(options, len(spec.classes)) if options.label_smoothing else lambda *batch: batch
+    return lambda batch: soften(augment(batch[0]), batch[1])

@@ -1,6 +1,8 @@
-"""How training pictures are changed, as configuration."""
+"""What a training batch is, as configuration."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -8,9 +10,9 @@ from guitar_kedro.options import Options
 
 
 class AugmentationOptions(Options):
-    """What training does to pictures at random, each time it sees them (fastai's ``aug_transforms``, without flips).
+    """What training does to pictures at random, each time it sees them (fastai's ``aug_transforms``).
 
-    What is not given is as fastai has it.
+    What is not given is as fastai has it, without flips.
 
     Attributes:
         max_rotate: Degrees, either way.
@@ -20,6 +22,8 @@ class AugmentationOptions(Options):
         max_warp: Largest perspective warp, 0 to 1.
         p_affine: Chance that a picture is rotated, zoomed or warped.
         p_lighting: Chance that its light is changed.
+        flip: ``horizontal`` mirrors half of the pictures; ``dihedral`` turns half of them by a multiple of 90 degrees,
+            mirrored or not, for pictures without an up.
     """
 
     max_rotate: float = Field(default=10.0, ge=0, le=180)
@@ -29,9 +33,26 @@ class AugmentationOptions(Options):
     max_warp: float = Field(default=0.2, ge=0, lt=1)
     p_affine: float = Field(default=0.75, ge=0, le=1)
     p_lighting: float = Field(default=0.75, ge=0, le=1)
+    flip: Literal["none", "horizontal", "dihedral"] = "none"
 
     @model_validator(mode="after")
     def _zooms_in_order(self) -> AugmentationOptions:
         if self.min_zoom > self.max_zoom:
             raise ValueError("min_zoom is the least magnification and must not be above max_zoom")
         return self
+
+
+class BatchOptions(Options):
+    """What a training batch is.
+
+    Attributes:
+        resize_method: How a picture becomes a square: ``squish`` (distorts), ``crop`` (loses the ends), ``pad``.
+        presize: Pictures are loaded at this multiple of the image size, so that rotating and zooming lose no detail.
+        augmentation: Random changes in training.
+        label_smoothing: Share of a label that is spread evenly over all classes (Szegedy et al. 2016).
+    """
+
+    resize_method: Literal["squish", "crop", "pad"] = "squish"
+    presize: float = Field(default=1.15, ge=1, le=2)
+    augmentation: AugmentationOptions = AugmentationOptions()
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)

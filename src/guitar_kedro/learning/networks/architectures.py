@@ -139,9 +139,19 @@ def build_body(name: str, image_size: int) -> Any:
     return create_body(builder(weights=None), pretrained=False, cut=model_meta[builder]["cut"])
 
 
+def has_layers(name: str) -> bool:
+    """Return whether it is known of a network how its layers follow each other, as ``layer_groups`` asks."""
+    return not is_of_torchvision(name) or _is_transformer(_builder(name))
+
+
+def layer_groups(network: torch.nn.Sequential) -> list[list[torch.nn.Parameter]]:
+    """Return the parameters of a network of ``build_network`` layer by layer: the stem first, the head last."""
+    return [*network[0].layers(), list(network[1].parameters())]  # type: ignore[operator]
+
+
 def _halves(network: torch.nn.Sequential) -> list[list[torch.nn.Parameter]]:
-    layers: list[list[torch.nn.Parameter]] = network[0].layers()  # type: ignore[operator]
-    groups = [layers[: len(layers) // 2], layers[len(layers) // 2 :], [list(network[1].parameters())]]
+    *layers, head = layer_groups(network)
+    groups = [layers[: len(layers) // 2], layers[len(layers) // 2 :], [head]]
     return [[weights for layer in group for weights in layer] for group in groups]
 
 

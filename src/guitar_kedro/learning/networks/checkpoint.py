@@ -56,7 +56,7 @@ class ModelSpec(BaseModel):
     ood_threshold: float | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     tta_views: int = 0
-    augmentation: dict[str, float] = {}
+    augmentation: dict[str, Any] = {}
     provenance: dict[str, Any] = {}
     sha256: str = ""
 

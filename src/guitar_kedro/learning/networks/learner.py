@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from fastai.callback.progress import ProgressCallback
@@ -21,7 +22,10 @@ from guitar_kedro.learning.networks.checkpoint import ModelSpec
 class Adam(torch.optim.Adam):
     """fastai's default optimizer: only what multiplies decays, biases and the weights of norms do not."""
 
-    DECAY = 0.01
+    def __init__(self, params: Any, decay: float = 0.01, **options: Any) -> None:
+        """Take the weights, by how much of the learning rate they decay in a step, and torch's options."""
+        super().__init__(params, **options)
+        self.decay = decay
 
     @torch.no_grad()
     # torch declares it once for each kind of closure
@@ -30,7 +34,7 @@ class Adam(torch.optim.Adam):
         for group in self.param_groups:
             for weights in group["params"]:
                 if weights.grad is not None and weights.ndim > 1:
-                    weights.mul_(1 - group["lr"] * self.DECAY)
+                    weights.mul_(1 - group["lr"] * self.decay)
         return super().step(closure)
 
 
@@ -49,7 +53,8 @@ def build_learner(dls: DataLoaders, spec: ModelSpec) -> Learner:
         UserError: If the architecture is unknown or cannot be cut into body and head.
     """
     network, split = build_network(spec.architecture, spec.image_size, len(spec.classes))
-    return Learner(dls, network, loss_func=CrossEntropyLossFlat(), opt_func=ADAM, metrics=error_rate, splitter=split)
+    loss = CrossEntropyLossFlat(flatten=False)  # training targets may be shares of classes
+    return Learner(dls, network, loss_func=loss, opt_func=ADAM, metrics=error_rate, splitter=split)
 
 
 def state_on_cpu(learner: Learner) -> dict[str, torch.Tensor]:

@@ -6,11 +6,13 @@ import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
 from fastai.callback.schedule import valley  # and adds fit_one_cycle to Learner
+from fastai.callback.training import GradientClip
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.torch_core import set_seed
@@ -18,7 +20,7 @@ from fastai.vision.core import PILImage
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.data.loaders import data_loaders
-from guitar_kedro.learning.networks.architectures import body_state
+from guitar_kedro.learning.networks.architectures import body_state, layer_groups
 from guitar_kedro.learning.networks.checkpoint import Checkpoint
 from guitar_kedro.learning.networks.device import choose_device, choose_precision, set_precision
 from guitar_kedro.learning.networks.learner import build_learner, quiet, state_on_cpu
@@ -31,6 +33,7 @@ from guitar_kedro.learning.training.callbacks import (
     RateFinder,
 )
 from guitar_kedro.learning.training.data_parallel import DataParallelSteps, rank_and_world_size
+from guitar_kedro.learning.training.layer_decay import check_layer_decay, check_rates, rates_of_layers
 from guitar_kedro.learning.training.phase import Phase
 from guitar_kedro.learning.training.resume import ExactResume
 from guitar_kedro.learning.training.state import TrainingState
@@ -40,6 +43,7 @@ from guitar_kedro.splits import TRAIN
 logger = logging.getLogger(__name__)
 
 PICTURES_OF_BATCH = 16
+RATES_TO_TRY = 1e-7, 10
 
 
 def find_learning_rate(phase: Phase, iterations: int) -> tuple[pd.DataFrame, float]:
@@ -55,7 +59,9 @@ def find_learning_rate(phase: Phase, iterations: int) -> tuple[pd.DataFrame, flo
     Raises:
         UserError: If the loss is not finite from the start, or the GPU has too little memory.
     """
-    learner, finder = prepared_learner(phase), RateFinder(num_it=iterations)
+    learner = prepared_learner(phase)
+    lowest, highest = (rates_of_layers(learner, rate, phase.training.layer_decay) for rate in RATES_TO_TRY)
+    finder = RateFinder(lowest, highest, iterations)
     logger.info("%s: looking for a learning rate in %d steps", phase.title, iterations)
     epochs = iterations // len(learner.dls.train) + 1
     with _enough_memory(phase):
@@ -93,10 +99,12 @@ def train_phase(
         UserError: If the loss becomes infinite or not a number, the GPU has too little memory, or the phase cannot be
             set up.
     """
+    check_rates(f"stages.{phase.stage_name}.{phase.name}", rates, phase.training.layer_decay)
     learner = prepared_learner(phase)
     table = EpochTable(phase.title)
     learner.add_cbs([table, FiniteLoss(phase.title), *([ExactResume(state, table)] if state else [])])
-    highest = rates[0] if len(set(rates)) == 1 else slice(rates[0], rates[-1])
+    single = rates_of_layers(learner, rates[-1], phase.training.layer_decay)
+    highest = single if len(set(rates)) == 1 else slice(rates[0], rates[-1])
     try:
         with _enough_memory(phase):
             learner.fit_one_cycle(phase.epochs, highest)
@@ -120,7 +128,8 @@ def training_batch(phase: Phase) -> list[tuple[PILImage, str]]:
     images, targets = loaders.train.one_batch()
     mean, std = (torch.tensor(stat)[:, None, None] for stat in (spec.mean, spec.std))
     pixels = ((images[:PICTURES_OF_BATCH] * std + mean).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
-    labels = [loaders.vocab[target] for target in targets]
+    numbers = targets.argmax(dim=1) if targets.is_floating_point() else targets
+    labels = [loaders.vocab[number] for number in numbers]
     return [(PILImage.create(pixel), label) for pixel, label in zip(pixels, labels, strict=False)]
 
 
@@ -153,6 +162,12 @@ def prepared_learner(phase: Phase) -> Learner:
     device = choose_device(phase.device)
     precision = choose_precision(phase.training.precision, device)
     learner = quiet(build_learner(_loaders(phase, device), phase.spec()))
+    learner.opt_func = partial(learner.opt_func, decay=phase.training.weight_decay)
+    if phase.training.layer_decay < 1:
+        check_layer_decay(phase.stage.architecture)
+        learner.splitter = layer_groups
+    if phase.training.clip:
+        learner.add_cb(GradientClip(phase.training.clip))
     _, world_size = rank_and_world_size()
     if world_size > 1:
         learner.add_cb(DataParallelSteps(seed))
@@ -169,14 +184,12 @@ def prepared_learner(phase: Phase) -> Learner:
 
 
 def _loaders(phase: Phase, device: torch.device) -> DataLoaders:
-    stage, training = phase.stage, phase.training
     return data_loaders(
         phase.table,
         phase.pixels,
         phase.spec(),
-        stage.batch_size,
-        training.presize,
-        training.augmentation,
+        phase.stage.batch_size,
+        phase.training,
         device,
         *rank_and_world_size(),
     )

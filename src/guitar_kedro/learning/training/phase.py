@@ -91,6 +91,7 @@ class Phase:
             "epochs": self.epochs,
             "learning_rates": list(rates),
             "batch_size": self.stage.batch_size,
+            "recipe": self.training.switched_on(),
             "seed": self.seed,
             "training_images": int((self.table["split"] == TRAIN).sum()),
             "versions": {library: version(library) for library in _LIBRARIES},

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
 
-from guitar_kedro.learning.data.options import AugmentationOptions
+from guitar_kedro.learning.data.options import BatchOptions
 from guitar_kedro.options import Options
 
 Rate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
@@ -76,21 +76,31 @@ class StageOptions(NetworkOptions):
         return self
 
 
-class LoopOptions(Options):
+class LoopOptions(BatchOptions):
     """What the training of every phase shares.
 
     Attributes:
-        resize_method: How a picture becomes a square: ``squish`` (distorts), ``crop`` (loses the ends), ``pad``.
-        presize: Pictures are loaded at this multiple of the image size, so that rotating and zooming lose no detail.
-        augmentation: Random changes in training.
         precision: ``float32`` is the reference; ``bfloat16`` is faster where the device computes with it natively, and
             there ``auto`` takes it.
+        weight_decay: Share of a weight that is taken off in a step, times the learning rate (Loshchilov and Hutter
+            2019).
+        clip: The largest norm of all gradients together; 0 leaves them as they are.
+        layer_decay: Each layer learns at this multiple of the rate of the layer behind it (timm's ``layer_decay``), the
+            head at ``learning_rate``; 1 makes two or three groups of layers instead of one for each.
     """
 
-    resize_method: Literal["squish", "crop", "pad"] = "squish"
-    presize: float = Field(default=1.15, ge=1, le=2)
-    augmentation: AugmentationOptions = AugmentationOptions()
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    weight_decay: float = Field(default=0.01, ge=0, le=1)
+    clip: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+
+    def switched_on(self) -> dict[str, Any]:
+        """Return what is not as it is by default, but for how pictures are loaded and moved."""
+        found = self.model_dump(mode="json", exclude_defaults=True)
+        for name in ("resize_method", "presize", "augmentation", "precision", "finder_iterations"):
+            found.pop(name, None)
+        flip = self.augmentation.flip
+        return found if flip == "none" else {"flip": flip, **found}
 
 
 class TrainingOptions(LoopOptions):

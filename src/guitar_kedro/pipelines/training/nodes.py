@@ -10,6 +10,7 @@ import lazy_loader as lazy
 
 from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.display_names import distinct_names
+from guitar_kedro.learning.data.options import BatchOptions
 from guitar_kedro.learning.distributed.options import processes_of
 from guitar_kedro.learning.training.recipe import PhaseOptions
 from guitar_kedro.project import models_folder
@@ -24,7 +25,7 @@ else:
 logger = logging.getLogger(__name__)
 
 # of the parameters that training goes by, those that decide what a batch looks like
-OF_BATCHES = ("architecture", "image_size", "batch_size", "resize_method", "presize", "augmentation", "seed")
+OF_BATCHES = ("architecture", "image_size", "batch_size", *BatchOptions.model_fields, "seed")
 
 
 def decode_images(

@@ -6,6 +6,7 @@ A node asks for the single parameters that it uses, so that another one does not
 from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.learning.distributed.options import PARAMETERS
+from guitar_kedro.learning.training.recipe import LoopOptions
 from guitar_kedro.pipelines.training import nodes
 from guitar_kedro.pipelines.training.plan import PRETRAINED, StagePlan
 
@@ -28,10 +29,9 @@ def recipe_inputs(stage: StagePlan, *, with_weights: bool) -> dict[str, str]:
         with_weights: Whether pretrained weights are looked for.
     """
     of_stage = ("architecture", "image_size", "batch_size", *(["weights"] if with_weights else []))
-    of_all = ("resize_method", "presize", "augmentation", "precision")
     return {
         **{name: f"params:stages.{stage.name}.{name}" for name in of_stage},
-        **{name: f"params:training.{name}" for name in of_all},
+        **{name: f"params:training.{name}" for name in LoopOptions.model_fields},
         "seed": "params:seed",
         "device": "params:device",
     }
