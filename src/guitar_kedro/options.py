@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -134,5 +134,6 @@ def _fields(options: type[Options], path: tuple[int | str, ...]) -> list[str]:
     """Return the names of the parameters of a group within a group."""
     found: Any = options
     for name in path:
-        found = found.model_fields[str(name)].annotation
+        annotation = found.model_fields[str(name)].annotation
+        found = next(iter(get_args(annotation)), annotation)  # a group that may be left out is one of two things
     return list(found.model_fields)

@@ -7,6 +7,7 @@ from .curation import ModelBeforeCurationDataset as ModelBeforeCurationDataset
 from .curation import PredictionsBeforeCurationDataset as PredictionsBeforeCurationDataset
 from .drawn_images import DrawnImagesDataset as DrawnImagesDataset
 from .drawn_images import DrawnOthersDataset as DrawnOthersDataset
+from .features import FeaturesDataset as FeaturesDataset
 from .given_images import GivenImagesDataset as GivenImagesDataset
 from .given_images import ImagesToPredictDataset as ImagesToPredictDataset
 from .given_images import OtherPhotosDataset as OtherPhotosDataset

@@ -1,3 +1,5 @@
+from .data.features import Features as Features
+from .data.features import FeatureStream as FeatureStream
 from .data.loaders import pixel_sizes as pixel_sizes
 from .data.pixels import DecodedPictures as DecodedPictures
 from .data.pixels import Pixels as Pixels
@@ -9,6 +11,7 @@ from .export.exporting import make_bundle as make_bundle
 from .export.exporting import with_int8 as with_int8
 from .export.exporting import with_pickle as with_pickle
 from .inference.chunk import Chunk as Chunk
+from .inference.features import compute_features as compute_features
 from .inference.grad_cam import NoFeatureMaps as NoFeatureMaps
 from .inference.grad_cam import grad_cam_maps as grad_cam_maps
 from .inference.grad_cam import pictures_as_seen as pictures_as_seen
@@ -27,9 +30,12 @@ from .training.fit import find_learning_rate as find_learning_rate
 from .training.fit import train_phase as train_phase
 from .training.fit import training_batch as training_batch
 from .training.phase import Phase as Phase
+from .training.probe import build_start as build_start
+from .training.probe import fit_probe as fit_probe
 from .training.recipe import LoopOptions as LoopOptions
 from .training.recipe import NetworkOptions as NetworkOptions
 from .training.recipe import PhaseOptions as PhaseOptions
+from .training.recipe import ProbeOptions as ProbeOptions
 from .training.recipe import StageOptions as StageOptions
 from .training.recipe import TrainingOptions as TrainingOptions
 from .training.state import TrainingState as TrainingState

@@ -25,6 +25,7 @@ from .formatting import rounded as rounded
 from .guessing import Guess as Guess
 from .guessing import guess as guess
 from .guessing import worse_than_guessing as worse_than_guessing
+from .guessing import worse_than_probe as worse_than_probe
 from .predictions import PROBABILITY as PROBABILITY
 from .predictions import of_stage as of_stage
 from .predictions import probability_columns as probability_columns

@@ -44,6 +44,21 @@ def guess(splits: pd.DataFrame) -> Guess:
     return Guess(splits["label"].nunique(), label, float((validation != label).mean()))
 
 
+def worse_than_probe(error_rate: float, of_probe: float) -> str:
+    """Say in a sentence that training ended worse than a linear head on the frozen body; empty where it did not.
+
+    Args:
+        error_rate: After a phase, share of the validation images.
+        of_probe: Share of the same images after the probe.
+    """
+    if error_rate <= of_probe + _ROUNDING:
+        return ""
+    return (
+        f"It ended worse than the probe of its stage: it is wrong on {percent(error_rate)} of the validation images, "
+        f"and the probe on {percent(of_probe)}."
+    )
+
+
 def worse_than_guessing(loss: float, error_rate: float, best: Guess) -> str:
     """Say in a sentence in what a network is worse than a guess; empty where it is not.
 

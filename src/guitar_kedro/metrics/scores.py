@@ -164,7 +164,7 @@ def stage_comparison(phases: pd.DataFrame) -> pd.DataFrame:
     """Make the table that tells what each phase of each stage brought, and what it cost.
 
     Args:
-        phases: One row per phase in the order of training: ``stage``, ``phase`` (``frozen``, ``unfrozen``),
+        phases: One row per phase in the order of training: ``stage``, ``phase`` (``probe``, ``frozen``, ``unfrozen``),
             ``architecture``, ``image_size`` (pixels), ``epochs``, ``error_rate`` (share of the validation images,
             after the phase), ``images`` (how many those are), ``seconds``, and perhaps ``warning``, a sentence. A phase
             without an error rate was skipped and is left out.

@@ -11,7 +11,7 @@ from guitar_kedro.metrics import formatting
 from guitar_kedro.plots import style
 from guitar_kedro.plots.intervals import draw_error_rates, name_rows, note
 
-_PHASE_COLOURS = {"frozen": style.SKY, "unfrozen": style.BLUE}
+_PHASE_COLOURS = {"probe": style.GREEN, "frozen": style.SKY, "unfrozen": style.BLUE}
 _AXES_WIDTH, _NAME_WIDTH = 4.4, 2.4  # inches
 
 

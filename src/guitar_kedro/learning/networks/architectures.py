@@ -10,6 +10,7 @@ from typing import Any
 import timm
 import torch
 import torchvision
+from fastai.layers import AdaptiveConcatPool2d
 from fastai.vision.learner import add_head, create_body, create_vision_model, default_split, has_pool_type, model_meta
 from torchvision.models import SwinTransformer
 from torchvision.models.vision_transformer import VisionTransformer
@@ -97,13 +98,16 @@ def preprocessing(name: str, weights: str | None) -> Preprocessing:
     return Preprocessing(tuple(config.mean), tuple(config.std), config.interpolation)
 
 
-def build_network(name: str, image_size: int, classes: int) -> tuple[torch.nn.Sequential, Callable[..., Any]]:
-    """Build a network without weights: a body, and the head that fastai gives it.
+def build_network(
+    name: str, image_size: int, classes: int, head: str = "fastai"
+) -> tuple[torch.nn.Sequential, Callable[..., Any]]:
+    """Build a network without weights: a body and a head.
 
     Args:
         name: The architecture.
         image_size: Side of its pictures, in pixels.
         classes: How many outputs it has.
+        head: As of ``ModelSpec``.
 
     Returns:
         Body and head, and the function that splits the parameters into layer groups: stem and first half of the body,
@@ -112,6 +116,24 @@ def build_network(name: str, image_size: int, classes: int) -> tuple[torch.nn.Se
     Raises:
         UserError: If the network cannot be cut into body and head.
     """
+    network, split = _with_head_of_fastai(name, image_size, classes)
+    if head == "linear":
+        layers: Any = network[1]
+        inputs = next(layer.num_features for layer in layers if isinstance(layer, torch.nn.BatchNorm1d))
+        network[1] = linear_head(torch.nn.Linear(inputs, classes))
+    return network, split
+
+
+def linear_head(layer: torch.nn.Linear) -> torch.nn.Sequential:
+    """Build the head that is linear in the pooled feature maps: their maxima, then their means.
+
+    Args:
+        layer: Takes two features for each channel of the maps.
+    """
+    return torch.nn.Sequential(AdaptiveConcatPool2d(), torch.nn.Flatten(), layer)
+
+
+def _with_head_of_fastai(name: str, image_size: int, classes: int) -> tuple[torch.nn.Sequential, Callable[..., Any]]:
     check_architecture(name)
     if is_of_torchvision(name) and not _is_transformer(builder := _builder(name)):
         return create_vision_model(builder, classes, pretrained=False), model_meta[builder]["split"]

@@ -43,16 +43,16 @@ ADAM = partial(OptimWrapper, opt=Adam, fused=True, betas=(0.9, 0.99), eps=1e-5)
 
 
 def build_learner(dls: DataLoaders, spec: ModelSpec) -> Learner:
-    """Build a Learner for a spec, with the head that fastai's ``vision_learner`` gives a body.
+    """Build a Learner for a spec.
 
     Args:
         dls: Its data; they also say where it computes.
-        spec: Gives architecture, image size and classes.
+        spec: Gives architecture, image size, classes and head.
 
     Raises:
         UserError: If the architecture is unknown or cannot be cut into body and head.
     """
-    network, split = build_network(spec.architecture, spec.image_size, len(spec.classes))
+    network, split = build_network(spec.architecture, spec.image_size, len(spec.classes), spec.head)
     loss = CrossEntropyLossFlat(flatten=False)  # training targets may be shares of classes
     return Learner(dls, network, loss_func=loss, opt_func=ADAM, metrics=error_rate, splitter=split)
 

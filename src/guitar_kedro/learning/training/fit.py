@@ -154,7 +154,7 @@ def prepared_learner(phase: Phase) -> Learner:
     Raises:
         UserError: If the phase cannot be set up.
     """
-    _check_classes(phase)
+    check_classes(phase)
     keep_freed_memory()
     # each phase has random numbers of its own, whatever ran before it
     seed = phase.seed ^ zlib.crc32(phase.title.encode())
@@ -171,7 +171,7 @@ def prepared_learner(phase: Phase) -> Learner:
     _, world_size = rank_and_world_size()
     if world_size > 1:
         learner.add_cb(DataParallelSteps(seed))
-    _load_start(learner, phase)
+    load_start(learner.model, phase)
     learner.model.to(device, memory_format=torch.channels_last)
     set_precision(learner.model, precision, device)
     processes = f", {world_size} processes" if world_size > 1 else ""
@@ -184,6 +184,7 @@ def prepared_learner(phase: Phase) -> Learner:
 
 
 def _loaders(phase: Phase, device: torch.device) -> DataLoaders:
+    assert phase.pixels is not None
     return data_loaders(
         phase.table,
         phase.pixels,
@@ -195,7 +196,16 @@ def _loaders(phase: Phase, device: torch.device) -> DataLoaders:
     )
 
 
-def _load_start(learner: Learner, phase: Phase) -> None:
+def load_start(network: torch.nn.Sequential, phase: Phase) -> None:
+    """Load what a phase starts from into its network.
+
+    Args:
+        network: As ``phase.spec()`` describes it.
+        phase: To be trained.
+
+    Raises:
+        UserError: If the weights do not fit.
+    """
     weights = phase.stage.weights
     match phase.start:
         case Checkpoint(spec=spec):
@@ -204,19 +214,22 @@ def _load_start(learner: Learner, phase: Phase) -> None:
                     f"stages.{phase.stage_name}.architecture is {phase.stage.architecture}, but what it starts from "
                     f"is a {spec.architecture}; a stage goes on with the same network."
                 )
-            if list(spec.classes) != list(learner.dls.vocab):
+            if list(spec.classes) != list(phase.classes):
                 raise UserError(
                     f"{phase.title}: it starts from a network of other classes; train that stage again first."
                 )
-            learner.model.load_state_dict(phase.start.weights)
+            network.load_state_dict(phase.start.weights)
         case PretrainedWeights() if weights and weights != "none":
             state = phase.start.load(phase.stage.architecture, weights)
-            learner.model[0].load_state_dict(
-                body_state(phase.stage.architecture, phase.stage.image_size, state, weights)
-            )
+            network[0].load_state_dict(body_state(phase.stage.architecture, phase.stage.image_size, state, weights))
 
 
-def _check_classes(phase: Phase) -> None:
+def check_classes(phase: Phase) -> None:
+    """Check that each class has images in the training part.
+
+    Raises:
+        UserError: If one has none.
+    """
     training = set(phase.table.loc[phase.table["split"] == TRAIN, "label"])
     if missing := [label for label in phase.classes if label not in training]:
         raise UserError(

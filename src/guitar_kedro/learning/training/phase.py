@@ -30,19 +30,19 @@ class Phase:
         start: Where the network comes from: an earlier phase or stage, or pretrained weights; ``None`` where it is not
             looked at.
         table: A row per image: ``image_id``, ``label``, ``split``.
-        pixels: The pictures of the training and the validation part, decoded.
+        pixels: The pictures of the training and the validation part, decoded; ``None`` where they are not looked at.
         seed: Decides weights, order and augmentation.
         epochs: How long it is trained; a search for a learning rate does not ask.
         device: Where: see ``choose_device``.
     """
 
     stage_name: str
-    name: Literal["frozen", "unfrozen"]
+    name: Literal["probe", "frozen", "unfrozen"]
     stage: NetworkOptions
     training: LoopOptions
     start: Checkpoint | PretrainedWeights | None
     table: pd.DataFrame
-    pixels: Pixels
+    pixels: Pixels | None
     seed: int
     epochs: int = 0
     device: str = "auto"
@@ -71,6 +71,7 @@ class Phase:
             mean=how.mean,
             std=how.std,
             interpolation=how.interpolation,
+            head=how.head if isinstance(how, ModelSpec) else "fastai",
             provenance=provenance or {},
         )
 

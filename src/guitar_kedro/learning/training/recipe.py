@@ -36,6 +36,16 @@ class PhaseOptions(Options):
             ) from None
 
 
+class ProbeOptions(Options):
+    """The phase of a stage that fits a linear head to the features of the body, which are computed once.
+
+    Attributes:
+        C: Inverse strengths of regularisation, as of scikit-learn's ``LogisticRegression``; validation chooses one.
+    """
+
+    C: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field((1e-4, 1e-3, 1e-2, 1e-1), min_length=1)
+
+
 class NetworkOptions(Options):
     """What both phases of a stage share.
 
@@ -61,11 +71,13 @@ class StageOptions(NetworkOptions):
 
     Attributes:
         start_from: An earlier stage whose network is trained further, instead of ``weights``.
+        probe: The phase that fits a linear head to the frozen body; ``None`` leaves it out.
         frozen: The phase that trains the head alone.
         unfrozen: The phase that trains everything.
     """
 
     start_from: str | None = None
+    probe: ProbeOptions | None = None
     frozen: PhaseOptions
     unfrozen: PhaseOptions
 

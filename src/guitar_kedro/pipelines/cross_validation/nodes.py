@@ -13,10 +13,11 @@ from pydantic import Field
 from guitar_kedro import images, learning, metrics
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
-from guitar_kedro.learning.training.recipe import PhaseOptions
+from guitar_kedro.learning.training.recipe import PhaseOptions, ProbeOptions
 from guitar_kedro.options import Options
 from guitar_kedro.pipelines.calibration.nodes import BATCH_SIZE
 from guitar_kedro.pipelines.training.nodes import make_phase, rates_of, warn_of_guessing, with_paths
+from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.splits import TEST, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
@@ -197,6 +198,10 @@ def _train(
 ) -> learning.Checkpoint:
     checkpoint: Any = start
     for phase in phases:
+        if phase == PROBE:
+            what = make_phase(title, phase, checkpoint, table, None, recipe, 1)
+            checkpoint, _ = learning.fit_probe(what, recipe["features"], ProbeOptions.model_validate(recipe[phase]))
+            continue
         options = PhaseOptions.model_validate(recipe[phase])
         what = make_phase(title, phase, checkpoint, table, pixels, recipe, options.epochs)
         rates = rates_of(options.learning_rate, recipe.get(f"{phase}_suggestion"))

@@ -4,7 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.pipelines.cross_validation import nodes
 from guitar_kedro.pipelines.training.pipeline import recipe_inputs
-from guitar_kedro.pipelines.training.plan import StagePlan
+from guitar_kedro.pipelines.training.plan import PROBE, StagePlan
 
 
 def create_pipeline(first: StagePlan) -> Pipeline:
@@ -18,6 +18,7 @@ def create_pipeline(first: StagePlan) -> Pipeline:
         "prepared_images": "prepared_images",
         "pixels": "cross_validation_pixels",
         "start": first.start,
+        **({"features": f"train.{first.name}.features"} if PROBE in first.phases else {}),
         **{phase: f"params:stages.{first.name}.{phase}" for phase in first.phases},
         **{
             f"{phase}_suggestion": f"train.{first.name}.{phase}_learning_rate"

@@ -14,6 +14,7 @@ from guitar_kedro import cards, images, learning, metrics, plots
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.learning.inference.decision import Decision, decide
 from guitar_kedro.pipelines.cross_validation.nodes import OUT_OF_FOLD, honest_sentence
+from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.project import project_folder
 from guitar_kedro.splits import TEST, VALIDATION
 
@@ -280,10 +281,16 @@ def compare_stages(splits: pd.DataFrame, *results: Any) -> tuple[pd.DataFrame, p
         *results: The histories of all phases in the order of training, then the specs of their checkpoints.
 
     Returns:
-        The table (error with its interval, time spent, and a warning where it is worse than a guess), and its figure.
+        The table (error with its interval, time spent, and a warning where it is worse than a guess or than the
+        probe of its stage), and its figure.
     """
     histories, specs = results[: len(results) // 2], results[len(results) // 2 :]
     count, guess = int((splits["split"] == VALIDATION).sum()), metrics.guess(splits)
+    probes = {
+        spec.provenance["stage"]: history["error_rate"].iloc[-1]
+        for history, spec in zip(histories, specs, strict=True)
+        if spec.provenance["phase"] == PROBE
+    }
     phases = pd.DataFrame(
         [
             {
@@ -295,15 +302,21 @@ def compare_stages(splits: pd.DataFrame, *results: Any) -> tuple[pd.DataFrame, p
                 "error_rate": history["error_rate"].iloc[-1],
                 "images": count,
                 "seconds": history["seconds"].sum(),
-                "warning": metrics.worse_than_guessing(
-                    history["valid_loss"].iloc[-1], history["error_rate"].iloc[-1], guess
-                ),
+                "warning": _warnings(history, guess, probes.get(spec.provenance["stage"])),
             }
             for history, spec in zip(histories, specs, strict=True)
         ]
     )
     table = metrics.stage_comparison(phases)
     return table, plots.stage_comparison_figure(table)
+
+
+def _warnings(history: pd.DataFrame, guess: metrics.Guess, of_probe: float | None) -> str:
+    last = history.iloc[-1]
+    found = [metrics.worse_than_guessing(last["valid_loss"], last["error_rate"], guess)]
+    if of_probe is not None:
+        found.append(metrics.worse_than_probe(last["error_rate"], of_probe))
+    return " ".join(filter(None, found))
 
 
 def write_model_card(

@@ -40,7 +40,7 @@ class PhaseRow(BaseModel):
 
     Attributes:
         stage: Its name.
-        phase: ``frozen`` or ``unfrozen``.
+        phase: ``probe``, ``frozen`` or ``unfrozen``.
         architecture: Of the network.
         image_size: Side of its input, in pixels.
         epochs: Trained in the phase.
@@ -50,7 +50,7 @@ class PhaseRow(BaseModel):
         error_low: Lower end of its interval.
         error_high: Upper end of its interval.
         minutes: That the phase took.
-        warning: A sentence where it is no better than a guess; else empty.
+        warning: A sentence where it is worse than a guess or than the probe of its stage; else empty.
     """
 
     stage: str

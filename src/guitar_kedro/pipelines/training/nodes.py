@@ -12,7 +12,8 @@ from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.learning.data.options import BatchOptions
 from guitar_kedro.learning.distributed.options import processes_of
-from guitar_kedro.learning.training.recipe import PhaseOptions
+from guitar_kedro.learning.training.recipe import PhaseOptions, ProbeOptions
+from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.project import models_folder
 from guitar_kedro.splits import TEST
 
@@ -48,6 +49,51 @@ def decode_images(
     return learning.decode_pictures(table[["image_id", "path", "split"]], sizes)
 
 
+def feature_computer(stage_name: str) -> Callable[..., learning.FeatureStream]:
+    """Make the node that computes what the body of a stage makes of the pictures."""
+
+    def compute_features(
+        splits: pd.DataFrame,
+        prepared_images: images.PreparedImages,
+        start: learning.Checkpoint | learning.PretrainedWeights,
+        **recipe: Any,
+    ) -> learning.FeatureStream:
+        """Compute the features of the training and the validation part, each picture as validation sees it.
+
+        Returns:
+            A stream, which leaves out what is there already.
+        """
+        what = make_phase(stage_name, PROBE, start, splits, None, recipe)
+        table = with_paths(splits[splits["split"] != TEST], prepared_images)
+        body, title = learning.build_start(what), f"{stage_name}: features"
+        return learning.compute_features(body, what.spec(), table, title, recipe["precision"], recipe["device"])
+
+    return compute_features
+
+
+def probe_fitter(stage_name: str) -> Callable[..., Any]:
+    """Make the node that fits the probe of a stage."""
+
+    def fit_probe(
+        splits: pd.DataFrame,
+        features: learning.Features,
+        start: learning.Checkpoint | learning.PretrainedWeights,
+        options: ProbeOptions,
+        **recipe: Any,
+    ) -> tuple[learning.Checkpoint, learning.ModelSpec, pd.DataFrame]:
+        """Fit a linear head to the features, and put it on the body.
+
+        Returns:
+            The checkpoint, its spec, and the history (one row).
+        """
+        what = make_phase(stage_name, PROBE, start, splits, None, recipe, 1)
+        checkpoint, history = learning.fit_probe(what, features, options)
+        warn_of_guessing(f"{stage_name}, {PROBE}", history, splits)
+        return checkpoint, checkpoint.spec, history
+
+    return fit_probe
+
+
 def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
     """Make the node that looks for a learning rate before a phase of a stage."""
 
@@ -80,6 +126,7 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
         start: learning.Checkpoint | learning.PretrainedWeights,
         options: PhaseOptions,
         suggestion: dict[str, float] | None = None,
+        probe_history: pd.DataFrame | None = None,
         state: Any = None,  # Kedro takes a parameter for it, which it would check by a better hint
         **recipe: Any,
     ) -> tuple[learning.Checkpoint, learning.ModelSpec, pd.DataFrame]:
@@ -92,6 +139,8 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
         rates = rates_of(options.learning_rate, suggestion)
         checkpoint, history = learning.train_distributed(_processes(recipe), learning.train_phase, what, rates, state)
         warn_of_guessing(f"{stage_name}, {phase}", history, splits)
+        if probe_history is not None:
+            warn_of_probe(f"{stage_name}, {phase}", history, probe_history)
         return checkpoint, checkpoint.spec, history
 
     return train
@@ -130,7 +179,7 @@ def make_phase(
     phase: str,
     start: learning.Checkpoint | learning.PretrainedWeights | None,
     splits: pd.DataFrame,
-    pixels: learning.Pixels,
+    pixels: learning.Pixels | None,
     recipe: dict[str, Any],
     epochs: int = 0,
 ) -> learning.Phase:
@@ -138,10 +187,10 @@ def make_phase(
 
     Args:
         stage_name: Of the stage.
-        phase: frozen or unfrozen.
+        phase: probe, frozen or unfrozen.
         start: What the network starts from.
         splits: A row per image: ``image_id``, ``label``, ``split``.
-        pixels: The pictures, decoded.
+        pixels: The pictures, decoded; ``None`` for a probe.
         recipe: Values of the parameters that ``recipe_inputs`` names.
         epochs: How long it is trained.
     """
@@ -149,7 +198,7 @@ def make_phase(
         options(**{name: recipe[name] for name in options.model_fields if name in recipe})
         for options in cast(tuple[Any, ...], (learning.NetworkOptions, learning.LoopOptions))
     )
-    name = cast(Literal["frozen", "unfrozen"], phase)
+    name = cast(Literal["probe", "frozen", "unfrozen"], phase)
     return learning.Phase(
         stage_name, name, network, loop, start, splits, pixels, recipe["seed"], epochs, recipe.get("device", "auto")
     )
@@ -188,6 +237,19 @@ def warn_of_guessing(title: str, history: pd.DataFrame, splits: pd.DataFrame) ->
     sentence = metrics.worse_than_guessing(last["valid_loss"], last["error_rate"], metrics.guess(splits))
     if sentence:
         logger.warning("%s: %s Lower learning_rate of this phase, or train for more epochs.", title, sentence)
+
+
+def warn_of_probe(title: str, history: pd.DataFrame, probe_history: pd.DataFrame) -> None:
+    """Warn of a phase that ended worse than the probe of its stage.
+
+    Args:
+        title: Of the phase.
+        history: A row per epoch.
+        probe_history: The row of the probe.
+    """
+    sentence = metrics.worse_than_probe(history["error_rate"].iloc[-1], probe_history["error_rate"].iloc[-1])
+    if sentence:
+        logger.warning("%s: %s Give this phase another learning_rate, or leave it out.", title, sentence)
 
 
 def training_reporter(phases: list[str]) -> Callable[..., plots.Figure]:

@@ -1,4 +1,4 @@
-"""The training pipeline: three nodes for each phase of each stage.
+"""The training pipeline: three nodes for each phase of each stage, and two for a probe.
 
 A node asks for the single parameters that it uses, so that another one does not make it run again.
 """
@@ -8,7 +8,7 @@ from kedro.pipeline import Node, Pipeline
 from guitar_kedro.learning.distributed.options import PARAMETERS
 from guitar_kedro.learning.training.recipe import LoopOptions
 from guitar_kedro.pipelines.training import nodes
-from guitar_kedro.pipelines.training.plan import PRETRAINED, StagePlan
+from guitar_kedro.pipelines.training.plan import PRETRAINED, PROBE, StagePlan
 
 
 def create_pipeline(stages: list[StagePlan]) -> Pipeline:
@@ -17,12 +17,13 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
     Args:
         stages: In the order in which they are trained.
     """
-    shared = Pipeline([*_decode_nodes(stages), _report_node(stages)])
+    trained = [stage for stage in stages if stage.trained]
+    shared = Pipeline([*_decode_nodes(trained), *([_report_node(trained)] if trained else [])])
     return sum((_stage_pipeline(stage) for stage in stages), shared)
 
 
 def recipe_inputs(stage: StagePlan, *, with_weights: bool) -> dict[str, str]:
-    """Names what the training of both phases of a stage goes by.
+    """Names what the training of all phases of a stage goes by.
 
     Args:
         stage: The stage.
@@ -62,7 +63,7 @@ def _decode_nodes(stages: list[StagePlan]) -> list[Node]:
 
 
 def _report_node(stages: list[StagePlan]) -> Node:
-    phases = [f"{stage.name}.{phase}" for stage in stages for phase in stage.phases]
+    phases = [f"{stage.name}.{phase}" for stage in stages for phase in stage.trained]
     pictures = ("learning_rate_curve", "learning_rate_plot", "history_plot", "batch")
     return Node(
         func=nodes.training_reporter(phases),
@@ -77,14 +78,42 @@ def _report_node(stages: list[StagePlan]) -> Node:
 def _stage_pipeline(stage: StagePlan) -> Pipeline:
     starts = ("start", *(f"{phase}_checkpoint" for phase in stage.phases))
     phases = [
-        node for phase, start in zip(stage.phases, starts, strict=False) for node in _phase_nodes(stage, phase, start)
+        node
+        for phase, start in zip(stage.phases, starts, strict=False)
+        for node in (_probe_nodes if phase == PROBE else _phase_nodes)(stage, phase, start)
     ]
+    pixels = {"pixels": stage.pixels} if stage.trained else {}
+    prepared = {"prepared_images": "prepared_images"} if PROBE in stage.phases else {}
     return Pipeline(
         phases,
         namespace=f"train.{stage.name}",
-        inputs={"start": stage.start, "pixels": stage.pixels, "splits": "splits"},
+        inputs={"start": stage.start, "splits": "splits", **pixels, **prepared},
         parameters={name for node in phases for name in node.inputs if name.startswith("params:")},
     )
+
+
+def _probe_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
+    of_pictures = ("presize", "augmentation")  # which a probe sees as validation does
+    recipe = recipe_inputs(stage, with_weights=start == "start" and stage.start == PRETRAINED)
+    shared = {"splits": "splits", "start": start} | {
+        name: parameter for name, parameter in recipe.items() if name not in of_pictures
+    }
+    return [
+        Node(
+            func=nodes.feature_computer(stage.name),
+            inputs={**shared, "prepared_images": "prepared_images"},
+            outputs="features",
+            name="compute_features",
+            tags="predictions",
+        ),
+        Node(
+            func=nodes.probe_fitter(stage.name),
+            inputs={**shared, "features": "features", "options": f"params:stages.{stage.name}.{phase}"},
+            outputs=[f"{phase}_checkpoint", f"{phase}_spec", f"{phase}_history"],
+            name="fit_probe",
+            tags="trained_networks",
+        ),
+    ]
 
 
 def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
@@ -110,6 +139,7 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
                 **recipe,
                 "options": f"params:stages.{stage.name}.{phase}",
                 **(suggestion if phase in stage.suggested else {}),
+                **({"probe_history": f"{PROBE}_history"} if PROBE in stage.phases else {}),
             },
             outputs=[f"{phase}_checkpoint", f"{phase}_spec", f"{phase}_history"],
             name=f"train_{phase}",

@@ -8,7 +8,8 @@ from typing import Any
 
 from guitar_kedro.errors import UserError
 
-PHASES = ("frozen", "unfrozen")
+PROBE = "probe"
+PHASES = (PROBE, "frozen", "unfrozen")
 PRETRAINED = "pretrained_weights"
 LONGEST_NAME = 60  # of a stage: names of files are made of it
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -24,7 +25,7 @@ class StagePlan:
         name: Of the stage.
         start: The dataset it starts from.
         origin: The stage whose pretrained weights it goes back to: itself, or the first of those it continues.
-        phases: Those of ``PHASES`` with epochs to train.
+        phases: Those of ``PHASES`` that are asked for: a probe, and phases with epochs to train.
         image_size: Of its input, in pixels; stages of one size share the decoded pictures.
         suggested: Phases that are trained with the learning rate that the finder suggests.
     """
@@ -35,6 +36,11 @@ class StagePlan:
     phases: tuple[str, ...]
     image_size: Any
     suggested: tuple[str, ...] = ()
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Its phases with epochs."""
+        return tuple(phase for phase in self.phases if phase != PROBE)
 
     @property
     def pixels(self) -> str:
@@ -102,7 +108,10 @@ def _start(name: str, start_from: str | None, earlier: dict[str, StagePlan]) -> 
 
 
 def _phases(name: str, options: dict[str, Any]) -> tuple[str, ...]:
-    phases = tuple(phase for phase in PHASES if _of(options.get(phase), "epochs") != 0)
+    left_out = {phase for phase in PHASES if _of(options.get(phase), "epochs") == 0}
+    if options.get(PROBE) is None:
+        left_out.add(PROBE)
+    phases = tuple(phase for phase in PHASES if phase not in left_out)
     if not phases:
         raise UserError(f"stages.{name}: both phases have 0 epochs; give one of them epochs, or remove the stage.")
     return phases

@@ -18,14 +18,14 @@ class LearningRateRow(BaseModel):
 
 
 class EpochRow(BaseModel):
-    """An epoch of a phase.
+    """An epoch of a phase; a probe has one row.
 
     Attributes:
         epoch: Its number, from 0.
         train_loss: Moving average over the training batches, in nats.
         valid_loss: Mean over the validation images, in nats.
         error_rate: Share of the validation images that are predicted wrong, from 0 to 1.
-        learning_rate: Of the last layer group, at the end of the epoch.
+        learning_rate: Of the last layer group, at the end of the epoch; a probe has none.
         seconds: That the epoch took.
     """
 

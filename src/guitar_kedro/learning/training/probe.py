@@ -1,0 +1,110 @@
+"""The probe of a stage: a linear head, fitted to the features of the frozen body (Alain and Bengio 2016)."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+import torch
+from fastai.torch_core import no_random
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from guitar_kedro.learning.data.features import Features
+from guitar_kedro.learning.networks.architectures import build_network, linear_head
+from guitar_kedro.learning.networks.checkpoint import Checkpoint
+from guitar_kedro.learning.training.fit import check_classes, load_start
+from guitar_kedro.learning.training.phase import Phase
+from guitar_kedro.learning.training.recipe import ProbeOptions
+from guitar_kedro.splits import TRAIN, VALIDATION
+
+logger = logging.getLogger(__name__)
+
+_STEPS = 200  # of L-BFGS; what has not converged by then lies in flat ground
+
+
+def build_start(phase: Phase) -> torch.nn.Module:
+    """Build the body of the network that a phase starts from, with its weights.
+
+    Args:
+        phase: Its pictures are not looked at. A body that begins at random is the same whenever the seed is.
+
+    Raises:
+        UserError: If the weights do not fit.
+    """
+    spec = phase.spec()
+    with no_random(phase.seed):
+        network, _ = build_network(spec.architecture, spec.image_size, len(spec.classes), spec.head)
+    load_start(network, phase)
+    return network[0].eval()
+
+
+def fit_probe(phase: Phase, features: Features, options: ProbeOptions) -> tuple[Checkpoint, pd.DataFrame]:
+    """Fit logistic regressions to standardised features, and make the best one the head of the network.
+
+    Best is the one with the lowest loss on the validation part. Standardisation is folded into its weights.
+
+    Args:
+        phase: What the features are of; its decoded pictures are not looked at.
+        features: Of the training and the validation part.
+        options: Which regressions are tried.
+
+    Returns:
+        The checkpoint, and the history: one row, whose seconds are those of the features and of the fit.
+
+    Raises:
+        UserError: If a class has no images in the training part, or the weights do not fit.
+    """
+    check_classes(phase)
+    began, classes = time.perf_counter(), list(phase.classes)
+    parts = {}
+    for split in (TRAIN, VALIDATION):
+        rows = phase.table[phase.table["split"] == split]
+        targets = np.array([classes.index(label) for label in rows["label"]], np.int64)
+        parts[split] = features.of(rows["image_id"].tolist()), targets
+    scaler = StandardScaler().fit(parts[TRAIN][0])
+    regression = LogisticRegression(max_iter=_STEPS, warm_start=True, random_state=phase.seed)
+    standardised = scaler.transform(parts[TRAIN][0])
+    tried = []
+    for strength in sorted(options.C):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            regression.set_params(C=strength).fit(standardised, parts[TRAIN][1])
+        head = _folded(regression, scaler)
+        loss, error_rate = _measured(head, *parts[VALIDATION])
+        logger.info("%s: C = %g, validation loss %.4f, error rate %.4f", phase.title, strength, loss, error_rate)
+        tried.append((loss, strength, error_rate, head))
+    loss, strength, error_rate, head = min(tried, key=lambda one: one[:2])
+    network = torch.nn.Sequential(build_start(phase), linear_head(head))
+    history = {
+        "epoch": 0,
+        "train_loss": _measured(head, *parts[TRAIN])[0],
+        "valid_loss": loss,
+        "error_rate": error_rate,
+        "learning_rate": np.nan,  # there is none
+        "seconds": round(features.seconds + time.perf_counter() - began, 2),
+    }
+    spec = phase.spec({**phase.provenance(()), "C": strength}).model_copy(update={"head": "linear"})
+    return Checkpoint.of(network.state_dict(), spec), pd.DataFrame([history])
+
+
+def _folded(regression: LogisticRegression, scaler: StandardScaler) -> torch.nn.Linear:
+    """Make a regression on standardised features a layer on the features themselves."""
+    weight, bias = (each.astype(np.float64) for each in (regression.coef_, regression.intercept_))
+    if len(weight) == 1:  # of two classes, scikit-learn gives one: log odds of the second
+        weight, bias = (np.concatenate([-each / 2, each / 2]) for each in (weight, bias))
+    weight = weight / scaler.scale_
+    layer = torch.nn.Linear(*weight.shape[::-1])
+    layer.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias - weight @ scaler.mean_)})
+    return layer.requires_grad_(False)
+
+
+def _measured(head: torch.nn.Linear, values: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+    """Return the mean cross-entropy in nats, and the error rate."""
+    logits, wanted = head(torch.from_numpy(values)), torch.from_numpy(targets)
+    wrong = logits.argmax(dim=1) != wanted
+    return float(torch.nn.functional.cross_entropy(logits, wanted)), float(wrong.double().mean())
