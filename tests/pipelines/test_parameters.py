@@ -95,7 +95,7 @@ def nodes_that_use(parameter: str) -> set[str]:
         ("stages.small.unfrozen.epochs", {"train.small.train_unfrozen", *CROSS_VALIDATION}),
         (
             "stages.small.unfrozen.learning_rate",
-            {"train.small.train_unfrozen", "train.small.show_unfrozen", *CROSS_VALIDATION},
+            {"train.small.train_unfrozen", *CROSS_VALIDATION},
         ),
         ("stages.small.batch_size", {*FIND, *TRAIN, *SHOW, *CROSS_VALIDATION}),
         (

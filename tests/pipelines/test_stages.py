@@ -1,4 +1,4 @@
-"""Names of stages, which name nodes, datasets and folders."""
+"""Stages and what they are called: their names name nodes, datasets and folders."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.learning import StageOptions
 from guitar_kedro.pipelines import evaluation, reporting
 from guitar_kedro.pipelines.training import create_pipeline, plan_stages
 
@@ -50,3 +51,15 @@ def test_every_other_name_makes_pipelines(name: str):
     stages = plan_stages({name: STAGE})
     whole = create_pipeline(stages) + evaluation.create_pipeline(stages) + reporting.create_pipeline(stages)
     assert f"train.{name}.frozen_checkpoint" in whole.all_outputs()
+
+
+def test_a_stage_without_the_finder_looks_for_no_rate_and_draws_no_curve():
+    options = {"architecture": "resnet18", "image_size": 32, "batch_size": 8, "weights": "none", "finder": False}
+    phase = {"epochs": 1, "learning_rate": "auto"}
+    pipeline = create_pipeline(plan_stages({"small": {**options, "frozen": phase, "unfrozen": phase}}))
+    assert not [node.name for node in pipeline.nodes if "find_" in node.name]
+    assert not [
+        name for name in pipeline.datasets() if "learning_rate" in name.rpartition(".")[2] and "params" not in name
+    ]
+    with pytest.raises(ValueError, match="learning_rate is suggested, but finder is false"):
+        StageOptions(**options, frozen={**phase, "learning_rate": "suggested"}, unfrozen=phase)

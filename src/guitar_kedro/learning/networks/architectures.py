@@ -171,6 +171,17 @@ def layer_groups(network: torch.nn.Sequential) -> list[list[torch.nn.Parameter]]
     return [*network[0].layers(), list(network[1].parameters())]  # type: ignore[operator]
 
 
+def has_batch_norm(name: str, image_size: int) -> bool:
+    """Return whether the body of a network normalises by the statistics of its batches.
+
+    Args:
+        name: The architecture.
+        image_size: Side of its pictures, in pixels.
+    """
+    body = _on_no_device(lambda: build_body(name, image_size))
+    return any(isinstance(layer, torch.nn.BatchNorm2d) for layer in body.modules())
+
+
 def _halves(network: torch.nn.Sequential) -> list[list[torch.nn.Parameter]]:
     *layers, head = layer_groups(network)
     groups = [layers[: len(layers) // 2], layers[len(layers) // 2 :], [head]]

@@ -18,12 +18,12 @@ class PhaseOptions(Options):
     Attributes:
         epochs: How many; 0 skips the phase.
         learning_rate: Highest rate of the one-cycle policy. A pair gives the rates of the first and the last layer
-            group, those between lie evenly on a log scale (discriminative rates); ``suggested`` takes the one that
-            the learning-rate finder suggests.
+            group, those between lie evenly on a log scale (discriminative rates); ``auto`` takes those that suit the
+            family of the network, ``suggested`` the one that the learning-rate finder suggests.
     """
 
     epochs: int = Field(ge=0)
-    learning_rate: Rate | tuple[Rate, Rate] | Literal["suggested"]
+    learning_rate: Rate | tuple[Rate, Rate] | Literal["auto", "suggested"]
 
     @field_validator("learning_rate", mode="wrap")
     @classmethod
@@ -32,7 +32,7 @@ class PhaseOptions(Options):
             return check(value)
         except ValidationError:  # which says what is wrong with it as each of the three
             raise ValueError(
-                "it must be a number above 0 and up to 10, two of them such as [1.0e-5, 1.0e-3], or suggested"
+                "it must be a number above 0 and up to 10, two of them such as [1.0e-5, 1.0e-3], auto, or suggested"
             ) from None
 
 
@@ -74,12 +74,21 @@ class StageOptions(NetworkOptions):
         probe: The phase that fits a linear head to the frozen body; ``None`` leaves it out.
         frozen: The phase that trains the head alone.
         unfrozen: The phase that trains everything.
+        finder: Whether the learning-rate finder looks before each phase, also where nothing is trained with what it
+            suggests.
     """
 
     start_from: str | None = None
     probe: ProbeOptions | None = None
     frozen: PhaseOptions
     unfrozen: PhaseOptions
+    finder: bool = True
+
+    @model_validator(mode="after")
+    def _suggests_what_it_finds(self) -> StageOptions:
+        if not self.finder and "suggested" in (self.frozen.learning_rate, self.unfrozen.learning_rate):
+            raise ValueError("learning_rate is suggested, but finder is false: nothing would suggest one")
+        return self
 
     @model_validator(mode="after")
     def _starts_from_one_thing(self) -> StageOptions:

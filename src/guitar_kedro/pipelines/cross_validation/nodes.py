@@ -204,7 +204,7 @@ def _train(
             continue
         options = PhaseOptions.model_validate(recipe[phase])
         what = make_phase(title, phase, checkpoint, table, pixels, recipe, options.epochs)
-        rates = rates_of(options.learning_rate, recipe.get(f"{phase}_suggestion"))
+        rates = rates_of(options.learning_rate, recipe.get(f"{phase}_suggestion"), what)
         checkpoint, history = learning.train_phase(what, rates)
         warn_of_guessing(f"{title}, {phase}", history, table)
     return checkpoint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import lazy_loader as lazy
@@ -136,7 +137,7 @@ def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
             The checkpoint, its spec, and the history (a row per epoch).
         """
         what = make_phase(stage_name, phase, start, splits, pixels, recipe, options.epochs)
-        rates = rates_of(options.learning_rate, suggestion)
+        rates = rates_of(options.learning_rate, suggestion, what)
         checkpoint, history = learning.train_distributed(_processes(recipe), learning.train_phase, what, rates, state)
         warn_of_guessing(f"{stage_name}, {phase}", history, splits)
         if probe_history is not None:
@@ -152,21 +153,22 @@ def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
     def show_phase(
         splits: pd.DataFrame,
         pixels: learning.Pixels,
-        suggestion: dict[str, float],
-        learning_rate: float | Sequence[float] | str,
-        curve: pd.DataFrame,
+        spec: learning.ModelSpec,
         history: pd.DataFrame,
         display_names: dict[str, str],
+        curve: pd.DataFrame | None = None,
+        suggestion: dict[str, float] | None = None,
         **recipe: Any,
-    ) -> tuple[plots.Figure, plots.Figure, plots.Figure]:
-        """Draw the learning-rate curve, the history, and a sheet of an augmented training batch."""
+    ) -> tuple[plots.Figure, ...]:
+        """Draw the learning-rate curve where there is one, the history, and a sheet of an augmented training batch."""
         title = f"{stage_name}, {phase}"
         batch = learning.training_batch(make_phase(stage_name, phase, None, splits, pixels, recipe))
         names_of = distinct_names(splits["label"], display_names)
         names = [names_of[label] for _, label in batch]
         sheet = f"{title}: a training batch as the network sees it"
+        rates = tuple(spec.provenance["learning_rates"])
         return (
-            plots.learning_rate_curve(curve, suggestion["suggested"], rates_of(learning_rate, suggestion), title),
+            *([plots.learning_rate_curve(curve, suggestion["suggested"], rates, title)] if suggestion else []),
             plots.history_plot(history, title),
             plots.training_batch([picture for picture, _ in batch], names, sheet),
         )
@@ -208,14 +210,19 @@ def _processes(recipe: dict[str, Any]) -> learning.Processes:
     return processes_of(recipe, models_folder(recipe["workspace"]) / "processes")
 
 
-def rates_of(learning_rate: float | Sequence[float] | str, suggestion: dict[str, float] | None) -> tuple[float, ...]:
+def rates_of(
+    learning_rate: float | Sequence[float] | str, suggestion: dict[str, float] | None, what: learning.Phase
+) -> tuple[float, ...]:
     """Return the highest learning rate of a phase, or those of its first and last layers.
 
     Args:
         learning_rate: As it is configured: ``PhaseOptions.learning_rate``.
         suggestion: From the finder; looked at where ``suggested`` is configured.
+        what: The phase; looked at where ``auto`` is configured.
     """
     match learning_rate:
+        case "auto":
+            return learning.suitable_rates(what)
         case "suggested":
             assert suggestion is not None
             return (suggestion["suggested"],)
@@ -252,19 +259,25 @@ def warn_of_probe(title: str, history: pd.DataFrame, probe_history: pd.DataFrame
         logger.warning("%s: %s Give this phase another learning_rate, or leave it out.", title, sentence)
 
 
-def training_reporter(phases: list[str]) -> Callable[..., plots.Figure]:
-    """Make the node that puts what was drawn of all phases on one sheet."""
+def training_reporter(phases: dict[str, int]) -> Callable[..., plots.Figure]:
+    """Make the node that puts what was drawn of all phases on one sheet.
+
+    Args:
+        phases: By their titles, how many results there are of each.
+    """
 
     def show_training(*results: Any) -> plots.Figure:
         """Draw a row per phase.
 
         Args:
-            *results: Of each phase the learning-rate curve, its plot, the plot of the history, and the batch. The curve
-                is in its plot already; it is asked for because kedro-viz folds into a group what the group uses up.
+            *results: Of each phase the learning-rate curve as a table and as a plot, where there is one, the plot of
+                the history, and the batch.
         """
-        count = len(results) // len(phases)
-        of_phase = [results[start + 1 : start + count] for start in range(0, len(results), count)]
-        return plots.training_sheet(dict(zip(phases, of_phase, strict=True)))
+        left = iter(results)
+        of_phases = {phase: list(islice(left, count)) for phase, count in phases.items()}
+        return plots.training_sheet(
+            {phase: drawn[1:] if len(drawn) > 2 else drawn for phase, drawn in of_phases.items()}
+        )
 
     return show_training
 

@@ -63,16 +63,24 @@ def _decode_nodes(stages: list[StagePlan]) -> list[Node]:
 
 
 def _report_node(stages: list[StagePlan]) -> Node:
-    phases = [f"{stage.name}.{phase}" for stage in stages for phase in stage.trained]
-    pictures = ("learning_rate_curve", "learning_rate_plot", "history_plot", "batch")
+    # kedro-viz folds into a group what the group uses up: the curve is asked for, though it is in its plot already
+    pictures = {
+        f"{stage.name}.{phase}": [*_of_finder(stage), "history_plot", "batch"]
+        for stage in stages
+        for phase in stage.trained
+    }
     return Node(
-        func=nodes.training_reporter(phases),
-        inputs=[f"train.{phase}_{picture}" for phase in phases for picture in pictures],
+        func=nodes.training_reporter({phase: len(names) for phase, names in pictures.items()}),
+        inputs=[f"train.{phase}_{picture}" for phase, names in pictures.items() for picture in names],
         outputs="training_sheet",
         name="show_training",
         namespace="train",
         tags="reports",
     )
+
+
+def _of_finder(stage: StagePlan) -> tuple[str, ...]:
+    return ("learning_rate_curve", "learning_rate_plot") if stage.finder else ()
 
 
 def _stage_pipeline(stage: StagePlan) -> Pipeline:
@@ -124,14 +132,16 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
         **recipe_inputs(stage, with_weights=start == "start" and stage.start == PRETRAINED),
     }
     suggestion = {"suggestion": f"{phase}_learning_rate"}
+    find = Node(
+        func=nodes.learning_rate_finder(stage.name, phase),
+        inputs={**pictures, **recipe, "iterations": "params:training.finder_iterations"},
+        outputs=[f"{phase}_learning_rate_curve", f"{phase}_learning_rate"],
+        name=f"find_{phase}_learning_rate",
+        tags="trained_networks",
+    )
+    found = {**suggestion, "curve": f"{phase}_learning_rate_curve"}
     return [
-        Node(
-            func=nodes.learning_rate_finder(stage.name, phase),
-            inputs={**pictures, **recipe, "iterations": "params:training.finder_iterations"},
-            outputs=[f"{phase}_learning_rate_curve", f"{phase}_learning_rate"],
-            name=f"find_{phase}_learning_rate",
-            tags="trained_networks",
-        ),
+        *([find] if stage.finder else []),
         Node(
             func=nodes.phase_trainer(stage.name, phase),
             inputs={
@@ -149,14 +159,13 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
             func=nodes.phase_reporter(stage.name, phase),
             inputs={
                 **pictures,
-                **suggestion,
-                "learning_rate": f"params:stages.{stage.name}.{phase}.learning_rate",
-                "curve": f"{phase}_learning_rate_curve",
+                **(found if stage.finder else {}),
+                "spec": f"{phase}_spec",
                 "history": f"{phase}_history",
                 "display_names": "params:display_names",
                 **{name: recipe[name] for name in nodes.OF_BATCHES},
             },
-            outputs=[f"{phase}_learning_rate_plot", f"{phase}_history_plot", f"{phase}_batch"],
+            outputs=[f"{phase}_{picture}" for picture in (*_of_finder(stage)[1:], "history_plot", "batch")],
             name=f"show_{phase}",
             tags=["reports", "trained_networks"],  # how a batch is augmented, training knows
         ),

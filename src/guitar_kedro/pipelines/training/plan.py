@@ -28,6 +28,7 @@ class StagePlan:
         phases: Those of ``PHASES`` that are asked for: a probe, and phases with epochs to train.
         image_size: Of its input, in pixels; stages of one size share the decoded pictures.
         suggested: Phases that are trained with the learning rate that the finder suggests.
+        finder: Whether it looks for one before each phase.
     """
 
     name: str
@@ -36,6 +37,7 @@ class StagePlan:
     phases: tuple[str, ...]
     image_size: Any
     suggested: tuple[str, ...] = ()
+    finder: bool = True
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -78,6 +80,7 @@ def plan_stages(stages: Any) -> list[StagePlan]:
             _phases(name, options),
             options.get("image_size"),
             tuple(phase for phase in PHASES if _of(options.get(phase), "learning_rate") == "suggested"),
+            options.get("finder", True) is not False,
         )
     return list(plans.values())
 
