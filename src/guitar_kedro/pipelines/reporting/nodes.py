@@ -292,14 +292,13 @@ def compare_stages(splits: pd.DataFrame, *results: Any) -> tuple[pd.DataFrame, p
                 "architecture": spec.architecture,
                 "image_size": spec.image_size,
                 "epochs": len(history),
-                "error_rate": history["error_rate"].iloc[-1],
+                "error_rate": kept["error_rate"],
                 "images": count,
                 "seconds": history["seconds"].sum(),
-                "warning": metrics.worse_than_guessing(
-                    history["valid_loss"].iloc[-1], history["error_rate"].iloc[-1], guess
-                ),
+                "warning": metrics.worse_than_guessing(kept["valid_loss"], kept["error_rate"], guess),
             }
             for history, spec in zip(histories, specs, strict=True)
+            for kept in [history[history["kept"]].iloc[0]]
         ]
     )
     table = metrics.stage_comparison(phases)
