@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import nn
 
 from guitar_kedro.learning import Phase
-from guitar_kedro.learning.training.fit import prepared_learner
+from guitar_kedro.learning.training.fit import fit_phase, prepared_learner
 
 LEFT_OUT = (nn.BatchNorm1d, nn.BatchNorm2d, nn.Dropout)
 
@@ -24,11 +24,11 @@ def train_without_batch_norm(phase: Phase) -> list[Any]:
     # in double precision, for Adam makes much of what is rounded where gradients are tiny
     forward = learner.model.double().forward
     learner.model.forward = lambda images: forward(images.double()).float()
-    learner.fit_one_cycle(3, 1e-3)
+    history = fit_phase(learner, phase, (1e-3,))
     weights = torch.cat([each.detach().flatten() for each in learner.model.parameters()])
     return [
         weights.numpy(),
-        [[float(value) for value in row] for row in learner.recorder.values],
+        history[["train_loss", "valid_loss", "error_rate"]].to_numpy().tolist(),
         learner.recorder.loss.count,
     ]
 

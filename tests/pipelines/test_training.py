@@ -11,7 +11,7 @@ SPLITS = pd.DataFrame({"label": [*"aab", *"aabb"], "split": ["train"] * 3 + ["va
 
 
 def history(valid_loss: float, error_rate: float) -> pd.DataFrame:
-    return pd.DataFrame({"valid_loss": [0.1, valid_loss], "error_rate": [0.0, error_rate]})
+    return pd.DataFrame({"valid_loss": [0.1, valid_loss], "error_rate": [0.0, error_rate], "kept": [False, True]})
 
 
 @pytest.mark.parametrize(("loss", "error"), [(4e30, 0.25), (float("nan"), 0.25), (0.71, 0.25), (0.5, 0.75)])

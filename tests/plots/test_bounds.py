@@ -367,7 +367,8 @@ def test_names_of_255_characters_leave_the_card_small(tmp_path: Path):
 
 LONG = {
     "history of 1,000 epochs": lambda: plots.history_plot(
-        pd.DataFrame(np.random.default_rng(0).random((1000, 5)), columns=HISTORY).assign(epoch=range(1000)), "Many"
+        pd.DataFrame(np.random.default_rng(0).random((1000, 5)), columns=HISTORY).assign(epoch=range(1000), kept=False),
+        "Many",
     ),
     "finder of 5,000 steps": lambda: plots.learning_rate_curve(
         pd.DataFrame(np.random.default_rng(0).random((5000, 3)), columns=["learning_rate", "loss", "smoothed_loss"]),

@@ -44,7 +44,7 @@ def test_a_search_that_ended_early_is_drawn_without_a_suggestion(curve, rows, is
 def test_a_history_is_readable_at_any_length(epochs, is_readable):
     epoch = np.arange(1, epochs + 1)
     columns = ["train_loss", "valid_loss", "error_rate", "learning_rate", "seconds"]
-    history = pd.DataFrame({"epoch": epoch, **dict.fromkeys(columns, 0.5 / epoch)})
+    history = pd.DataFrame({"epoch": epoch, **dict.fromkeys(columns, 0.5 / epoch)}).assign(kept=epoch == epochs)
     assert is_readable(history_plot(history, "resnet34_224px, frozen"))
 
 
@@ -57,10 +57,14 @@ def test_a_history_tells_the_last_and_the_best_error(words_of):
             "error_rate": [0.3, 0.1, 0.2],
             "learning_rate": 1e-3,
             "seconds": 20.0,
+            "kept": [False, False, True],
         }
     )
     words = words_of(history_plot(history, "A phase"))
     assert "3 epochs in 1:00 min; error rate 20.00 % at the end, 10.00 % at best (epoch 2)." in words
+    assert "Kept" not in words
+    best = history.assign(kept=[False, True, False])
+    assert "at best (epoch 2). Kept: epoch 2." in words_of(history_plot(best, "A phase"))
 
 
 def test_a_batch_is_shown_pixel_by_pixel(saved):

@@ -116,6 +116,7 @@ def recipe(facts: CardFacts) -> list[Block]:
     labels = {
         "started_from": "Started from",
         "epochs": "Epochs",
+        "kept_epoch": "Epoch whose weights are kept, from 0",
         "learning_rates": "Learning rates",
         "batch_size": "Batch size",
         "recipe": "Switched on",

@@ -91,7 +91,7 @@ def history_plot(history: pd.DataFrame, title: str) -> Figure:
 
     Args:
         history: One row per epoch with ``epoch``, ``train_loss``, ``valid_loss``, ``error_rate`` (share between 0 and
-            1), ``learning_rate`` and ``seconds``.
+            1), ``learning_rate``, ``seconds`` and ``kept`` (whose weights are kept).
         title: Which stage and phase this is.
     """
     figure = style.new_figure(10.0, 3.1, title, [_describe_history(history)])
@@ -139,6 +139,7 @@ def _describe_history(history: pd.DataFrame) -> str:
         f"{formatting.count(len(history), 'epoch')} in {formatting.clock(history['seconds'].sum() / 60)}; "
         f"error rate {formatting.percent(history['error_rate'].iloc[-1], 2)} at the end, "
         f"{formatting.percent(history['error_rate'].loc[best], 2)} at best (epoch {history['epoch'].loc[best]})."
+        + ("" if history["kept"].iloc[-1] else f" Kept: epoch {history['epoch'][history['kept'].idxmax()]}.")
     )
 
 

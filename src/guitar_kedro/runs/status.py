@@ -133,10 +133,10 @@ def _rows(
     for stage in stages:
         for phase in stage.phases:
             node = makers[f"train.{stage.name}.{phase}_checkpoint"]
-            history = f"train.{stage.name}.{phase}_history"
-            error = (
-                catalog.load(history)["error_rate"].iloc[-1] if _is_there(statuses[node], catalog, history) else None
-            )
+            name, error = f"train.{stage.name}.{phase}_history", None
+            if _is_there(statuses[node], catalog, name):
+                history = catalog.load(name)
+                error = history.loc[history["kept"], "error_rate"].iloc[0]
             yield stage.name if phase == stage.phases[0] else "", phase, node, error
     error = None
     if _is_there(statuses[makers["metrics"]], catalog, "metrics"):

@@ -63,6 +63,22 @@ def test_two_processes_train_as_one_and_validate_each_image_once(
     assert np.abs(np.array(history) - np.array(their_history)).max() < 1e-6
 
 
+@pytest.mark.parametrize("balance", ["class_weights", "sampling"])
+def test_two_processes_train_as_one_with_all_that_is_not_random_in_the_recipe(
+    phase: Phase, two: Processes, decode: Callable[..., Pixels], balance: str
+):
+    phase = dataclasses.replace(still(phase, decode), epochs=4)
+    recipe = {"label_smoothing": 0.1, "balance": balance, "weight_decay": 0.1, "clip": 0.5, "accumulate": 3}
+    weights_kept = {"ema": 0.9, "best_epoch": True, "stop_after": 2}
+    phase = dataclasses.replace(phase, training=phase.training.model_copy(update={**recipe, **weights_kept}))
+    rare = phase.table.query("label == 'disc' and split == 'train'").index[4:]
+    phase = dataclasses.replace(phase, table=phase.table.drop(rare))
+    weights, history, _ = train_without_batch_norm(phase)
+    together, their_history, _ = train_distributed(two, train_without_batch_norm, phase)
+    assert np.abs(weights - together).max() < 1e-5
+    assert np.abs(np.array(history) - np.array(their_history)).max() < 1e-5
+
+
 def test_processes_augment_each_in_its_own_way(phase: Phase, two: Processes):
     row = phase.table[phase.table["split"] == "train"].iloc[[0]]
     one_class = phase.table[(phase.table["label"] == row["label"].iloc[0])]

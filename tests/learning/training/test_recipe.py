@@ -14,14 +14,17 @@ from fastai.callback.core import Callback
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import (
+    Checkpoint,
     Phase,
     Pixels,
+    TrainingState,
     decode_pictures,
     find_learning_rate,
     pixel_sizes,
     train_phase,
     training_batch,
 )
+from guitar_kedro.learning.data.targets import SoftTargets
 from guitar_kedro.learning.training import fit
 from guitar_kedro.learning.training.fit import prepared_learner
 
@@ -47,9 +50,10 @@ class Watch(Callback):
 
     def __init__(self) -> None:
         self.norms: list[float] = []
-        self.steps, self.losses = 0, []
+        self.steps, self.losses, self.images = 0, [], []
 
     def after_loss(self) -> None:
+        self.images.append(self.x.clone())
         self.losses.append((self.training, self.pred.detach(), self.y, float(self.loss)))
 
     def before_step(self) -> None:
@@ -123,3 +127,136 @@ def test_a_batch_of_softened_targets_is_shown_with_its_labels(phase: Phase):
     plain = training_batch(phase)
     softened = training_batch(with_recipe(phase, label_smoothing=0.3))
     assert [label for _, label in plain] == [label for _, label in softened]
+
+
+def soft_targets(phase: Phase, **options: object) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Gives four pictures of one colour each and of three classes, mixed, and their shares of the classes."""
+    before = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 16, 16).contiguous(memory_format=torch.channels_last)
+    soften = SoftTargets(with_recipe(phase, **options).training, torch.tensor([6, 3, 1]))
+    images, shares = soften(before.clone(), torch.tensor([0, 1, 2, 0]))
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    return images, shares, before
+
+
+def test_mixup_blends_pictures_as_it_blends_labels(phase: Phase):
+    mixed = False
+    for _ in range(10):
+        images, shares, before = soft_targets(phase, mixup=1)
+        assert torch.allclose(shares.sum(dim=1), torch.ones(4))
+        assert (images.std(dim=(1, 2, 3)) < 1e-5).all()  # each pixel alike
+        colours = images[:, 0, 0, 0]
+        own = shares[1, 1]
+        assert any(torch.isclose(colours[1], own + (1 - own) * other, atol=1e-4) for other in (0, 1, 2, 3))
+        mixed |= not torch.allclose(images, before)
+    assert mixed
+
+
+def test_cutmix_exchanges_a_box_whose_area_is_the_share_of_the_label(phase: Phase):
+    torch.manual_seed(0)
+    boxes = 0
+    for _ in range(20):
+        images, shares, before = soft_targets(phase, cutmix=1)
+        kept = (images == before).all(dim=1).float().mean(dim=(1, 2))
+        assert torch.allclose(shares.sum(dim=1), torch.ones(4))
+        if 0 < kept[1] < 1:
+            boxes += 1
+            assert float(shares[1, 1]) == pytest.approx(float(kept[1]))
+    assert boxes > 5
+
+
+def test_with_mixup_and_cutmix_a_coin_decides_for_each_batch(phase: Phase):
+    torch.manual_seed(0)
+    spreads = [float(soft_targets(phase, mixup=5, cutmix=1)[0].std(dim=(2, 3)).max()) for _ in range(30)]
+    assert 5 < sum(spread < 1e-5 for spread in spreads) < 25
+
+
+def test_random_erasing_paints_boxes_in_the_mean_colour(phase: Phase):
+    plain, erased = (watched(with_recipe(phase, random_erasing=share)).images[0] for share in (0, 1))
+    boxes = (erased == 0).all(dim=1).float().mean(dim=(1, 2))
+    assert ((boxes > 0.01) & (boxes < 0.5)).all()
+    assert not (plain == 0).all(dim=1).any()
+
+
+def few_discs(phase: Phase) -> Phase:
+    """Leaves 2 of the 16 discs for training."""
+    rare = phase.table.query("label == 'disc' and split == 'train'").index[2:]
+    return dataclasses.replace(phase, table=phase.table.drop(rare))
+
+
+def test_class_weights_let_each_class_count_alike(phase: Phase):
+    _, shares, _ = soft_targets(phase, balance="class_weights")
+    weights = shares.sum(dim=1)[:3]
+    assert torch.allclose(weights * torch.tensor([6, 3, 1]), torch.full((3,), 10 / 3))
+    watch = watched(with_recipe(few_discs(phase), balance="class_weights"))
+    for training, scores, targets, loss in watch.losses:
+        if training:
+            weighed = F.cross_entropy(scores, targets.argmax(dim=1), torch.tensor([18 / 4, 18 / 32]), reduction="sum")
+            assert loss == pytest.approx(float(weighed) / len(scores), abs=1e-5)
+        else:
+            assert loss == pytest.approx(float(F.cross_entropy(scores, targets)), abs=1e-6)
+
+
+def test_sampling_shows_rare_classes_as_often(phase: Phase):
+    learner = prepared_learner(with_recipe(few_discs(phase), balance="sampling"))
+    shown = torch.cat([targets for _ in range(20) for _, targets in learner.dls.train])
+    assert 0.4 < shown.float().mean() < 0.6
+    assert len(torch.cat([targets for _, targets in learner.dls.valid])) == 16
+
+
+def test_accumulated_batches_make_the_step_of_a_large_one(phase: Phase, monkeypatch: pytest.MonkeyPatch):
+    small = watched(with_recipe(phase, accumulate=3))
+    assert small.steps == 2  # of 4 batches: an epoch ends with a step
+    assert watched(phase).steps == 4
+
+    still = {**phase.training.augmentation.model_dump(), "p_affine": 0, "p_lighting": 0}
+    phase = with_recipe(dataclasses.replace(phase, name="frozen", device="cpu"), augmentation=still, weight_decay=0)
+    monkeypatch.setattr(torch.nn.Dropout, "forward", lambda self, images: images)
+    large = dataclasses.replace(phase, stage=phase.stage.model_copy(update={"batch_size": 16}))
+    networks = []
+    for each in (large, with_recipe(phase, accumulate=2)):
+        learner = prepared_learner(each)
+        for module in learner.model[1]:
+            if isinstance(module, torch.nn.BatchNorm1d):
+                module.eval()
+                module.train = lambda mode=True, module=module: module
+        learner.fit(1, 1e-4)
+        networks.append(learner.model[1][-1].weight)
+    assert torch.allclose(*networks, atol=1e-5)
+
+
+def validation_loss(phase: Phase, checkpoint: Checkpoint) -> float:
+    return prepared_learner(dataclasses.replace(phase, start=checkpoint)).validate()[0]
+
+
+def test_the_average_of_the_weights_is_validated_and_kept(phase: Phase):
+    kept, history = train_phase(with_recipe(phase, ema=0.9), (1e-3,))
+    own, plain = train_phase(phase, (1e-3,))
+    assert history["train_loss"].equals(plain["train_loss"])  # training itself is as it was
+    assert not history["valid_loss"].equals(plain["valid_loss"])
+    assert any(not torch.equal(kept.weights[name], own.weights[name]) for name in own.weights)
+    assert validation_loss(phase, kept) == pytest.approx(history["valid_loss"].iloc[-1], rel=1e-5)
+
+
+def test_the_best_epoch_is_kept_and_named(phase: Phase, caplog: pytest.LogCaptureFixture):
+    phase = with_recipe(dataclasses.replace(phase, epochs=4), best_epoch=True)
+    with caplog.at_level("INFO"):
+        checkpoint, history = train_phase(phase, (0.03,))
+    best = int(history["valid_loss"].idxmin())
+    assert list(history["kept"]) == [number == best for number in range(4)]
+    assert f"small, unfrozen: keeps the weights of epoch {best}, whose validation loss is the lowest" in caplog.text
+    assert checkpoint.spec.provenance["kept_epoch"] == best
+    assert validation_loss(phase, checkpoint) == pytest.approx(history["valid_loss"].min(), rel=1e-5)
+
+
+def test_training_stops_when_validation_gets_no_better(phase: Phase, tmp_path: Path):
+    phase = with_recipe(dataclasses.replace(phase, epochs=30), stop_after=2)
+    state = TrainingState(tmp_path / "state.safetensors", every=7)
+    checkpoint, history = train_phase(phase, (0.03,), state)
+    assert len(history) < 30
+    assert history["valid_loss"].idxmin() == len(history) - 3
+    assert list(history["kept"][-2:]) == [False, True]
+    assert checkpoint.spec.provenance["epochs"] == len(history)
+    assert state.is_complete()
+    again, same = train_phase(phase, (0.03,), state)
+    assert same.equals(history)
+    assert all(torch.equal(again.weights[name], weights) for name, weights in checkpoint.weights.items())

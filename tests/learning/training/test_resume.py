@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,35 @@ def test_a_phase_that_died_ends_bit_identical(
     train_until(long_phase, state, last_step)
     torch.rand(3)
     assert_same(train_phase(long_phase, RATES, state), undisturbed)
+
+
+@pytest.mark.parametrize("last_step", [STEPS + 1, 3 * STEPS])
+def test_a_phase_that_died_with_everything_on_ends_bit_identical(
+    long_phase: Phase, state: TrainingState, train_until: Callable[..., None], last_step: int
+):
+    everything = {
+        "label_smoothing": 0.1,
+        "mixup": 0.2,
+        "cutmix": 1.0,
+        "random_erasing": 0.5,
+        "balance": "sampling",
+        "weight_decay": 0.05,
+        "clip": 1.0,
+        "accumulate": 3,
+        "ema": 0.9,
+        "best_epoch": True,
+        "stop_after": 2,
+    }
+    flip = long_phase.training.augmentation.model_copy(update={"flip": "dihedral"})
+    training = long_phase.training.model_copy(update={**everything, "augmentation": flip})
+    long_phase = dataclasses.replace(long_phase, training=training)
+    undisturbed = train_phase(long_phase, RATES)
+    train_until(long_phase, state, last_step)
+    torch.rand(3)
+    random.random()
+    checkpoint, history = train_phase(long_phase, RATES, state)
+    assert_same((checkpoint, history), undisturbed)
+    assert checkpoint.spec.provenance["recipe"] == {"flip": "dihedral", **everything}
 
 
 def test_a_phase_may_die_again_and_again(long_phase: Phase, state: TrainingState, train_until: Callable[..., None]):

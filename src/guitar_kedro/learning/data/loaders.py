@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import FileIO
 
@@ -15,6 +15,7 @@ from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.torch_core import to_device
 from fastcore.basics import chunked
+from timm.data.random_erasing import RandomErasing
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.data.augmentation import Augment, Normalise
@@ -38,6 +39,7 @@ class DecodedSplit:
         side: Of the squares that are read, in pixels.
         split_idx: 0 for training, 1 for validation: the name and numbers by which fastai asks for it.
         shard: Which rows of each batch are read here; the others are those of other processes.
+        draw_weights: How often each picture is drawn in relation to others; ``None`` shows each one once.
     """
 
     pixels: Pixels
@@ -47,6 +49,7 @@ class DecodedSplit:
     side: int
     split_idx: int
     shard: slice
+    draw_weights: list[float] | None = None
 
     def __len__(self) -> int:
         """Count the pictures."""
@@ -73,6 +76,11 @@ class DecodedLoader(DataLoader):
     The rest is fastai's: order, what is dropped, and where random numbers come from. Of several processes that train
     together each reads its shard of the batches of one.
     """
+
+    def shuffle_fn(self, idxs: list[int]) -> list[int]:
+        """Choose the rows of an epoch."""
+        weights = self.dataset.draw_weights
+        return super().shuffle_fn(idxs) if weights is None else self.rng.choices(idxs, weights, k=len(idxs))
 
     def create_batches(self, samps: Iterable[int]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Read batches of the rows, and put them on the device without waiting for it."""
@@ -152,10 +160,12 @@ def data_loaders(
     shard = slice(rank, None, world_size)
     training, validation = (_split(table, name, pixels, spec, shard) for name in (TRAIN, VALIDATION))
     size = _fitting_batch(batch_size, len(training), world_size)
-    augment = _training_batch(options, spec)
-    normalise = Normalise(spec.mean, spec.std)
+    images = torch.bincount(training.targets, minlength=len(spec.classes))
+    if options.balance == "sampling":
+        training = replace(training, draw_weights=(1 / images[training.targets]).tolist())
+    change, normalise = _training_batch(options, spec, images, device), Normalise(spec.mean, spec.std)
     return DataLoaders(
-        DecodedLoader(training, size, shuffle=True, drop_last=True, indexed=True, after_batch=augment),
+        DecodedLoader(training, size, shuffle=True, drop_last=True, indexed=True, after_batch=change),
         DecodedLoader(validation, 2 * size, indexed=True, after_batch=lambda batch: (normalise(batch[0]), batch[1])),
         device=device,
     )
@@ -186,8 +196,11 @@ def _split(table: pd.DataFrame, name: str, pixels: Pixels, spec: ModelSpec, shar
     return DecodedSplit(pixels, positions, targets, spec.classes, side, (TRAIN, VALIDATION).index(name), shard)
 
 
-def _training_batch(options: BatchOptions, spec: ModelSpec) -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
-    """Build what changes a batch of bytes and class numbers in training."""
+def _training_batch(
+    options: BatchOptions, spec: ModelSpec, images: torch.Tensor, device: torch.device
+) -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
+    """Build what changes a batch of bytes and class numbers in training; of each class there are so many images."""
     augment = Augment(options.augmentation, spec.image_size, spec.mean, spec.std)
-    soften = SoftTargets(options, len(spec.classes)) if options.label_smoothing else lambda *batch: batch
-    return lambda batch: soften(augment(batch[0]), batch[1])
+    erase = RandomErasing(options.random_erasing, device=device) if options.random_erasing else lambda batch: batch
+    soften = SoftTargets(options, images) if options.has_soft_targets else lambda *batch: batch
+    return lambda batch: soften(erase(augment(batch[0])), batch[1])

@@ -50,9 +50,24 @@ class BatchOptions(Options):
         presize: Pictures are loaded at this multiple of the image size, so that rotating and zooming lose no detail.
         augmentation: Random changes in training.
         label_smoothing: Share of a label that is spread evenly over all classes (Szegedy et al. 2016).
+        mixup: How much pictures of a batch are blended: alpha of the beta distribution (Zhang et al. 2018); 0 is none.
+        cutmix: How large the boxes are that pictures of a batch exchange: alpha of the beta distribution (Yun et al.
+            2019); 0 is none. Where ``mixup`` is on as well, a coin decides for each batch.
+        random_erasing: Chance that a box of a picture is painted in the mean colour (Zhong et al. 2020).
+        balance: What rare classes get: ``class_weights``, as much of the loss as frequent ones; ``sampling``, as many
+            pictures of an epoch.
     """
 
     resize_method: Literal["squish", "crop", "pad"] = "squish"
     presize: float = Field(default=1.15, ge=1, le=2)
     augmentation: AugmentationOptions = AugmentationOptions()
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    mixup: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    cutmix: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    random_erasing: float = Field(default=0.0, ge=0, le=1)
+    balance: Literal["none", "class_weights", "sampling"] = "none"
+
+    @property
+    def has_soft_targets(self) -> bool:
+        """Whether targets of training are shares of classes."""
+        return bool(self.label_smoothing or self.mixup or self.cutmix) or self.balance == "class_weights"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import Any
 
@@ -31,10 +32,10 @@ class EpochTable(Callback):
 
     order = 70  # after the Recorder
 
-    def __init__(self, title: str) -> None:
-        """Take what is trained, as the first words of the bar."""
+    def __init__(self, title: str, keeps_best: bool = False) -> None:
+        """Take what is trained, as the first words of the bar, and whether the best epoch is kept or the last one."""
         self.bar = live_bar("batches")
-        self.title = title
+        self.title, self.keeps_best = title, keeps_best
         self.rows: list[dict[str, Any]] = []
 
     def before_fit(self) -> None:
@@ -86,8 +87,15 @@ class EpochTable(Callback):
 
     @property
     def history(self) -> pd.DataFrame:
-        """The rows as a table."""
-        return pd.DataFrame(self.rows)
+        """The rows as a table, with a column ``kept`` that says which epoch's weights are kept."""
+        kept = self.best if self.keeps_best else len(self.rows) - 1
+        return pd.DataFrame(self.rows).assign(kept=[number == kept for number in range(len(self.rows))])
+
+    @property
+    def best(self) -> int:
+        """The number of the epoch with the lowest validation loss, the first of those."""
+        losses = [row["valid_loss"] for row in self.rows]
+        return losses.index(min(losses, key=lambda loss: (math.isnan(loss), loss)))
 
 
 def _cell(value: float) -> str:

@@ -7,6 +7,7 @@ differ, and each image counts once.
 
 from __future__ import annotations
 
+import random
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from fastai.callback.core import Callback
+
+from guitar_kedro.learning.training.weights import AveragedWeights
 
 
 def rank_and_world_size() -> tuple[int, int]:
@@ -36,7 +39,9 @@ class DataParallelSteps(Callback):
 
     def before_train(self) -> None:
         """Seed each rank by itself for the epoch; so its random numbers need not be recorded."""
-        torch.manual_seed(zlib.crc32(f"{self.seed} {self.epoch} {dist.get_rank()}".encode()))
+        seed = zlib.crc32(f"{self.seed} {self.epoch} {dist.get_rank()}".encode())
+        torch.manual_seed(seed)
+        random.seed(seed)
 
     def after_loss(self) -> None:
         """Average the loss, so that all ranks end together where it is no number."""
@@ -54,7 +59,8 @@ class DataParallelSteps(Callback):
 
     def before_validate(self) -> None:
         """Average what BatchNorm has measured on the shards."""
-        _as_one([each for each in self.model.buffers() if each.is_floating_point()], _average)
+        networks = [self.model, *(each.average.module for each in self.cbs if isinstance(each, AveragedWeights))]
+        _as_one([each for one in networks for each in one.buffers() if each.is_floating_point()], _average)
 
     def after_validate(self) -> None:
         """Sum the metrics of the shards, so that each image counts once."""

@@ -6,6 +6,7 @@ import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -37,6 +38,7 @@ from guitar_kedro.learning.training.layer_decay import check_layer_decay, check_
 from guitar_kedro.learning.training.phase import Phase
 from guitar_kedro.learning.training.resume import ExactResume
 from guitar_kedro.learning.training.state import TrainingState
+from guitar_kedro.learning.training.weights import AccumulatedGradients, AveragedWeights, BestEpoch, StopEarly
 from guitar_kedro.memory import keep_freed_memory
 from guitar_kedro.splits import TRAIN
 
@@ -101,17 +103,46 @@ def train_phase(
     """
     check_rates(f"stages.{phase.stage_name}.{phase.name}", rates, phase.training.layer_decay)
     learner = prepared_learner(phase)
-    table = EpochTable(phase.title)
-    learner.add_cbs([table, FiniteLoss(phase.title), *([ExactResume(state, table)] if state else [])])
-    single = rates_of_layers(learner, rates[-1], phase.training.layer_decay)
+    history = fit_phase(learner, phase, rates, state)
+    _check_weights(learner, phase)
+    return Checkpoint.of(state_on_cpu(learner), phase.spec(phase.provenance(rates, history))), history
+
+
+def fit_phase(
+    learner: Learner, phase: Phase, rates: tuple[float, ...], state: TrainingState | None = None
+) -> pd.DataFrame:
+    """Fit the Learner of a phase; the weights that are kept end in its network.
+
+    Args:
+        learner: From ``prepared_learner``.
+        phase: As of ``train_phase``.
+        rates: As of ``train_phase``.
+        state: As of ``train_phase``.
+
+    Returns:
+        The history with a row per epoch.
+
+    Raises:
+        UserError: If the loss becomes infinite or not a number, or the GPU has too little memory.
+    """
+    training, table = phase.training, EpochTable(phase.title, phase.training.best_epoch)
+    learner.add_cbs([table, FiniteLoss(phase.title)])
+    if training.ema:
+        learner.add_cb(AveragedWeights(training.ema))
+    if training.best_epoch:
+        learner.add_cb(BestEpoch(table))
+    if training.stop_after:
+        learner.add_cb(StopEarly(table, training.stop_after))
+    if state:
+        learner.add_cb(ExactResume(state, table))
+    single = rates_of_layers(learner, rates[-1], training.layer_decay)
     highest = single if len(set(rates)) == 1 else slice(rates[0], rates[-1])
     try:
         with _enough_memory(phase):
             learner.fit_one_cycle(phase.epochs, highest)
     finally:
         table.bar.stop()
-    _check_weights(learner, phase)
-    return Checkpoint.of(state_on_cpu(learner), phase.spec(phase.provenance(rates))), table.history
+    return table.history
 
 
 def training_batch(phase: Phase) -> list[tuple[PILImage, str]]:
@@ -121,8 +152,11 @@ def training_batch(phase: Phase) -> list[tuple[PILImage, str]]:
         phase: What would be trained.
 
     Returns:
-        At most 16 RGB pictures of the network's input size, each with its label.
+        At most 16 RGB pictures of the network's input size, each with its label; that of a mixed one is the label of
+        which it has most.
     """
+    if phase.training.balance == "class_weights":  # labels are to be told from their shares
+        phase = replace(phase, training=phase.training.model_copy(update={"balance": "none"}))
     set_seed(phase.seed)
     spec, loaders = phase.spec(), _loaders(phase, torch.device("cpu"))
     images, targets = loaders.train.one_batch()
@@ -166,6 +200,8 @@ def prepared_learner(phase: Phase) -> Learner:
     if phase.training.layer_decay < 1:
         check_layer_decay(phase.stage.architecture)
         learner.splitter = layer_groups
+    if phase.training.accumulate > 1:
+        learner.add_cb(AccumulatedGradients(phase.training.accumulate))
     if phase.training.clip:
         learner.add_cb(GradientClip(phase.training.clip))
     _, world_size = rank_and_world_size()

@@ -75,11 +75,12 @@ class Phase:
             provenance=provenance or {},
         )
 
-    def provenance(self, rates: tuple[float, ...]) -> dict[str, Any]:
+    def provenance(self, rates: tuple[float, ...], history: pd.DataFrame) -> dict[str, Any]:
         """Return what the spec of its checkpoint says of its training.
 
         Args:
             rates: Highest learning rate, or those of the first and the last layer group.
+            history: A row per epoch.
         """
         started_from = self.stage.weights
         if isinstance(self.start, Checkpoint):
@@ -89,7 +90,8 @@ class Phase:
             "stage": self.stage_name,
             "phase": self.name,
             "started_from": started_from,
-            "epochs": self.epochs,
+            "epochs": len(history),
+            **({"kept_epoch": int(history["kept"].idxmax())} if self.training.best_epoch else {}),
             "learning_rates": list(rates),
             "batch_size": self.stage.batch_size,
             "recipe": self.training.switched_on(),

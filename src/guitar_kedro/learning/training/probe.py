@@ -87,6 +87,7 @@ def fit_probe(phase: Phase, features: Features, options: ProbeOptions) -> tuple[
         "error_rate": error_rate,
         "learning_rate": np.nan,  # there is none
         "seconds": round(features.seconds + time.perf_counter() - began, 2),
+        "kept": True,
     }
     spec = phase.spec({**phase.provenance(()), "C": strength}).model_copy(update={"head": "linear"})
     return Checkpoint.of(network.state_dict(), spec), pd.DataFrame([history])

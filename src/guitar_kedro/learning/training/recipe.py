@@ -108,12 +108,21 @@ class LoopOptions(BatchOptions):
         clip: The largest norm of all gradients together; 0 leaves them as they are.
         layer_decay: Each layer learns at this multiple of the rate of the layer behind it (timm's ``layer_decay``), the
             head at ``learning_rate``; 1 makes two or three groups of layers instead of one for each.
+        accumulate: Batches of a step: their gradients are averaged, as if they were one.
+        ema: Decay of an exponential moving average of the weights (timm's ``ModelEmaV3``), which is validated and kept;
+            0 keeps the weights themselves.
+        best_epoch: Whether the weights of the epoch with the lowest validation loss are kept, or those of the last one.
+        stop_after: A phase ends when the validation loss has not become lower for so many epochs; 0 trains all of them.
     """
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     weight_decay: float = Field(default=0.01, ge=0, le=1)
     clip: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     layer_decay: float = Field(default=1.0, gt=0, le=1)
+    accumulate: int = Field(default=1, ge=1)
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    best_epoch: bool = False
+    stop_after: int = Field(default=0, ge=0)
 
     def switched_on(self) -> dict[str, Any]:
         """Return what is not as it is by default, but for how pictures are loaded and moved."""

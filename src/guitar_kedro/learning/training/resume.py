@@ -10,6 +10,7 @@ import torch
 from fastai.callback.core import Callback, CancelEpochException
 
 from guitar_kedro.learning.training.state import TrainingState
+from guitar_kedro.learning.training.weights import StatefulCallback
 
 if TYPE_CHECKING:
     from guitar_kedro.learning.training.callbacks import EpochTable
@@ -58,6 +59,8 @@ class ExactResume(Callback):
         tensors |= {"smooth_loss": recorder.smooth_loss.val, "random.torch": torch.get_rng_state()}
         if recorder.losses:
             tensors["losses"] = torch.stack(recorder.losses)
+        for callback in self._stateful_callbacks():
+            tensors |= {f"{callback.name}.{name}": value for name, value in callback.state_dict().items()}
         if torch.cuda.is_available():
             tensors["random.cuda"] = torch.cuda.get_rng_state()
         facts = {
@@ -79,6 +82,8 @@ class ExactResume(Callback):
         assert facts is not None  # some epochs were skipped
         self.model.load_state_dict(_part(tensors, "model"))
         self._restore_optimizer(_part(tensors, "optimizer"))
+        for callback in self._stateful_callbacks():
+            callback.load_state_dict(_part(tensors, callback.name))
         recorder = self.recorder
         recorder.lrs, recorder.iters, recorder.values = facts["learning_rates"], facts["iters"], facts["values"]
         recorder.losses = list(tensors["losses"]) if "losses" in tensors else []
@@ -91,6 +96,9 @@ class ExactResume(Callback):
             torch.cuda.set_rng_state(tensors["random.cuda"])
         random.setstate(_as_tuples(facts["random"]))
         self.dls.train.rng.setstate(_as_tuples(facts["random_order"]))
+
+    def _stateful_callbacks(self) -> list[StatefulCallback]:
+        return [callback for callback in self.learn.cbs if isinstance(callback, StatefulCallback)]
 
     def _restore_optimizer(self, tensors: dict[str, torch.Tensor]) -> None:
         parameters = [parameter for group in self.opt.opt.param_groups for parameter in group["params"]]

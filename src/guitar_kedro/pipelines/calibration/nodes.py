@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lazy_loader as lazy
 
@@ -28,7 +28,7 @@ def predict_validation(
     prepared_images: images.PreparedImages,
     precision: str,
     tta_views: int,
-    augmentation: dict[str, float],
+    augmentation: dict[str, Any],
     device: str,
 ) -> tuple[learning.ModelSpec, pd.DataFrame]:
     """Predict the validation part with the last stage, in the precision and views in which the model will predict.

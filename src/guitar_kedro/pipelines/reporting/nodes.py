@@ -299,23 +299,23 @@ def compare_stages(splits: pd.DataFrame, *results: Any) -> tuple[pd.DataFrame, p
                 "architecture": spec.architecture,
                 "image_size": spec.image_size,
                 "epochs": len(history),
-                "error_rate": history["error_rate"].iloc[-1],
+                "error_rate": kept["error_rate"],
                 "images": count,
                 "seconds": history["seconds"].sum(),
-                "warning": _warnings(history, guess, probes.get(spec.provenance["stage"])),
+                "warning": _warnings(kept, guess, probes.get(spec.provenance["stage"])),
             }
             for history, spec in zip(histories, specs, strict=True)
+            for kept in [history[history["kept"]].iloc[0]]
         ]
     )
     table = metrics.stage_comparison(phases)
     return table, plots.stage_comparison_figure(table)
 
 
-def _warnings(history: pd.DataFrame, guess: metrics.Guess, of_probe: float | None) -> str:
-    last = history.iloc[-1]
-    found = [metrics.worse_than_guessing(last["valid_loss"], last["error_rate"], guess)]
+def _warnings(kept: pd.Series, guess: metrics.Guess, of_probe: float | None) -> str:
+    found = [metrics.worse_than_guessing(kept["valid_loss"], kept["error_rate"], guess)]
     if of_probe is not None:
-        found.append(metrics.worse_than_probe(last["error_rate"], of_probe))
+        found.append(metrics.worse_than_probe(kept["error_rate"], of_probe))
     return " ".join(filter(None, found))
 
 

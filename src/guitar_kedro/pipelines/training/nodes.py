@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 # of the parameters that training goes by, those that decide what a batch looks like
 OF_BATCHES = ("architecture", "image_size", "batch_size", *BatchOptions.model_fields, "seed")
 
+# and those that a search for a learning rate does not go by
+OF_EPOCHS = ("ema", "best_epoch", "stop_after")
+
 
 def decode_images(
     splits: pd.DataFrame,
@@ -240,8 +243,8 @@ def warn_of_guessing(title: str, history: pd.DataFrame, splits: pd.DataFrame) ->
         history: A row per epoch.
         splits: A row per image that it was trained or measured on.
     """
-    last = history.iloc[-1]
-    sentence = metrics.worse_than_guessing(last["valid_loss"], last["error_rate"], metrics.guess(splits))
+    kept = history[history["kept"]].iloc[0]
+    sentence = metrics.worse_than_guessing(kept["valid_loss"], kept["error_rate"], metrics.guess(splits))
     if sentence:
         logger.warning("%s: %s Lower learning_rate of this phase, or train for more epochs.", title, sentence)
 
@@ -254,7 +257,8 @@ def warn_of_probe(title: str, history: pd.DataFrame, probe_history: pd.DataFrame
         history: A row per epoch.
         probe_history: The row of the probe.
     """
-    sentence = metrics.worse_than_probe(history["error_rate"].iloc[-1], probe_history["error_rate"].iloc[-1])
+    kept = history[history["kept"]].iloc[0]
+    sentence = metrics.worse_than_probe(kept["error_rate"], probe_history["error_rate"].iloc[0])
     if sentence:
         logger.warning("%s: %s Give this phase another learning_rate, or leave it out.", title, sentence)
 

@@ -134,7 +134,11 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
     suggestion = {"suggestion": f"{phase}_learning_rate"}
     find = Node(
         func=nodes.learning_rate_finder(stage.name, phase),
-        inputs={**pictures, **recipe, "iterations": "params:training.finder_iterations"},
+        inputs={
+            **pictures,
+            **{name: source for name, source in recipe.items() if name not in nodes.OF_EPOCHS},
+            "iterations": "params:training.finder_iterations",
+        },
         outputs=[f"{phase}_learning_rate_curve", f"{phase}_learning_rate"],
         name=f"find_{phase}_learning_rate",
         tags="trained_networks",

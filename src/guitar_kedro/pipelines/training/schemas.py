@@ -27,6 +27,7 @@ class EpochRow(BaseModel):
         error_rate: Share of the validation images that are predicted wrong, from 0 to 1.
         learning_rate: Of the last layer group, at the end of the epoch; a probe has none.
         seconds: That the epoch took.
+        kept: Whether the checkpoint has the weights of this epoch.
     """
 
     epoch: int
@@ -35,3 +36,4 @@ class EpochRow(BaseModel):
     error_rate: float
     learning_rate: float
     seconds: float
+    kept: bool
