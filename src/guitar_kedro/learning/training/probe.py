@@ -80,7 +80,7 @@ def fit_probe(phase: Phase, features: Features, options: ProbeOptions) -> tuple[
         tried.append((loss, strength, error_rate, head))
     loss, strength, error_rate, head = min(tried, key=lambda one: one[:2])
     network = torch.nn.Sequential(build_start(phase), linear_head(head))
-    history = {
+    row = {
         "epoch": 0,
         "train_loss": _measured(head, *parts[TRAIN])[0],
         "valid_loss": loss,
@@ -89,8 +89,9 @@ def fit_probe(phase: Phase, features: Features, options: ProbeOptions) -> tuple[
         "seconds": round(features.seconds + time.perf_counter() - began, 2),
         "kept": True,
     }
-    spec = phase.spec({**phase.provenance(()), "C": strength}).model_copy(update={"head": "linear"})
-    return Checkpoint.of(network.state_dict(), spec), pd.DataFrame([history])
+    history = pd.DataFrame([row])
+    spec = phase.spec({**phase.provenance((), history), "C": strength}).model_copy(update={"head": "linear"})
+    return Checkpoint.of(network.state_dict(), spec), history
 
 
 def _folded(regression: LogisticRegression, scaler: StandardScaler) -> torch.nn.Linear:
