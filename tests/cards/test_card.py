@@ -26,6 +26,7 @@ _NUMBERS = [
     "6.34 %", "3.45 %", "", "", "18.3 %", "0.0 %", "321", "37", "29.7 %", "19 images", "2,200 images",
     "1,760", "220", "1:01 h", "2:02 min", "42", "13", "", "", "1e-06, 0.0002", "2.9.1", "2.8.12", "1.7.3",
     "0.485, 0.456, 0.406", "0.229, 0.224, 0.225", "192 by 192", "", "",
+    "flip horizontal; label smoothing 0.1; best epoch",
 ]
 # fmt: on
 _VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -94,6 +95,7 @@ def facts(made_predictions, guitars):
             "epochs": 6,
             "learning_rates": [1e-6, 2e-4],
             "batch_size": 16,
+            "recipe": {"flip": "horizontal", "label_smoothing": 0.1, "best_epoch": True},
             "seed": 42,
             "training_images": 1760,
             "versions": {"torch": "2.9.1", "fastai": "2.8.12"},

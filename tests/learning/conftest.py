@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,3 +94,11 @@ def stage() -> StageOptions:
 @pytest.fixture
 def phase(shapes: pd.DataFrame, pixels: Pixels, stage: StageOptions, tmp_path: Path) -> Phase:
     return Phase("small", "unfrozen", stage, TRAINING, PretrainedWeights(tmp_path), shapes, pixels, 1, 2)
+
+
+@pytest.fixture
+def transformer(phase: Phase, tmp_path: Path) -> Phase:
+    """The phase with a network of timm, whose layers are known."""
+    Pixels.save(decode_pictures(phase.table, pixel_sizes(32, 1.25, "squish", "bicubic")), tmp_path / "bicubic")
+    stage = phase.stage.model_copy(update={"architecture": "test_vit"})
+    return dataclasses.replace(phase, stage=stage, pixels=Pixels(tmp_path / "bicubic"))

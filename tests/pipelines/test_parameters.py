@@ -80,6 +80,9 @@ def nodes_that_use(parameter: str) -> set[str]:
         ("training.finder_iterations", FIND_ALL),
         ("training.presize", {*DECODE, *FIND_ALL, *TRAIN_ALL, *SHOW_ALL, *CROSS_VALIDATION}),
         ("training.precision", {*FIND_ALL, *TRAIN_ALL, *CROSS_VALIDATION}),
+        ("training.clip", {*FIND_ALL, *TRAIN_ALL, *CROSS_VALIDATION}),
+        ("training.mixup", {*FIND_ALL, *TRAIN_ALL, *SHOW_ALL, *CROSS_VALIDATION}),
+        ("training.ema", {*TRAIN_ALL, *CROSS_VALIDATION}),
         (
             "device",
             {

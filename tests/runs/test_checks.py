@@ -83,6 +83,16 @@ def check(folder: Path, changes: dict[str, Any]) -> None:
             "stages.small.batch_size is 15; 2 processes must share it",
         ),
         ({"stages.small.batch_size": 2, "nproc_per_node": 2}, "two pictures or more for each"),
+        ({"training.layer_decay": 0.8}, "training.layer_decay is for networks of timm and for transformers"),
+        (
+            {
+                "training.layer_decay": 0.8,
+                "stages.small.architecture": "test_vit",
+                "stages.larger.architecture": "test_vit",
+                "stages.larger.unfrozen": {"epochs": 1, "learning_rate": [1e-4, 1e-3]},
+            },
+            "stages.larger.unfrozen.learning_rate is a pair, and training.layer_decay says how the first layers learn",
+        ),
     ],
 )
 def test_a_stage_that_cannot_be_trained_is_refused(tmp_path: Path, changes: dict[str, Any], wrong: str):

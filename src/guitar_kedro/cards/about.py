@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from guitar_kedro.cards.blocks import MOST_ROWS, NOTHING, Block, known_facts, plain, table
 from guitar_kedro.cards.facts import CardFacts
 from guitar_kedro.metrics.formatting import clock, count, interval, percent
@@ -119,13 +122,18 @@ def recipe(facts: CardFacts) -> list[Block]:
         "kept_epoch": "Epoch whose weights are kept, from 0",
         "learning_rates": "Learning rates",
         "batch_size": "Batch size",
-        "recipe": "Switched on",
         "seed": "Seed",
         "training_images": "Training images",
     }
     settings = [(label, plain(made[key])) for key, label in labels.items() if made.get(key) is not None]
+    settings.append(("Switched on", _switched_on(made.get("recipe", {}))))
     last = known_facts(settings)
     return [*blocks, *([Block("text", "The last phase, whose weights these are:"), *last] if last else [])]
+
+
+def _switched_on(options: Mapping[str, Any]) -> str:
+    words = [name.replace("_", " ") + ("" if value is True else f" {plain(value)}") for name, value in options.items()]
+    return "; ".join(words)
 
 
 def versions(facts: CardFacts) -> list[Block]:

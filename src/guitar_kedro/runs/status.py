@@ -136,7 +136,8 @@ def _rows(
             name, error = f"train.{stage.name}.{phase}_history", None
             if _is_there(statuses[node], catalog, name):
                 history = catalog.load(name)
-                error = history.loc[history["kept"], "error_rate"].iloc[0]
+                kept = history["kept"].idxmax() if "kept" in history else -1  # which earlier versions did not write
+                error = history["error_rate"].iloc[kept]
             yield stage.name if phase == stage.phases[0] else "", phase, node, error
     error = None
     if _is_there(statuses[makers["metrics"]], catalog, "metrics"):

@@ -16,11 +16,8 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.learning import (
     Checkpoint,
     Phase,
-    Pixels,
     TrainingState,
-    decode_pictures,
     find_learning_rate,
-    pixel_sizes,
     train_phase,
     training_batch,
 )
@@ -33,14 +30,6 @@ def with_recipe(phase: Phase, **options: object) -> Phase:
     return dataclasses.replace(
         phase, training=phase.training.model_validate({**phase.training.model_dump(), **options})
     )
-
-
-@pytest.fixture
-def transformer(phase: Phase, tmp_path: Path) -> Phase:
-    """The phase with a network of timm, whose layers are known."""
-    Pixels.save(decode_pictures(phase.table, pixel_sizes(32, 1.25, "squish", "bicubic")), tmp_path / "bicubic")
-    stage = phase.stage.model_copy(update={"architecture": "test_vit"})
-    return dataclasses.replace(phase, stage=stage, pixels=Pixels(tmp_path / "bicubic"))
 
 
 class Watch(Callback):

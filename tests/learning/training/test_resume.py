@@ -38,7 +38,7 @@ def long_phase(phase: Phase) -> Phase:
 def train_until(monkeypatch: pytest.MonkeyPatch) -> Callable[[Phase, TrainingState, int], None]:
     """Trains, and dies in a step."""
 
-    def train(phase: Phase, state: TrainingState, last_step: int) -> None:
+    def train(phase: Phase, state: TrainingState, last_step: int, rates: tuple[float, ...] = RATES) -> None:
         steps = 0
 
         def after_batch(callback: FiniteLoss) -> None:
@@ -49,7 +49,7 @@ def train_until(monkeypatch: pytest.MonkeyPatch) -> Callable[[Phase, TrainingSta
 
         with monkeypatch.context() as patch, pytest.raises(Killed):
             patch.setattr(FiniteLoss, "after_batch", after_batch)
-            train_phase(phase, RATES, state)
+            train_phase(phase, rates, state)
 
     return train
 
@@ -83,29 +83,31 @@ def test_a_phase_that_died_ends_bit_identical(
 
 @pytest.mark.parametrize("last_step", [STEPS + 1, 3 * STEPS])
 def test_a_phase_that_died_with_everything_on_ends_bit_identical(
-    long_phase: Phase, state: TrainingState, train_until: Callable[..., None], last_step: int
+    phase: Phase, transformer: Phase, state: TrainingState, train_until: Callable[..., None], last_step: int
 ):
+    layers = last_step > 2 * STEPS
     everything = {
         "label_smoothing": 0.1,
         "mixup": 0.2,
         "cutmix": 1.0,
         "random_erasing": 0.5,
-        "balance": "sampling",
+        "balance": "class_weights" if layers else "sampling",
         "weight_decay": 0.05,
         "clip": 1.0,
+        **({"layer_decay": 0.8} if layers else {}),
         "accumulate": 3,
         "ema": 0.9,
         "best_epoch": True,
         "stop_after": 2,
     }
-    flip = long_phase.training.augmentation.model_copy(update={"flip": "dihedral"})
-    training = long_phase.training.model_copy(update={**everything, "augmentation": flip})
-    long_phase = dataclasses.replace(long_phase, training=training)
-    undisturbed = train_phase(long_phase, RATES)
-    train_until(long_phase, state, last_step)
+    flip = phase.training.augmentation.model_copy(update={"flip": "dihedral"})
+    training = phase.training.model_copy(update={**everything, "augmentation": flip})
+    phase = dataclasses.replace(transformer if layers else phase, training=training, epochs=EPOCHS)
+    undisturbed = train_phase(phase, (0.01,))
+    train_until(phase, state, last_step, (0.01,))
     torch.rand(3)
     random.random()
-    checkpoint, history = train_phase(long_phase, RATES, state)
+    checkpoint, history = train_phase(phase, (0.01,), state)
     assert_same((checkpoint, history), undisturbed)
     assert checkpoint.spec.provenance["recipe"] == {"flip": "dihedral", **everything}
 
