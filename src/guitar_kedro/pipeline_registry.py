@@ -15,6 +15,7 @@ from guitar_kedro.pipelines import (
     evaluation,
     export,
     ingestion,
+    networks,
     prediction,
     reporting,
     splitting,
@@ -41,12 +42,14 @@ def register_pipelines() -> dict[str, Pipeline]:
         "evaluation": evaluation.create_pipeline(stages),
         "reporting": reporting.create_pipeline(stages),
         "cross_validation": cross_validation.create_pipeline(stages[0]),
+        "networks": networks.create_pipeline(networks.plan_networks(_parameters().get("networks")), stages[0]),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
     }
     sums = {
         "train": ("ingestion", "splitting", "training", "calibration"),
         "evaluation": ("evaluation", "reporting"),
+        "networks": ("ingestion", "splitting", "networks"),
         "cross_validation": ("cross_validation", "reporting"),
         "__default__": ("ingestion", "splitting", "training", "calibration", "evaluation", "reporting"),
     }

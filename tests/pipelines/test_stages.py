@@ -40,6 +40,15 @@ def test_a_name_that_cannot_name_all_of_these_is_refused(name: Any, wrong: str):
     assert wrong in str(refused.value)
 
 
+def test_a_stage_that_only_probes_decodes_no_pictures():
+    nothing = {"epochs": 0, "learning_rate": 1e-3}
+    probed = {**STAGE, "probe": {}, "frozen": nothing, "unfrozen": nothing}
+    names = {node.name for node in create_pipeline(plan_stages({"small": probed})).nodes}
+    assert names == {"train.small.compute_features", "train.small.fit_probe"}
+    without, plain = (create_pipeline(plan_stages({"small": stage})) for stage in ({**STAGE, "probe": None}, STAGE))
+    assert {node.name for node in without.nodes} == {node.name for node in plain.nodes}
+
+
 def test_names_that_differ_by_case_only_are_refused():
     with pytest.raises(UserError) as refused:
         plan_stages({"small": STAGE, "Small": STAGE})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from guitar_kedro.pipelines.training.nodes import warn_of_guessing
+from guitar_kedro.pipelines.training.nodes import warn_of_guessing, warn_of_probe
 
 SPLITS = pd.DataFrame({"label": [*"aab", *"aabb"], "split": ["train"] * 3 + ["validation"] * 4})
 
@@ -29,3 +29,12 @@ def test_a_phase_that_ends_worse_than_guessing_is_warned_of(
 def test_a_phase_that_ends_better_than_guessing_is_not(caplog: pytest.LogCaptureFixture):
     warn_of_guessing("small, frozen", history(0.69, 0.5), SPLITS)
     assert not caplog.records
+
+
+def test_a_phase_that_ends_worse_than_the_probe_is_warned_of(caplog: pytest.LogCaptureFixture):
+    warn_of_probe("small, frozen", history(0.5, 0.25), history(0.6, 0.25))
+    assert not caplog.records
+    warn_of_probe("small, frozen", history(0.5, 0.5), history(0.6, 0.25))
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert "worse than the probe of its stage: it is wrong on 50.0 %" in record.getMessage()

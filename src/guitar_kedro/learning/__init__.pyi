@@ -32,6 +32,8 @@ from .training.fit import training_batch as training_batch
 from .training.phase import Phase as Phase
 from .training.probe import build_start as build_start
 from .training.probe import fit_probe as fit_probe
+from .training.probe import nearest_labels as nearest_labels
+from .training.probe import predict_features as predict_features
 from .training.rates import suitable_rates as suitable_rates
 from .training.recipe import LoopOptions as LoopOptions
 from .training.recipe import NetworkOptions as NetworkOptions

@@ -26,6 +26,8 @@ from .guessing import Guess as Guess
 from .guessing import guess as guess
 from .guessing import worse_than_guessing as worse_than_guessing
 from .guessing import worse_than_probe as worse_than_probe
+from .networks import compare_networks as compare_networks
+from .networks import recommended_network as recommended_network
 from .predictions import PROBABILITY as PROBABILITY
 from .predictions import of_stage as of_stage
 from .predictions import probability_columns as probability_columns

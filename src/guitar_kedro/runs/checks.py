@@ -15,6 +15,7 @@ from guitar_kedro.files import local_path
 from guitar_kedro.images.downloads import is_address
 from guitar_kedro.learning.distributed.options import processes_of
 from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
+from guitar_kedro.pipelines.networks.plan import plan_networks
 from guitar_kedro.runs.units import is_versioned
 
 _LARGEST_SEED = 2**32 - 1  # that numpy takes
@@ -59,9 +60,15 @@ def check_versions(pipeline: Pipeline, catalog: DataCatalog) -> None:
 
 
 def is_checked(node: Node) -> bool:
-    """Whether ``check_nodes`` looks at a node: it trains, needs the other pictures, or what a person has decided."""
+    """Whether ``check_nodes`` looks at a node: it needs a network, the other pictures, or what a person has decided."""
+    if _compares(node):
+        return True
     named = {"ood_images", "curation"} & set(node.inputs)
     return bool(named) or any(re.fullmatch(r"params:stages\..*\.architecture", name) for name in node.inputs)
+
+
+def _compares(node: Node) -> bool:
+    return (node.namespace or "").startswith("networks.")
 
 
 def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping[str, Any]) -> None:
@@ -75,6 +82,7 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
     Raises:
         UserError: If something is not there, or does not go together.
     """
+    nodes = list(nodes)
     used = {name for node in nodes for name in node.inputs}
     if "ood_images" in used:
         place = cast(Any, catalog["ood_images"])._source()
@@ -90,7 +98,12 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
         _check_stage(path, stage, catalog, parameters)
         _check_layer_decay(path, stage, parameters["training"].get("layer_decay", 1))
     _check_interpolation(trained, stages)
-    if trained:
+    compared = {node.namespace for node in nodes if _compares(node)}
+    for network in plan_networks(parameters["networks"]) if compared else ():
+        if f"networks.{network.namespace}" in compared:
+            size = next(iter(stages.values()))["image_size"]
+            _check_network(f"networks: {network.name}: ", network.architecture, network.weights, size, catalog)
+    if trained or compared:
         from guitar_kedro.learning.networks.device import choose_device, choose_precision
 
         options = TrainingOptions.of_parameter("training", parameters["training"])
@@ -139,15 +152,18 @@ def _check_stage(path: str, stage: StageOptions, catalog: DataCatalog, parameter
             f"{path}.batch_size is {stage.batch_size}; {processes} processes must share it evenly, with two pictures "
             "or more for each."
         )
+    _check_network(f"{path}.", stage.architecture, stage.weights, stage.image_size, catalog)
+
+
+def _check_network(place: str, architecture: str, weights: str | None, image_size: int, catalog: DataCatalog) -> None:
     from guitar_kedro.learning.networks.architectures import body_state, check_size
 
     try:
-        check_size(stage.architecture, stage.image_size)
-        if stage.weights not in (None, "none"):
-            weights = catalog.load("pretrained_weights")
-            weights.check(stage.architecture, stage.weights)
-            if stage.weights == "packaged" or local_path(stage.weights).is_file():  # others are fetched when needed
-                state = weights.load(stage.architecture, stage.weights)
-                body_state(stage.architecture, stage.image_size, state, stage.weights)
+        check_size(architecture, image_size)
+        if weights is not None and weights != "none":
+            pretrained = catalog.load("pretrained_weights")
+            pretrained.check(architecture, weights)
+            if weights == "packaged" or local_path(weights).is_file():  # others are fetched when needed
+                body_state(architecture, image_size, pretrained.load(architecture, weights), weights)
     except UserError as error:
-        raise UserError(f"{path}.{error}") from None
+        raise UserError(f"{place}{error}") from None

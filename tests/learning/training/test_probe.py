@@ -21,6 +21,7 @@ from guitar_kedro.learning import (
     compute_features,
     fit_probe,
     grad_cam_maps,
+    make_bundle,
     predict,
     train_phase,
 )
@@ -127,3 +128,9 @@ def test_grad_cam_looks_into_a_network_with_a_linear_head(probe: Phase, tmp_path
     checkpoint, _ = fit_probe(probe, features_of(probe, tmp_path / "features"), ProbeOptions())
     maps = grad_cam_maps(checkpoint, probe.table[:2], [["disc"], ["disc", "square"]], "maps", "cpu")
     assert all(np.isfinite(each).all() for each in maps)
+
+
+def test_a_network_with_a_linear_head_is_exported_with_the_answers_that_it_gives(phase: Phase, tmp_path: Path):
+    probe = dataclasses.replace(phase, name="probe", pixels=None, epochs=1)
+    checkpoint, _ = fit_probe(probe, features_of(probe, tmp_path / "features"), ProbeOptions())
+    assert make_bundle(checkpoint, probe.table["path"][:8].tolist(), "cpu")  # raises where they differ

@@ -43,7 +43,9 @@ class ProbeOptions(Options):
         C: Inverse strengths of regularisation, as of scikit-learn's ``LogisticRegression``; validation chooses one.
     """
 
-    C: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field((1e-4, 1e-3, 1e-2, 1e-1), min_length=1)
+    C: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
+        default=(1e-3, 1e-2, 1e-1, 1.0), min_length=1
+    )
 
 
 class NetworkOptions(Options):

@@ -56,7 +56,7 @@ def decode_images(
 def feature_computer(stage_name: str) -> Callable[..., learning.FeatureStream]:
     """Make the node that computes what the body of a stage makes of the pictures."""
 
-    def compute_features(
+    def compute_stage_features(
         splits: pd.DataFrame,
         prepared_images: images.PreparedImages,
         start: learning.Checkpoint | learning.PretrainedWeights,
@@ -67,12 +67,16 @@ def feature_computer(stage_name: str) -> Callable[..., learning.FeatureStream]:
         Returns:
             A stream, which leaves out what is there already.
         """
-        what = make_phase(stage_name, PROBE, start, splits, None, recipe)
-        table = with_paths(splits[splits["split"] != TEST], prepared_images)
-        body, title = learning.build_start(what), f"{stage_name}: features"
-        return learning.compute_features(body, what.spec(), table, title, recipe["precision"], recipe["device"])
+        return compute_features(make_phase(stage_name, PROBE, start, splits, None, recipe), prepared_images)
 
-    return compute_features
+    return compute_stage_features
+
+
+def compute_features(phase: learning.Phase, prepared_images: images.PreparedImages) -> learning.FeatureStream:
+    """Compute what the body that a phase starts from makes of all pictures but those of the test part."""
+    table = with_paths(phase.table[phase.table["split"] != TEST], prepared_images)
+    body, title = learning.build_start(phase), f"{phase.stage_name}: features"
+    return learning.compute_features(body, phase.spec(), table, title, phase.training.precision, phase.device)
 
 
 def probe_fitter(stage_name: str) -> Callable[..., Any]:

@@ -1,0 +1,36 @@
+"""A stage with a probe, through the real command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from small_project import Kedro
+
+
+def test_a_probe_is_a_phase_like_others_and_its_features_are_computed_once(project: Path, kedro: Kedro):
+    recipe = project / "conf" / "local" / "parameters_training.yml"
+    parameters = yaml.safe_load(recipe.read_text())
+    small, larger = parameters["stages"].values()
+    nothing = {"epochs": 0, "learning_rate": 1}
+    small |= {"probe": {}, "frozen": {"epochs": 1, "learning_rate": 1e-9}, "unfrozen": nothing}
+    larger |= {"probe": {"C": [0.1]}, "unfrozen": nothing}
+    recipe.write_text(yaml.safe_dump(parameters, sort_keys=False))
+    run = kedro("run")
+    assert run.returncode == 0, run.stdout + run.stderr
+    reports = project / "data" / "08_reporting" / "demo"
+    table = pd.read_csv(next(reports.glob("stage_comparison.csv/*/*.csv")))
+    phases = table[["stage", "phase"]].to_numpy().tolist()
+    assert phases == [["small", "probe"], ["small", "frozen"], ["larger", "probe"]]
+    assert table["errors"][0] == table["errors"][1]  # training went on from the head of the probe
+    spec = json.loads(next((project / "data" / "06_models" / "demo" / "model").glob("*/model/spec.json")).read_text())
+    assert (spec["head"], spec["provenance"]["phase"], spec["provenance"]["C"]) == ("linear", "probe", 0.1)
+    metrics = json.loads(next(reports.glob("metrics.json/*/*.json")).read_text())
+    assert metrics["validation"]["larger"]["errors"] == table["errors"][2]
+    again = kedro("run", "--pipeline=train", "--params=stages.larger.probe.C=[1.0]")
+    assert again.returncode == 0, again.stdout + again.stderr
+    said = again.stdout + again.stderr
+    assert "train.larger.compute_features: unchanged" in said
+    assert "Completed train.larger.fit_probe" in said
