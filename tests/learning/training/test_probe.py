@@ -25,6 +25,9 @@ from guitar_kedro.learning import (
     predict,
     train_phase,
 )
+from guitar_kedro.pipelines import cross_validation
+from guitar_kedro.pipelines.cross_validation.nodes import _train
+from guitar_kedro.pipelines.training import plan_stages
 
 NETWORKS = ["squeezenet1_1", "test_efficientnet", "test_vit"]
 
@@ -134,3 +137,14 @@ def test_a_network_with_a_linear_head_is_exported_with_the_answers_that_it_gives
     probe = dataclasses.replace(phase, name="probe", pixels=None, epochs=1)
     checkpoint, _ = fit_probe(probe, features_of(probe, tmp_path / "features"), ProbeOptions())
     assert make_bundle(checkpoint, probe.table["path"][:8].tolist(), "cpu")  # raises where they differ
+
+
+def test_a_cross_validation_fits_the_probe_anew_for_each_fold(phase: Phase, tmp_path: Path):
+    once = {"epochs": 1, "learning_rate": 1e-3}
+    stages = {"a": {"image_size": 32, "weights": "none", "probe": {}, "frozen": once, "unfrozen": once}}
+    assert "train.a.features" in cross_validation.create_pipeline(plan_stages(stages)[0]).inputs()
+    options = {"features": features_of(phase, tmp_path), "probe": {"C": [0.1]}, "frozen": once}
+    recipe = {**phase.stage.model_dump(), **phase.training.model_dump(), "seed": 1, "device": "cpu", **options}
+    checkpoint = _train("fold 1", ("probe", "frozen"), phase.start, phase.table, phase.pixels, recipe)
+    assert checkpoint.spec.head == "linear"
+    assert checkpoint.spec.provenance["started_from"] == "fold 1, probe"
