@@ -30,6 +30,7 @@ from guitar_kedro.learning import (
 from guitar_kedro.learning.networks.architectures import check_size
 from guitar_kedro.learning.networks.device import set_precision
 from guitar_kedro.learning.networks.learner import ADAM
+from guitar_kedro.pipelines.training.nodes import phase_reporter
 
 
 def changed(phase: Phase, **options: object) -> Phase:
@@ -213,3 +214,34 @@ def test_zooms_in_the_wrong_order_are_refused(phase: Phase):
     options = phase.training.model_dump()
     with pytest.raises(UserError, match="min_zoom is the least magnification and must not be above max_zoom"):
         TrainingOptions.model_validate({**options, "augmentation": {**options["augmentation"], "min_zoom": 1.2}})
+
+
+def test_a_batch_is_drawn_as_it_was_resized_for_the_weights_that_were_trained(
+    phase: Phase, decode: Callable[..., Pixels]
+):
+    spec = phase.spec({"stage": "small", "phase": "unfrozen", "learning_rates": [1e-3]})
+    show = phase_reporter("small", "unfrozen")
+    history = pd.DataFrame(
+        [
+            {
+                "epoch": 0,
+                "train_loss": 1,
+                "valid_loss": 1,
+                "error_rate": 0,
+                "learning_rate": 0,
+                "seconds": 1,
+                "kept": True,
+            }
+        ]
+    )
+    drawn = show(
+        phase.table,
+        decode(32, interpolation="bicubic"),
+        spec.model_copy(update={"interpolation": "bicubic"}),
+        history,
+        {},
+        **phase.stage.model_dump(include={"architecture", "image_size", "batch_size"}),
+        **phase.training.model_dump(),
+        seed=1,
+    )
+    assert len(drawn) == 2

@@ -169,7 +169,8 @@ def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
     ) -> tuple[plots.Figure, ...]:
         """Draw the learning-rate curve where there is one, the history, and a sheet of an augmented training batch."""
         title = f"{stage_name}, {phase}"
-        batch = learning.training_batch(make_phase(stage_name, phase, None, splits, pixels, recipe))
+        trained = learning.Checkpoint({}, spec)  # its spec says how pictures were resized and normalised
+        batch = learning.training_batch(make_phase(stage_name, phase, trained, splits, pixels, recipe))
         names_of = distinct_names(splits["label"], display_names)
         names = [names_of[label] for _, label in batch]
         sheet = f"{title}: a training batch as the network sees it"
