@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 from small_project import Kedro, kedro_in
 
-SHORT = "architecture=squeezenet1_1,weights=none,image_size=32,epochs=1,training.finder_iterations=20"
+SHORT = "architecture=squeezenet1_1,weights=none,image_size=48,epochs=1,stages.small.image_size=32"
 pytestmark = pytest.mark.process
 
 
@@ -106,7 +106,7 @@ def test_photos_in_class_folders_and_in_an_archive_are_trained_on_and_come_back_
 
     run = kedro("run", "--env=photos", f"--params=name=pets,{SHORT}")
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "train.first.train_unfrozen: unchanged since" in run.stdout
+    assert "train.large.train_unfrozen: unchanged since" in run.stdout
     assert len(list((project / "data/06_models/pets/model").iterdir())) == 1
     assert "cat" in (project / "data/05_model_input/pets/splits.csv").read_text()
 
