@@ -20,7 +20,7 @@ STAGE = {
     "frozen": {"epochs": 1, "learning_rate": "suggested"},
     "unfrozen": {"epochs": 1, "learning_rate": [1e-5, 1e-3]},
 }
-RATE = "it must be a number above 0 and up to 10, two of them such as [1.0e-5, 1.0e-3], or suggested"
+RATE = "it must be a number above 0 and up to 10, two of them such as [1.0e-5, 1.0e-3], auto, or suggested"
 
 
 @pytest.mark.parametrize(

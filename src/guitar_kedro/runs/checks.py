@@ -15,7 +15,6 @@ from guitar_kedro.files import local_path
 from guitar_kedro.images.downloads import is_address
 from guitar_kedro.learning.distributed.options import processes_of
 from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
-from guitar_kedro.pipelines.networks.plan import plan_networks
 from guitar_kedro.runs.units import is_versioned
 
 _LARGEST_SEED = 2**32 - 1  # that numpy takes
@@ -99,6 +98,9 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
         _check_layer_decay(path, stage, parameters["training"].get("layer_decay", 1))
     _check_interpolation(trained, stages)
     compared = {node.namespace for node in nodes if _compares(node)}
+    # not above: Kedro would wake the lazy pandas of pipelines as it reads the settings
+    from guitar_kedro.pipelines.networks.plan import plan_networks
+
     for network in plan_networks(parameters["networks"]) if compared else ():
         if f"networks.{network.namespace}" in compared:
             size = next(iter(stages.values()))["image_size"]

@@ -262,8 +262,8 @@ def warn_of_probe(title: str, history: pd.DataFrame, probe_history: pd.DataFrame
         history: A row per epoch.
         probe_history: The row of the probe.
     """
-    kept = history[history["kept"]].iloc[0]
-    sentence = metrics.worse_than_probe(kept["error_rate"], probe_history["error_rate"].iloc[0])
+    error_rate, of_probe = (each.loc[each["kept"], "error_rate"].iloc[0] for each in (history, probe_history))
+    sentence = metrics.worse_than_probe(error_rate, of_probe)
     if sentence:
         logger.warning("%s: %s Give this phase another learning_rate, or leave it out.", title, sentence)
 
