@@ -72,7 +72,7 @@ def test_training_goes_on_from_the_head_of_the_probe(phase: Phase, tmp_path: Pat
     start, _ = fit_probe(probe, features_of(probe, tmp_path / "features"), ProbeOptions())
     after, _ = train_phase(dataclasses.replace(phase, name="frozen", start=start, epochs=1), (1e-9,))
     assert after.spec.head == "linear"
-    assert torch.allclose(after.weights["1.2.weight"], start.weights["1.2.weight"], atol=1e-6)
+    assert torch.allclose(after.weights["1.3.weight"], start.weights["1.3.weight"], atol=1e-6)
     assert after.spec.provenance["started_from"] == "small, probe"
 
 
@@ -80,7 +80,7 @@ def test_three_classes_and_two_are_fitted_alike(phase: Phase, tmp_path: Path):
     table = phase.table.assign(label=[f"class {number % 3}" for number in range(len(phase.table))])
     probe = dataclasses.replace(phase, name="probe", table=table, pixels=None, epochs=1)
     checkpoint, _ = fit_probe(probe, features_of(probe, tmp_path / "features"), ProbeOptions())
-    assert checkpoint.weights["1.2.weight"].shape == (3, 1024)
+    assert checkpoint.weights["1.3.weight"].shape == (3, 1024)
 
 
 def test_new_photos_alone_are_computed(phase: Phase, tmp_path: Path, caplog: pytest.LogCaptureFixture):

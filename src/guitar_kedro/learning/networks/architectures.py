@@ -120,17 +120,21 @@ def build_network(
     if head == "linear":
         layers: Any = network[1]
         inputs = next(layer.num_features for layer in layers if isinstance(layer, torch.nn.BatchNorm1d))
-        network[1] = linear_head(torch.nn.Linear(inputs, classes))
+        network[1] = linear_head(inputs, classes)
     return network, split
 
 
-def linear_head(layer: torch.nn.Linear) -> torch.nn.Sequential:
-    """Build the head that is linear in the pooled feature maps: their maxima, then their means.
+def linear_head(inputs: int, classes: int) -> torch.nn.Sequential:
+    """Build the head that is linear in the pooled feature maps: their maxima, then their means, standardised.
+
+    BatchNorm standardises them, so that training that goes on from such a head takes steps of a sensible size.
 
     Args:
-        layer: Takes two features for each channel of the maps.
+        inputs: Features: two for each channel of the maps.
+        classes: Outputs.
     """
-    return torch.nn.Sequential(AdaptiveConcatPool2d(), torch.nn.Flatten(), layer)
+    layers = torch.nn.BatchNorm1d(inputs), torch.nn.Linear(inputs, classes)
+    return torch.nn.Sequential(AdaptiveConcatPool2d(), torch.nn.Flatten(), *layers)
 
 
 def _with_head_of_fastai(name: str, image_size: int, classes: int) -> tuple[torch.nn.Sequential, Callable[..., Any]]:

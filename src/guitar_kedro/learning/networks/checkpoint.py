@@ -24,7 +24,7 @@ class ModelSpec(BaseModel):
     Attributes:
         architecture: Name of the network of torchvision or timm, where it has one with the tag of its weights.
         classes: Labels in the order of the network's outputs.
-        head: ``fastai``, that of its ``vision_learner``, or ``linear``, one layer on the pooled features.
+        head: ``fastai``, that of its ``vision_learner``, or ``linear``, one layer on the standardised ones.
         display_names: What people call them, from ``distinct_names``; the checkpoint of a phase has none, for it trains
             under any.
         image_size: Side of the square input, in pixels.

@@ -52,7 +52,7 @@ def fit_probe(phase: Phase, features: Features, options: ProbeOptions) -> tuple[
     """Fit logistic regressions to standardised features, and make the best one the head of the network.
 
     The strongest regularisation comes first; as soon as the loss on the validation part rises, the one before is the
-    best. Standardisation is folded into its weights.
+    best. BatchNorm standardises in the network.
 
     Args:
         phase: What the features are of; its decoded pictures are not looked at.
@@ -75,20 +75,20 @@ def fit_probe(phase: Phase, features: Features, options: ProbeOptions) -> tuple[
     scaler = StandardScaler().fit(parts[TRAIN][0])
     regression = LogisticRegression(tol=_TOLERANCE, max_iter=_STEPS, warm_start=True, random_state=phase.seed)
     standardised = scaler.transform(parts[TRAIN][0])
-    tried: list[tuple[float, float, float, torch.nn.Linear]] = []
+    tried: list[tuple[float, float, float, torch.nn.Sequential]] = []
     for strength in sorted(set(options.C)):
         # in threads, the small steps of L-BFGS between two passes over the features take longer than these
         with threadpool_limits(1, "blas"), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             regression.set_params(C=strength).fit(standardised, parts[TRAIN][1])
-        head = _folded(regression, scaler)
+        head = _head(regression, scaler)
         loss, error_rate = _measured(head, *parts[VALIDATION])
         logger.info("%s: C = %g, validation loss %.4f, error rate %.4f", phase.title, strength, loss, error_rate)
         if tried and loss > min(tried)[0]:
             break  # the loss falls and then rises with C, and a weaker regularisation takes longer
         tried.append((loss, strength, error_rate, head))
     loss, strength, error_rate, head = min(tried)
-    network = torch.nn.Sequential(build_start(phase), linear_head(head))
+    network = torch.nn.Sequential(build_start(phase), head)
     row = {
         "epoch": 0,
         "train_loss": _measured(head, *parts[TRAIN])[0],
@@ -110,9 +110,11 @@ def predict_features(checkpoint: Checkpoint, values: np.ndarray) -> list[str]:
         checkpoint: From ``fit_probe``.
         values: As of ``Features``.
     """
-    head = torch.nn.Linear(values.shape[1], len(checkpoint.spec.classes))
-    head.load_state_dict({name: checkpoint.weights[f"1.2.{name}"] for name in ("weight", "bias")})
-    return [checkpoint.spec.classes[number] for number in head(torch.from_numpy(values)).argmax(dim=1).tolist()]
+    head = linear_head(values.shape[1], len(checkpoint.spec.classes)).eval()
+    head.load_state_dict({name[2:]: value for name, value in checkpoint.weights.items() if name.startswith("1.")})
+    with torch.inference_mode():
+        numbers = head[2:](torch.from_numpy(values)).argmax(dim=1)
+    return [checkpoint.spec.classes[number] for number in numbers.tolist()]
 
 
 def nearest_labels(phase: Phase, features: Features, values: np.ndarray) -> list[str]:
@@ -130,19 +132,21 @@ def nearest_labels(phase: Phase, features: Features, values: np.ndarray) -> list
     return [str(label) for label in model.predict(values)]
 
 
-def _folded(regression: LogisticRegression, scaler: StandardScaler) -> torch.nn.Linear:
-    """Make a regression on standardised features a layer on the features themselves."""
+def _head(regression: LogisticRegression, scaler: StandardScaler) -> torch.nn.Sequential:
+    """Make a regression on standardised features the head of a network."""
     weight, bias = (each.astype(np.float64) for each in (regression.coef_, regression.intercept_))
     if len(weight) == 1:  # of two classes, scikit-learn gives one: log odds of the second
         weight, bias = (np.concatenate([-each / 2, each / 2]) for each in (weight, bias))
-    weight = weight / scaler.scale_
-    layer = torch.nn.Linear(*weight.shape[::-1])
-    layer.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias - weight @ scaler.mean_)})
-    return layer.requires_grad_(False)
+    head = linear_head(*weight.shape[::-1]).eval()
+    _, _, norm, layer = head
+    norm.running_mean.copy_(torch.tensor(scaler.mean_))  # type: ignore[operator]
+    norm.running_var.copy_(torch.tensor(scaler.scale_**2))  # type: ignore[operator]
+    layer.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
+    return head.requires_grad_(False)
 
 
-def _measured(head: torch.nn.Linear, values: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+def _measured(head: torch.nn.Sequential, values: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
     """Return the mean cross-entropy in nats, and the error rate."""
-    logits, wanted = head(torch.from_numpy(values)), torch.from_numpy(targets)
+    logits, wanted = head[2:](torch.from_numpy(values)), torch.from_numpy(targets)
     wrong = logits.argmax(dim=1) != wanted
     return float(torch.nn.functional.cross_entropy(logits, wanted)), float(wrong.double().mean())
