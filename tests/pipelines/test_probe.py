@@ -24,7 +24,8 @@ def test_a_probe_is_a_phase_like_others_and_its_features_are_computed_once(proje
     table = pd.read_csv(next(reports.glob("stage_comparison.csv/*/*.csv")))
     phases = table[["stage", "phase"]].to_numpy().tolist()
     assert phases == [["small", "probe"], ["small", "frozen"], ["larger", "probe"]]
-    assert table["errors"][0] == table["errors"][1]  # training went on from the head of the probe
+    frozen = json.loads(next((project / "data/06_models/demo/small/frozen_spec.json").glob("*/*.json")).read_text())
+    assert (frozen["provenance"]["started_from"], frozen["head"]) == ("small, probe", "linear")
     spec = json.loads(next((project / "data" / "06_models" / "demo" / "model").glob("*/model/spec.json")).read_text())
     assert (spec["head"], spec["provenance"]["phase"], spec["provenance"]["C"]) == ("linear", "probe", 0.1)
     metrics = json.loads(next(reports.glob("metrics.json/*/*.json")).read_text())
