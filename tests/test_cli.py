@@ -140,15 +140,19 @@ def test_pictures_to_predict_are_not_remembered_as_those_to_train_on(kedro: Kedr
     assert json.loads(note.read_text(encoding="utf-8")) == {"images": str(photos)}
 
 
-def test_names_that_ascii_lacks_go_through_a_machine_that_is_set_to_it(project: Path, tmp_path: Path):
+def test_a_machine_that_is_set_to_ascii_and_to_windows_that_it_lacks_runs_all(project: Path, tmp_path: Path):
     photos = draw_photos(tmp_path / "photos", ("Kätzchen", "собака"), 4)
     (photos / "Kätzchen" / "été.jpg").write_bytes(b"no picture")
     curation = "file;action;label\nKätzchen/1.jpg;drop;\nKätzchen/né.jpg;drop;\n"
     (project / "data/01_raw/curation.csv").write_text(curation, encoding="utf-8")
     command = [sys.executable, "-m", "kedro", "run", "--env=photos", "--pipelines=ingestion"]
-    ascii_only = {**os.environ, "PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONPATH": str(project / "src"), "COLUMNS": "300"}
+    machine = {"PYTHONUTF8": "0", "LC_ALL": "C", "MPLBACKEND": "nonsense", "COLUMNS": "300"}
     run = subprocess.run(
-        [*command, f"--params=images={photos}"], cwd=project, env=ascii_only, capture_output=True, check=False
+        [*command, f"--params=images={photos}"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(project / "src"), **machine},
+        capture_output=True,
+        check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert b"for example K\\xe4tzchen/n\\xe9.jpg" in run.stdout

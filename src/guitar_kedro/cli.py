@@ -35,6 +35,7 @@ def _in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
     def told(**options: Any) -> Any:
         say_any_name()
         logging.raiseExceptions = False  # a log that cannot be written, on a full disk say, is no reason for tracebacks
+        os.environ["MPLBACKEND"] = "agg"  # figures become files; what is set here for windows may be missing
         try:
             with _interruptible():
                 return command(**options)

@@ -192,6 +192,26 @@ def test_sampling_shows_rare_classes_as_often(phase: Phase):
     assert len(torch.cat([targets for _, targets in learner.dls.valid])) == 16
 
 
+@pytest.mark.parametrize(
+    ("architecture", "decay"), [("squeezenet1_1", 1), ("mobilenet_v2", 1), ("test_efficientnet", 1), ("test_vit", 0.8)]
+)
+def test_the_first_half_of_the_body_stays_as_it_is_where_training_leaves_it_out(
+    phase: Phase, transformer: Phase, architecture: str, decay: float
+):
+    phase = transformer if architecture.startswith("test") else phase  # timm's
+    stage = phase.stage.model_copy(update={"architecture": architecture, "weights": "none"})
+    phase = with_recipe(dataclasses.replace(phase, stage=stage), freeze_to=1, layer_decay=decay)
+    learner = prepared_learner(phase)
+    before = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
+    learner.fit(1, 1e-2)
+    after = learner.model.state_dict()
+    same = [torch.equal(before[name], after[name]) for name in before]
+    half = same.index(False)
+    assert all(same[:half])  # running means of BatchNorm too
+    assert 0.2 < half / len(same) < 0.8
+    assert not any(torch.equal(before[name], after[name]) for name in list(before)[half:] if name.endswith("weight"))
+
+
 def test_accumulated_batches_make_the_step_of_a_large_one(phase: Phase, monkeypatch: pytest.MonkeyPatch):
     small = watched(with_recipe(phase, accumulate=3))
     assert small.steps == 2  # of 4 batches: an epoch ends with a step

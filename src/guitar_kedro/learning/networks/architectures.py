@@ -11,7 +11,7 @@ import timm
 import torch
 import torchvision
 from fastai.layers import AdaptiveConcatPool2d
-from fastai.vision.learner import add_head, create_body, create_vision_model, default_split, has_pool_type, model_meta
+from fastai.vision.learner import add_head, create_body, create_vision_model, has_pool_type, model_meta
 from torchvision.models import SwinTransformer
 from torchvision.models.vision_transformer import VisionTransformer
 
@@ -187,7 +187,12 @@ def has_batch_norm(name: str, image_size: int) -> bool:
 
 
 def _halves(network: torch.nn.Sequential) -> list[list[torch.nn.Parameter]]:
-    *layers, head = layer_groups(network)
+    if hasattr(network[0], "layers"):
+        *layers, head = layer_groups(network)
+    else:  # of torchvision: what its parts consist of
+        parts = [list(part.children()) if isinstance(part, torch.nn.Sequential) else [part] for part in network[0]]
+        layers = [list(layer.parameters()) for part in parts for layer in part]
+        head = list(network[1].parameters())
     groups = [layers[: len(layers) // 2], layers[len(layers) // 2 :], [head]]
     return [[weights for layer in group for weights in layer] for group in groups]
 
@@ -196,7 +201,7 @@ def _builder(name: str) -> Builder:
     """Find torchvision's function that builds a network, and tell fastai where to cut it."""
     builder = torchvision.models.get_model_builder(name)
     if builder not in model_meta and not _is_transformer(builder):
-        model_meta[builder] = {"cut": _cut(name, builder), "split": default_split, "weights": "DEFAULT"}
+        model_meta[builder] = {"cut": _cut(name, builder), "split": _halves, "weights": "DEFAULT"}
     return builder
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from fastai.callback.schedule import valley  # and adds fit_one_cycle to Learner
-from fastai.callback.training import GradientClip
+from fastai.callback.training import BnFreeze, GradientClip
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.torch_core import set_seed
@@ -214,6 +214,12 @@ def prepared_learner(phase: Phase) -> Learner:
     logger.info("%s: on %s in %s%s", phase.title, device, str(precision).removeprefix("torch."), processes)
     if phase.name == "frozen":
         learner.freeze()
+    elif phase.training.freeze_to:
+        learner.train_bn = False  # else fastai trains the norms of frozen layers, and gradients go through all of them
+        learner.add_cb(BnFreeze)
+        # a group for each layer, and the head
+        decays = phase.training.layer_decay < 1
+        learner.freeze_to((len(learner.splitter(learner.model)) - 1) // 2 if decays else phase.training.freeze_to)
     else:
         learner.unfreeze()
     return learner

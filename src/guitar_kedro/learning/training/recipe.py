@@ -110,6 +110,9 @@ class LoopOptions(BatchOptions):
         clip: The largest norm of all gradients together; 0 leaves them as they are.
         layer_decay: Each layer learns at this multiple of the rate of the layer behind it (timm's ``layer_decay``), the
             head at ``learning_rate``; 1 makes two or three groups of layers instead of one for each.
+        freeze_to: The first layer group that unfrozen phases train, as of fastai's ``freeze_to``: 0 trains everything;
+            1 leaves the stem and the first half of the body as they are, their BatchNorm included, which saves up to
+            half of the time of a step.
         accumulate: Batches of a step: their gradients are averaged, as if they were one.
         ema: Decay of an exponential moving average of the weights (timm's ``ModelEmaV3``), which is validated and kept;
             0 keeps the weights themselves.
@@ -121,6 +124,7 @@ class LoopOptions(BatchOptions):
     weight_decay: float = Field(default=0.01, ge=0, le=1)
     clip: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     layer_decay: float = Field(default=1.0, gt=0, le=1)
+    freeze_to: Literal[0, 1] = 0
     accumulate: int = Field(default=1, ge=1)
     ema: float = Field(default=0.0, ge=0, lt=1)
     best_epoch: bool = False
