@@ -81,8 +81,6 @@ def test_a_network_of_any_family_is_trained_evaluated_explained_exported_and_ser
 
     for model in (predictor, OnnxPredictor(spec, bundle.files[ONNX_FILE])):
         with client_of(model) as client:
-            served = client.post(
-                "/predict", content=Path(paths[0]).read_bytes(), headers={"content-type": "image/jpeg"}
-            )
-        (picture,) = served.json()["pictures"]
+            answer = client.post("/predict", files={"pictures": ("a.jpg", Path(paths[0]).read_bytes())})
+        (picture,) = answer.json()["pictures"]
         assert np.allclose([picture["probabilities"][label] for label in spec.classes], answers[0], atol=1e-4)
