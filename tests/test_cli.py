@@ -116,7 +116,7 @@ def test_the_recipe_of_today_trains_on_photos_and_ends_with_a_card(kedro: Kedro,
     run = kedro("run", "--env=modern", f"--params=images={draw_photos(tmp_path / 'photos')},name=pets,{network}")
     assert run.returncode == 0, run.stdout + run.stderr
     (card,) = (project / "data/08_reporting/pets/model_card.md").glob("*/model_card.md")
-    assert "layer_decay" in card.read_text(encoding="utf-8")
+    assert "layer decay 0.85" in card.read_text(encoding="utf-8")
 
 
 def test_photos_beside_the_projects_own_data_are_only_read_and_may_be_moved(kedro: Kedro, project: Path):
