@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import signal
@@ -9,16 +10,33 @@ import struct
 import subprocess
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
+from fastapi.testclient import TestClient
 from PIL import Image
 from small_project import Command, start_kedro
 
+from guitar_kedro.serving.app import create_app
+from guitar_kedro.serving.options import ServingOptions
+from guitar_kedro.serving.pages import About, Pages
+from guitar_kedro.serving.service import Service
+
 START_SECONDS = 240
+OPTIONS = ServingOptions(
+    max_waiting=4,
+    max_bytes=1_000_000,
+    max_pictures=2,
+    max_seconds=10,
+    slow_seconds=2,
+    upload_seconds=10,
+    shutdown_seconds=1,
+    fetch_urls=False,
+)
 
 
 @dataclass
@@ -70,6 +88,20 @@ def start_service(project: Path, folder: Path, *options: str, params: str = "", 
         time.sleep(0.05)
     process.kill()
     raise AssertionError(f"kedro serve did not start:\n{[path.read_text() for path in folder.iterdir()]}")
+
+
+@contextlib.contextmanager
+def client_of(model: Any, *examples: str) -> Iterator[TestClient]:
+    """Asks the service of a model, in this process.
+
+    Args:
+        model: Something like a ``Predictor``.
+        examples: Names of things that visitors may try.
+    """
+    service = Service(model, "2026", OPTIONS)
+    about = About("demo", "2026", model.spec, None, None, examples)
+    yield TestClient(create_app(service, Pages(about, "http://here/", OPTIONS.max_bytes)))
+    service.stop()
 
 
 def jpeg(seed: int, size: tuple[int, int] = (60, 40)) -> bytes:

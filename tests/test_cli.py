@@ -111,6 +111,14 @@ def test_photos_in_class_folders_and_in_an_archive_are_trained_on_and_come_back_
     assert "cat" in (project / "data/05_model_input/pets/splits.csv").read_text()
 
 
+def test_the_recipe_of_today_trains_on_photos_and_ends_with_a_card(kedro: Kedro, project: Path, tmp_path: Path):
+    network = SHORT.replace("squeezenet1_1", "test_convnext")
+    run = kedro("run", "--env=modern", f"--params=images={draw_photos(tmp_path / 'photos')},name=pets,{network}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    (card,) = (project / "data/08_reporting/pets/model_card.md").glob("*/model_card.md")
+    assert "layer decay 0.85" in card.read_text(encoding="utf-8")
+
+
 def test_photos_beside_the_projects_own_data_are_only_read_and_may_be_moved(kedro: Kedro, project: Path):
     command = ("run", "--env=photos", "--pipelines=ingestion")
     photos = draw_photos(project / "data/01_raw/pets", count=4)

@@ -68,7 +68,7 @@ def test_a_packed_configuration_knows_its_parameters_and_environments(load: Load
     assert load(archive, images_per_class=4)["parameters"]["seed"] == 42
     assert load(archive, "photos", images="pets", name="pets")["globals"]["workspace"] == "pets"
     assert "Did you mean images?" in refusal(load, archive, "photos", imgaes="x")
-    assert "choose one of base, guitars, local, photos" in refusal(load, archive, "fotos")
+    assert "choose one of base, guitars, local, modern, photos" in refusal(load, archive, "fotos")
 
 
 @pytest.mark.parametrize("suffix", [".tar.gz", ".zip"])
@@ -111,6 +111,8 @@ def test_parameters_of_yaml_and_json_files_are_known_as_well(load: Load, conf: P
     [
         ("photos", "demo", "the workspace of commands without --env"),
         ("photos", "Guitars", "the workspace of --env=guitars"),
+        ("photos", "modern", "the workspace of --env=modern"),
+        ("modern", "photos", "the workspace of --env=photos"),
         ("photos", "pretrained", "the folder of downloaded weights"),
     ],
 )
@@ -118,8 +120,15 @@ def test_the_workspace_of_an_environment_is_refused_as_a_name(load: Load, env: s
     assert refusal(load, CONF, env, name=name) == f"--params=name={name}: that is {whose}; choose another name."
 
 
-def test_the_own_workspace_of_the_environment_may_be_named(load: Load):
-    assert load(CONF, "photos", name="photos")["globals"]["workspace"] == "photos"
+@pytest.mark.parametrize("env", ["photos", "modern"])
+def test_the_own_workspace_of_the_environment_may_be_named(load: Load, env: str):
+    assert load(CONF, env, name=env)["globals"]["workspace"] == env
+
+
+def test_photos_are_given_to_modern_in_the_same_way_as_to_photos(load: Load):
+    given = {"images": "pets", "name": "pets", "sha256": "a" * 64, "names_encoding": "cp932", "ood_images": "others"}
+    photos, modern = (load(CONF, env, **given) for env in ("photos", "modern"))
+    assert modern["catalog"] == photos["catalog"]
 
 
 def test_names_that_look_like_numbers_are_workspaces_of_their_own(load: Load):

@@ -17,6 +17,25 @@ from torture import KILLS, PRECISIONS, SEED
 
 MODELS, REPORTS = "data/06_models/demo", "data/08_reporting/demo"
 LONGER = "--params=stages.larger.unfrozen.epochs=6"
+EVERYTHING = ",".join(
+    [
+        *(f"stages.{stage}.architecture=test_convnext" for stage in ("small", "larger")),
+        "stages.small.unfrozen.learning_rate=1.0e-3",
+        "training.augmentation.flip=dihedral",
+        "training.label_smoothing=0.1",
+        "training.mixup=0.2",
+        "training.cutmix=1.0",
+        "training.random_erasing=0.5",
+        "training.balance=class_weights",
+        "training.weight_decay=0.05",
+        "training.clip=1.0",
+        "training.layer_decay=0.8",
+        "training.accumulate=2",
+        "training.ema=0.9",
+        "training.best_epoch=true",
+        "training.stop_after=2",
+    ]
+)
 SECONDS = 20  # about as many as an undisturbed run takes
 STATE = f"{MODELS}/epoch_states/train.larger.train_unfrozen.safetensors"
 pytestmark = pytest.mark.process
@@ -43,9 +62,11 @@ def forget_training(project: Path) -> None:
 
 @pytest.mark.torture
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_training_that_is_killed_again_and_again_ends_bit_identical(used_project: Path, precision: str):
-    train = ("run", "--pipeline=train", f"--params=training.precision={precision}")
-    undisturbed = kedro_in(used_project, *train)  # nothing is left to do in float32
+def test_training_with_everything_on_that_is_killed_again_and_again_ends_bit_identical(
+    used_project: Path, precision: str
+):
+    train = ("run", "--pipeline=train", f"--params={EVERYTHING},training.precision={precision}")
+    undisturbed = kedro_in(used_project, *train)
     assert undisturbed.returncode == 0, undisturbed.stdout + undisturbed.stderr
     expected = results(used_project)
     assert len(expected) == 6

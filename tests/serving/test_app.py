@@ -7,17 +7,14 @@ from collections.abc import Iterator
 import pytest
 import torch
 from fastapi.testclient import TestClient
-from small_service import jpeg
+from small_service import OPTIONS, client_of, jpeg
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import ModelSpec
 from guitar_kedro.serving import answers
-from guitar_kedro.serving.app import create_app
 from guitar_kedro.serving.model import Answer
-from guitar_kedro.serving.options import ServingOptions
 from guitar_kedro.serving.pages import About, Accuracy, Pages
 from guitar_kedro.serving.server import listen
-from guitar_kedro.serving.service import Service
 from guitar_kedro.serving.start import start
 
 SPEC = ModelSpec(
@@ -28,16 +25,6 @@ SPEC = ModelSpec(
     resize_method="squish",
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
-)
-OPTIONS = ServingOptions(
-    max_waiting=4,
-    max_bytes=1_000_000,
-    max_pictures=2,
-    max_seconds=10,
-    slow_seconds=2,
-    upload_seconds=10,
-    shutdown_seconds=1,
-    fetch_urls=False,
 )
 
 
@@ -52,10 +39,8 @@ class Model:
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    service = Service(Model(), "2026", OPTIONS)
-    about = About("demo", "2026", SPEC, None, None, ("cat", "banjo"))
-    yield TestClient(create_app(service, Pages(about, "http://here/", OPTIONS.max_bytes)))
-    service.stop()
+    with client_of(Model(), "cat", "banjo") as client:
+        yield client
 
 
 @pytest.mark.parametrize("number", ["2", "-1", "\u00b2", "9" * 5000])

@@ -114,7 +114,7 @@ def test_the_record_of_a_run_names_the_device_that_was_chosen(monkeypatch: pytes
     assert environment(MISSING)["device"] == f"{MISSING}, which is not there"
 
 
-@pytest.mark.parametrize("env", ["base", "guitars", "photos"])
+@pytest.mark.parametrize("env", ["base", "guitars", "modern", "photos"])
 def test_one_parameter_says_where_all_is_computed(env: str):
     assert configuration(env)["parameters"]["device"] == "auto"
     loader = configuration(env, device="cpu")
