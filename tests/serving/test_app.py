@@ -10,7 +10,9 @@ from fastapi.testclient import TestClient
 from small_service import jpeg
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning import ModelSpec
+from guitar_kedro.learning import Checkpoint, ModelSpec, Predictor
+from guitar_kedro.learning.inference.learner import inference_loaders
+from guitar_kedro.learning.networks.learner import build_learner
 from guitar_kedro.serving import answers
 from guitar_kedro.serving.app import create_app
 from guitar_kedro.serving.model import Answer
@@ -56,6 +58,21 @@ def client() -> Iterator[TestClient]:
     about = About("demo", "2026", SPEC, None, None, ("cat", "banjo"))
     yield TestClient(create_app(service, Pages(about, "http://here/", OPTIONS.max_bytes)))
     service.stop()
+
+
+def test_pictures_are_answered_and_mapped_in_the_shape_that_the_network_takes():
+    spec = SPEC.model_copy(update={"architecture": "squeezenet1_1", "image_size": (64, 48)})
+    network = build_learner(inference_loaders(spec), spec).model.state_dict()
+    service = Service(Predictor(Checkpoint(network, spec), "cpu"), "2026", OPTIONS)
+    about = About("demo", "2026", spec, None, None, ())
+    client = TestClient(create_app(service, Pages(about, "http://here/", OPTIONS.max_bytes)))
+    try:
+        assert client.post("/predict", content=jpeg(1)).json()["pictures"][0]["label"] in spec.classes
+        page = client.post("/", files={"pictures": ("a.jpg", jpeg(1))}).text
+    finally:
+        service.stop()
+    assert "at 64 x 48 px" in page
+    assert 'class="map"' in page
 
 
 @pytest.mark.parametrize("number", ["2", "-1", "\u00b2", "9" * 5000])
