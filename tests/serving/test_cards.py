@@ -18,10 +18,10 @@ def test_the_map_lies_over_what_the_network_saw_of_the_picture(method: str, box:
 
 @pytest.mark.parametrize(
     ("method", "box"),
-    [("squish", Box(0, 0, 400, 300)), ("crop", Box(87.5, 0, 225, 300)), ("pad", Box(0, -350 / 3, 400, 1600 / 3))],
+    [("squish", Box(0, 0, 400, 300)), ("crop", Box(106.25, 0, 187.5, 300)), ("pad", Box(0, -170, 400, 640))],
 )
 def test_the_map_of_an_upright_input_lies_over_what_the_network_saw_of_the_picture(method: str, box: Box):
-    assert map_box(400, 300, method, (64, 48)) == box
+    assert map_box(400, 300, method, (64, 40)) == box
 
 
 @pytest.mark.parametrize(
