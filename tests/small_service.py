@@ -100,8 +100,10 @@ def client_of(model: Any, *examples: str) -> Iterator[TestClient]:
     """
     service = Service(model, "2026", OPTIONS)
     about = About("demo", "2026", model.spec, None, None, examples)
-    yield TestClient(create_app(service, Pages(about, "http://here/", OPTIONS.max_bytes)))
-    service.stop()
+    try:
+        yield TestClient(create_app(service, Pages(about, "http://here/", OPTIONS.max_bytes)))
+    finally:
+        service.stop()
 
 
 def jpeg(seed: int, size: tuple[int, int] = (60, 40)) -> bytes:

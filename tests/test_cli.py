@@ -16,6 +16,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from small_project import Kedro, kedro_in
@@ -117,6 +118,27 @@ def test_the_recipe_of_today_trains_on_photos_and_ends_with_a_card(kedro: Kedro,
     assert run.returncode == 0, run.stdout + run.stderr
     (card,) = (project / "data/08_reporting/pets/model_card.md").glob("*/model_card.md")
     assert "layer decay 0.85" in card.read_text(encoding="utf-8")
+
+
+def test_upright_photos_are_trained_on_explained_and_predicted_in_their_shape(
+    kedro: Kedro, project: Path, tmp_path: Path
+):
+    photos = draw_photos(tmp_path / "photos")
+    sizes = "image_size=[64,48],stages.small.image_size=[48,36]"
+    recipe = f"architecture=squeezenet1_1,weights=none,epochs=1,{sizes}"
+    run = kedro("run", "--env=photos", f"--params=images={photos},name=upright,{recipe}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (project / "data/05_model_input/upright/pixels_64x48px/index.json").exists()
+    reports = project / "data/08_reporting/upright"
+    (page,) = reports.glob("model_card.html/*/*.html")
+    assert "64 by 48 pixels (height by width), resized by" in page.read_text(encoding="utf-8")
+    (table,) = reports.glob("stage_comparison.csv/*/*.csv")
+    assert set(pd.read_csv(table)["image_size"]) == {"48 x 36", "64 x 48"}
+
+    run = kedro("run", "--env=photos", f"--params=name=upright,{recipe}")
+    assert "train.large.train_unfrozen: unchanged since" in run.stdout
+    run = kedro("run", "--env=photos", "--pipeline=predict", f"--params=images={photos},name=upright,{recipe}")
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_photos_beside_the_projects_own_data_are_only_read_and_may_be_moved(kedro: Kedro, project: Path):
@@ -288,7 +310,8 @@ def test_an_address_that_leads_nowhere_or_brings_something_else_is_told(
         ),
         (["--params=nnodes=2,rdzv_endpoint=nowhere.invalid:29400"], "there is no machine nowhere.invalid; name one of"),
         (["--params=stages.larger.start_from=smal"], "there is no stage smal before larger"),
-        (["--params=stages.small.image_size=-5"], "stages.small.image_size is -5; it must be more than 0"),
+        (["--params=stages.small.image_size=-5"], "stages.small.image_size is -5; it must be a whole number"),
+        (["--params=stages.small.image_size=[32,0]"], "stages.small.image_size is [32, 0]; it must be a whole number"),
         (["--params=stages.small.unfrozen.epoch=5"], "stages.small.unfrozen.epoch: there is no such parameter"),
         (["--params=stages.small.unfrozen.learning_rate=fast"], "stages.small.unfrozen.learning_rate"),
         (["--pipeline=evaluation"], "is not there yet: run `kedro run` first"),

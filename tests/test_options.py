@@ -20,16 +20,21 @@ STAGE = {
     "frozen": {"epochs": 1, "learning_rate": "suggested"},
     "unfrozen": {"epochs": 1, "learning_rate": [1e-5, 1e-3]},
 }
+SIZE = "it must be a whole number from 1 to 4096, or two of them, height and width, such as [256, 192]"
 RATE = "it must be a number above 0 and up to 10, two of them such as [1.0e-5, 1.0e-3], auto, or suggested"
 
 
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        ({"image_size": -5}, "stage.image_size is -5; it must be more than 0"),
-        ({"image_size": "large"}, "stage.image_size is large; it must be a whole number"),
-        ({"image_size": 64.5}, "stage.image_size is 64.5; it must be a whole number"),
-        ({"image_size": True}, "stage.image_size is True; it cannot be true or false"),
+        ({"image_size": -5}, f"stage.image_size is -5; {SIZE}"),
+        ({"image_size": "large"}, f"stage.image_size is large; {SIZE}"),
+        ({"image_size": 64.5}, f"stage.image_size is 64.5; {SIZE}"),
+        ({"image_size": [64, 0]}, f"stage.image_size is [64, 0]; {SIZE}"),
+        ({"image_size": [64, 5000]}, f"stage.image_size is [64, 5000]; {SIZE}"),
+        ({"image_size": [64]}, f"stage.image_size is [64]; {SIZE}"),
+        ({"image_size": [64, 48, 32]}, f"stage.image_size is [64, 48, 32]; {SIZE}"),
+        ({"image_size": True}, f"stage.image_size is True; {SIZE}"),
         ({"batch_size": 1}, "stage.batch_size is 1; it must be at least 2"),
         ({"architecture": 18}, "stage.architecture is 18; it must be text: put it in quotes"),
         ({"imagesize": 64}, "stage.imagesize: there is no such parameter; did you mean image_size?"),
@@ -57,9 +62,14 @@ def test_all_that_is_wrong_is_said():
     with pytest.raises(UserError) as refused:
         StageOptions.of_parameter("stage", {**STAGE, "image_size": 0, "batch_size": "x"})
     assert str(refused.value) == (
-        "The parameters cannot be used: stage.image_size is 0; it must be more than 0; "
+        f"The parameters cannot be used: stage.image_size is 0; {SIZE}; "
         "stage.batch_size is x; it must be a whole number."
     )
+
+
+@pytest.mark.parametrize(("given", "kept"), [(64, 64), ([64, 48], (64, 48)), ([64, 64], 64)])
+def test_a_picture_is_a_square_or_has_a_height_and_a_width(given: Any, kept: Any):
+    assert StageOptions.of_parameter("stage", {**STAGE, "image_size": given}).image_size == kept
 
 
 @pytest.mark.parametrize(

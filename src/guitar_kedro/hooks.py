@@ -111,11 +111,12 @@ class DisplayNamesMustBeUsed:
 def _refuse_other(path: Path, spec: Any, stages: dict[str, Any], labels: list[str] | None) -> None:
     stage = spec.provenance.get("stage")
     for field in ("architecture", "image_size") if stage in stages else ():
-        found, wanted = getattr(spec, field), stages[stage].get(field)
+        found, wanted = spec.model_dump(mode="json")[field], stages[stage].get(field)
         if found != wanted:
             raise UserError(
                 f"{path} has {field} {found}, but stages.{stage}.{field} is {wanted}: train it again with `kedro run "
-                f"--pipeline=train`, or ask for what it is with --params=stages.{stage}.{field}={found}."
+                f"--pipeline=train`, or ask for what it is with --params=stages.{stage}.{field}="
+                f"{str(found).replace(' ', '')}."
             )
     if labels is not None and sorted(spec.classes) != labels:
         of_one = sorted(set(spec.classes).symmetric_difference(labels))

@@ -20,6 +20,7 @@ from guitar_kedro.learning import (
     decode_pictures,
     pixel_sizes,
 )
+from guitar_kedro.sizes import ImageSize
 
 AUGMENTATION = {
     "max_rotate": 10,
@@ -62,7 +63,7 @@ def decode(shapes: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> De
     """Decodes the shapes, or other pictures, for a size and for options of training."""
 
     def decode(
-        image_size: int, table: pd.DataFrame = shapes, interpolation: str = "bilinear", **options: object
+        image_size: ImageSize, table: pd.DataFrame = shapes, interpolation: str = "bilinear", **options: object
     ) -> Pixels:
         training = TRAINING.model_copy(update=options)
         sizes = pixel_sizes(image_size, training.presize, training.resize_method, interpolation)

@@ -22,14 +22,16 @@ from guitar_kedro.learning.inference.onnx import OnnxPredictor
 from guitar_kedro.learning.inference.packing import can_pack
 from guitar_kedro.learning.inference.predictor import Predictor
 from guitar_kedro.learning.networks.architectures import preprocessing
+from guitar_kedro.sizes import ImageSize, height_width
 
-SIZE = 64
-FAMILIES = {
-    "resnet": "resnet18",
-    "efficientnet": "test_efficientnet",
-    "convnext": "test_convnext",
-    "vit": "test_vit",
-    "swin": "small_swin",
+FAMILIES: dict[str, tuple[str, ImageSize]] = {
+    "resnet": ("resnet18", 64),
+    "efficientnet": ("test_efficientnet", 64),
+    "convnext": ("test_convnext", 64),
+    "vit": ("test_vit", 64),
+    "swin": ("small_swin", 64),
+    "upright efficientnet": ("test_efficientnet", (96, 64)),
+    "upright vit": ("test_vit", (96, 64)),
 }
 default_cfgs = {"small_swin": swin_transformer.default_cfgs["swin_tiny_patch4_window7_224"]}  # where timm looks for it
 
@@ -43,10 +45,11 @@ def small_swin(pretrained: bool = False, **how: Any) -> torch.nn.Module:
 
 @pytest.fixture(params=FAMILIES.values(), ids=FAMILIES.keys())
 def trained(request: pytest.FixtureRequest, phase: Phase, decode: Callable[..., Pixels]) -> tuple[Phase, Checkpoint]:
-    stage = phase.stage.model_copy(update={"architecture": request.param, "image_size": SIZE, "weights": "none"})
-    how = preprocessing(request.param, "none")
+    architecture, size = request.param
+    stage = phase.stage.model_copy(update={"architecture": architecture, "image_size": size, "weights": "none"})
+    how = preprocessing(architecture, "none")
     phase = dataclasses.replace(
-        phase, stage=stage, pixels=decode(SIZE, interpolation=how.interpolation), epochs=1, device="cpu"
+        phase, stage=stage, pixels=decode(size, interpolation=how.interpolation), epochs=1, device="cpu"
     )
     return phase, train_phase(phase, (1e-4, 1e-3))[0]
 
@@ -66,7 +69,7 @@ def test_a_network_of_any_family_is_trained_evaluated_explained_exported_and_ser
     assert torch.allclose(predictor.predict(pictures[:1]).probabilities, answers[:1], atol=1e-5)
 
     maps = grad_cam_maps(checkpoint, shapes.head(2), [spec.classes] * 2, "Explaining", "cpu")
-    assert [each.shape for each in maps] == [(2, SIZE, SIZE)] * 2
+    assert [each.shape for each in maps] == [(2, *height_width(spec.image_size))] * 2
     assert all(np.isfinite(each).all() and each.max() > 0 for each in maps)
     assert all(each.max() > each.min() for each in maps)  # not one value for the whole picture
 

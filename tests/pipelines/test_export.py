@@ -29,8 +29,9 @@ from guitar_kedro.learning import (
     predict,
     with_int8,
 )
-from guitar_kedro.learning.data.pictures import read_square
+from guitar_kedro.learning.data.pictures import read_resized
 from guitar_kedro.learning.export import exporting
+from guitar_kedro.sizes import ImageSize
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def test_the_network_alone_answers_as_the_model_does_for_any_number_of_pictures(
     session = onnxruntime.InferenceSession(folder / "model.onnx")
     for some in (evaluated[:1], evaluated[1:8]):
         pictures = np.stack(
-            [np.asarray(read_square(path, spec.image_size, spec.resize_method)) for path in some["path"]]
+            [np.asarray(read_resized(path, spec.image_size, spec.resize_method)) for path in some["path"]]
         )
         found, energies = session.run(None, {"pictures": pictures})
         assert np.abs(found - probabilities(some, spec.classes)).max() < 1e-4
@@ -190,14 +191,15 @@ def test_what_is_not_installed_is_told(checkpoint: Checkpoint, monkeypatch: pyte
 
 @pytest.mark.parametrize("method", ["squish", "crop", "pad"])
 @pytest.mark.parametrize("size", [(300, 201), (50, 91), (1, 1000), (48, 48)])
-def test_the_example_makes_pictures_square_as_the_project_does(
-    checkpoint: Checkpoint, tmp_path: Path, method: str, size: tuple[int, int]
+@pytest.mark.parametrize("image_size", [48, (64, 48), (40, 64)])
+def test_the_example_resizes_pictures_as_the_project_does(
+    checkpoint: Checkpoint, tmp_path: Path, method: str, size: tuple[int, int], image_size: ImageSize
 ):
-    spec = checkpoint.spec.model_copy(update={"resize_method": method})
+    spec = checkpoint.spec.model_copy(update={"resize_method": method, "image_size": image_size})
     names: dict = {}
     exec(exporting._example(spec)["preprocessing.py"], names)
     Image.effect_mandelbrot(size, (-3, -2.5, 2, 2.5), 100).convert("RGB").save(tmp_path / "a.jpg")
-    ours = np.asarray(read_square(tmp_path / "a.jpg", spec.image_size, method))
+    ours = np.asarray(read_resized(tmp_path / "a.jpg", spec.image_size, method))
     assert (names["read_square"](tmp_path / "a.jpg") == ours).all()
 
 
@@ -271,5 +273,5 @@ def assert_read_alike(path: Path) -> None:
     )
     names: dict = {}
     exec(exporting._example(spec)["preprocessing.py"], names)
-    ours = np.asarray(read_square(path, 48, "squish"))
+    ours = np.asarray(read_resized(path, 48, "squish"))
     assert (names["read_square"](path) == ours).all()

@@ -54,6 +54,14 @@ def test_a_stage_larger_than_most_originals_is_warned_about(is_readable, words_o
     assert "small_300px" not in warning
 
 
+def test_a_stage_of_upright_pictures_is_drawn_with_its_height_first(is_readable, words_of):
+    table = pd.DataFrame({"width": [150, 160], "height": [300, 310]})
+    figure = data.resolutions(table, {"small": 96, "large": [256, 192]})
+    assert is_readable(figure)
+    assert "256 x 192 px: large" in words_of(figure)
+    assert "large (256 x 192 px) looks at larger images" in words_of(figure)
+
+
 def test_no_warning_where_the_originals_are_large_enough(words_of):
     table = pd.DataFrame({"width": [500], "height": [500]})
     assert "\N{WARNING SIGN}" not in words_of(data.resolutions(table, {"large_448px": 448}))

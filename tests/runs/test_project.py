@@ -198,6 +198,7 @@ def test_a_failed_training_leaves_the_last_good_model_the_latest(used_project: P
     ("parameter", "sentence"),
     [
         ("image_size=64", "has image_size 48, but stages.larger.image_size is 64"),
+        ("image_size=[64,48]", "has image_size 48, but stages.larger.image_size is [64, 48]"),
         ("architecture=resnet18", "has architecture squeezenet1_1, but stages.larger.architecture is resnet18"),
     ],
 )

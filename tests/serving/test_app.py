@@ -10,7 +10,9 @@ from fastapi.testclient import TestClient
 from small_service import OPTIONS, client_of, jpeg
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning import ModelSpec
+from guitar_kedro.learning import Checkpoint, ModelSpec, Predictor
+from guitar_kedro.learning.inference.learner import inference_loaders
+from guitar_kedro.learning.networks.learner import build_learner
 from guitar_kedro.serving import answers
 from guitar_kedro.serving.model import Answer
 from guitar_kedro.serving.pages import About, Accuracy, Pages
@@ -41,6 +43,17 @@ class Model:
 def client() -> Iterator[TestClient]:
     with client_of(Model(), "cat", "banjo") as client:
         yield client
+
+
+def test_pictures_are_answered_and_mapped_in_the_shape_that_the_network_takes():
+    spec = SPEC.model_copy(update={"architecture": "squeezenet1_1", "image_size": (64, 48)})
+    network = build_learner(inference_loaders(spec), spec).model.state_dict()
+    with client_of(Predictor(Checkpoint(network, spec), "cpu")) as client:
+        (answer,) = client.post("/predict", content=jpeg(1)).json()["pictures"]
+        page = client.post("/", files={"pictures": ("a.jpg", jpeg(1))}).text
+    assert set(answer["probabilities"]) == set(spec.classes)
+    assert "at 64 x 48 px" in page
+    assert 'class="map"' in page
 
 
 @pytest.mark.parametrize("number", ["2", "-1", "\u00b2", "9" * 5000])

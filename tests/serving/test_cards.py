@@ -13,7 +13,15 @@ from guitar_kedro.serving.cards import Box, map_box, place_in_words
     [("squish", Box(0, 0, 400, 300)), ("crop", Box(50, 0, 300, 300)), ("pad", Box(0, -50, 400, 400))],
 )
 def test_the_map_lies_over_what_the_network_saw_of_the_picture(method: str, box: Box):
-    assert map_box(400, 300, method) == box
+    assert map_box(400, 300, method, 64) == box
+
+
+@pytest.mark.parametrize(
+    ("method", "box"),
+    [("squish", Box(0, 0, 400, 300)), ("crop", Box(106.25, 0, 187.5, 300)), ("pad", Box(0, -170, 400, 640))],
+)
+def test_the_map_of_an_upright_input_lies_over_what_the_network_saw_of_the_picture(method: str, box: Box):
+    assert map_box(400, 300, method, (64, 40)) == box
 
 
 @pytest.mark.parametrize(

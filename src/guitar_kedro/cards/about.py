@@ -9,6 +9,7 @@ from guitar_kedro.cards.blocks import MOST_ROWS, NOTHING, Block, known_facts, pl
 from guitar_kedro.cards.facts import CardFacts
 from guitar_kedro.metrics.formatting import clock, count, interval, percent
 from guitar_kedro.metrics.random_split import Leakage
+from guitar_kedro.sizes import height_width
 from guitar_kedro.splits import SPLITS
 
 _MOST_NAMED = 40  # classes that are listed in a sentence
@@ -18,11 +19,13 @@ def what_it_is(facts: CardFacts) -> list[Block]:
     """Return what kind of network it is and what it takes."""
     spec = facts.spec
     made = spec["provenance"]
+    height, width = height_width(spec["image_size"])
+    shape = ", made square" if height == width else " (height by width), resized"
     names = [facts.name(label) for label in spec["classes"]]
     rows = [
         ("Task", "image classification: one answer per picture, with a probability for each class"),
         ("Network", f"{spec['architecture']}, a PyTorch state dict; answers in {spec['precision']}"),
-        ("Input", f"RGB, {spec['image_size']} by {spec['image_size']} pixels, made square by: {spec['resize_method']}"),
+        ("Input", f"RGB, {height} by {width} pixels{shape} by: {spec['resize_method']}"),
         (
             "Normalisation",
             f"mean {plain(spec['mean'])}; standard deviation {plain(spec['std'])} of values from 0 to 1",

@@ -22,6 +22,7 @@ from guitar_kedro.cards.figures import CardFigure
 from guitar_kedro.cards.limits import known_limits
 from guitar_kedro.cards.sureness import sureness
 from guitar_kedro.metrics.formatting import count, interval, percent
+from guitar_kedro.sizes import height_width
 
 
 def model_card_html(facts: CardFacts, figures: Mapping[CardFigure, Image.Image]) -> str:
@@ -102,8 +103,8 @@ def _lead(facts: CardFacts) -> str:
 
 
 def _tiles(facts: CardFacts) -> list[tuple[str, str]]:
-    headline, openings, size = facts.metrics.of_model, len(facts.test_log), facts.spec["image_size"]
-    tiles = [("classes", f"{len(facts.spec['classes']):,}"), ("input, pixels", f"{size} by {size}")]
+    headline, openings, size = facts.metrics.of_model, len(facts.test_log), height_width(facts.spec["image_size"])
+    tiles = [("classes", f"{len(facts.spec['classes']):,}"), ("input, pixels", "{} by {}".format(*size))]
     if headline is not None:
         ends = f"{percent(headline.accuracy_low).removesuffix(' %')} to {percent(headline.accuracy_high)}"
         tiles = [("test accuracy", percent(headline.accuracy)), ("95 % interval", ends), *tiles]

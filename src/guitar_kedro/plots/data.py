@@ -15,6 +15,7 @@ from PIL import Image
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.metrics import formatting
 from guitar_kedro.plots import sheets, style
+from guitar_kedro.sizes import ImageSize, height_width, size_in_words
 from guitar_kedro.splits import SPLITS
 
 _BAR_WIDTH = 8.0  # inches, figures of bars
@@ -80,15 +81,15 @@ def split_balance(splits: pd.DataFrame, display_names: Mapping[str, str]) -> Fig
     return figure
 
 
-def resolutions(image_table: pd.DataFrame, stage_sizes: Mapping[str, int]) -> Figure:
+def resolutions(image_table: pd.DataFrame, stage_sizes: Mapping[str, ImageSize]) -> Figure:
     """Draw how large the originals are, next to the sizes at which the stages look at them.
 
-    A stage whose image size exceeds the median of the originals' shorter sides learns from enlarged pictures most of
+    A stage whose shorter side exceeds the median of the originals' shorter sides learns from enlarged pictures most of
     the time; the figure says so in a warning.
 
     Args:
         image_table: One row per image with ``width`` and ``height`` of the original file, in pixels.
-        stage_sizes: The side of the square that each stage's network sees, in pixels, by stage.
+        stage_sizes: Of the pictures that each stage's network sees, by stage.
     """
     sides = image_table[["width", "height"]].astype("int64")
     shorter = sides.min(axis=1)
@@ -97,14 +98,16 @@ def resolutions(image_table: pd.DataFrame, stage_sizes: Mapping[str, int]) -> Fi
     )
     areas, histogram = figure.subplots(1, 2)
     _draw_sizes(areas, sides)
-    _draw_shorter_sides(histogram, shorter, [size for size in stage_sizes.values() if size > 0])
-    by_size: dict[int, list[str]] = {}
+    _draw_shorter_sides(histogram, shorter, [min(height_width(size)) for size in stage_sizes.values()])
+    by_size: dict[tuple[int, int], list[str]] = {}
     for stage, size in stage_sizes.items():
-        by_size.setdefault(size, []).append(stage)
-    for (size, stages), colour in zip(sorted(by_size.items()), style.SERIES[1:] * len(by_size), strict=False):
+        by_size.setdefault(height_width(size), []).append(stage)
+    colours = style.SERIES[1:] * len(by_size)
+    for ((height, width), stages), colour in zip(sorted(by_size.items()), colours, strict=False):
         names = style.shorten(", ".join(stages), 4.2, style.SMALL_SIZE)
-        areas.plot([0, size, size], [size, size, 0], color=colour, linewidth=1.6, label=f"{size} px: {names}")
-        histogram.axvline(size, color=colour, linewidth=1.6)
+        label = f"{size_in_words(stage_sizes[stages[0]])} px: {names}"
+        areas.plot([0, width, width], [height, height, 0], color=colour, linewidth=1.6, label=label)
+        histogram.axvline(min(height, width), color=colour, linewidth=1.6)
     if by_size:
         style.legend(figure, loc="outside lower center", ncols=2)
     return figure
@@ -249,11 +252,13 @@ def _size_notes(shorter: pd.Series) -> list[str]:
     return [f"{images}; shorter side: median {median} px, 80 % between {tenth} and {ninety} px."]
 
 
-def _size_warnings(shorter: pd.Series, stage_sizes: Mapping[str, int]) -> list[str]:
+def _size_warnings(shorter: pd.Series, stage_sizes: Mapping[str, ImageSize]) -> list[str]:
     if shorter.empty:
         return []
     median = shorter.median()
-    too_large = [f"{stage} ({size} px)" for stage, size in stage_sizes.items() if size > median]
+    too_large = [
+        f"{stage} ({size_in_words(size)} px)" for stage, size in stage_sizes.items() if min(height_width(size)) > median
+    ]
     if not too_large:
         return []
     verb = "look" if len(too_large) > 1 else "looks"

@@ -68,7 +68,7 @@ def training_batch(pictures: Sequence[Image.Image], captions: Sequence[str], tit
         for start in range(0, len(pictures), columns)
     ]
     notes = (
-        [f"{formatting.count(len(pictures), 'image')} of {pictures[0].width} x {pictures[0].height} px."]
+        [f"{formatting.count(len(pictures), 'image')} of {pictures[0].height} x {pictures[0].width} px."]
         if pictures
         else []
     )

@@ -16,6 +16,7 @@ from guitar_kedro.images.downloads import is_address
 from guitar_kedro.learning.distributed.options import processes_of
 from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
 from guitar_kedro.runs.units import is_versioned
+from guitar_kedro.sizes import ImageSize, size_in_words
 
 _LARGEST_SEED = 2**32 - 1  # that numpy takes
 
@@ -124,7 +125,7 @@ def _check_layer_decay(path: str, stage: StageOptions, layer_decay: float) -> No
 
 def _check_interpolation(trained: Iterable[str], stages: Mapping[str, Any]) -> None:
     """Check that stages of a size, which share the decoded pictures, want these resized alike."""
-    found: dict[int, tuple[str, str]] = {}
+    found: dict[str, tuple[str, str]] = {}
     for name in trained:
         origin = name
         while start_from := stages[origin].get("start_from"):
@@ -132,10 +133,11 @@ def _check_interpolation(trained: Iterable[str], stages: Mapping[str, Any]) -> N
         from guitar_kedro.learning.networks.architectures import preprocessing
 
         how = preprocessing(stages[origin]["architecture"], stages[origin]["weights"]).interpolation
-        other, others = found.setdefault(stages[name]["image_size"], (name, how))
+        size = size_in_words(stages[name]["image_size"])
+        other, others = found.setdefault(size, (name, how))
         if how != others:
             raise UserError(
-                f"stages.{name}.image_size is {stages[name]['image_size']}, as that of {other}; but {name} wants "
+                f"stages.{name}.image_size is {size}, as that of {other}; but {name} wants "
                 f"pictures resized {how}, and {other} {others}: give one of them another size."
             )
 
@@ -157,7 +159,9 @@ def _check_stage(path: str, stage: StageOptions, catalog: DataCatalog, parameter
     _check_network(f"{path}.", stage.architecture, stage.weights, stage.image_size, catalog)
 
 
-def _check_network(place: str, architecture: str, weights: str | None, image_size: int, catalog: DataCatalog) -> None:
+def _check_network(
+    place: str, architecture: str, weights: str | None, image_size: ImageSize, catalog: DataCatalog
+) -> None:
     from guitar_kedro.learning.networks.architectures import body_state, check_size
 
     try:

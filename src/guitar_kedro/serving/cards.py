@@ -16,6 +16,7 @@ from guitar_kedro.learning.inference.decision import Decision
 from guitar_kedro.learning.networks.checkpoint import ModelSpec
 from guitar_kedro.serving.answers import Prediction, prediction
 from guitar_kedro.serving.service import Seen
+from guitar_kedro.sizes import ImageSize, height_width
 
 MAX_ROWS = 30  # classes that a card shows
 OPEN_ROWS = 5  # of which so many are seen at once
@@ -45,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Box:
-    """Where the network's square lies over the picture, in its pixels."""
+    """Where the network's input lies over the picture, in its pixels."""
 
     x: float
     y: float
@@ -112,7 +113,7 @@ def card(seen: Seen, spec: ModelSpec) -> Card:
         picture=_jpeg(picture),
         width=picture.width,
         height=picture.height,
-        box=map_box(picture.width, picture.height, spec.resize_method),
+        box=map_box(picture.width, picture.height, spec.resize_method, spec.image_size),
         decision=found.decision,
         headline=headline,
         remark=remark,
@@ -129,18 +130,22 @@ def error_card(file: str, error: UnreadableImage) -> ErrorCard:
     return ErrorCard(file, headline, remark)
 
 
-def map_box(width: int, height: int, resize_method: str) -> Box:
-    """Find the part of a picture that became the network's square.
+def map_box(width: int, height: int, resize_method: str, size: ImageSize) -> Box:
+    """Find the part of a picture that became the network's input.
 
     Args:
         width: Of the picture, in pixels.
         height: Of the picture, in pixels.
-        resize_method: Squish (all of it), crop (the largest square in the middle) or pad (a square around all of it).
+        resize_method: Squish (all of it), crop (the largest part in its middle that has the input's shape) or pad (the
+            smallest box of that shape around all of it).
+        size: Of the input.
     """
     if resize_method == "squish":
         return Box(0, 0, width, height)
-    side = min(width, height) if resize_method == "crop" else max(width, height)
-    return Box((width - side) / 2, (height - side) / 2, side, side)
+    rows, columns = height_width(size)
+    choose = min if resize_method == "crop" else max
+    across, down = choose(width, height * columns / rows), choose(height, width * rows / columns)
+    return Box((width - across) / 2, (height - down) / 2, across, down)
 
 
 def place_in_words(values: np.ndarray) -> str:

@@ -23,6 +23,7 @@ from guitar_kedro.serving.cards import Card, ErrorCard
 from guitar_kedro.serving.intake import Refusal
 from guitar_kedro.serving.service import Seen, Service
 from guitar_kedro.serving.uploads import Form, Upload, read_form
+from guitar_kedro.sizes import size_in_words
 
 EXAMPLE_SIDE = 480  # px
 _EXAMPLE_SEED = 7_000_000_000  # the demo set's seeds are smaller, unless somebody chooses a very large one
@@ -93,6 +94,7 @@ class Pages:
             lstrip_blocks=True,
         )
         environment.filters["percent"] = lambda share: percent(share).replace(" ", "\N{NO-BREAK SPACE}")
+        environment.filters["size_in_words"] = size_in_words
         self._template = environment.get_template("page.html.j2")
 
     def page(

@@ -13,6 +13,7 @@ from fasttransform import Pipeline
 
 from guitar_kedro.learning.data.augmentation import Augment, Normalise, fastai_transforms
 from guitar_kedro.learning.data.options import AugmentationOptions
+from guitar_kedro.sizes import ImageSize
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FASTAI_DEFAULTS = {
@@ -41,7 +42,7 @@ def pixels() -> torch.Tensor:
     return (255 * fine).round().byte().contiguous(memory_format=torch.channels_last)
 
 
-def by_fastai(pixels: torch.Tensor, options: AugmentationOptions, size: int) -> torch.Tensor:
+def by_fastai(pixels: torch.Tensor, options: AugmentationOptions, size: ImageSize) -> torch.Tensor:
     transforms = [IntToFloatTensor(), *fastai_transforms(options, size), Normalize.from_stats(MEAN, STD, cuda=False)]
     return Pipeline(transforms, split_idx=0)(TensorImage(pixels.contiguous())).as_subclass(torch.Tensor)
 
@@ -74,6 +75,20 @@ def test_with_the_same_seed_pictures_are_those_of_fastai(pixels: torch.Tensor, c
         grey_levels = (ours - theirs).abs() * 255 * torch.tensor(STD)[:, None, None]
         assert grey_levels.mean() < 0.2
         assert grey_levels.quantile(0.999) < 2
+
+
+def test_pictures_that_are_no_squares_are_turned_as_fastai_turns_them():
+    torch.manual_seed(0)
+    coarse = torch.rand(12, 3, 9, 9)
+    upright = torch.nn.functional.interpolate(coarse, (110, 74), mode="bicubic").clamp(0, 1)
+    pixels = (255 * upright).round().byte().contiguous(memory_format=torch.channels_last)
+    options = AugmentationOptions(**(FASTAI_DEFAULTS | {"p_affine": 1, "max_rotate": 60, "flip": "dihedral"}))
+    set_seed(1)
+    theirs = by_fastai(pixels, options, (96, 64))
+    set_seed(1)
+    ours = Augment(options, (96, 64), MEAN, STD)(pixels)
+    assert ours.shape == theirs.shape == (12, 3, 96, 64)
+    assert ((ours - theirs).abs() * 255 * torch.tensor(STD)[:, None, None]).mean() < 0.2
 
 
 def test_thousands_of_pictures_of_a_batch_are_each_looked_up_in_their_own_table(monkeypatch: pytest.MonkeyPatch):

@@ -31,6 +31,7 @@ from guitar_kedro.learning import (
 )
 from guitar_kedro.learning.data.loaders import data_loaders
 from guitar_kedro.learning.data.pixels import PixelSizes
+from guitar_kedro.sizes import ImageSize
 from guitar_kedro.versions import VERSIONS
 
 CPU = torch.device("cpu")
@@ -48,19 +49,22 @@ def picture(folder: Path, width: int, height: int) -> Path:
 
 @pytest.mark.parametrize("method", ["squish", "crop", "pad"])
 @pytest.mark.parametrize("sides", [(60, 37), (50, 99), (40, 40), (33, 170)])
-def test_training_squares_are_those_of_fastai_at_the_same_place(method: str, sides: tuple[int, int], tmp_path: Path):
+@pytest.mark.parametrize("size", [45, (45, 30), (30, 45)])
+def test_training_pictures_are_those_of_fastai_at_the_same_place(
+    method: str, sides: tuple[int, int], size: ImageSize, tmp_path: Path
+):
     path = picture(tmp_path, *sides)
     table = pd.DataFrame({"image_id": ["a"], "path": [str(path)], "split": ["train"]})
-    Pixels.save(decode_pictures(table, PixelSizes(45, 40, method)), tmp_path / "pixels")
+    Pixels.save(decode_pictures(table, PixelSizes(size, 40, method)), tmp_path / "pixels")
     pixels = Pixels(tmp_path / "pixels")
-    resize = Resize(45, method=method)
+    resize = Resize(size, method=method)
     with pixels.open() as file:
         for seed in range(5):
             random.seed(seed)
             theirs = np.asarray(resize(PILImage.create(path), split_idx=0), int)
             random.seed(seed)
             place = np.array([[random.random(), random.random()]])
-            (ours,) = pixels.read(file, pixels.positions(["a"], "train"), place, 45)
+            (ours,) = pixels.read(file, pixels.positions(["a"], "train"), place, size)
             # a place in the original is a place between two pixels of the smaller picture
             shifted = [np.roll(ours, step, axis).astype(int) for axis in (0, 1) for step in (-1, 0, 1)]
             closest = min(np.abs(each - theirs).mean() for each in shifted)

@@ -18,6 +18,7 @@ from guitar_kedro.learning.inference.learner import inference_loaders, learner_f
 from guitar_kedro.learning.inference.predictor import Predictor
 from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.networks.learner import build_learner, state_on_cpu
+from guitar_kedro.sizes import ImageSize, height_width
 
 CLASSES = ("disc", "ring", "square")
 
@@ -36,9 +37,11 @@ def checkpoint(architecture: str = "squeezenet1_1", **options: object) -> Checkp
     return Checkpoint(state_on_cpu(build_learner(inference_loaders(spec), spec)), spec)
 
 
-def learner_with(monkeypatch: pytest.MonkeyPatch, body: torch.nn.Module, head: torch.nn.Module) -> Learner:
+def learner_with(
+    monkeypatch: pytest.MonkeyPatch, body: torch.nn.Module, head: torch.nn.Module, size: ImageSize = 64
+) -> Learner:
     """Makes the checkpoint's learner one with this network."""
-    learner = learner_for_inference(checkpoint())
+    learner = learner_for_inference(checkpoint(image_size=size))
     learner.model = torch.nn.Sequential(body, head).to(learner.dls.device).eval()
     monkeypatch.setattr(grad_cam, "learner_for_inference", lambda *_: learner)
     return learner
@@ -91,18 +94,23 @@ def test_maps_are_the_features_weighted_with_the_mean_gradients_of_the_logit(nam
         assert np.allclose(found, fine.detach().cpu().numpy(), rtol=1e-3, atol=1e-5 * fine.max().item())
 
 
-def test_the_map_lies_where_the_thing_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+@pytest.mark.parametrize("size", [64, (64, 32), (32, 64)])
+def test_the_map_lies_where_the_thing_is(size: ImageSize, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     # the first class is brightness, the second darkness
     body = torch.nn.Sequential(torch.nn.AvgPool2d(8), torch.nn.ReLU())
     head = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 2, bias=False))
     head[2].weight.data = torch.tensor([[1.0, 1.0, 1.0], [-1.0, -1.0, -1.0]])
-    learner_with(monkeypatch, body, head)
+    learner_with(monkeypatch, body, head, size)
     pixels = np.zeros((64, 64, 3), np.uint8)
     pixels[:32, 32:] = 255
     Image.fromarray(pixels).save(tmp_path / "corner.png")
     table = pd.DataFrame({"path": [str(tmp_path / "corner.png")]})
-    (maps,) = grad_cam_maps(checkpoint(), table, [CLASSES[:2]], "Looking")
-    inside, outside = maps[0, :28, 36:], np.concatenate([maps[0, 36:].ravel(), maps[0, :, :28].ravel()])
+    (maps,) = grad_cam_maps(checkpoint(image_size=size), table, [CLASSES[:2]], "Looking")
+    height, width = height_width(size)
+    assert maps.shape == (2, height, width)
+    down, across = height // 2, width // 2
+    inside = maps[0, : down - 4, across + 4 :]
+    outside = np.concatenate([maps[0, down + 4 :].ravel(), maps[0, :, : across - 4].ravel()])
     assert inside.min() > 0
     assert outside.max() == 0
     assert maps[1].max() == 0

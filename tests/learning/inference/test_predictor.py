@@ -21,9 +21,10 @@ from guitar_kedro.learning import (
     learner_for_inference,
     predict,
 )
-from guitar_kedro.learning.data.pictures import square
+from guitar_kedro.learning.data.pictures import resize
 from guitar_kedro.learning.inference.learner import inference_loaders
 from guitar_kedro.learning.networks.learner import build_learner, state_on_cpu
+from guitar_kedro.sizes import ImageSize, height_width
 
 VIEWS = {
     "tta_views": 2,
@@ -103,13 +104,14 @@ def test_tables_the_service_and_a_notebook_get_the_same_probabilities(checkpoint
 
 @pytest.mark.parametrize("method", ["squish", "crop", "pad"])
 @pytest.mark.parametrize("sides", [(90, 50), (50, 91), (33, 200), (40, 40)])
-def test_pictures_become_square_as_fastai_makes_them(method: str, sides: tuple[int, int]):
+@pytest.mark.parametrize("size", [64, (64, 48), (40, 64)])
+def test_pictures_are_resized_as_by_fastai(method: str, sides: tuple[int, int], size: ImageSize):
     picture = Image.effect_mandelbrot(sides, (-3, -2.5, 2, 2.5), 100).convert("RGB")
-    theirs = Resize(64, method=method)(PILImage.create(np.asarray(picture)), split_idx=1)
-    ours = square(picture, 64, method)
-    assert ours.size == theirs.size == (64, 64)
+    theirs = Resize(size, method=method)(PILImage.create(np.asarray(picture)), split_idx=1)
+    ours = resize(picture, size, method)
+    assert ours.size == theirs.size == height_width(size)[::-1]
     difference = np.asarray(ours, int) - np.asarray(theirs, int)
-    assert np.abs(difference).mean() < (0 if picture.width == picture.height else 3) + 1e-9
+    assert np.abs(difference).mean() < (0 if sides == (40, 40) and size == 64 else 3) + 1e-9
 
 
 def test_what_is_no_picture_is_refused_with_the_reason(checkpoint: Checkpoint, tmp_path: Path):

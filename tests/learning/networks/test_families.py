@@ -21,8 +21,14 @@ from safetensors.torch import save_file
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import PretrainedWeights
 from guitar_kedro.learning.data.augmentation import Normalise
-from guitar_kedro.learning.data.pictures import square
-from guitar_kedro.learning.networks.architectures import body_state, build_body, build_network, preprocessing
+from guitar_kedro.learning.data.pictures import resize
+from guitar_kedro.learning.networks.architectures import (
+    body_state,
+    build_body,
+    build_network,
+    check_size,
+    preprocessing,
+)
 from guitar_kedro.learning.networks.bodies import maps_of_tokens
 
 FAMILIES = {
@@ -54,6 +60,34 @@ def test_the_body_of_a_network_of_any_family_ends_in_feature_maps_and_its_layers
     assert sorted(grouped) == sorted(map(id, network.parameters()))
 
 
+@pytest.mark.parametrize(
+    ("name", "grid"),
+    [
+        ("resnet18", (3, 2)),
+        ("swin_t", (3, 2)),
+        ("test_efficientnet", (3, 2)),
+        ("test_vit", (6, 4)),
+        ("swin_tiny_patch4_window7_224", (3, 2)),
+    ],
+)
+def test_maps_are_as_high_and_wide_as_pictures_that_are_no_squares(name: str, grid: tuple[int, int]):
+    check_size(name, (96, 64))
+    assert build_body(name, (96, 64)).eval()(torch.randn(1, 3, 96, 64)).shape[2:] == grid
+
+
+@pytest.mark.parametrize("grid", [(4, 3), (3, 4), (2, 7), (5, 5), (1, 3)])
+def test_tokens_come_back_to_their_places(grid: tuple[int, int]):
+    rows, columns = grid
+    maps = torch.arange(2.0 * rows * columns).view(1, 2, rows, columns)
+    tokens = maps.flatten(2).transpose(1, 2)
+    assert torch.equal(maps_of_tokens(tokens, 0, (16 * rows + 3, 16 * columns + 3)), maps)
+
+
+def test_a_network_that_takes_squares_only_says_so():
+    with pytest.raises(UserError, match=r"image_size is 96 x 64, and vit_b_16 takes squares only: give one number"):
+        check_size("vit_b_16", (96, 64))
+
+
 @pytest.mark.parametrize("name", ["test_vit", "tf_efficientnet_lite0"])
 def test_preprocessing_and_features_are_those_of_timm(name: str):
     torch.manual_seed(1)
@@ -65,7 +99,7 @@ def test_preprocessing_and_features_are_those_of_timm(name: str):
 
     how = preprocessing(name, None)
     assert (how.mean, how.std) != (preprocessing("resnet18", None).mean, preprocessing("resnet18", None).std)
-    pixels = torch.from_numpy(np.array(square(picture, size, "squish", how.interpolation))).permute(2, 0, 1)[None]
+    pixels = torch.from_numpy(np.array(resize(picture, size, "squish", how.interpolation))).permute(2, 0, 1)[None]
     images = Normalise(how.mean, how.std)(pixels)
     assert torch.allclose(images[0], transform(picture), atol=1e-5)
 
@@ -73,7 +107,7 @@ def test_preprocessing_and_features_are_those_of_timm(name: str):
     body.load_state_dict(body_state(name, size, theirs.state_dict(), "theirs"))
     with torch.inference_mode():
         tokens = theirs.forward_features(images)
-        wanted = maps_of_tokens(tokens, theirs.num_prefix_tokens) if tokens.ndim == 3 else tokens
+        wanted = maps_of_tokens(tokens, theirs.num_prefix_tokens, (size, size)) if tokens.ndim == 3 else tokens
         assert torch.allclose(body(images), wanted, atol=1e-5)
 
 

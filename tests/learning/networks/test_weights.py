@@ -27,7 +27,7 @@ from guitar_kedro.learning import (
     StageOptions,
     train_phase,
 )
-from guitar_kedro.learning.data.pictures import open_image, read_square
+from guitar_kedro.learning.data.pictures import open_image, read_resized
 from guitar_kedro.learning.inference.learner import inference_loaders, learner_for_inference
 from guitar_kedro.learning.networks.architectures import body_state, check_architecture, check_size
 from guitar_kedro.learning.networks.learner import build_learner
@@ -259,6 +259,6 @@ def test_what_ingestion_prepared_is_read_however_large_but_a_strangers_file_is_n
     large = tmp_path / "prepared.jpg"  # as ingestion.max_side=8192 and max_pixels=60_000_000 leave it
     Image.new("L", (8192, 6200), 200).save(large)
     assert max(open_image(large, longest_side=64).size) == 1024
-    assert read_square(str(large), 32, "squish").size == (32, 32)
+    assert read_resized(str(large), 32, "squish").size == (32, 32)
     with pytest.raises(UserError, match="megapixels"):
         open_image(large.read_bytes(), longest_side=64)

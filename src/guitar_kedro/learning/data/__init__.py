@@ -1,1 +1,1 @@
-"""What networks are shown: pictures made square, decoded once, loaded in batches and augmented."""
+"""What networks are shown: pictures resized, decoded once, loaded in batches and augmented."""

@@ -11,6 +11,7 @@ from fastai.torch_core import TensorImage
 from fastai.vision.augment import AffineCoordTfm, LightingTfm, aug_transforms, find_coeffs
 
 from guitar_kedro.learning.data.options import AugmentationOptions
+from guitar_kedro.sizes import ImageSize, height_width
 
 _STEPS = 4  # in which a grey level is told apart when light is changed
 _BLOCK = 1024  # images
@@ -48,7 +49,7 @@ class Augment:
     def __init__(
         self,
         options: AugmentationOptions,
-        size: int,
+        size: ImageSize,
         mean: Sequence[float],
         std: Sequence[float],
         same_for_all: bool = False,
@@ -57,12 +58,12 @@ class Augment:
 
         Args:
             options: What is done.
-            size: Side of the images that come out, in pixels.
+            size: Of the images that come out.
             mean: Of each channel of RGB scaled to 0..1.
             std: Of each channel.
             same_for_all: Whether all images of a batch are changed alike.
         """
-        self.size, self.normalise = size, Normalise(mean, std)
+        self.size, self.normalise = height_width(size), Normalise(mean, std)
         transforms = fastai_transforms(options, size, same_for_all)
         self._moves = next((each for each in transforms if isinstance(each, AffineCoordTfm)), None)
         self._light = next((each for each in transforms if isinstance(each, LightingTfm)), None)
@@ -74,24 +75,25 @@ class Augment:
             pixels: uint8 of n x 3 x height x width, in channels_last.
 
         Returns:
-            float32 of n x 3 x size x size, in channels_last.
+            float32 of n x 3 x height x width, in channels_last.
         """
         images, device = len(pixels), pixels.device
         # parameters are drawn on the CPU, so that they are the same on every device
-        homographies = self._draw_homographies(images).to(device, non_blocking=True)
+        homographies = self._draw_homographies(pixels).to(device, non_blocking=True)
         tables = self._draw_tables(images).to(device, non_blocking=True)
-        result = torch.empty((images, 3, self.size, self.size), device=device, memory_format=torch.channels_last)
+        result = torch.empty((images, 3, *self.size), device=device, memory_format=torch.channels_last)
         at_once = 4 * torch.get_num_threads() if device.type == "cpu" else images
         parts = (each.split(at_once) for each in (pixels, homographies, tables, result))
         for part, homography, table, out in zip(*parts, strict=True):
             out.copy_(_look_up(table, self._move(part.float(), homography)))
         return result
 
-    def _draw_homographies(self, images: int) -> torch.Tensor:
+    def _draw_homographies(self, pixels: torch.Tensor) -> torch.Tensor:
         """Draw where the pixels of each image come from, in coordinates from -1 to 1: images x 3 x 3."""
+        images = len(pixels)
         result = torch.eye(3).repeat(images, 1, 1)
         if self._moves:
-            self._moves.before_call(_blank(images), split_idx=0)
+            self._moves.before_call(_blank(*pixels.shape), split_idx=0)
             result[:, :2] = self._moves.mat.as_subclass(torch.Tensor)
             for warp in self._moves.coord_fs:
                 coefficients = find_coeffs(warp.orig_pts, warp.targ_pts).as_subclass(torch.Tensor)[..., 0]
@@ -102,7 +104,7 @@ class Augment:
         """Draw what becomes of each grey level: images x 3 x levels, normalised."""
         levels = (torch.arange(255 * _STEPS + 1) / (255 * _STEPS)).repeat(images, 1, 1, 1)
         if self._light:
-            self._light.before_call(_blank(images), split_idx=0)
+            self._light.before_call(_blank(images, 3, 1, 1), split_idx=0)
             levels = self._light.encodes(TensorImage(levels)).as_subclass(torch.Tensor)
         return ((levels - self.normalise.mean) / self.normalise.std)[:, :, 0]
 
@@ -110,18 +112,18 @@ class Augment:
         """Move the pixels of images (float32 of n x 3 x height x width) by homographies (n x 3 x 3).
 
         Returns:
-            float32 of n x 3 x size x size.
+            float32 of n x 3 x height x width.
         """
-        line = torch.linspace(-1, 1, self.size, device=images.device)
-        down, across = torch.meshgrid(line, line, indexing="ij")
+        lines = (torch.linspace(-1, 1, side, device=images.device) for side in self.size)
+        down, across = torch.meshgrid(*lines, indexing="ij")
         places = torch.stack([across, down, torch.ones_like(down)]).view(3, -1)
-        x_y_z = (homographies @ places).view(-1, 3, self.size, self.size)
-        grid = torch.empty((len(images), self.size, self.size, 2), device=images.device)
+        x_y_z = (homographies @ places).view(-1, 3, *self.size)
+        grid = torch.empty((len(images), *self.size, 2), device=images.device)
         torch.div(x_y_z[:, :2], x_y_z[:, 2:], out=grid.permute(0, 3, 1, 2))
         return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=True)
 
 
-def fastai_transforms(options: AugmentationOptions, size: int, same_for_all: bool = False) -> list[Any]:
+def fastai_transforms(options: AugmentationOptions, size: ImageSize, same_for_all: bool = False) -> list[Any]:
     """Build the transforms of fastai that ``Augment`` does the work of."""
     return aug_transforms(
         size=size,
@@ -138,9 +140,9 @@ def fastai_transforms(options: AugmentationOptions, size: int, same_for_all: boo
     )
 
 
-def _blank(images: int) -> TensorImage:
+def _blank(*shape: int) -> TensorImage:
     """Return a batch for fastai's transforms, which look at its length and ratio only when they draw."""
-    return TensorImage(torch.zeros(images, 3, 1, 1))
+    return TensorImage(torch.zeros(1).expand(shape))
 
 
 def _look_up(tables: torch.Tensor, images: torch.Tensor) -> torch.Tensor:

@@ -24,6 +24,7 @@ from guitar_kedro.learning.data.pixels import Pixels, PixelSizes
 from guitar_kedro.learning.data.read_ahead import read_ahead
 from guitar_kedro.learning.data.targets import SoftTargets
 from guitar_kedro.learning.networks.checkpoint import ModelSpec
+from guitar_kedro.sizes import ImageSize, height_width
 from guitar_kedro.splits import TRAIN, VALIDATION
 
 
@@ -36,7 +37,7 @@ class DecodedSplit:
         positions: int64 of n: the numbers of this split's pictures in there.
         targets: int64 of n: the number of each one's class.
         vocab: The classes.
-        side: Of the squares that are read, in pixels.
+        size: Of the pictures that are read.
         split_idx: 0 for training, 1 for validation: the name and numbers by which fastai asks for it.
         shard: Which rows of each batch are read here; the others are those of other processes.
         draw_weights: How often each picture is drawn in relation to others; ``None`` shows each one once.
@@ -46,7 +47,7 @@ class DecodedSplit:
     positions: np.ndarray
     targets: torch.Tensor
     vocab: tuple[str, ...]
-    side: int
+    size: ImageSize
     split_idx: int
     shard: slice
     draw_weights: list[float] | None = None
@@ -64,9 +65,9 @@ class DecodedSplit:
             places: As of ``Pixels.read``, n x 2.
 
         Returns:
-            uint8 of n x 3 x side x side in channels_last, and targets, int64 of n.
+            uint8 of n x 3 x height x width in channels_last, and targets, int64 of n.
         """
-        pixels = torch.from_numpy(self.pixels.read(file, self.positions[rows], places, self.side))
+        pixels = torch.from_numpy(self.pixels.read(file, self.positions[rows], places, self.size))
         return pixels.permute(0, 3, 1, 2), self.targets[rows]
 
 
@@ -104,22 +105,26 @@ class DecodedLoader(DataLoader):
         return tuple(each.pin_memory() for each in batch) if self.device.type == "cuda" else batch
 
     def _places(self, rows: list[int]) -> np.ndarray:
-        """Choose where squares are cut or padded: at random in training, in the middle in validation."""
+        """Choose where pictures are cut or padded: at random in training, in the middle in validation."""
         if self.dataset.split_idx:
             return np.full((len(rows), 2), 0.5)
         return np.array([(self.rng.random(), self.rng.random()) for _ in rows])
 
 
-def pixel_sizes(image_size: int, presize: float, resize_method: str, interpolation: str = "bilinear") -> PixelSizes:
+def pixel_sizes(
+    image_size: ImageSize, presize: float, resize_method: str, interpolation: str = "bilinear"
+) -> PixelSizes:
     """Return the sizes in which pictures are decoded for a stage.
 
     Args:
-        image_size: Of the stage, in pixels.
+        image_size: Of the stage.
         presize: By how much training pictures are larger.
-        resize_method: How they become squares.
+        resize_method: How they get their shape.
         interpolation: How they are resized.
     """
-    return PixelSizes(round(image_size * presize), image_size, resize_method, interpolation)
+    height, width = (round(side * presize) for side in height_width(image_size))
+    training = height if isinstance(image_size, int) else (height, width)
+    return PixelSizes(training, image_size, resize_method, interpolation)
 
 
 def data_loaders(
@@ -145,8 +150,8 @@ def data_loaders(
         world_size: How many processes train.
 
     Returns:
-        fastai's DataLoaders; a batch is (float32 of batch x 3 x size x size, int64 of batch), in channels_last. Where
-        options make them soft, training targets are float32 of batch x classes: the shares of the classes.
+        fastai's DataLoaders; a batch is (float32 of batch x 3 x height x width, int64 of batch), in channels_last.
+        Where options make them soft, training targets are float32 of batch x classes: the shares of the classes.
 
     Raises:
         UserError: If the pictures were decoded for other options, or the processes cannot share a batch evenly.
@@ -191,9 +196,9 @@ def _fitting_batch(batch_size: int, images: int, world_size: int) -> int:
 def _split(table: pd.DataFrame, name: str, pixels: Pixels, spec: ModelSpec, shard: slice) -> DecodedSplit:
     rows = table[table["split"] == name]
     targets = torch.tensor([spec.classes.index(label) for label in rows["label"]], dtype=torch.int64)
-    side = pixels.sizes.training if name == TRAIN else pixels.sizes.validation
+    size = pixels.sizes.training if name == TRAIN else pixels.sizes.validation
     positions = pixels.positions(rows["image_id"].tolist(), name)
-    return DecodedSplit(pixels, positions, targets, spec.classes, side, (TRAIN, VALIDATION).index(name), shard)
+    return DecodedSplit(pixels, positions, targets, spec.classes, size, (TRAIN, VALIDATION).index(name), shard)
 
 
 def _training_batch(

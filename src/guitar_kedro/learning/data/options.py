@@ -46,7 +46,7 @@ class BatchOptions(Options):
     """What a training batch is.
 
     Attributes:
-        resize_method: How a picture becomes a square: ``squish`` (distorts), ``crop`` (loses the ends), ``pad``.
+        resize_method: How a picture gets its shape: ``squish`` (distorts), ``crop`` (loses the ends), ``pad``.
         presize: Pictures are loaded at this multiple of the image size, so that rotating and zooming lose no detail.
         augmentation: Random changes in training.
         label_smoothing: Share of a label that is spread evenly over all classes (Szegedy et al. 2016).

@@ -1,4 +1,4 @@
-"""Pictures as networks take them: read safely, upright, RGB, and made square in one way everywhere."""
+"""Pictures as networks take them: read safely, upright, RGB, and resized in one way everywhere."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from guitar_kedro.images.colours import colours_of
 from guitar_kedro.images.probing import PREPARED
 from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.reading import Limits, UnreadableImage, read
+from guitar_kedro.sizes import ImageSize, height_width
 
 Source = str | Path | RawImage | bytes | np.ndarray | Image.Image
 
@@ -59,42 +60,43 @@ def _content(source: str | Path | RawImage | bytes) -> bytes:
             return Path(source).read_bytes()
 
 
-def read_square(source: Source, size: int, method: str, interpolation: str = "bilinear") -> Image.Image:
-    """Open a picture and make it square, as validation and every prediction see it.
+def read_resized(source: Source, size: ImageSize, method: str, interpolation: str = "bilinear") -> Image.Image:
+    """Open a picture and resize it, as validation and every prediction see it.
 
-    Large JPEGs are decoded at a half, a quarter or an eighth where that leaves twice the size along the longer side.
+    Large JPEGs are decoded at a half, a quarter or an eighth where that leaves the longer side twice that of the size.
 
     Args:
         source: A file, its path or its bytes, or a picture.
-        size: Side of the square, in pixels.
-        method: See ``square``.
-        interpolation: See ``square``.
+        size: That it gets.
+        method: See ``resize``.
+        interpolation: See ``resize``.
 
     Raises:
         UserError: If it cannot be read as an image.
     """
-    return square(open_image(source, longest_side=2 * size), size, method, interpolation)
+    return resize(open_image(source, longest_side=2 * max(height_width(size))), size, method, interpolation)
 
 
-def square(picture: Image.Image, size: int, method: str, interpolation: str = "bilinear") -> Image.Image:
-    """Make a picture square, as fastai's ``Resize`` does in validation.
+def resize(picture: Image.Image, size: ImageSize, method: str, interpolation: str = "bilinear") -> Image.Image:
+    """Resize a picture, as fastai's ``Resize`` does in validation.
 
     Args:
         picture: RGB.
-        size: Side of the square, in pixels.
+        size: That it gets.
         method: ``squish`` distorts it, ``crop`` keeps its middle, ``pad`` mirrors its borders.
         interpolation: How it is resized: bilinear, bicubic or lanczos, as Pillow does it.
     """
-    width, height = picture.size
+    (height, width), (across, down) = height_width(size), picture.size
     resampling = Image.Resampling[interpolation.upper()]
     if method == "crop":
-        side = min(width, height)
-        left, top = (width - side) // 2, (height - side) // 2
-        picture = picture.crop((left, top, left + side, top + side))
+        kept_across, kept_down = min(across, down * width // height), min(down, across * height // width)
+        left, top = (across - kept_across) // 2, (down - kept_down) // 2
+        picture = picture.crop((left, top, left + kept_across, top + kept_down))
     elif method == "pad":
         # resized first, as in training: a square of the longer side of a thin picture may not fit into memory
-        width, height = (max(1, round(length * (size / max(picture.size)))) for length in (width, height))
-        picture = picture.resize((width, height), resampling)
-        margins = [((size - length) // 2, (size - length + 1) // 2) for length in (height, width)]
+        scale = min(width / across, height / down)
+        across, down = (max(1, round(length * scale)) for length in (across, down))
+        picture = picture.resize((across, down), resampling)
+        margins = [(missing // 2, (missing + 1) // 2) for missing in (height - down, width - across)]
         picture = Image.fromarray(np.pad(np.asarray(picture), [*margins, (0, 0)], "reflect"))
-    return picture.resize((size, size), resampling)
+    return picture.resize((width, height), resampling)

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pydantic.dataclasses
 from PIL import Image
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines, written_whole
-from guitar_kedro.learning.data.pictures import open_image, read_square
+from guitar_kedro.learning.data.pictures import open_image, read_resized
 from guitar_kedro.learning.data.read_ahead import read_ahead
 from guitar_kedro.progress import track
+from guitar_kedro.sizes import ImageSize, height_width, size_in_words
 from guitar_kedro.splits import VALIDATION
 from guitar_kedro.versions import VERSIONS
 
@@ -26,19 +28,19 @@ INDEX_FILE = "index.json"
 _AHEAD = 64  # pictures that are decoded before they are written
 
 
-@dataclass(frozen=True)
+@pydantic.dataclasses.dataclass(frozen=True)  # which makes pairs of the lists that JSON makes of them
 class PixelSizes:
-    """How pictures become squares.
+    """How pictures are resized.
 
     Attributes:
-        training: Side in training, in pixels.
-        validation: Side in validation, in pixels.
+        training: Size in training.
+        validation: Size in validation.
         method: squish, crop, or pad.
         interpolation: bilinear, bicubic or lanczos.
     """
 
-    training: int
-    validation: int
+    training: ImageSize
+    validation: ImageSize
     method: str
     interpolation: str = "bilinear"
 
@@ -49,9 +51,9 @@ class DecodedPictures:
 
     Attributes:
         table: A row per picture: ``image_id``, ``path``, ``split`` (train or validation: they differ in size).
-        sizes: How they become squares.
-        pixels: uint8 of height x width x 3 for each row. Validation pictures are squares; of training pictures, those
-            to be cropped or padded are not, because training chooses the place anew each time it sees them.
+        sizes: How they are resized.
+        pixels: uint8 of height x width x 3 for each row. Validation pictures have the size; of training pictures, those
+            to be cropped or padded do not, because training chooses the place anew each time it sees them.
     """
 
     table: pd.DataFrame
@@ -72,23 +74,21 @@ def decode_pictures(table: pd.DataFrame, sizes: PixelSizes) -> DecodedPictures:
         table: As of ``DecodedPictures``.
         sizes: Likewise.
     """
+    title = f"Decoding pictures for {size_in_words(sizes.validation)} px"
     pictures = zip(table["path"], table["split"], strict=True)
     decoded = read_ahead(partial(_decode, sizes), pictures, _AHEAD, os.cpu_count())
-    return DecodedPictures(table, sizes, track(decoded, len(table), f"Decoding pictures for {sizes.validation} px"))
+    return DecodedPictures(table, sizes, track(decoded, len(table), title))
 
 
 def _decode(sizes: PixelSizes, picture: tuple[str, str]) -> np.ndarray:
     path, split = picture
     if split == VALIDATION:
-        return np.asarray(read_square(path, sizes.validation, sizes.method, sizes.interpolation))
-    side = sizes.training
-    image = open_image(path, longest_side=2 * side)
-    width, height = image.size
-    if sizes.method == "squish":
-        width = height = side
-    else:
-        scale = side / (min if sizes.method == "crop" else max)(width, height)
-        width, height = (max(1, round(length * scale)) for length in (width, height))
+        return np.asarray(read_resized(path, sizes.validation, sizes.method, sizes.interpolation))
+    height, width = height_width(sizes.training)
+    image = open_image(path, longest_side=2 * max(height, width))
+    if sizes.method != "squish":
+        scale = (max if sizes.method == "crop" else min)(width / image.width, height / image.height)
+        width, height = (max(1, round(length * scale)) for length in image.size)
     return np.asarray(image.resize((width, height), Image.Resampling[sizes.interpolation.upper()]))
 
 
@@ -98,7 +98,7 @@ class Pixels:
     They are read, not mapped: mapped pages would count as the process's memory.
 
     Attributes:
-        sizes: How they were made square.
+        sizes: How they were resized.
         key: That of the ``DecodedPictures`` they came from.
     """
 
@@ -161,31 +161,31 @@ class Pixels:
         """Open the file of pixels, for ``read``."""
         return self._file.open("rb", buffering=0)
 
-    def read(self, file: FileIO, positions: np.ndarray, places: np.ndarray, side: int) -> np.ndarray:
+    def read(self, file: FileIO, positions: np.ndarray, places: np.ndarray, size: ImageSize) -> np.ndarray:
         """Read a batch.
 
         Args:
             file: As ``open`` gives it.
             positions: n numbers of pictures.
-            places: Float of n x 2 between 0 and 1: where, across and down, a square is cut or padded.
-            side: Of the squares, in pixels.
+            places: Float of n x 2 between 0 and 1: where, across and down, a picture is cut or padded.
+            size: That they get.
 
         Returns:
-            uint8 of n x side x side x 3.
+            uint8 of n x height x width x 3.
 
         Raises:
             UserError: If the file ends before a picture does.
         """
-        batch = np.empty((len(positions), side, side, 3), np.uint8)
-        for square, position, place in zip(batch, positions, places, strict=True):
+        batch = np.empty((len(positions), *height_width(size), 3), np.uint8)
+        for picture, position, place in zip(batch, positions, places, strict=True):
             file.seek(self._offsets[position])
-            height, width = self._shapes[position]
-            if height == width == side:
-                self._fill(square, file)
+            shape = (*self._shapes[position], 3)
+            if shape == picture.shape:
+                self._fill(picture, file)
             else:
-                pixels = np.empty((height, width, 3), np.uint8)
+                pixels = np.empty(shape, np.uint8)
                 self._fill(pixels, file)
-                square[:] = _placed(pixels, place, side)
+                picture[:] = _placed(pixels, place, picture.shape)
         return batch
 
     def _fill(self, pixels: np.ndarray, file: FileIO) -> None:
@@ -201,22 +201,22 @@ class Pixels:
             left = left[count:]
 
 
-def _placed(pixels: np.ndarray, place: np.ndarray, side: int) -> np.ndarray:
+def _placed(pixels: np.ndarray, place: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Cut what is too long and mirror what is too short, as fastai's ``Resize`` does.
 
     Args:
         pixels: uint8 of height x width x 3.
-        place: Two numbers between 0 and 1: where, across and down, the square is cut or the picture is padded.
-        side: Of the square, in pixels.
+        place: Two numbers between 0 and 1: where, across and down, the picture is cut or padded.
+        shape: Of the result: height x width x 3.
 
     Returns:
-        uint8 of side x side x 3.
+        uint8 of that shape.
     """
     across, down = place
     margins = []
     for axis, share in ((0, down), (1, across)):
-        extra = pixels.shape[axis] - side
+        extra = pixels.shape[axis] - shape[axis]
         start, before = int(share * max(extra, 0)), int(share * max(-extra, 0))
-        pixels = pixels.take(range(start, start + min(side, pixels.shape[axis])), axis)
+        pixels = pixels.take(range(start, start + min(shape[axis], pixels.shape[axis])), axis)
         margins.append((before, max(-extra, 0) - before))
     return np.pad(pixels, [*margins, (0, 0)], "reflect")

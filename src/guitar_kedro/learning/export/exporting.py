@@ -19,6 +19,7 @@ from guitar_kedro.learning.inference.onnx import OnnxPredictor, require_onnx
 from guitar_kedro.learning.inference.predictor import Predictor
 from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.progress import track
+from guitar_kedro.sizes import height_width
 
 logger = logging.getLogger(__name__)
 
@@ -121,8 +122,12 @@ def _example(spec: ModelSpec) -> dict[str, bytes]:
         loader=jinja2.PackageLoader("guitar_kedro.learning.export"), autoescape=False, keep_trailing_newline=True
     )
     of_colours = inspect.getsource(colours).partition('"""\n\n')[2].strip()  # as in this project, without its title
+    height, width = height_width(spec.image_size)
     facts = {
-        "size": spec.image_size,
+        "height": height,
+        "width": width,
+        "square": height == width,
+        "longest": "SIZE" if height == width else "max(HEIGHT, WIDTH)",
         "method": spec.resize_method,
         "interpolation": spec.interpolation.upper(),
         "colours": of_colours,

@@ -17,6 +17,7 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.learning.inference.learner import learner_for_inference
 from guitar_kedro.learning.inference.onnx import ENERGIES, PICTURES, PROBABILITIES, require_onnx
 from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
+from guitar_kedro.sizes import height_width
 
 if TYPE_CHECKING:
     import onnx
@@ -46,7 +47,7 @@ class _WholeModel(torch.nn.Module):
 def to_onnx(checkpoint: Checkpoint) -> bytes:
     """Export a model as an ONNX file.
 
-    Its input ``pictures`` is uint8 of n x size x size x 3; its outputs are ``probabilities`` (n x classes, at the
+    Its input ``pictures`` is uint8 of n x height x width x 3; its outputs are ``probabilities`` (n x classes, at the
     temperature) and ``energies`` (n). Its metadata hold the spec and the classes, as JSON.
 
     Raises:
@@ -68,7 +69,7 @@ def to_onnx(checkpoint: Checkpoint) -> bytes:
             "calibrate it again with calibration.precision=float32 first."
         )
     module = _WholeModel(checkpoint).eval()
-    example = torch.zeros(2, spec.image_size, spec.image_size, 3, dtype=torch.uint8)
+    example = torch.zeros(2, *height_width(spec.image_size), 3, dtype=torch.uint8)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch recommends another exporter
         path = Path(folder) / "model.onnx"
@@ -99,7 +100,7 @@ def quantised(model: bytes, spec: ModelSpec, pictures: Sequence[torch.Tensor]) -
     Args:
         model: From ``to_onnx``.
         spec: What it is.
-        pictures: uint8 of 3 x size x size each, in which the range of the activations is found.
+        pictures: uint8 of 3 x height x width each, in which the range of the activations is found.
     """
     import onnx
     from onnxruntime import quantization

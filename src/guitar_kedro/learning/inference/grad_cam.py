@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning.data.pictures import read_square
+from guitar_kedro.learning.data.pictures import read_resized
 from guitar_kedro.learning.inference.learner import learner_for_inference
+from guitar_kedro.learning.networks.bodies import are_maps
 from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.networks.learner import quiet
 from guitar_kedro.progress import track
@@ -38,8 +39,8 @@ def grad_cam_maps(
         device: Where: see ``choose_device``.
 
     Returns:
-        For each image, float32 of (its labels, size, size) at the network's input size, 0 or more. Units are those of
-        the logit, not scaled map by map: the maps of an image can be compared.
+        For each image, float32 of (its labels, height, width) at the network's input size, 0 or more. Units are those
+        of the logit, not scaled map by map: the maps of an image can be compared.
 
     Raises:
         NoFeatureMaps: If the body of the network does not end in feature maps.
@@ -72,7 +73,7 @@ def pictures_as_seen(checkpoint: Checkpoint, table: pd.DataFrame) -> list[Image.
         RGB pictures of the network's input size.
     """
     spec = checkpoint.spec
-    return [read_square(path, spec.image_size, spec.resize_method, spec.interpolation) for path in table["path"]]
+    return [read_resized(path, spec.image_size, spec.resize_method, spec.interpolation) for path in table["path"]]
 
 
 def coarse_maps(
@@ -83,7 +84,7 @@ def coarse_maps(
     Args:
         model: Body and head.
         spec: What the network is.
-        image: As it enters the network, of shape (1, 3, size, size).
+        image: As it enters the network, of shape (1, 3, height, width).
         targets: Numbers of the classes to explain.
 
     Returns:
@@ -94,7 +95,12 @@ def coarse_maps(
     """
     with torch.no_grad():
         features = model[0](image)
-    _refuse_without_feature_maps(features, spec)
+    if not are_maps(features, image.shape[2:]):
+        raise NoFeatureMaps(
+            f"architecture: {spec.architecture} has no class activation maps, because its body does not "
+            "end in feature maps (channels x height x width); they exist for convolutional networks, "
+            "for example resnet34."
+        )
     with torch.enable_grad():
         features.requires_grad_()
         logits = model[1](features.clone())[0]  # layers of the head may overwrite what they get
@@ -111,13 +117,3 @@ def _maps_of_image(
         return np.zeros((0, *image.shape[-2:]), np.float32)
     fine = torch.nn.functional.interpolate(coarse[:, None], image.shape[-2:], mode="bilinear")
     return fine[:, 0].float().cpu().numpy()
-
-
-def _refuse_without_feature_maps(features: torch.Tensor, spec: ModelSpec) -> None:
-    # Square pictures give square maps; some transformers (Swin, for one) keep their channels last.
-    if features.ndim != 4 or features.shape[2] != features.shape[3]:
-        raise NoFeatureMaps(
-            f"architecture: {spec.architecture} has no class activation maps, because its body does not "
-            "end in feature maps (channels x height x width); they exist for convolutional networks, "
-            "for example resnet34."
-        )

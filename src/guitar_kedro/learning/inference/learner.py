@@ -16,7 +16,7 @@ from fastai.losses import CrossEntropyLossFlat
 from fastai.vision.core import PILImage
 from PIL import Image
 
-from guitar_kedro.learning.data.pictures import read_square
+from guitar_kedro.learning.data.pictures import read_resized
 from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.networks.device import choose_device
 from guitar_kedro.learning.networks.learner import build_learner
@@ -70,7 +70,7 @@ def inference_loaders(spec: ModelSpec, device: torch.device = _CPU) -> DataLoade
     """
 
     def read(source: str | Path | bytes | np.ndarray | Image.Image) -> PILImage:  # fastai reads the hint
-        return PILImage.create(read_square(source, spec.image_size, spec.resize_method, spec.interpolation))
+        return PILImage.create(read_resized(source, spec.image_size, spec.resize_method, spec.interpolation))
 
     blank_picture = PILImage.create(np.zeros((8, 8, 3), np.uint8))
     blank = pd.DataFrame({"path": [blank_picture, blank_picture], "label": spec.classes[0], "is_valid": [False, True]})

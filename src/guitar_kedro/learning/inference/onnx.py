@@ -42,7 +42,7 @@ class OnnxPredictor(Reader):
         """Predict the classes of pictures.
 
         Args:
-            pixels: uint8 of n x 3 x size x size, from ``read``.
+            pixels: uint8 of n x 3 x height x width, from ``read``.
         """
         pictures = pixels.permute(0, 2, 3, 1).contiguous().numpy()
         outputs = self._session.run([PROBABILITIES, ENERGIES], {PICTURES: pictures})

@@ -18,17 +18,19 @@ from torch.fx.experimental.optimization import fuse
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn import Conv2d, Module, ReLU
 
+from guitar_kedro.sizes import ImageSize, height_width
+
 _ADD = (operator.add, torch.add)
 _RELU = (torch.relu, torch.nn.functional.relu)
 _PICTURES = 4  # for which weights are packed: of 1, 4, 16 and 32 the fastest for all of these with a ResNet-50
 
 
-def pack(network: Module, size: int, precision: torch.dtype, device: torch.device) -> Module:
+def pack(network: Module, size: ImageSize, precision: torch.dtype, device: torch.device) -> Module:
     """Prepare a network in evaluation mode for prediction; its outputs stay the same, but for rounding.
 
     Args:
         network: On the CPU. It is left as it is.
-        size: Side of the pictures that it is shown, in pixels.
+        size: Of the pictures that it is shown.
         precision: In which convolutions will compute.
         device: Where. Weights are packed for a CPU that has instructions for bfloat16, if that is the precision;
             elsewhere, only BatchNorm is done away with.
@@ -36,7 +38,7 @@ def pack(network: Module, size: int, precision: torch.dtype, device: torch.devic
     Returns:
         A faster network; the one given, if its code cannot be traced, or not rightly.
     """
-    picture = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    picture = torch.rand(1, 3, *height_width(size), generator=torch.Generator().manual_seed(0))
     picture = picture.contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
         try:

@@ -13,13 +13,14 @@ from fastai.torch_core import no_random
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.data.augmentation import Augment, Normalise
 from guitar_kedro.learning.data.options import AugmentationOptions
-from guitar_kedro.learning.data.pictures import open_with_note, square
+from guitar_kedro.learning.data.pictures import open_with_note, resize
 from guitar_kedro.learning.inference.grad_cam import coarse_maps
 from guitar_kedro.learning.inference.learner import learner_for_inference
 from guitar_kedro.learning.inference.packing import pack
 from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.networks.device import choose_device, choose_precision, set_precision
 from guitar_kedro.memory import keep_freed_memory
+from guitar_kedro.sizes import height_width
 
 PLAIN_SHARE = 0.25  # of the plain view among augmented ones, as in fastai's Learner.tta
 
@@ -67,7 +68,7 @@ class Reader:
             source: A file's path or content.
 
         Returns:
-            uint8 of 3 x size x size, as validation sees it.
+            uint8 of 3 x height x width, as validation sees it.
 
         Raises:
             UserError: If it cannot be read as an image; its cause is an ``UnreadableImage`` with the reason.
@@ -77,8 +78,8 @@ class Reader:
     def read_with_note(self, source: bytes | Path | str) -> tuple[torch.Tensor, str]:
         """Read a picture like ``read``, and return also what was not followed of what its file says of its colours."""
         size, method, interpolation = self.spec.image_size, self.spec.resize_method, self.spec.interpolation
-        picture, note = open_with_note(source, longest_side=2 * size)
-        return torch.from_numpy(np.array(square(picture, size, method, interpolation))).permute(2, 0, 1), note
+        picture, note = open_with_note(source, longest_side=2 * max(height_width(size)))
+        return torch.from_numpy(np.array(resize(picture, size, method, interpolation))).permute(2, 0, 1), note
 
 
 class Predictor(Reader):
@@ -115,7 +116,7 @@ class Predictor(Reader):
         """Predict the classes of pictures.
 
         Args:
-            pixels: uint8 of n x 3 x size x size, from ``read``.
+            pixels: uint8 of n x 3 x height x width, from ``read``.
 
         Returns:
             Of n pictures. With augmented views, the same for all pictures, they are mixed as in fastai's
@@ -136,7 +137,7 @@ class Predictor(Reader):
         """Compute Grad-CAM maps: where in a picture the network sees classes.
 
         Args:
-            pixels: uint8 of 3 x size x size, from ``read``.
+            pixels: uint8 of 3 x height x width, from ``read``.
             targets: Numbers of the classes.
 
         Returns:
@@ -149,7 +150,7 @@ class Predictor(Reader):
         return coarse_maps(self._model, self.spec, image, targets).float().cpu().numpy()
 
     def _augmented(self, pixels: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Yield the augmented views, each float32 of n x 3 x size x size."""
+        """Yield the augmented views, each float32 of n x 3 x height x width."""
         options = AugmentationOptions(**self.spec.augmentation)
         augment = Augment(options, self.spec.image_size, self.spec.mean, self.spec.std, same_for_all=True)
         for view in range(self.spec.tta_views):
@@ -157,6 +158,6 @@ class Predictor(Reader):
                 yield augment(pixels)
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
-        """Return float64 of n x classes for float32 of n x 3 x size x size."""
+        """Return float64 of n x classes for float32 of n x 3 x height x width."""
         # in double precision, unlikely classes keep a probability above 0, from which a temperature can be taken back
         return self._model(images).cpu().double()

@@ -16,7 +16,8 @@ from torchvision.models import SwinTransformer
 from torchvision.models.vision_transformer import VisionTransformer
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning.networks.bodies import TimmBody, VisionTransformerBody, config_of_timm
+from guitar_kedro.learning.networks.bodies import TimmBody, VisionTransformerBody, are_maps, config_of_timm
+from guitar_kedro.sizes import ImageSize, height_width, size_in_words
 
 _LARGE = 512  # pixels; what does not go with these does not go at all
 Builder = Callable[..., torch.nn.Module]
@@ -99,13 +100,13 @@ def preprocessing(name: str, weights: str | None) -> Preprocessing:
 
 
 def build_network(
-    name: str, image_size: int, classes: int, head: str = "fastai"
+    name: str, image_size: ImageSize, classes: int, head: str = "fastai"
 ) -> tuple[torch.nn.Sequential, Callable[..., Any]]:
     """Build a network without weights: a body and a head.
 
     Args:
         name: The architecture.
-        image_size: Side of its pictures, in pixels.
+        image_size: Of its pictures.
         classes: How many outputs it has.
         head: As of ``ModelSpec``.
 
@@ -137,22 +138,24 @@ def linear_head(inputs: int, classes: int) -> torch.nn.Sequential:
     return torch.nn.Sequential(AdaptiveConcatPool2d(), torch.nn.Flatten(), *layers)
 
 
-def _with_head_of_fastai(name: str, image_size: int, classes: int) -> tuple[torch.nn.Sequential, Callable[..., Any]]:
+def _with_head_of_fastai(
+    name: str, image_size: ImageSize, classes: int
+) -> tuple[torch.nn.Sequential, Callable[..., Any]]:
     check_architecture(name)
     if is_of_torchvision(name) and not _is_transformer(builder := _builder(name)):
         return create_vision_model(builder, classes, pretrained=False), model_meta[builder]["split"]
     body = build_body(name, image_size)
     shapes = _on_no_device(lambda: build_body(name, image_size))
-    channels = shapes.eval()(torch.zeros(2, 3, image_size, image_size, device="meta")).shape[1]
+    channels = shapes.eval()(torch.zeros(2, 3, *height_width(image_size), device="meta")).shape[1]
     return add_head(body, channels, classes), _halves
 
 
-def build_body(name: str, image_size: int) -> Any:
+def build_body(name: str, image_size: ImageSize) -> Any:
     """Build the body of a network, without weights.
 
     Args:
         name: The architecture.
-        image_size: Side of its pictures, in pixels.
+        image_size: Of its pictures.
 
     Raises:
         UserError: If the network cannot be cut into body and head.
@@ -175,12 +178,12 @@ def layer_groups(network: torch.nn.Sequential) -> list[list[torch.nn.Parameter]]
     return [*network[0].layers(), list(network[1].parameters())]  # type: ignore[operator]
 
 
-def has_batch_norm(name: str, image_size: int) -> bool:
+def has_batch_norm(name: str, image_size: ImageSize) -> bool:
     """Return whether the body of a network normalises by the statistics of its batches.
 
     Args:
         name: The architecture.
-        image_size: Side of its pictures, in pixels.
+        image_size: Of its pictures.
     """
     body = _on_no_device(lambda: build_body(name, image_size))
     return any(isinstance(layer, torch.nn.BatchNorm2d) for layer in body.modules())
@@ -239,12 +242,12 @@ def _uncut(name: str) -> UserError:
     )
 
 
-def check_size(name: str, image_size: int) -> None:
+def check_size(name: str, image_size: ImageSize) -> None:
     """Check that there is a network, that it can be cut into body and head, and that its body takes pictures of a size.
 
     Args:
         name: The architecture.
-        image_size: Side of the square, in pixels.
+        image_size: Of its pictures.
 
     Raises:
         UserError: If not.
@@ -253,24 +256,25 @@ def check_size(name: str, image_size: int) -> None:
     if _gives_maps(name, image_size):
         return
     own = None if is_of_torchvision(name) else config_of_timm(name).input_size[-1]
+    size, (height, width) = size_in_words(image_size), height_width(image_size)
     if own and own != image_size and _gives_maps(name, own):
-        raise UserError(f"image_size is {image_size}, which {name} does not take; give a multiple of 32, or {own}.")
-    if not own and _gives_maps(name, max(image_size, _LARGE)):
-        raise UserError(
-            f"image_size is {image_size}, and {name} needs larger pictures: its layers leave nothing of them."
-        )
+        raise UserError(f"image_size is {size}, which {name} does not take; give a multiple of 32, or {own}.")
+    if not own and _gives_maps(name, (_LARGE * height // min(height, width), _LARGE * width // min(height, width))):
+        raise UserError(f"image_size is {size}, and {name} needs larger pictures: its layers leave nothing of them.")
+    if _gives_maps(name, max(height, width)):
+        raise UserError(f"image_size is {size}, and {name} takes squares only: give one number.")
     raise _uncut(name)
 
 
-def _gives_maps(name: str, size: int) -> bool:
+def _gives_maps(name: str, size: ImageSize) -> bool:
     try:
         body = _on_no_device(lambda: build_body(name, size))
         with torch.inference_mode():
-            maps = body.eval()(torch.zeros(2, 3, size, size, device="meta"))
+            maps = body.eval()(torch.zeros(2, 3, *height_width(size), device="meta"))
     # whatever a library says of shapes
     except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, AttributeError):
         return False
-    return isinstance(maps, torch.Tensor) and maps.ndim == 4 and maps.shape[2] == maps.shape[3]
+    return isinstance(maps, torch.Tensor) and are_maps(maps, height_width(size))
 
 
 def _on_no_device(build: Callable[[], torch.nn.Module]) -> torch.nn.Module:
@@ -283,12 +287,14 @@ def _on_no_device(build: Callable[[], torch.nn.Module]) -> torch.nn.Module:
             return build().to("meta")
 
 
-def body_state(name: str, image_size: int, state: dict[str, torch.Tensor], origin: str) -> dict[str, torch.Tensor]:
+def body_state(
+    name: str, image_size: ImageSize, state: dict[str, torch.Tensor], origin: str
+) -> dict[str, torch.Tensor]:
     """Take the weights of the body from those of a whole network.
 
     Args:
         name: The architecture.
-        image_size: Side of its pictures, in pixels.
+        image_size: Of its pictures.
         state: State dict of the network as its library builds it, with a classifier of any number of classes.
         origin: Where the weights are from, for the message.
 

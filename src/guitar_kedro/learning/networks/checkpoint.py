@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_file
+from guitar_kedro.sizes import ImageSize
 
 if TYPE_CHECKING:
     import torch
@@ -27,8 +28,8 @@ class ModelSpec(BaseModel):
         head: ``fastai``, that of its ``vision_learner``, or ``linear``, one layer on the standardised ones.
         display_names: What people call them, from ``distinct_names``; the checkpoint of a phase has none, for it trains
             under any.
-        image_size: Side of the square input, in pixels.
-        resize_method: How pictures become squares: squish, crop, or pad.
+        image_size: Of its input, in pixels: the side of a square, or height and width.
+        resize_method: How pictures get that shape: squish, crop, or pad.
         mean: Of each channel of RGB scaled to 0..1, subtracted before ...
         std: ... dividing by this.
         interpolation: How pictures are resized: bilinear, bicubic or lanczos.
@@ -48,7 +49,7 @@ class ModelSpec(BaseModel):
     classes: tuple[str, ...]
     head: Literal["fastai", "linear"] = "fastai"
     display_names: dict[str, str] = {}
-    image_size: int
+    image_size: ImageSize
     resize_method: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]

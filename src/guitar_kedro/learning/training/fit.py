@@ -40,6 +40,7 @@ from guitar_kedro.learning.training.resume import ExactResume
 from guitar_kedro.learning.training.state import TrainingState
 from guitar_kedro.learning.training.weights import AccumulatedGradients, AveragedWeights, BestEpoch, StopEarly
 from guitar_kedro.memory import keep_freed_memory
+from guitar_kedro.sizes import size_in_words
 from guitar_kedro.splits import TRAIN
 
 logger = logging.getLogger(__name__)
@@ -175,7 +176,7 @@ def _enough_memory(phase: Phase) -> Iterator[None]:
         stage = phase.stage
         raise UserError(
             f"{phase.title}: the GPU has too little memory to train {stage.architecture} on {stage.batch_size} images "
-            f"of {stage.image_size} px at a time; lower batch_size or image_size of this stage."
+            f"of {size_in_words(stage.image_size)} px at a time; lower batch_size or image_size of this stage."
         ) from error
 
 

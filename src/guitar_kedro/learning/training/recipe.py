@@ -8,8 +8,10 @@ from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field
 
 from guitar_kedro.learning.data.options import BatchOptions
 from guitar_kedro.options import Options
+from guitar_kedro.sizes import height_width
 
 Rate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
+Side = Annotated[int, Field(gt=0, le=4096)]
 
 
 class PhaseOptions(Options):
@@ -54,7 +56,8 @@ class NetworkOptions(Options):
     Attributes:
         architecture: Name of a network of torchvision or timm; that of timm may carry the tag of its weights, such as
             ``convnext_tiny.in12k_ft_in1k``. A name that both know is torchvision's.
-        image_size: Side of the square that the network sees, in pixels; at most 4096, which are 50 MB a picture.
+        image_size: Of the pictures that the network sees, in pixels: the side of a square, or a pair, height and width;
+            at most 4096, which are 50 MB a picture.
         batch_size: Images in a training step.
         weights: What the network starts from: ``default``, the best that its library publishes for it; the name of a
             set (torchvision's ``IMAGENET1K_V1``, timm's ``in12k_ft_in1k``); ``imagenet``, torchvision's first set;
@@ -63,9 +66,21 @@ class NetworkOptions(Options):
     """
 
     architecture: str
-    image_size: int = Field(gt=0, le=4096)
+    image_size: Side | tuple[Side, Side]
     batch_size: int = Field(ge=2)  # BatchNorm measures nothing of one
     weights: str | None = None
+
+    @field_validator("image_size", mode="wrap")
+    @classmethod
+    def _is_a_size_in_one_sentence(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            size = check(value)
+        except ValidationError:  # which says what is wrong with it as a number and as a pair
+            raise ValueError(
+                "it must be a whole number from 1 to 4096, or two of them, height and width, such as [256, 192]"
+            ) from None
+        height, width = height_width(size)
+        return height if height == width else size
 
 
 class StageOptions(NetworkOptions):

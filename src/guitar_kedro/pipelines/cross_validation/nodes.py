@@ -18,6 +18,7 @@ from guitar_kedro.options import Options
 from guitar_kedro.pipelines.calibration.nodes import BATCH_SIZE
 from guitar_kedro.pipelines.training.nodes import make_phase, rates_of, warn_of_guessing, with_paths
 from guitar_kedro.pipelines.training.plan import PROBE
+from guitar_kedro.sizes import ImageSize
 from guitar_kedro.splits import TEST, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def deal_folds(splits: pd.DataFrame, options: CrossValidationOptions, seed: int)
 def decode_images(
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
-    image_size: int,
+    image_size: ImageSize,
     presize: float,
     resize_method: str,
     architecture: str,

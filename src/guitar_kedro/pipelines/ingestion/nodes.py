@@ -16,6 +16,7 @@ from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, in_one_line
 from guitar_kedro.metrics.formatting import count
 from guitar_kedro.pipelines.ingestion.schemas import ImageRow, RejectedRow
+from guitar_kedro.sizes import ImageSize, height_width, size_in_words
 from guitar_kedro.versions import VERSIONS
 
 if TYPE_CHECKING:
@@ -235,16 +236,16 @@ def plot_class_balance(image_table: pd.DataFrame, display_names: dict[str, str])
 def resolutions_plotter(stages: list[str]) -> Callable[..., plots.Figure]:
     """Make the node that compares the pictures with the sizes of stages."""
 
-    def plot_resolutions(image_table: pd.DataFrame, *image_sizes: int) -> plots.Figure:
+    def plot_resolutions(image_table: pd.DataFrame, *image_sizes: ImageSize) -> plots.Figure:
         """Draw the sizes of the originals, and warn where a stage enlarges most of them."""
         sizes = dict(zip(stages, image_sizes, strict=True))
         median = image_table[["width", "height"]].min(axis=1).median()
         for name, size in sizes.items():
-            if size > median:
+            if min(height_width(size)) > median:
                 logger.warning(
-                    "Stage %s trains at %d px, more than the shorter side of half of the originals (%.0f px)",
+                    "Stage %s trains at %s px, more than the shorter side of half of the originals (%.0f px)",
                     name,
-                    size,
+                    size_in_words(size),
                     median,
                 )
         return plots.resolutions(image_table, sizes)

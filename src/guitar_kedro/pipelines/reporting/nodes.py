@@ -16,6 +16,7 @@ from guitar_kedro.learning.inference.decision import Decision, decide
 from guitar_kedro.pipelines.cross_validation.nodes import OUT_OF_FOLD, honest_sentence
 from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.project import project_folder
+from guitar_kedro.sizes import size_in_words
 from guitar_kedro.splits import TEST, VALIDATION
 
 if TYPE_CHECKING:
@@ -297,7 +298,7 @@ def compare_stages(splits: pd.DataFrame, *results: Any) -> tuple[pd.DataFrame, p
                 "stage": spec.provenance["stage"],
                 "phase": spec.provenance["phase"],
                 "architecture": spec.architecture,
-                "image_size": spec.image_size,
+                "image_size": size_in_words(spec.image_size),
                 "epochs": len(history),
                 "error_rate": kept["error_rate"],
                 "images": count,

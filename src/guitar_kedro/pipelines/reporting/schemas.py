@@ -42,7 +42,7 @@ class PhaseRow(BaseModel):
         stage: Its name.
         phase: ``probe``, ``frozen`` or ``unfrozen``.
         architecture: Of the network.
-        image_size: Side of its input, in pixels.
+        image_size: Of its input, in pixels: a side, or height x width.
         epochs: Trained in the phase.
         images: That it was measured on.
         errors: Of them, those that were predicted wrong.
@@ -56,7 +56,7 @@ class PhaseRow(BaseModel):
     stage: str
     phase: str
     architecture: str
-    image_size: int
+    image_size: int | str
     epochs: int
     images: int
     errors: int

@@ -16,6 +16,7 @@ from guitar_kedro.learning.distributed.options import processes_of
 from guitar_kedro.learning.training.recipe import PhaseOptions, ProbeOptions
 from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.project import models_folder
+from guitar_kedro.sizes import ImageSize
 from guitar_kedro.splits import TEST
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ OF_EPOCHS = ("ema", "best_epoch", "stop_after")
 def decode_images(
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
-    image_size: int,
+    image_size: ImageSize,
     presize: float,
     resize_method: str,
     architecture: str,

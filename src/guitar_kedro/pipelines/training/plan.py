@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.sizes import size_in_words
 
 PROBE = "probe"
 PHASES = (PROBE, "frozen", "unfrozen")
@@ -26,7 +27,7 @@ class StagePlan:
         start: The dataset it starts from.
         origin: The stage whose pretrained weights it goes back to: itself, or the first of those it continues.
         phases: Those of ``PHASES`` that are asked for: a probe, and phases with epochs to train.
-        image_size: Of its input, in pixels; stages of one size share the decoded pictures.
+        image_size: Of its input; stages of one size share the decoded pictures.
         suggested: Phases that are trained with the learning rate that the finder suggests.
         finder: Whether it looks for one before each phase.
     """
@@ -47,7 +48,7 @@ class StagePlan:
     @property
     def pixels(self) -> str:
         """The dataset with its decoded pictures."""
-        return f"pixels_{self.image_size}px"
+        return f"pixels_{size_in_words(self.image_size).replace(' ', '')}px"
 
     @property
     def checkpoint(self) -> str:
