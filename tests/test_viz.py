@@ -173,6 +173,7 @@ FIGURES = [
     "split_balance",
     "training_sheet",
     "confusion_matrix",
+    "embedding_map",
     "top_losses_sheet",
     "grad_cam_by_class",
     "grad_cam_of_errors",
@@ -223,6 +224,10 @@ def test_all_numbers_are_previewed(visit: Visit) -> None:
 
 def test_the_confusion_matrix_can_be_pointed_at(visit: Visit) -> None:
     expect(visit.look_at("confusion_explorer").locator(".js-plotly-plot")).to_be_visible()
+
+
+def test_the_embedding_map_can_be_pointed_at(visit: Visit) -> None:
+    expect(visit.look_at("embedding_explorer").locator(".js-plotly-plot")).to_be_visible()
 
 
 def test_the_model_card_is_previewed_as_a_page(visit: Visit) -> None:

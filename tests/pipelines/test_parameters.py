@@ -91,7 +91,7 @@ def nodes_that_use(parameter: str) -> set[str]:
                 *CROSS_VALIDATION,
                 "cross_validation.predict_random_split",
                 *("calibrate.predict_validation", "evaluate.small.predict_validation", "evaluate.predict_test"),
-                *("evaluate.predict_ood", "evaluate.report_tta", "evaluate.draw_grad_cam"),
+                *("evaluate.predict_ood", "evaluate.report_tta", "evaluate.draw_grad_cam", "evaluate.compute_features"),
                 *("predict_images", "export_model"),
             },
         ),

@@ -28,6 +28,8 @@ def test_a_probe_is_a_phase_like_others_and_its_features_are_computed_once(proje
     assert (frozen["provenance"]["started_from"], frozen["head"]) == ("small, probe", "linear")
     spec = json.loads(next((project / "data" / "06_models" / "demo" / "model").glob("*/model/spec.json")).read_text())
     assert (spec["head"], spec["provenance"]["phase"], spec["provenance"]["C"]) == ("linear", "probe", 0.1)
+    explorer = json.loads(next(reports.glob("embedding_explorer.json/*/*.json")).read_text())
+    assert "the frozen network of the probe" in explorer["layout"]["title"]["subtitle"]["text"]
     metrics = json.loads(next(reports.glob("metrics.json/*/*.json")).read_text())
     assert metrics["validation"]["larger"]["errors"] == table["errors"][2]
     again = kedro("run", "--pipeline=train", "--params=stages.larger.probe.C=[1.0]")

@@ -23,6 +23,7 @@ from rich.console import Console
 from guitar_kedro import cards, metrics, plots
 from guitar_kedro.datasets import FigureDataset
 from guitar_kedro.display_names import distinct_names
+from guitar_kedro.pipelines.reporting.nodes import POINTS_ON_MAP
 from guitar_kedro.plots import style
 
 MOST_PIXELS = 20_000_000
@@ -209,7 +210,14 @@ def predicted(of: Material) -> Figure:
     return plots.predictions_sheet(rows, of.names, {"sure": "sure"}, 3, len(of.classes))
 
 
+def points(of: Material) -> pd.DataFrame:
+    table, random = of.part("validation"), np.random.default_rng(0)
+    places = dict(zip("xy", random.normal(size=(2, len(table))), strict=True))
+    return table.assign(**places, probability=0.9, is_suspect=random.random(len(table)) < 0.02)
+
+
 FIGURES: dict[str, Callable[[Material], Figure]] = {
+    "embedding_map": lambda of: plots.embedding_map(points(of), of.names, "Embedding map", "the model"),
     "class_balance": lambda of: plots.class_balance(of.splits, of.names),
     "split_balance": lambda of: plots.split_balance(of.splits, of.names),
     "confusion_matrix": lambda of: plots.confusion_matrix_figure(of.part("test"), of.classes, of.names, "Test"),
@@ -283,6 +291,16 @@ def test_the_explorer_has_all_confusions_and_can_be_used_for_any_number_of_class
     )
     told = {text for trace in json.loads(words)["data"] for text in _texts(trace["hovertext"]) if text}
     assert len(told) == table.groupby(["label", "predicted"]).ngroups
+
+
+@pytest.mark.parametrize("number", CLASSES)
+def test_the_map_to_point_at_tells_every_picture_and_stays_small(number: int, tmp_path: Path):
+    table = pd.concat([points(material(number))] * 2).head(POINTS_ON_MAP)
+    words = check(
+        "explorer", "explorer", lambda: plots.embedding_explorer(table, {}, "Many", "the model").to_json(), tmp_path
+    )
+    told = [text for trace in json.loads(words)["data"] for text in trace.get("hovertext", [])]
+    assert len(told) == len(table)
 
 
 def _texts(words: list[Any]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from .curation import CurationEffect as CurationEffect
 from .curation import curation_effect as curation_effect
 from .curation import curation_sentence as curation_sentence
 from .curation import recipe_changes as recipe_changes
+from .embedding import embed as embed
 from .errors import share_of as share_of
 from .formatting import clock as clock
 from .formatting import count as count

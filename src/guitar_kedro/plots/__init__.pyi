@@ -13,6 +13,8 @@ from .data import contact_sheet as contact_sheet
 from .data import duplicates_sheet as duplicates_sheet
 from .data import resolutions as resolutions
 from .data import split_balance as split_balance
+from .embedding import embedding_explorer as embedding_explorer
+from .embedding import embedding_map as embedding_map
 from .errors import top_losses_sheet as top_losses_sheet
 from .grad_cam import grad_cam_by_class as grad_cam_by_class
 from .grad_cam import grad_cam_missing as grad_cam_missing

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,13 +17,13 @@ from matplotlib.figure import Figure
 from guitar_kedro.errors import listed
 from guitar_kedro.metrics import formatting
 from guitar_kedro.plots import style
+from guitar_kedro.plots.pointing import short, short_names
 
 _MOST_CLASSES = 40  # of more, the figure shows those that are confused most: the model card makes it 1,400 pixels wide
 _MOST_DENSE = 100  # classes; the explorer of more holds a point per cell that is not empty, and not a matrix
 _MOST_POINTS = 20_000  # of the explorer; a browser draws them in a second
 _NAME_WIDTH = 2.2  # inches that a line of a class name may take
 _FILES_OF_CELL, _FILES = 8, 80_000  # that the explorer names: of a cell, and of all together
-_LONGEST_NAME = 60  # characters of a class or a file; an explorer holds many
 _SLANT = 40  # degrees
 _MOST_SLANTED = 15  # classes; above it names stand upright, because slanted ones need more room than a cell
 
@@ -112,7 +111,7 @@ def confusion_explorer(
     # in any order before: else the first classes would have all their single mistakes, and the last ones none
     mixed = pairs.sample(frac=1, random_state=0) if found > _MOST_POINTS else pairs
     pairs = mixed.sort_values("count", ascending=False, kind="stable").head(_MOST_POINTS)
-    names = _short_names([formatting.display_name(label, display_names) for label in classes])
+    names = short_names([formatting.display_name(label, display_names) for label in classes])
     pairs["words"] = _tell(pairs, names, _some_files(predictions, classes, len(pairs)))
     if found > len(pairs):
         title = f"{title}: the {len(pairs):,} most frequent of {found:,} cells"
@@ -177,21 +176,8 @@ def _some_files(predictions: pd.DataFrame, classes: Sequence[str], cells: int) -
     rows, columns = (pd.Index(classes).get_indexer(predictions[name].astype(str)) for name in ("label", "predicted"))
     first = predictions[["file"]].assign(row=rows, column=columns).groupby(["row", "column"], sort=False).head(most)
     return {
-        cell: "<br>".join(html.escape(_short(file), quote=False) for file in files)
-        for cell, files in first.groupby(["row", "column"])["file"]
+        cell: "<br>".join(short(file) for file in files) for cell, files in first.groupby(["row", "column"])["file"]
     }
-
-
-def _short_names(names: Sequence[str]) -> list[str]:
-    """Cut long names in the middle, and write those whole that would come out alike."""
-    short = [_short(name) for name in names]
-    often = Counter(short)
-    return [html.escape(cut if often[cut] == 1 else name, quote=False) for cut, name in zip(short, names, strict=True)]
-
-
-def _short(name: str) -> str:
-    half = _LONGEST_NAME // 2
-    return name if len(name) <= _LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
 def _tell(pairs: pd.DataFrame, names: Sequence[str], files: Mapping[tuple[int, int], str]) -> list[str]:

@@ -105,6 +105,15 @@ def report_tta(
     return metrics.tta_gain(model.spec.tta_views, right["views"], right["plain"], times_slower)
 
 
+def compute_features(
+    model: learning.Checkpoint, splits: pd.DataFrame, prepared_images: images.PreparedImages, device: str
+) -> learning.FeatureStream:
+    """Compute what the body of the model makes of the validation part."""
+    table = with_paths(splits[splits["split"] == VALIDATION], prepared_images)
+    body, _ = learning.learner_for_inference(model, "cpu").model
+    return learning.compute_features(body, model.spec, table, "Features of the model", model.spec.precision, device)
+
+
 def draw_grad_cam(
     predictions: pd.DataFrame, model: learning.Checkpoint, prepared_images: images.PreparedImages, device: str
 ) -> tuple[plots.Figure, plots.Figure]:

@@ -3,7 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.pipelines.evaluation import nodes
-from guitar_kedro.pipelines.training.plan import StagePlan
+from guitar_kedro.pipelines.training.plan import StagePlan, probed_features
 
 
 def create_pipeline(stages: list[StagePlan]) -> Pipeline:
@@ -12,7 +12,8 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
     Args:
         stages: In the order in which they were trained; the last one is the model, which alone sees the test part.
     """
-    return Pipeline([*_predict_nodes(stages), _other_node(), _attention_node()])
+    features = [] if probed_features(stages) else [_features_node()]
+    return Pipeline([*_predict_nodes(stages), _other_node(), _attention_node(), *features])
 
 
 def _predict_nodes(stages: list[StagePlan]) -> list[Node]:
@@ -61,6 +62,17 @@ def _other_node() -> Node:
         inputs=["model", "ood_images", "params:device"],
         outputs="ood_predictions",
         name="predict_ood",
+        namespace="evaluate",
+        tags="predictions",
+    )
+
+
+def _features_node() -> Node:
+    return Node(
+        func=nodes.compute_features,
+        inputs=["model", "splits", "prepared_images", "params:device"],
+        outputs="model_features",
+        name="compute_features",
         namespace="evaluate",
         tags="predictions",
     )

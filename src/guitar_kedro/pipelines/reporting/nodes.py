@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ else:
 
 PICTURES_ON_SHEET = 24
 STEPS_ON_SHEET = 8
+POINTS_ON_MAP = 2000  # t-SNE of these takes some ten seconds
 LIBRARIES = ("kedro", "fastai", "torch", "torchvision", "numpy", "pandas", "pillow", "cleanlab")
 CARD_FIGURES = {  # what the model card shows; the titles say which part of the images it is about
     "confusion_matrix": cards.CardFigure(
@@ -54,6 +55,11 @@ CARD_FIGURES = {  # what the model card shows; the titles say which part of the 
         "Top losses of the validation images",
         "errors",
         "the pictures on which the model was most wrong, each with its label and the answer",
+    ),
+    "embedding_map": cards.CardFigure(
+        "Embedding map of the validation images",
+        "errors",
+        "points that lie close together where pictures look alike to the network; errors and suspect labels are marked",
     ),
     "grad_cam_of_errors": cards.CardFigure(
         "Where it looks when it is wrong, on validation images",
@@ -221,6 +227,36 @@ def _same_labels(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     return set(one[columns].itertuples(index=False, name=None)) == set(
         other[columns].itertuples(index=False, name=None)
     )
+
+
+def embedding_drawer(source: str) -> Callable[..., tuple[plots.Figure, Any]]:
+    """Make the node that draws the embedding map.
+
+    Args:
+        source: What the features come from, for the title.
+    """
+
+    def draw_embedding_map(
+        predictions: pd.DataFrame,
+        suspects: pd.DataFrame,
+        features: learning.Features,
+        model_spec: learning.ModelSpec,
+        seed: int,
+    ) -> tuple[plots.Figure, Any]:
+        """Draw which pictures of the validation part look alike to a network: to read, and to point at."""
+        validation = _of_model(predictions, model_spec, VALIDATION)
+        shown = validation.sample(min(len(validation), POINTS_ON_MAP), random_state=seed).sort_index()
+        probability = shown[metrics.probability_columns(model_spec.classes)].max(axis=1)
+        x, y = metrics.embed(features.of(shown["image_id"].tolist()), seed).T
+        is_suspect = shown["image_id"].isin(suspects["image_id"])
+        points = shown[["file", "label", "predicted"]].assign(x=x, y=y, probability=probability, is_suspect=is_suspect)
+        title = f"Embedding map of {metrics.count(len(shown), 'validation image')}"
+        if len(shown) < len(validation):
+            title += f", drawn at random from {len(validation):,}"
+        what = points, model_spec.display_names, title, source
+        return plots.embedding_map(*what), plots.embedding_explorer(*what)
+
+    return draw_embedding_map
 
 
 def report_curation(

@@ -3,7 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.pipelines.reporting import nodes
-from guitar_kedro.pipelines.training.plan import StagePlan
+from guitar_kedro.pipelines.training.plan import StagePlan, probed_features
 
 
 def create_pipeline(stages: list[StagePlan]) -> Pipeline:
@@ -14,7 +14,9 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
     Args:
         stages: In the order in which they were trained.
     """
-    return Pipeline([*_result_nodes(), *_error_nodes(), *_stage_nodes(stages), _card_node()], tags="reports")
+    return Pipeline(
+        [*_result_nodes(), *_error_nodes(), *_stage_nodes(stages), _map_node(stages), _card_node()], tags="reports"
+    )
 
 
 def _result_nodes() -> list[Node]:
@@ -121,6 +123,17 @@ def _stage_nodes(stages: list[StagePlan]) -> list[Node]:
             namespace="report",
         ),
     ]
+
+
+def _map_node(stages: list[StagePlan]) -> Node:
+    of_probe = probed_features(stages)
+    return Node(
+        func=nodes.embedding_drawer("the frozen network of the probe" if of_probe else "the model"),
+        inputs=["predictions", "suspect_labels", of_probe or "model_features", "model_spec", "params:seed"],
+        outputs=["embedding_map", "embedding_explorer"],
+        name="draw_embedding_map",
+        namespace="report",
+    )
 
 
 def _card_node() -> Node:

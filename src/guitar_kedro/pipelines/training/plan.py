@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,11 @@ class StagePlan:
     def checkpoint(self) -> str:
         """The dataset with the trained network of the stage."""
         return f"train.{self.name}.{self.phases[-1]}_checkpoint"
+
+
+def probed_features(stages: Sequence[StagePlan]) -> str | None:
+    """Return the dataset with the features of the first stage that has a probe; ``None`` where none has."""
+    return next((f"train.{stage.name}.features" for stage in stages if PROBE in stage.phases), None)
 
 
 def plan_stages(stages: Any) -> list[StagePlan]:
