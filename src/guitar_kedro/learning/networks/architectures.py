@@ -193,7 +193,9 @@ def _halves(network: torch.nn.Sequential) -> list[list[torch.nn.Parameter]]:
     if hasattr(network[0], "layers"):
         *layers, head = layer_groups(network)
     else:  # of torchvision: what its parts consist of
-        parts = [list(part.children()) if isinstance(part, torch.nn.Sequential) else [part] for part in network[0]]
+        parts = [
+            list(part.children()) if isinstance(part, torch.nn.Sequential) else [part] for part in network[0].children()
+        ]
         layers = [list(layer.parameters()) for part in parts for layer in part]
         head = list(network[1].parameters())
     groups = [layers[: len(layers) // 2], layers[len(layers) // 2 :], [head]]
