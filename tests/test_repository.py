@@ -89,3 +89,21 @@ def test_the_version_is_the_same_wherever_it_stands():
     assert version is not None
     assert f"## [{version[1]}]" in text("CHANGELOG.md")
     assert yaml.safe_load(text("CITATION.cff"))["version"] == version[1]
+
+
+def test_prometheus_scrapes_the_service_where_the_container_listens():
+    compose = yaml.safe_load(text("compose.yaml"))
+    [job] = yaml.safe_load(compose["configs"]["prometheus"]["content"])["scrape_configs"]
+    [target] = job["static_configs"][0]["targets"]
+    service, _, port = target.partition(":")
+    assert service in compose["services"]
+    assert f"EXPOSE {port}" in text("Dockerfile")
+
+
+def test_the_container_is_given_all_that_it_copies_and_serves_as_nobody_special():
+    lines = text("Dockerfile").splitlines()
+    copied = {path for line in lines if line.startswith("COPY") and "--from" not in line for path in line.split()[1:-1]}
+    given = {line.removeprefix("!") for line in text(".dockerignore").splitlines() if line.startswith("!")}
+    assert {path for path in copied if not path.startswith("--")} == given
+    assert all((ROOT / path).exists() for path in given)
+    assert next(line for line in lines if line.startswith(("USER", "ENTRYPOINT"))) == "USER serve"
