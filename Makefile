@@ -1,66 +1,76 @@
-# Two commands: `make run` trains and evaluates on the drawn demo set, `make test` runs all tests.
+# `make run` trains and evaluates on the drawn demo set, `make test` runs all tests; `make help` lists the rest.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 NEEDED_GB := 9
+UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: run test quick torture lint format bench bench-full lock clean
+.PHONY: run test quick torture lint format bench bench-full lock dist clean help
 .DEFAULT_GOAL := run
 
-run: $(INSTALLED)
+run: $(INSTALLED) ## train and evaluate on the drawn demo set
 	$(BIN)/kedro run
 
 # two at a time, with a core for each; threads that a test asks for all the same must not spin
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist=loadfile --no-loadscope-reorder
-test: lint
+test: lint ## lint, and all tests
 	$(PYTEST)
 
-# the tests that start no processes, browsers and clusters
-quick: lint
+quick: lint ## lint, and the tests that start no processes, browsers and clusters
 	$(PYTEST) -m "not process and not browser and not cluster"
 
-# the tests that kill processes, fill the disk, or press the service, many times more: make torture KILLS=100 SEED=1
 torture: export KILLS ?= 100
 torture: export SEED ?= 1
-torture: $(INSTALLED)
+torture: $(INSTALLED) ## kill processes, fill the disk and press the service: hours with the usual KILLS=100
 	$(BIN)/python -m pytest -m torture
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) ## ruff, import-linter and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
-format: $(INSTALLED)
+format: $(INSTALLED) ## let ruff mend and format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# PART=ingestion measures that part alone
-bench: $(INSTALLED)
+bench: $(INSTALLED) ## benchmarks against a plain fastai script; PART=training measures that part alone
 	$(BIN)/python tests/benchmarks $(PART)
 
-bench-full: $(INSTALLED)
+bench-full: $(INSTALLED) ## the same, longer
 	$(BIN)/python tests/benchmarks --full $(PART)
 
 # pins names and versions of all that is installed, without addresses; Python 3.10 has no wheels of many of them
-lock: $(INSTALLED)
+lock: $(INSTALLED) ## pin what is installed in constraints.txt
 	head -1 constraints.txt > constraints.new
 	$(BIN)/pip freeze --exclude-editable | sed -E 's/ @ .*//; s/\+.*//; s/$$/ ; python_version >= "3.11"/' >> constraints.new
 	mv constraints.new constraints.txt
 
-clean:
+dist: $(INSTALLED) ## build the wheel and the source distribution
+	$(BIN)/python -m build
+
+clean: ## remove the environment
 	rm -rf $(VENV)
+
+help: ## list what make does
+	@sed -nE 's/^([a-z-]+):.* ## (.*)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
 		{ echo "This needs Python 3.10 or later; '$(PYTHON)' is not. Name another one: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
-		{ echo "Python's venv module is missing; install it (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
 	@test -e $@ || $(PYTHON) -c 'import shutil, sys; sys.exit(shutil.disk_usage(".").free < $(NEEDED_GB) * 10**9)' || \
 		{ echo "Torch and the rest need $(NEEDED_GB) GB of free disk here; make room and try again."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
 	@echo "Installing torch, fastai, Kedro and the rest (minutes, once)"
+ifdef UV
+	@$(UV) venv --quiet --allow-existing --seed --python $(PYTHON) $(VENV)
+	@$(UV) pip install --quiet --python $(VENV) -c constraints.txt -e '.[test]' || \
+		{ echo "The installation failed. Without a network, uv can install from a folder: UV_FIND_LINKS=FOLDER UV_NO_INDEX=1 make $(MAKECMDGOALS)"; exit 1; }
+else
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "Python's venv module is missing; install it (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]' || \
 		{ echo "The installation failed. Without a network, pip can install from a folder: PIP_FIND_LINKS=FOLDER PIP_NO_INDEX=1 make $(MAKECMDGOALS)"; exit 1; }
+endif
 	@touch $@

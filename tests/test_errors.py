@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from kedro.io.core import DatasetError
 
 from guitar_kedro.errors import UserError, listed, name_commands_for
 from guitar_kedro.mistakes import user_error_behind
@@ -43,3 +44,12 @@ def test_of_many_things_a_sentence_names_some_and_counts_the_rest():
     assert listed(["a", "b"]) == "a, b"
     assert listed([str(place) for place in range(5000)]) == "0, 1, 2, 3, 4 and 4,995 more"
     assert listed([]) == ""
+
+
+@pytest.mark.parametrize(
+    "error", [ModuleNotFoundError("No module named 'torch'"), DatasetError("... No module named 'torch'.")]
+)
+def test_what_lacks_on_a_server_is_told_with_what_brings_it(error: Exception):
+    told = "torch is not installed: `pip install 'guitar-kedro[train]'` brings it."
+    assert str(user_error_behind(error)) == told
+    assert user_error_behind(ModuleNotFoundError("No module named 'their_own'")) is None

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import webbrowser
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -19,11 +20,13 @@ import click
 import psutil
 from kedro.framework.cli.project import run as kedro_run
 from rich.console import Console
+from rich.text import Text
 
 from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS
 from guitar_kedro.errors import UserError
 from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.progress import say_any_name
+from guitar_kedro.project import project_folder
 from guitar_kedro.serving.command import serve
 from guitar_kedro.yaml_files import check_yaml
 
@@ -168,3 +171,22 @@ def prune(keep: int, dry_run: bool, **where: Any) -> None:
         workspace = context.config_loader["parameters"]["workspace"]
         for line in prune_workspace(workspace, context.catalog, pipelines.values(), keep, dry_run):
             click.echo(line)
+
+
+@cli.command(params=[*_WHERE])
+@click.option("--open", "opened", is_flag=True, help="Open it in the browser as well.")
+@_in_one_sentence
+def report(opened: bool, **where: Any) -> None:
+    """Say where the latest model card is."""
+    from kedro.framework.project import settings
+
+    with settings.SESSION_CLASS.create(**_session_options(**where)) as session:
+        # not the dataset, whose libraries take longer to import than all the rest
+        cards = Path(session.load_context().config_loader["catalog"]["model_card"]["filepath"])
+    versions = sorted((project_folder() / cards).glob(f"*/{cards.name}"))
+    if not versions:
+        raise UserError(f"{cards}: there is no model card yet; run `kedro run` first.")
+    address = versions[-1].resolve().as_uri()
+    Console().print(Text(os.path.relpath(versions[-1]), f"link {address}"), soft_wrap=True)
+    if opened and not webbrowser.open(address):
+        raise UserError("No browser could be started here; open the file in one yourself.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -258,6 +259,34 @@ class RememberImages:
 def _predicts(pipeline: Pipeline) -> bool:
     """Whether the images that are given to this pipeline are there to be predicted."""
     return "images_to_predict" in pipeline.inputs() or not pipeline.all_outputs().isdisjoint(PREDICTED)
+
+
+class LatestResults:
+    """Links the latest reports of a workspace in one folder, ``latest`` beside their versions."""
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Link what the run made, or found up to date; where the system allows no links, copy it."""
+        reports = Path(cast(Any, catalog[RUN_CACHE])._filepath).parent
+        datasets = [dataset for name in sorted(pipeline.all_outputs()) if is_versioned(dataset := catalog[name])]
+        for dataset in cast(list[Any], datasets):
+            path = Path(dataset._filepath)
+            if path.is_relative_to(reports) and dataset.exists():
+                try:
+                    _link(reports / "latest" / path.relative_to(reports), Path(dataset._get_load_path()))
+                except OSError as error:  # the run itself has ended well
+                    logger.warning("%s is not linked: %s", path, error)
+
+
+def _link(link: Path, target: Path) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    beside = link.with_name(f".{link.name}")
+    beside.unlink(missing_ok=True)
+    try:
+        beside.symlink_to(os.path.relpath(target, link.parent))
+    except OSError:
+        shutil.copyfile(target, beside)
+    os.replace(beside, link)
 
 
 class RunReport:

@@ -9,6 +9,9 @@ import re
 from guitar_kedro.errors import UserError
 from guitar_kedro.parameters import RENAMED
 
+# what the extra `train` brings; a server may do without
+TRAINING = {"cleanlab", "fastai", "matplotlib", "plotly", "pyarrow", "sklearn", "timm", "torch"}
+
 
 def user_error_behind(error: BaseException) -> UserError | None:
     """Find the user's mistake behind an error that Kedro raised.
@@ -23,6 +26,9 @@ def user_error_behind(error: BaseException) -> UserError | None:
     for link in causes(error):
         if isinstance(link, UserError):
             return link
+        missing = re.search(r"No module named '(\w+)", str(link))  # Kedro's own error of a dataset may say so as well
+        if missing and missing.group(1) in TRAINING:
+            return UserError(f"{missing.group(1)} is not installed: `pip install 'guitar-kedro[train]'` brings it.")
         if sentence := _sentence_for_disk(link, error) or _sentence_for_kedro(link, error):
             return UserError(sentence)
     return None

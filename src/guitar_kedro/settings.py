@@ -5,6 +5,7 @@ from guitar_kedro.hooks import (
     CheckpointGuard,
     DisplayNamesMustBeUsed,
     ImagesMustBeUsed,
+    LatestResults,
     OneRunAtATime,
     PicturesApart,
     RememberImages,
@@ -26,5 +27,6 @@ HOOKS = (
     CheckpointGuard(),
     DisplayNamesMustBeUsed(),
     RunRecorder(),
+    LatestResults(),
     RunReport(),
 )

@@ -63,10 +63,10 @@ def test_a_network_of_any_family_is_trained_evaluated_explained_exported_and_ser
 
     paths = shapes["path"].tolist()[:6]
     predictor = Predictor(checkpoint, "cpu")
-    pictures = torch.stack([predictor.read(path) for path in paths])
+    pictures = np.stack([predictor.read(path) for path in paths])
     answers = predictor.predict(pictures).probabilities
-    assert torch.allclose(answers.sum(dim=1), torch.ones(len(paths), dtype=answers.dtype))
-    assert torch.allclose(predictor.predict(pictures[:1]).probabilities, answers[:1], atol=1e-5)
+    assert np.allclose(answers.sum(axis=1), 1)
+    assert np.allclose(predictor.predict(pictures[:1]).probabilities, answers[:1], atol=1e-5)
 
     maps = grad_cam_maps(checkpoint, shapes.head(2), [spec.classes] * 2, "Explaining", "cpu")
     assert [each.shape for each in maps] == [(2, *height_width(spec.image_size))] * 2
@@ -75,12 +75,12 @@ def test_a_network_of_any_family_is_trained_evaluated_explained_exported_and_ser
 
     bundle = make_bundle(checkpoint, paths, "cpu")  # refuses what does not answer like torch
     int8 = OnnxPredictor(spec, quantised(bundle.files[ONNX_FILE], spec, list(pictures)))
-    assert (int8.predict(pictures).probabilities - answers).abs().max() < 0.5
+    assert np.abs(int8.predict(pictures).probabilities - answers).max() < 0.5
 
     if can_pack():
         in_bfloat16 = Checkpoint(checkpoint.weights, spec.model_copy(update={"precision": "bfloat16"}))
         packed = Predictor(in_bfloat16, "cpu").predict(pictures).probabilities
-        assert (packed - answers).abs().max() < 0.1
+        assert np.abs(packed - answers).max() < 0.1
 
     for model in (predictor, OnnxPredictor(spec, bundle.files[ONNX_FILE])):
         with client_of(model) as client:

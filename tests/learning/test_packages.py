@@ -39,6 +39,7 @@ def test_every_name_that_learning_offers_is_there():
 
 def test_what_pipelines_and_datasets_read_of_it_loads_no_torch():
     modules = ("training.recipe", "distributed.options", "networks.checkpoint", "inference.chunk", "inference.decision")
+    modules += ("inference.backend", "inference.onnx")
     imports = "; ".join(f"import guitar_kedro.learning.{module}" for module in modules)
     code = f"{imports}; import sys; sys.exit('torch' in sys.modules or 'fastai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,23 @@ from guitar_kedro.learning.data.loaders import data_loaders
 
 ROTATED = 6  # EXIF: to be turned by 90 degrees
 AUGMENTATION = dict.fromkeys(("max_rotate", "max_lighting", "max_warp", "p_affine", "p_lighting"), 0.0)
+
+# a machine that has what guitar_kedro[serve] names and nothing of guitar_kedro[train], as far as Python can tell
+ONLY_SERVE = """
+import sys
+
+LACKING = {
+    "IPython", "cleanlab", "fastai", "fastcore", "kedro_viz", "matplotlib", "onnx", "plotly", "pyarrow", "sklearn",
+    "threadpoolctl", "timm", "torch", "torchvision",
+}
+
+class Lacking:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in LACKING:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Lacking())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +79,17 @@ def test_the_page_works_without_maps(services: dict[str, Running]):
         page = client.post("/", files={"pictures": ("a.jpg", jpeg(1))})
     assert page.status_code == 200
     assert "%" in page.text
+
+
+def test_onnx_runtime_answers_where_nothing_of_training_is_installed(exported_project: Path, tmp_path: Path):
+    project = shutil.copytree(exported_project, tmp_path / "project")
+    (project / "src" / "sitecustomize.py").write_text(ONLY_SERVE, encoding="utf-8")
+    service = start_service(project, tmp_path, "--backend=onnx", forked=False)
+    with service.client() as client:
+        page = client.post("/", files={"pictures": ("a.jpg", jpeg(1))})
+    assert page.status_code == 200
+    assert answers(service, jpeg(1)).sum() == pytest.approx(1)
+    assert service.end() == 0
 
 
 def test_a_model_that_was_not_exported_is_told(finished_project: Path):

@@ -8,6 +8,7 @@ from .curation import PredictionsBeforeCurationDataset as PredictionsBeforeCurat
 from .drawn_images import DrawnImagesDataset as DrawnImagesDataset
 from .drawn_images import DrawnOthersDataset as DrawnOthersDataset
 from .features import FeaturesDataset as FeaturesDataset
+from .figures import FigureDataset as FigureDataset
 from .given_images import GivenImagesDataset as GivenImagesDataset
 from .given_images import ImagesToPredictDataset as ImagesToPredictDataset
 from .given_images import OtherPhotosDataset as OtherPhotosDataset
@@ -18,7 +19,6 @@ from .prepared_images import PreparedImagesDataset as PreparedImagesDataset
 from .pretrained import PretrainedWeightsDataset as PretrainedWeightsDataset
 from .reports import DocumentDataset as DocumentDataset
 from .reports import ExplorerDataset as ExplorerDataset
-from .reports import FigureDataset as FigureDataset
 from .reports import MetricsDataset as MetricsDataset
 from .reports import OptionalMetricsDataset as OptionalMetricsDataset
 from .reports import OptionalPageDataset as OptionalPageDataset

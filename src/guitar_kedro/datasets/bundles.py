@@ -12,6 +12,7 @@ from kedro_datasets._typing import JSONPreview
 from guitar_kedro.datasets.artifacts import Artifact
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import strict_json
+from guitar_kedro.learning.export.bundle import ONNX_FILE
 from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, WEIGHTS_FILE, Checkpoint, ModelSpec
 
 if TYPE_CHECKING:
@@ -94,3 +95,13 @@ class BundleDataset(Artifact, _BundleFolder):
     perhaps more, and ``bundle.json``, which says which version of the model it is and what was measured. A pickle is
     only written.
     """
+
+    def load_onnx(self) -> tuple[ModelSpec, bytes]:
+        """Load what ONNX Runtime needs, the spec and the network, without torch.
+
+        Raises:
+            UserError: If the bundle is not as it was saved, or if there is no such version.
+        """
+        self.check()
+        folder = Path(self._get_load_path())
+        return ModelSpec.read(folder / SPEC_FILE), (folder / ONNX_FILE).read_bytes()

@@ -1,10 +1,9 @@
-"""Figures and numbers of reports."""
+"""Numbers, pages and figures to point at of reports."""
 
 from __future__ import annotations
 
 import json
 import re
-import zlib
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
@@ -12,36 +11,15 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import Version
 from kedro_datasets._typing import HTMLPreview, JSONPreview, PlotlyPreview
 from kedro_datasets.json import JSONDataset
-from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.text import TextDataset
-from PIL import Image
-from PIL.PngImagePlugin import PngImageFile
 from pydantic import BaseModel, ValidationError
 
-from guitar_kedro.datasets.artifacts import Artifact, TextArtifact, undecorated
+from guitar_kedro.datasets.artifacts import TextArtifact, undecorated
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import without_nan
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-
-
-class FigureDataset(Artifact, MatplotlibDataset):
-    """A matplotlib figure as a PNG file, which loads as a picture."""
-
-    # looking for repetitions takes most of the time of a sheet of photos, which have none; charts become little larger
-    DEFAULT_SAVE_ARGS: dict[str, Any] = {"pil_kwargs": {"compress_type": zlib.Z_RLE}}  # noqa: RUF012 - as kedro-datasets
-
-    def load(self) -> Image.Image:
-        """Load what was drawn.
-
-        Raises:
-            UserError: If it is not as it was saved.
-        """
-        self.check()
-        # not Image.open, whose limit of pixels is there for other people's files
-        with PngImageFile(Path(self._get_load_path())) as picture:
-            return picture.convert("RGB")
 
 
 class _PlotlyFile(TextDataset):

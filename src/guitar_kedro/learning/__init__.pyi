@@ -10,9 +10,10 @@ from .export.bundle import Bundle as Bundle
 from .export.exporting import make_bundle as make_bundle
 from .export.exporting import with_int8 as with_int8
 from .export.exporting import with_pickle as with_pickle
+from .inference.backend import NoFeatureMaps as NoFeatureMaps
+from .inference.backend import Predictions as Predictions
 from .inference.chunk import Chunk as Chunk
 from .inference.features import compute_features as compute_features
-from .inference.grad_cam import NoFeatureMaps as NoFeatureMaps
 from .inference.grad_cam import grad_cam_maps as grad_cam_maps
 from .inference.grad_cam import pictures_as_seen as pictures_as_seen
 from .inference.learner import learner_for_inference as learner_for_inference
@@ -20,7 +21,6 @@ from .inference.prediction import predict as predict
 from .inference.prediction import predict_in_chunks as predict_in_chunks
 from .inference.prediction import predict_readable as predict_readable
 from .inference.prediction import with_labels as with_labels
-from .inference.predictor import Predictions as Predictions
 from .inference.predictor import Predictor as Predictor
 from .networks.architectures import preprocessing as preprocessing
 from .networks.checkpoint import Checkpoint as Checkpoint

@@ -72,13 +72,16 @@ class ResumingSession(KedroSession):
             runner = ResumingRunner(named, is_async=runner is not None and runner._is_async)
         if "rdzv_endpoint" in (self.store.get("runtime_params") or {}):
             node_names = self._part_of_this_machine(pipeline_names or [pipeline_name or "__default__"], node_names)
+        if load_versions:
+            self.load_context()  # so that the pipelines are those of this configuration
+            load_versions = _with_what_belongs_to_it(load_versions)
         return super().run(
             pipeline_name,
             pipeline_names,
             runner=runner,
             node_names=node_names,
             from_nodes=from_nodes,
-            load_versions=_with_what_belongs_to_it(load_versions or {}),
+            load_versions=load_versions,
             **options,
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 from kedro.framework.session import KedroSession
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, Version
 
 from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS
 from guitar_kedro.errors import UserError, listed
@@ -74,7 +74,7 @@ def _serve(
         sock = listen(host, port)
         logger.info("Loading the model of %s", version)
         share_cores()
-        from guitar_kedro.serving.start import start  # torch and fastai take seconds
+        from guitar_kedro.serving.start import start  # pandas takes a second
 
         start(
             sock,
@@ -104,7 +104,6 @@ def _predictor(catalog: DataCatalog, version: str, backend: str) -> Predictor | 
         from guitar_kedro.learning import Predictor
 
         return Predictor(catalog.load("model"), catalog.load("params:device"))
-    from guitar_kedro.learning.export.bundle import ONNX_FILE
     from guitar_kedro.learning.inference.onnx import OnnxPredictor
 
     dataset: Any = catalog["bundle"]
@@ -114,8 +113,8 @@ def _predictor(catalog: DataCatalog, version: str, backend: str) -> Predictor | 
             f"--backend=onnx: there is no bundle of model {version} yet; run `kedro run --pipeline=export "
             f"--load-versions=model:{version}` first."
         )
-    bundle = catalog.load("bundle", made)
-    return OnnxPredictor(bundle.checkpoint.spec, bundle.files[ONNX_FILE])
+    dataset = catalog.get("bundle", version=Version(made, None))
+    return OnnxPredictor(*dataset.load_onnx())
 
 
 def _options(given: dict[str, Any]) -> ServingOptions:

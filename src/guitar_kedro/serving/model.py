@@ -9,12 +9,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from guitar_kedro.errors import UserError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import torch
-
     from guitar_kedro.learning import ModelSpec
     from guitar_kedro.learning.inference.onnx import OnnxPredictor
     from guitar_kedro.learning.inference.predictor import Predictor
@@ -68,7 +67,7 @@ class ModelThread:
         """Whether there will be answers."""
         return self._thread.is_alive()
 
-    def read(self, content: bytes) -> torch.Tensor:
+    def read(self, content: bytes) -> np.ndarray:
         """Prepare a file for the network (uint8 of 3 x size x size), in the thread that calls.
 
         Raises:
@@ -79,11 +78,11 @@ class ModelThread:
         except UserError as error:
             raise error.__cause__ or error from None
 
-    def answer(self, pixels: torch.Tensor) -> Future[Answer]:
+    def answer(self, pixels: np.ndarray) -> Future[Answer]:
         """Ask what a picture shows (uint8 of 3 x size x size)."""
         return self._ask(_Job(pixels))
 
-    def look(self, pixels: torch.Tensor, targets: Sequence[int]) -> Future[np.ndarray]:
+    def look(self, pixels: np.ndarray, targets: Sequence[int]) -> Future[np.ndarray]:
         """Ask where the network sees classes: float32 of (targets, rows, columns), 0 or more.
 
         The answer of a network that has no such maps is a ``NoFeatureMaps``.
@@ -116,10 +115,8 @@ class ModelThread:
     def _answer(self, jobs: list[_Job]) -> None:
         if not jobs:
             return
-        import torch
-
         try:
-            answers = self._predictor.predict(torch.stack([job.pixels for job in jobs]))
+            answers = self._predictor.predict(np.stack([job.pixels for job in jobs]))
         except Exception as error:  # whoever asked is told, and the thread goes on
             for job in jobs:
                 job.future.set_exception(error)
@@ -137,6 +134,6 @@ class ModelThread:
 
 @dataclass(frozen=True)
 class _Job:
-    pixels: torch.Tensor
+    pixels: np.ndarray
     targets: Sequence[int] = ()  # classes to look for; none asks for an answer
     future: Future[Any] = field(default_factory=Future)

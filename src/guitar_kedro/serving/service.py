@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from guitar_kedro.images.probing import UnreadableImage
+from guitar_kedro.learning.inference.backend import NoFeatureMaps
 from guitar_kedro.learning.inference.decision import decide
-from guitar_kedro.learning.inference.grad_cam import NoFeatureMaps
 from guitar_kedro.serving.intake import Intake, busy
 from guitar_kedro.serving.model import Answer, ModelThread
 from guitar_kedro.serving.options import ServingOptions
@@ -21,7 +21,6 @@ from guitar_kedro.serving.watch import Metrics
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
 
     from guitar_kedro.learning.inference.onnx import OnnxPredictor
     from guitar_kedro.learning.inference.predictor import Predictor
@@ -107,7 +106,7 @@ class Service:
         self.metrics.pictures.labels(decide(spec, max(answer.probabilities), answer.energy).value).inc()
         return Seen(upload, answer, await self._look(pixels, answer.likeliest(mapped_classes)))
 
-    async def _look(self, pixels: torch.Tensor, classes: list[int]) -> dict[int, np.ndarray]:
+    async def _look(self, pixels: np.ndarray, classes: list[int]) -> dict[int, np.ndarray]:
         if not classes:
             return {}
         try:

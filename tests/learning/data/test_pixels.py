@@ -77,7 +77,7 @@ def test_validation_squares_are_those_that_a_prediction_sees(phase: Phase, decod
     images, targets = loaders.valid.one_batch()
     rows = phase.table[phase.table["split"] == "validation"]
     predictor = Predictor(checkpoint)
-    read = torch.stack([predictor.read(path) for path in rows["path"]])
+    read = torch.from_numpy(np.stack([predictor.read(path) for path in rows["path"]]))
     assert torch.equal(predictor._normalise(read).cpu(), images)
     assert [checkpoint.spec.classes[target] for target in targets] == rows["label"].tolist()
 

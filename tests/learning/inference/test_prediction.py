@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.sources import ImageStream, images_in_folder
@@ -125,7 +124,7 @@ def test_a_probability_too_small_to_be_a_number_has_a_finite_loss(checkpoint: Ch
 @pytest.mark.parametrize("answers", [([[np.nan, 0.5]], [1.0]), ([[0.5, 0.5]], [-np.inf])])
 def test_what_is_no_number_is_no_answer(answers: tuple[list, list]):
     with pytest.raises(UserError, match="infinite or no numbers"):
-        Predictions(*(torch.tensor(each, dtype=torch.float64) for each in answers))
+        Predictions(*map(np.array, answers))
 
 
 def test_chunks_are_predicted_again_by_another_model_and_in_a_newer_way_alone(

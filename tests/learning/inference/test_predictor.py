@@ -78,11 +78,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.mark.parametrize("how", [{}, VIEWS, {"precision": "bfloat16"}], ids=["plain", "augmented views", "bfloat16"])
 def test_an_answer_does_not_depend_on_what_else_is_asked(checkpoint: Checkpoint, photos: list[Path], how: dict):
     predictor = Predictor(Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=how)))
-    pixels = torch.stack([predictor.read(path) for path in photos])
+    pixels = np.stack([predictor.read(path) for path in photos])
     together = predictor.predict(pixels)
     alone = [predictor.predict(pixels[number : number + 1]) for number in range(len(photos))]
-    assert torch.allclose(together.probabilities, torch.cat([one.probabilities for one in alone]), atol=1e-5)
-    assert torch.allclose(together.energies, torch.cat([one.energies for one in alone]), atol=1e-4)
+    assert np.allclose(together.probabilities, np.concatenate([one.probabilities for one in alone]), atol=1e-5)
+    assert np.allclose(together.energies, np.concatenate([one.energies for one in alone]), atol=1e-4)
 
 
 def test_bfloat16_answers_nearly_as_float32(checkpoint: Checkpoint, photos: list[Path]):
@@ -95,7 +95,7 @@ def test_bfloat16_answers_nearly_as_float32(checkpoint: Checkpoint, photos: list
 def test_tables_the_service_and_a_notebook_get_the_same_probabilities(checkpoint: Checkpoint, photos: list[Path]):
     table = predict(checkpoint, pd.DataFrame({"path": photos}), 2, "Predicting").filter(like="probability_")
     predictor = Predictor(checkpoint)
-    answers = predictor.predict(torch.stack([predictor.read(path.read_bytes()) for path in photos]))
+    answers = predictor.predict(np.stack([predictor.read(path.read_bytes()) for path in photos]))
     learner = learner_for_inference(checkpoint)
     in_notebook = np.stack([learner.predict(path)[2].numpy() for path in photos])
     assert np.allclose(table, answers.probabilities, atol=1e-5)

@@ -7,8 +7,8 @@ import logging
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-import torch
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images import colours
@@ -40,7 +40,7 @@ def make_bundle(checkpoint: Checkpoint, reference: list[str], device: str = "aut
     Raises:
         UserError: If it answers otherwise, or if ONNX is not installed.
     """
-    require_onnx()
+    require_onnx("onnx", "onnxruntime")
     logger.info("Making an ONNX file of %s", checkpoint.spec.architecture)
     model = to_onnx(checkpoint)
     both = [
@@ -50,8 +50,8 @@ def make_bundle(checkpoint: Checkpoint, reference: list[str], device: str = "aut
             ("ONNX Runtime", OnnxPredictor(checkpoint.spec, model)),
         )
     ]
-    difference = float((both[0] - both[1]).abs().max())
-    others = int((both[0].argmax(dim=1) != both[1].argmax(dim=1)).sum())
+    difference = float(np.abs(both[0] - both[1]).max())
+    others = int((both[0].argmax(axis=1) != both[1].argmax(axis=1)).sum())
     if not difference < MAX_DIFFERENCE or others:
         raise UserError(
             f"The exported {checkpoint.spec.architecture} does not answer as the model does: of {len(reference)} "
@@ -83,10 +83,10 @@ def with_int8(bundle: Bundle, calibration: list[str], validation: pd.DataFrame) 
     predictor = OnnxPredictor(spec, bundle.files[ONNX_FILE])
     logger.info("Quantising with %d pictures", len(calibration))
     model = quantised(bundle.files[ONNX_FILE], spec, [predictor.read(path) for path in calibration])
-    labels = torch.tensor([spec.classes.index(label) for label in validation["label"]])
+    labels = np.array([spec.classes.index(label) for label in validation["label"]])
     paths = list(validation["path"])
     accuracy, accuracy_int8 = (
-        float((_probabilities(each, paths, f"Validating {name}").argmax(dim=1) == labels).double().mean())
+        float((_probabilities(each, paths, f"Validating {name}").argmax(axis=1) == labels).mean())
         for name, each in (("float32", predictor), ("int8", OnnxPredictor(spec, model)))
     )
     if accuracy - accuracy_int8 > MAX_LOSS:
@@ -107,11 +107,11 @@ def with_pickle(bundle: Bundle) -> Bundle:
         return Bundle(bundle.checkpoint, {**bundle.files, PICKLE_FILE: path.read_bytes()}, bundle.facts)
 
 
-def _probabilities(predictor: Predictor | OnnxPredictor, paths: list[str], title: str) -> torch.Tensor:
+def _probabilities(predictor: Predictor | OnnxPredictor, paths: list[str], title: str) -> np.ndarray:
     batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
     shown = track(batches, len(batches), title, "batches")
-    return torch.cat(
-        [predictor.predict(torch.stack(list(map(predictor.read, batch)))).probabilities for batch in shown]
+    return np.concatenate(
+        [predictor.predict(np.stack(list(map(predictor.read, batch)))).probabilities for batch in shown]
     )
 
 

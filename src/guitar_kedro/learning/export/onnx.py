@@ -54,7 +54,7 @@ def to_onnx(checkpoint: Checkpoint) -> bytes:
         UserError: If ONNX is not installed, or if the model answers with augmented views, which a network alone cannot,
             or in bfloat16.
     """
-    require_onnx()
+    require_onnx("onnx", "onnxruntime")
     import onnx
 
     spec = checkpoint.spec
@@ -94,7 +94,7 @@ def _described(model: onnx.ModelProto, spec: ModelSpec) -> bytes:
     return model.SerializeToString()
 
 
-def quantised(model: bytes, spec: ModelSpec, pictures: Sequence[torch.Tensor]) -> bytes:
+def quantised(model: bytes, spec: ModelSpec, pictures: Sequence[np.ndarray]) -> bytes:
     """Quantise weights and activations of a network to 8-bit integers.
 
     Args:
@@ -111,7 +111,7 @@ def quantised(model: bytes, spec: ModelSpec, pictures: Sequence[torch.Tensor]) -
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             picture = next(self._left, None)
-            return None if picture is None else {PICTURES: picture.permute(1, 2, 0)[None].numpy()}
+            return None if picture is None else {PICTURES: picture.transpose(1, 2, 0)[None]}
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"

@@ -19,8 +19,8 @@ from safetensors.torch import save
 from guitar_kedro.learning.data.augmentation import Normalise
 from guitar_kedro.learning.data.features import Features, FeatureStream
 from guitar_kedro.learning.data.read_ahead import read_ahead
+from guitar_kedro.learning.inference.backend import Reader
 from guitar_kedro.learning.inference.packing import pack
-from guitar_kedro.learning.inference.predictor import Reader
 from guitar_kedro.learning.networks.checkpoint import ModelSpec
 from guitar_kedro.learning.networks.device import choose_device, choose_precision, set_precision
 from guitar_kedro.memory import keep_freed_memory
@@ -73,7 +73,7 @@ def _compute(
     for names in chunked(image_ids, _BATCH * _BATCHES_OF_CHUNK):
         values = []
         for _ in range(0, len(names), _BATCH):
-            pixels = torch.stack(next(batches)).to(device, non_blocking=True)
+            pixels = torch.from_numpy(np.stack(next(batches))).to(device, non_blocking=True)
             with torch.inference_mode():
                 values.append(network(normalise(pixels)).float().cpu().numpy())
         seconds, began = time.perf_counter() - began, time.perf_counter()

@@ -9,17 +9,13 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from guitar_kedro.errors import UserError
 from guitar_kedro.learning.data.pictures import read_resized
+from guitar_kedro.learning.inference.backend import NoFeatureMaps
 from guitar_kedro.learning.inference.learner import learner_for_inference
 from guitar_kedro.learning.networks.bodies import are_maps
 from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.learning.networks.learner import quiet
 from guitar_kedro.progress import track
-
-
-class NoFeatureMaps(UserError):
-    """The body of a network does not end in feature maps, so that there is nothing to lay over a picture."""
 
 
 def grad_cam_maps(

@@ -6,11 +6,9 @@ import importlib.util
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning.inference.grad_cam import NoFeatureMaps
-from guitar_kedro.learning.inference.predictor import Predictions, Reader
+from guitar_kedro.learning.inference.backend import NoFeatureMaps, Predictions, Reader
 from guitar_kedro.learning.networks.checkpoint import ModelSpec
 
 PICTURES, PROBABILITIES, ENERGIES = "pictures", "probabilities", "energies"  # names of inputs and outputs
@@ -29,7 +27,7 @@ class OnnxPredictor(Reader):
         Raises:
             UserError: If ONNX Runtime is not installed.
         """
-        require_onnx()
+        require_onnx("onnxruntime")
         import onnxruntime
 
         super().__init__(spec)
@@ -38,17 +36,17 @@ class OnnxPredictor(Reader):
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
-    def predict(self, pixels: torch.Tensor) -> Predictions:
+    def predict(self, pixels: np.ndarray) -> Predictions:
         """Predict the classes of pictures.
 
         Args:
             pixels: uint8 of n x 3 x height x width, from ``read``.
         """
-        pictures = pixels.permute(0, 2, 3, 1).contiguous().numpy()
+        pictures = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
         outputs = self._session.run([PROBABILITIES, ENERGIES], {PICTURES: pictures})
-        return Predictions(*(torch.from_numpy(output).double() for output in outputs))
+        return Predictions(*(output.astype(np.float64) for output in outputs))
 
-    def maps(self, pixels: torch.Tensor, targets: Sequence[int]) -> np.ndarray:
+    def maps(self, pixels: np.ndarray, targets: Sequence[int]) -> np.ndarray:
         """Refuse.
 
         Raises:
@@ -57,11 +55,11 @@ class OnnxPredictor(Reader):
         raise NoFeatureMaps("ONNX Runtime does not tell where a network looked; torch does.")
 
 
-def require_onnx() -> None:
-    """Check that ONNX and ONNX Runtime are installed.
+def require_onnx(*packages: str) -> None:
+    """Check that packages are installed: ``onnx``, which makes networks, ``onnxruntime``, which computes with them.
 
     Raises:
-        UserError: If it is not.
+        UserError: If one is not.
     """
-    if missing := [name for name in ("onnx", "onnxruntime") if not importlib.util.find_spec(name)]:
+    if missing := [name for name in packages if not importlib.util.find_spec(name)]:
         raise UserError(f"{missing[0]} is not installed: install what export needs with pip install -e '.[export]'.")

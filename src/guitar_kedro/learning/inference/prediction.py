@@ -57,15 +57,15 @@ def predict(
     predictor = Predictor(checkpoint, device)
     batches = _batches(predictor.read, list(table["path"]), batch_size)
     shown = track(batches, -(-len(table) // batch_size), title, "batches")
-    predicted = [predictor.predict(torch.stack(pictures)) for pictures in shown]
-    probabilities = torch.cat([batch.probabilities for batch in predicted])
+    predicted = [predictor.predict(np.stack(pictures)) for pictures in shown]
+    probabilities = np.concatenate([batch.probabilities for batch in predicted])
     classes = list(checkpoint.spec.classes)
     result = table.drop(columns="path").reset_index(drop=True)
-    result["predicted"] = [classes[index] for index in probabilities.argmax(dim=1).tolist()]
+    result["predicted"] = [classes[index] for index in probabilities.argmax(axis=1)]
     if "label" in table:
-        result["loss"] = _losses(probabilities, [classes.index(label) for label in table["label"]])
-    result["energy"] = torch.cat([batch.energies for batch in predicted]).numpy()
-    return pd.concat([result, pd.DataFrame(probabilities.numpy(), columns=probability_columns(classes))], axis=1)
+        result["loss"] = _losses(torch.from_numpy(probabilities), [classes.index(label) for label in table["label"]])
+    result["energy"] = np.concatenate([batch.energies for batch in predicted])
+    return pd.concat([result, pd.DataFrame(probabilities, columns=probability_columns(classes))], axis=1)
 
 
 def with_labels(predictions: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
@@ -160,7 +160,7 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype({**dict.fromkeys(table, "str"), **dict.fromkeys(numbers, "float64")})
 
 
-def _read_or_reason(predictor: Predictor, file: RawImage) -> tuple[torch.Tensor, str] | UnreadableImage:
+def _read_or_reason(predictor: Predictor, file: RawImage) -> tuple[np.ndarray, str] | UnreadableImage:
     try:
         content = file.read()
     except UnreadableImage as error:
@@ -172,14 +172,14 @@ def _read_or_reason(predictor: Predictor, file: RawImage) -> tuple[torch.Tensor,
 
 
 def _predict_batch(
-    predictor: Predictor, batch: list[tuple[torch.Tensor, str] | UnreadableImage]
+    predictor: Predictor, batch: list[tuple[np.ndarray, str] | UnreadableImage]
 ) -> Iterator[tuple[list[float], float, str] | UnreadableImage]:
     """Return for each picture its probabilities, its energy and a note, or why it cannot be read."""
     readable = [outcome[0] for outcome in batch if isinstance(outcome, tuple)]
     predicted: Iterator[tuple[list[float], float]] = iter(())
     if readable:
         with _ONE_AT_A_TIME:
-            found = predictor.predict(torch.stack(readable))
+            found = predictor.predict(np.stack(readable))
         predicted = zip(found.probabilities.tolist(), found.energies.tolist(), strict=True)
     return ((*next(predicted), outcome[1]) if isinstance(outcome, tuple) else outcome for outcome in batch)
 

@@ -3,83 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from fastai.torch_core import no_random
 
-from guitar_kedro.errors import UserError
 from guitar_kedro.learning.data.augmentation import Augment, Normalise
 from guitar_kedro.learning.data.options import AugmentationOptions
-from guitar_kedro.learning.data.pictures import open_with_note, resize
+from guitar_kedro.learning.inference.backend import Predictions, Reader
 from guitar_kedro.learning.inference.grad_cam import coarse_maps
 from guitar_kedro.learning.inference.learner import learner_for_inference
 from guitar_kedro.learning.inference.packing import pack
-from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
+from guitar_kedro.learning.networks.checkpoint import Checkpoint
 from guitar_kedro.learning.networks.device import choose_device, choose_precision, set_precision
 from guitar_kedro.memory import keep_freed_memory
-from guitar_kedro.sizes import height_width
 
 PLAIN_SHARE = 0.25  # of the plain view among augmented ones, as in fastai's Learner.tta
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a network says of n pictures.
-
-    Attributes:
-        probabilities: float64 of n x classes, at the checkpoint's temperature.
-        energies: float64 of n: negative log of the sum of the exponentials of the logits, high where no class fits (Liu
-            et al. 2020, "Energy-based out-of-distribution detection", NeurIPS).
-
-    Raises:
-        UserError: If one is infinite or not a number.
-    """
-
-    probabilities: torch.Tensor
-    energies: torch.Tensor
-
-    def __post_init__(self) -> None:
-        """Refuse what is no number."""
-        if not (torch.isfinite(self.probabilities).all() and torch.isfinite(self.energies).all()):
-            raise UserError(
-                "The network's answers are infinite or no numbers, for its weights are too large: train again with a "
-                "lower learning_rate, or go back to an earlier version of the model."
-            )
-
-
-class Reader:
-    """The one way from a file to what a network looks at.
-
-    Attributes:
-        spec: What the network is.
-    """
-
-    def __init__(self, spec: ModelSpec) -> None:
-        """Take the spec of the network."""
-        self.spec = spec
-
-    def read(self, source: bytes | Path | str) -> torch.Tensor:
-        """Read a picture.
-
-        Args:
-            source: A file's path or content.
-
-        Returns:
-            uint8 of 3 x height x width, as validation sees it.
-
-        Raises:
-            UserError: If it cannot be read as an image; its cause is an ``UnreadableImage`` with the reason.
-        """
-        return self.read_with_note(source)[0]
-
-    def read_with_note(self, source: bytes | Path | str) -> tuple[torch.Tensor, str]:
-        """Read a picture like ``read``, and return also what was not followed of what its file says of its colours."""
-        size, method, interpolation = self.spec.image_size, self.spec.resize_method, self.spec.interpolation
-        picture, note = open_with_note(source, longest_side=2 * max(height_width(size)))
-        return torch.from_numpy(np.array(resize(picture, size, method, interpolation))).permute(2, 0, 1), note
 
 
 class Predictor(Reader):
@@ -112,7 +51,7 @@ class Predictor(Reader):
         """Go to another process as the checkpoint, and be built there, on a device of that machine."""
         return Predictor, (self._checkpoint, self._wanted)
 
-    def predict(self, pixels: torch.Tensor) -> Predictions:
+    def predict(self, pixels: np.ndarray) -> Predictions:
         """Predict the classes of pictures.
 
         Args:
@@ -123,17 +62,18 @@ class Predictor(Reader):
             ``Learner.tta``: a quarter is the plain view's, three quarters are the mean of the others.
         """
         with torch.inference_mode():
-            pixels = pixels.to(self._device, non_blocking=True).contiguous(memory_format=torch.channels_last)
-            plain = self._logits(self._normalise(pixels))
+            batch = torch.from_numpy(pixels).to(self._device, non_blocking=True)
+            batch = batch.contiguous(memory_format=torch.channels_last)
+            plain = self._logits(self._normalise(batch))
             logs, energies = torch.log_softmax(plain, dim=1), -torch.logsumexp(plain, dim=1)
             if self.spec.tta_views:
-                views = torch.stack([self._logits(view) for view in self._augmented(pixels)])
+                views = torch.stack([self._logits(view) for view in self._augmented(batch)])
                 logs = torch.lerp(torch.softmax(views, dim=2).mean(dim=0), logs.exp(), PLAIN_SHARE).log()
                 energies = torch.lerp(-torch.logsumexp(views, dim=2).mean(dim=0), energies, PLAIN_SHARE)
             # the temperature acts on the mean of the views, as it was fitted
-            return Predictions(torch.softmax(logs / self.spec.temperature, dim=1), energies)
+            return Predictions(torch.softmax(logs / self.spec.temperature, dim=1).numpy(), energies.numpy())
 
-    def maps(self, pixels: torch.Tensor, targets: Sequence[int]) -> np.ndarray:
+    def maps(self, pixels: np.ndarray, targets: Sequence[int]) -> np.ndarray:
         """Compute Grad-CAM maps: where in a picture the network sees classes.
 
         Args:
@@ -146,7 +86,7 @@ class Predictor(Reader):
         Raises:
             NoFeatureMaps: If the body of the network does not end in feature maps.
         """
-        image = self._normalise(pixels[None].to(self._device))
+        image = self._normalise(torch.from_numpy(pixels)[None].to(self._device))
         return coarse_maps(self._model, self.spec, image, targets).float().cpu().numpy()
 
     def _augmented(self, pixels: torch.Tensor) -> Iterator[torch.Tensor]:
