@@ -269,7 +269,7 @@ class LatestResults:
         """Link what the run made, or found up to date; where the system allows no links, copy it."""
         reports = Path(cast(Any, catalog[RUN_CACHE])._filepath).parent
         datasets = [dataset for name in sorted(pipeline.all_outputs()) if is_versioned(dataset := catalog[name])]
-        for dataset in cast(list[Any], datasets):
+        for dataset in datasets:
             path = Path(dataset._filepath)
             if path.is_relative_to(reports) and dataset.exists():
                 try:
