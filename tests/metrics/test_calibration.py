@@ -214,11 +214,11 @@ def test_a_hundred_thousand_images_take_less_than_a_second():
     random = np.random.default_rng(0)
     confidence = random.random(100_000)
     right = random.random(100_000) < confidence
-    begin = time.perf_counter()
+    begin = time.process_time()
     curve = risk_coverage(confidence, right)
     confidence_threshold(confidence, right, 0.9)
     expected_calibration_error(confidence, right)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
     assert curve["coverage"].iloc[-1] == 1
     assert curve["risk"].iloc[-1] == pytest.approx(1 - right.mean())
 
