@@ -29,6 +29,7 @@ hypothesis.settings.load_profile("steady")
 # no processes that draw pictures, or there are as many as cores for each worker, and each imports for seconds
 os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+LONG = ("test_bounds", "test_families")  # that start nothing, and take a minute
 MARKERS = {"kedro": "process", "finished_project": "process", "browser": "browser"}  # of tests that ask for fixtures
 
 
@@ -36,13 +37,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what starts processes or browsers, and lets files with such tests, which take longest, come first.
 
     First of all are those that need no finished project: while one worker makes it, the others have something to do.
+    The longest of the others follow, so that no worker is left alone with one of them at the end.
     """
     for item in items:
         for marker in {MARKERS[fixture] for fixture in MARKERS.keys() & set(item.fixturenames)}:
             item.add_marker(marker)
     long = {item.path for item in items if item.get_closest_marker("process") or item.get_closest_marker("cluster")}
     finished = {item.path for item in items if "finished_project" in item.fixturenames}
-    items.sort(key=lambda item: (item.path not in long, item.path in finished))
+    items.sort(key=lambda item: (item.path not in long, item.path in finished, item.path.stem not in LONG))
 
 
 @pytest.fixture

@@ -155,8 +155,8 @@ def _cut_off(figure: Figure) -> list[str]:
 
 
 def _is_readable(figure: Figure) -> bool:
-    """Draw a figure and say whether no text is cut off or lies on another."""
-    _saved(figure)
+    """Lay a figure out and say whether no text is cut off or lies on another."""
+    figure.draw_without_rendering()  # places all that will be drawn, in half of the time
     assert not _cut_off(figure)
     assert not list(_overlapping(figure))
     return True

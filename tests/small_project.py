@@ -72,8 +72,9 @@ ood_images:
 # what commands import, apart from the settings: they ask in which folder they are imported
 _MODULES = [module.name for module in pkgutil.walk_packages(guitar_kedro.__path__, "guitar_kedro.")]
 _LIBRARIES = ["fastai.vision.learner", "kedro.framework.cli.cli", "plotly.graph_objects", "uvicorn"]
-_IMPORTED = multiprocessing.get_context("forkserver")
-_IMPORTED.set_forkserver_preload(
+# starts processes, forked from one that has imported what commands do
+IMPORTED = multiprocessing.get_context("forkserver")
+IMPORTED.set_forkserver_preload(
     [*_LIBRARIES, *(name for name in _MODULES if name not in ("guitar_kedro.settings", "guitar_kedro.__main__"))]
 )
 Kedro = Callable[..., subprocess.CompletedProcess[str]]
@@ -82,7 +83,8 @@ Kedro = Callable[..., subprocess.CompletedProcess[str]]
 def make_project(folder: Path) -> Path:
     """Copies what a clone of the project has, with a recipe that takes seconds."""
     for name in ("conf", "notebooks", "src"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        # with what Python has compiled, or each command of a process of its own would compile it all
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.egg-info"))
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(ROOT / name, folder / name)
     (folder / "logs").mkdir()
@@ -112,11 +114,18 @@ class Command:
             environment: What differs from this process.
         """
         environment = {**os.environ, **_environment(project), **environment}
-        self._process = _IMPORTED.Process(
+        self._output = output
+        self._process = IMPORTED.Process(
             target=_become_command_line, args=(project / folder, arguments, environment, output, first)
         )
         self._process.start()
         self.pid = self._process.pid
+        atexit.register(self._process.kill)  # a test that fails leaves it, and Python would wait for it
+
+    def said(self) -> str:
+        """What it has written up to now."""
+        files = [self._output / name for name in ("stdout", "stderr")]
+        return "".join(file.read_text(encoding="utf-8") for file in files if file.exists())
 
     def poll(self) -> int | None:
         """Its exit code; ``None`` as long as it runs."""

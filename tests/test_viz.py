@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import json
 import os
 import random
@@ -15,9 +17,11 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 from small_project import Kedro
 
@@ -66,12 +70,17 @@ def _free_port() -> int:
     pytest.fail("50 ports were tried, and none is free")
 
 
-def _wait_until_it_answers(url: str, server: subprocess.Popen, console: Path) -> None:
+def _asked(url: str) -> Any:
     ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with ask.open(url, timeout=LOOK_SECONDS) as answer:
+        return json.load(answer)
+
+
+def _wait_until_it_answers(url: str, server: subprocess.Popen, console: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            ask.open(url + "api/main", timeout=5).close()
+            _asked(url + "api/main")
             return
         except OSError:
             time.sleep(0.2)
@@ -205,21 +214,40 @@ NUMBERS = {
 }
 
 
-def test_every_figure_is_previewed_as_a_picture(visit: Visit) -> None:
-    for figure in FIGURES:
-        picture = visit.look_at(figure).locator("img.pipeline-metadata__plot-image")
-        expect(picture).to_be_visible()
-        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100, figure
+@pytest.fixture(scope="module")
+def previews(viz_url: str) -> dict[str, Any]:
+    """What kedro-viz has to show of each dataset, by its name."""
+    nodes = _asked(f"{viz_url}api/main")["nodes"]
+    names = {*FIGURES, *TABLES, *NUMBERS}
+    shown = {node["name"]: node["id"] for node in nodes if node["type"] == "data" and node["name"] in names}
+    return {name: _asked(f"{viz_url}api/nodes/{number}").get("preview") for name, number in shown.items()}
 
 
-def test_every_table_is_previewed_by_its_first_rows(visit: Visit) -> None:
-    for table, word in TABLES.items():
-        expect(visit.look_at(table).locator("table")).to_contain_text(word)
+@pytest.mark.parametrize("figure", FIGURES)
+def test_every_figure_has_a_picture_to_preview(previews: dict[str, Any], figure: str) -> None:
+    with Image.open(io.BytesIO(base64.b64decode(previews[figure]))) as picture:
+        picture.verify()
+        assert picture.width > 100
 
 
-def test_all_numbers_are_previewed(visit: Visit) -> None:
-    for numbers, word in NUMBERS.items():
-        expect(visit.look_at(numbers).locator(".pipeline-metadata__preview-json")).to_contain_text(word)
+@pytest.mark.parametrize(("name", "word"), {**TABLES, **NUMBERS}.items())
+def test_every_table_and_all_numbers_have_a_preview(previews: dict[str, Any], name: str, word: str) -> None:
+    assert word in json.dumps(previews[name])
+
+
+def test_a_figure_is_previewed_as_a_picture(visit: Visit) -> None:
+    picture = visit.look_at("grad_cam_by_class").locator("img.pipeline-metadata__plot-image")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+
+
+def test_a_table_is_previewed_by_its_first_rows(visit: Visit) -> None:
+    expect(visit.look_at("predictions").locator("table")).to_contain_text(TABLES["predictions"])
+
+
+def test_numbers_are_previewed(visit: Visit) -> None:
+    preview = visit.look_at("metrics").locator(".pipeline-metadata__preview-json")
+    expect(preview).to_contain_text(NUMBERS["metrics"])
 
 
 def test_the_confusion_matrix_can_be_pointed_at(visit: Visit) -> None:

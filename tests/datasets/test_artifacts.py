@@ -23,7 +23,8 @@ from kedro.io import AbstractDataset, DatasetError, Version
 from matplotlib.figure import Figure
 from rows import row
 from safetensors.torch import save_file
-from torture import KILLS, SEED
+from small_project import IMPORTED
+from torture import KILLS, SEED, save_forever, weights, words
 
 from guitar_kedro.datasets import (
     BundleDataset,
@@ -132,41 +133,22 @@ def test_a_version_that_is_not_there_is_answered_with_those_that_are(tmp_path: P
 
 
 # make torture kills many times more, at other moments
-SAVES_FOREVER = """
-import itertools, sys
-from kedro.io import Version
-from guitar_kedro.datasets import {dataset}
-data = {data}
-print("ready", flush=True)
-for number in itertools.count(int(sys.argv[2])):
-    {dataset}(filepath=sys.argv[1], version=Version(None, f"{{number:06d}}")).save(data)
-"""
-CHECKPOINT = (
-    "__import__('guitar_kedro.learning').learning.Checkpoint("
-    "{'weight': __import__('torch').ones(2_000_000)}, "
-    "__import__('guitar_kedro.learning').learning.ModelSpec("
-    "architecture='resnet18', classes=('a',), display_names={}, image_size=32, resize_method='squish',"
-    "mean=(0, 0, 0), std=(1, 1, 1)))"
-)
-
-
 @pytest.mark.torture
-@pytest.mark.parametrize(
-    ("dataset", "data"), [(DocumentDataset, "'word ' * 2_000_000"), (CheckpointDataset, CHECKPOINT)]
-)
-def test_a_process_killed_while_it_saves_leaves_the_latest_version_readable(tmp_path: Path, dataset: type, data: str):
+@pytest.mark.parametrize(("dataset", "make"), [(DocumentDataset, words), (CheckpointDataset, weights)])
+def test_a_process_killed_while_it_saves_leaves_the_latest_version_readable(
+    tmp_path: Path, dataset: type, make: Callable[[], object]
+):
     place = tmp_path / "artifact"
     moments = random.Random(SEED)
     for number in range(KILLS):
-        code = SAVES_FOREVER.format(dataset=dataset.__name__, data=data)
-        saving = subprocess.Popen([sys.executable, "-c", code, str(place), str(number * 1000)], stdout=subprocess.PIPE)
-        assert saving.stdout is not None
-        assert saving.stdout.readline() == b"ready\n"
+        saving = IMPORTED.Process(target=save_forever, args=(dataset, make, place, number * 1000))
+        saving.start()
         while not list(place.glob(f"{number:03d}*/artifact")):
+            assert saving.is_alive()
             time.sleep(0.005)
         time.sleep(moments.uniform(0, 0.1))
         saving.kill()
-        saving.wait()
+        saving.join()
         dataset(filepath=str(place), version=Version(None, None)).load()
     killed = dataset(filepath=str(place), version=Version(None, None)).load()
     dataset(filepath=str(place), version=Version(None, "999999")).save(killed)

@@ -604,7 +604,8 @@ def test_what_a_run_drew_and_prepared_is_opened_whatever_pillow_refuses(
 
 def test_a_preview_of_5000_probabilities_has_few_columns_and_says_so(tmp_path: Path):
     columns = {f"probability_{place:04d}": [0.5] * 9 for place in range(5000)}
-    table = table_of(UnlabelledPredictionRow, file=["007"] * 9, predicted=["cat"] * 9).assign(**columns)
+    table = table_of(UnlabelledPredictionRow, file=["007"] * 9, predicted=["cat"] * 9)
+    table = pd.concat([table, pd.DataFrame(columns)], axis=1)
     dataset = TableDataset(filepath=str(tmp_path / "predictions.csv"), schema=UnlabelledPredictionRow)
     dataset.save(table)
     preview = dataset.preview(nrows=3)

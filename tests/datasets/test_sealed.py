@@ -10,7 +10,7 @@ import pytest
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
-from small_project import kedro_in, start_kedro
+from small_project import Command, kedro_in
 
 from guitar_kedro.datasets import LogDataset, SealedLabelsDataset
 from guitar_kedro.datasets.sealed import OpeningRow
@@ -91,11 +91,11 @@ def test_a_notebook_leaves_a_line_too(used_project: Path, monkeypatch: pytest.Mo
 
 
 def test_a_run_that_is_killed_after_it_opened_the_test_part_has_left_its_line(used_project: Path):
-    running = start_kedro(used_project, "run", "--from-nodes=evaluate.predict_test")
+    running = Command(used_project, "run", "--from-nodes=evaluate.predict_test", output=used_project)
     while running.poll() is None and openings(used_project) == 1:
         time.sleep(0.01)
     running.kill()
-    running.communicate()
+    running.wait(timeout=20)
     assert openings(used_project) == 2 >= judged(used_project)
     again = kedro_in(used_project, "run")
     assert again.returncode == 0, again.stdout + again.stderr

@@ -127,6 +127,6 @@ def test_what_cannot_be_compared_is_refused(hashes: list[str], max_distance: int
 @pytest.mark.parametrize("make", [clustered, padded])
 def test_twenty_thousand_hashes_take_seconds(make):
     hashes = in_hex(make(20_000, np.random.default_rng(0)))
-    start = time.perf_counter()
+    start = time.process_time()
     near_duplicate_groups(hashes, 4)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

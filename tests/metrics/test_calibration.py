@@ -65,7 +65,7 @@ def _loss(probabilities, targets):
 
 @pytest.mark.parametrize("true_temperature", [2.5, 1.0, 0.5], ids=["too_sure", "well_calibrated", "not_sure_enough"])
 @pytest.mark.parametrize("classes", [2, 11, 40])
-@pytest.mark.parametrize("images", [9, 15, 30, 100, 300, 1000])
+@pytest.mark.parametrize("images", [9, 30, 300, 1000])
 def test_scaling_is_never_worse_than_none_on_new_images_however_few_it_was_fitted_on(images, classes, true_temperature):
     new, shown = _drawn(2000, classes, true_temperature, seed=1000)
     right = new.argmax(axis=1) == shown
@@ -89,18 +89,18 @@ def test_scaling_is_never_worse_than_none_on_new_images_however_few_it_was_fitte
 def test_nine_images_that_are_all_right_promise_nothing_that_new_ones_break():
     new, shown = _drawn(4000, 11, 1.0, spread=8.0, seed=1000)
     right = new.argmax(axis=1) == shown
+    loss, error = _loss(new, shown), expected_calibration_error(new.max(axis=1), right)
     draws = (_drawn(9, 11, 1.0, spread=8.0, seed=seed) for seed in range(200))
-    lucky = [draw for draw in draws if (draw[0].argmax(axis=1) == draw[1]).all()]
-    assert len(lucky) > 20
+    lucky = [draw for draw in draws if (draw[0].argmax(axis=1) == draw[1]).all()][:25]
+    assert len(lucky) == 25
     for probabilities, targets in lucky:
         temperature = fit_temperature(probabilities, targets)
         assert 0.8 < temperature <= 1.05
         confidence = tempered(probabilities, temperature).max(axis=1)
         assert confidence_threshold(confidence, np.ones(9, bool), 0.99) is None
         after = tempered(new, temperature)
-        assert _loss(after, shown) < _loss(new, shown) + 0.02
-        before_after = [expected_calibration_error(each.max(axis=1), right) for each in (new, after)]
-        assert before_after[1] < before_after[0] + 0.03
+        assert _loss(after, shown) < loss + 0.02
+        assert expected_calibration_error(after.max(axis=1), right) < error + 0.03
 
 
 def test_images_that_say_nothing_leave_the_temperature_at_one():
@@ -214,11 +214,11 @@ def test_a_hundred_thousand_images_take_less_than_a_second():
     random = np.random.default_rng(0)
     confidence = random.random(100_000)
     right = random.random(100_000) < confidence
-    begin = time.perf_counter()
+    begin = time.process_time()
     curve = risk_coverage(confidence, right)
     confidence_threshold(confidence, right, 0.9)
     expected_calibration_error(confidence, right)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
     assert curve["coverage"].iloc[-1] == 1
     assert curve["risk"].iloc[-1] == pytest.approx(1 - right.mean())
 
@@ -241,7 +241,7 @@ def test_the_known_threshold_is_the_smallest_that_keeps_the_share_with_a_new_ima
 @pytest.mark.parametrize("images", [19, 30, 100])
 def test_new_images_stay_below_the_known_threshold_as_often_as_was_asked(images):
     draws = np.random.default_rng(0).normal(size=(4000, images + 1))
-    kept = [new <= ood_threshold(energies, 0.95) for *energies, new in draws]
+    kept = [draw[-1] <= ood_threshold(draw[:-1], 0.95) for draw in draws]
     assert np.mean(kept) == pytest.approx(0.95 + 0.05 / 2 * (images < 30), abs=0.025)
     assert np.mean(kept) > 0.94
 

@@ -117,11 +117,11 @@ def test_a_hundred_thousand_predictions_take_seconds(of_stages):
     random = np.random.default_rng(0)
     marks = {stage: "".join(random.choice(["0", "1"], 50_000)) for stage in ("small", "large")}
     predictions = of_stages(**marks)
-    begin = time.perf_counter()
+    begin = time.process_time()
     table = compare_neighbours(predictions, _SECONDS)
     fixed_and_broken(predictions, "small", "large")
     stage_errors_figure(predictions, table, stage_verdict(table))
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_a_small_gain_is_called_possible_chance(of_stages):

@@ -73,9 +73,10 @@ def test_nineteen_of_twenty_paired_intervals_hold_the_true_difference(
     generator = np.random.default_rng(1)
     rest = 1 - chance_fixed - chance_broken
     draws = generator.multinomial(200, [chance_fixed, chance_broken, rest], size=2000)
-    intervals = [paired_difference_interval(int(fixed), int(broken), 200) for fixed, broken, _ in draws]
+    counts, often = np.unique(draws[:, :2], axis=0, return_counts=True)
+    intervals = [paired_difference_interval(fixed, broken, 200) for fixed, broken in counts.tolist()]
     held = [low <= chance_fixed - chance_broken <= high for low, high in intervals]
-    assert 0.93 <= np.mean(held) <= 0.99
+    assert 0.93 <= np.average(held, weights=often) <= 0.99
 
 
 def test_a_paired_interval_turns_its_sign_when_fixed_and_broken_change_places() -> None:

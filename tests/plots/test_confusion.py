@@ -92,9 +92,9 @@ def test_an_unknown_label_is_named(made_predictions):
 
 def test_a_hundred_thousand_predictions_take_a_second(random_predictions, names_of):
     predictions = random_predictions(11, 9091)
-    start = time.perf_counter()
+    start = time.process_time()
     confusion_matrix_figure(predictions, list(names_of(11)), names_of(11), "Many")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_pointing_at_a_cell_tells_its_classes_its_share_and_some_files(made_predictions):
@@ -109,10 +109,10 @@ def test_pointing_at_a_cell_tells_its_classes_its_share_and_some_files(made_pred
 
 
 def test_a_matrix_to_point_at_is_made_for_a_hundred_classes_and_for_none(names_of, random_predictions):
-    began = time.perf_counter()
+    began = time.process_time()
     names = names_of(100)
     figure = confusion_explorer(random_predictions(100, 1000), list(names), names, "Many")
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert figure.data[0].hovertext[0][0].count("<br>") == 8
     assert confusion_explorer(random_predictions(2, 0), list(names_of(2)), names_of(2), "None").data[0].z is not None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from small_project import kedro_in, start_kedro, start_until
+from small_project import Command, kedro_in, start_until
 from torture import KILLS, PRECISIONS, SEED
 
 MODELS, REPORTS = "data/06_models/demo", "data/08_reporting/demo"
@@ -36,13 +36,12 @@ EVERYTHING = ",".join(
         "training.stop_after=2",
     ]
 )
-SECONDS = 20  # about as many as an undisturbed run takes
+SECONDS = 12  # about as many as an undisturbed run takes
 STATE = f"{MODELS}/epoch_states/train.larger.train_unfrozen.safetensors"
 pytestmark = pytest.mark.process
 
 
-def start_until_an_epoch_is_recorded(project: Path) -> subprocess.Popen[str]:
-    return start_until(project / STATE, project, "run", "--pipeline=train", LONGER)
+TRAIN_LONGER = ("run", "--pipeline=train", LONGER)
 
 
 def results(project: Path) -> dict[str, bytes | str]:
@@ -73,15 +72,15 @@ def test_training_with_everything_on_that_is_killed_again_and_again_ends_bit_ide
     forget_training(used_project)
     moments, kills = random.Random(SEED), 0
     while True:
-        running = start_kedro(used_project, *train)
+        running = Command(used_project, *train, output=used_project)
         try:
-            output, _ = running.communicate(timeout=moments.uniform(0, SECONDS) if kills < KILLS else 600)
+            exit_code = running.wait(timeout=moments.uniform(0, SECONDS) if kills < KILLS else 600)
         except subprocess.TimeoutExpired:
             running.kill()
-            running.communicate()
+            running.wait(timeout=20)
             kills += 1
             continue
-        assert running.returncode == 0, output
+        assert exit_code == 0, running.said()
         assert results(used_project) == expected
         if kills >= KILLS:
             break
@@ -94,9 +93,12 @@ def killed_project(finished_project: Path, tmp_path_factory: pytest.TempPathFact
     """A clone in which a run with more epochs was killed after one of them; tests copy it."""
     project = tmp_path_factory.mktemp("killed") / "project"
     shutil.copytree(finished_project, project)
-    running = start_until_an_epoch_is_recorded(project)
+    running = Command(project, *TRAIN_LONGER, output=project)
+    while not (project / STATE).exists():
+        assert running.poll() is None, running.said()
+        time.sleep(0.02)
     running.kill()
-    running.communicate()
+    running.wait(timeout=20)
     return project
 
 
@@ -127,7 +129,7 @@ def test_a_state_of_something_else_is_not_used_and_the_log_says_why(killed_proje
 
 
 def test_ctrl_c_ends_training_within_two_seconds_and_says_how_to_go_on(used_project: Path):
-    running = start_until_an_epoch_is_recorded(used_project)
+    running = start_until(used_project / STATE, used_project, *TRAIN_LONGER)
     children = psutil.Process(running.pid).children(recursive=True)
     began = time.monotonic()
     running.send_signal(signal.SIGINT)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from small_project import kedro_in, start_kedro, start_until
+from small_project import Command, kedro_in
 from torture import KILLS, SEED
 
 MODELS, REPORTS = "data/06_models/demo", "data/08_reporting/demo"
@@ -24,6 +25,11 @@ LONG = f"stages.larger.unfrozen.epochs={EPOCHS}"
 TRAIN = ("run", "--nodes=train.larger.train_unfrozen")
 STATE = f"{MODELS}/epoch_states/train.larger.train_unfrozen.safetensors"
 MACHINE_KILLS = max(1, KILLS // 30)
+ENTER = """
+import ctypes, os
+with open("/run/netns/{}") as name:
+    assert ctypes.CDLL(None).setns(name.fileno(), 0) == 0
+"""
 pytestmark = pytest.mark.process
 
 
@@ -39,13 +45,21 @@ def count_models(project: Path) -> int:
     return len(list(project.glob(f"{MODELS}/model/*")))
 
 
-def kill_and_see_that_nothing_is_left(running: subprocess.Popen[str], by: int) -> str:
+def wait_for_a_state(project: Path, running: Command, later_than: int = 0) -> None:
+    """Waits until an epoch is recorded after so many nanoseconds."""
+    state = project / STATE
+    while not state.exists() or state.stat().st_mtime_ns <= later_than:
+        assert running.poll() is None, running.said()
+        time.sleep(0.02)
+
+
+def kill_and_see_that_nothing_is_left(running: Command, by: int) -> str:
     children = psutil.Process(running.pid).children(recursive=True)
     assert children
     running.send_signal(by)
-    output, _ = running.communicate(timeout=20)
-    assert not psutil.wait_procs(children, timeout=5)[1]
-    return output
+    running.wait(timeout=20)
+    assert not psutil.wait_procs(children, timeout=20)[1]
+    return running.said()
 
 
 class Ended:
@@ -54,7 +68,8 @@ class Ended:
     def __init__(self, project: Path) -> None:
         train = (*TRAIN, f"--params={LONG},nproc_per_node=2")
         # as many threads in each process as below: how sums are divided among threads decides how they are rounded
-        running = start_until(project / STATE, project, *train, prefix=["env", "OMP_NUM_THREADS=2"])
+        running = Command(project, *train, output=project, OMP_NUM_THREADS="2")
+        wait_for_a_state(project, running)
         self.stopped = kill_and_see_that_nothing_is_left(running, signal.SIGINT)
         self.run = kedro_in(project, *train, OMP_NUM_THREADS="2")
         self.results = results(project) if self.run.returncode == 0 else None
@@ -79,8 +94,8 @@ def test_two_processes_stop_at_ctrl_c_leave_none_behind_and_go_on(two_processes:
 
 
 @pytest.fixture
-def network() -> Iterator[tuple[list[list[str]], str]]:
-    """Two machines: how a command is run on each, and an address of the first.
+def network() -> Iterator[tuple[list[str], str]]:
+    """Two machines: what moves a process to each, and an address of the first.
 
     They are network namespaces where the rights allow them, else both are this machine.
     """
@@ -93,12 +108,12 @@ def network() -> Iterator[tuple[list[list[str]], str]]:
     try:
         for step in steps:
             subprocess.run(["ip", *step], check=True, capture_output=True)
-        yield [["ip", "netns", "exec", name] for name in names], "10.231.7.1:29471"
+        yield [ENTER.format(name) for name in names], "10.231.7.1:29471"
     except (OSError, subprocess.CalledProcessError):
         with socket.socket() as asked:
             asked.bind(("127.0.0.1", 0))
             port = asked.getsockname()[1]
-        yield [[], []], f"127.0.0.1:{port}"
+        yield ["", ""], f"127.0.0.1:{port}"
     finally:
         if shutil.which("ip"):
             for name in names:
@@ -107,9 +122,9 @@ def network() -> Iterator[tuple[list[list[str]], str]]:
 
 @pytest.mark.torture
 def test_two_machines_train_as_two_processes_though_one_is_killed_and_comes_back(
-    finished_project: Path, tmp_path: Path, network: tuple[list[list[str]], str], two_processes: Ended
+    finished_project: Path, tmp_path: Path, network: tuple[list[str], str], two_processes: Ended
 ):
-    prefixes, endpoint = network
+    entrances, endpoint = network
     machines = tmp_path / "first", tmp_path / "second"
     for machine in machines:
         shutil.copytree(finished_project, machine)
@@ -119,24 +134,23 @@ def test_two_machines_train_as_two_processes_though_one_is_killed_and_comes_back
         "--nodes=train.larger.train_unfrozen,calibrate.calibrate_model",
         f"--params={LONG},nnodes=2,rdzv_endpoint={endpoint},max_restarts={3 + MACHINE_KILLS}",
     )
+
+    def start(number: int) -> Command:
+        output = Path(tempfile.mkdtemp(dir=tmp_path))
+        return Command(machines[number], *train, output=output, first=entrances[number], OMP_NUM_THREADS="1")
+
     moments = random.Random(SEED)
-    prefixes = [[*prefix, "env", "OMP_NUM_THREADS=1"] for prefix in prefixes]
-    running = [start_kedro(machine, *train, prefix=prefix) for machine, prefix in zip(machines, prefixes, strict=True)]
+    running = [start(0), start(1)]
     for _ in range(MACHINE_KILLS):
         victim = moments.randrange(2)
         state = machines[victim] / STATE
-        recorded = state.stat().st_mtime_ns if state.exists() else 0
-        while not state.exists() or state.stat().st_mtime_ns == recorded:
-            assert running[victim].poll() is None, running[victim].communicate()
-            time.sleep(0.02)
+        wait_for_a_state(machines[victim], running[victim], state.stat().st_mtime_ns if state.exists() else 0)
         kill_and_see_that_nothing_is_left(running[victim], signal.SIGKILL)
-        running[victim] = start_kedro(machines[victim], *train, prefix=prefixes[victim])
-    outputs = []
+        running[victim] = start(victim)
     for each in running:
-        outputs.append(each.communicate(timeout=300)[0])
-        assert each.returncode == 0, outputs[-1]
+        assert each.wait(timeout=300) == 0, each.said()
     assert results(machines[0]) == results(machines[1])
     assert results(machines[0]) == two_processes.results
-    apart = prefixes[1][:1] == ["ip"]
-    assert [f"Training for the machine of {endpoint}" in output for output in outputs] == [False, apart]
+    apart = entrances[1] != ""
+    assert [f"Training for the machine of {endpoint}" in each.said() for each in running] == [False, apart]
     assert [count_models(machine) - before for machine, before in zip(machines, models, strict=True)] == [1, not apart]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ def start(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         return started[-1]
 
     yield start_one
+    for service in started:  # all of them first, for each takes seconds
+        service.process.send_signal(signal.SIGINT)
     for service in started:
         with contextlib.suppress(subprocess.TimeoutExpired):
             service.end()

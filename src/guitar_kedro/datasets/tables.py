@@ -210,7 +210,7 @@ def _as_declared(table: pd.DataFrame, schema: type[BaseModel]) -> pd.DataFrame:
             declared[name] = cells.astype("object").where(cells.notna(), "").map(str).astype("object")
         else:
             declared[name] = cells.astype(kind) if nothing else cells
-    return table.assign(**declared)
+    return pd.DataFrame(declared, index=table.index)  # at once: pandas adds columns in time that grows with the square
 
 
 def _opened(path: PurePath) -> IO[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from statistics import NormalDist
 
 from scipy.stats import binomtest
 
 
+@cache  # a report asks for thousands of classes, of which most have the same few counts
 def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the Wilson score interval of a share, without continuity correction.
 

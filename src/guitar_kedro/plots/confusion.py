@@ -175,9 +175,10 @@ def _some_files(predictions: pd.DataFrame, classes: Sequence[str], cells: int) -
     most = max(1, min(_FILES_OF_CELL, _FILES // max(cells, 1)))
     rows, columns = (pd.Index(classes).get_indexer(predictions[name].astype(str)) for name in ("label", "predicted"))
     first = predictions[["file"]].assign(row=rows, column=columns).groupby(["row", "column"], sort=False).head(most)
-    return {
-        cell: "<br>".join(short(file) for file in files) for cell, files in first.groupby(["row", "column"])["file"]
-    }
+    files: dict[tuple[int, int], list[str]] = {}
+    for row, column, file in zip(first["row"], first["column"], first["file"], strict=True):
+        files.setdefault((row, column), []).append(short(file))
+    return {cell: "<br>".join(names) for cell, names in files.items()}
 
 
 def _tell(pairs: pd.DataFrame, names: Sequence[str], files: Mapping[tuple[int, int], str]) -> list[str]:
