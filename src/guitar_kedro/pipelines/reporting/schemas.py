@@ -56,7 +56,7 @@ class PhaseRow(BaseModel):
     stage: str
     phase: str
     architecture: str
-    image_size: int | str
+    image_size: str
     epochs: int
     images: int
     errors: int
