@@ -81,12 +81,13 @@ def environment(device: str) -> dict[str, Any]:
         ``code`` (version of this package, git commit, and whether files differ from it; ``None`` outside a git
         repository), ``python``, ``platform``, ``device`` (``None`` if the run did not use torch), ``packages``.
     """
+    installed = (found.metadata for found in distributions())  # once for each: it is read and parsed at every look
     return {
         "code": {"version": __version__, "commit": _git("rev-parse", "HEAD"), "modified": _is_modified()},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": _device_name(device),
-        "packages": dict(sorted((found.name, found.version) for found in distributions() if found.name)),
+        "packages": dict(sorted((facts["Name"], facts["Version"]) for facts in installed if facts["Name"])),
     }
 
 

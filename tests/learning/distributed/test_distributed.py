@@ -133,7 +133,7 @@ class Killer(threading.Thread):
 
 
 def long(phase: Phase) -> Phase:
-    return dataclasses.replace(phase, epochs=12 + 4 * RESTARTS)
+    return dataclasses.replace(phase, epochs=6 + 4 * RESTARTS)
 
 
 def same(checkpoint: Checkpoint, other: Checkpoint) -> bool:

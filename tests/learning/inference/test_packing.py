@@ -39,9 +39,7 @@ def lively(name: str) -> Module:
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize(
-    "name", ["resnet18", "resnet50", "densenet121", "squeezenet1_1", "mobilenet_v3_small", "convnext_tiny"]
-)
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "squeezenet1_1", "mobilenet_v3_small", "convnext_tiny"])
 def test_a_packed_network_answers_what_it_answered(name: str, precision: torch.dtype):
     network = lively(name)
     packed = pack(network, SIZE, precision, CPU)
