@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -210,6 +211,20 @@ def test_the_first_half_of_the_body_stays_as_it_is_where_training_leaves_it_out(
     assert all(same[:half])  # running means of BatchNorm too
     assert 0.2 < half / len(same) < 0.8
     assert not any(torch.equal(before[name], after[name]) for name in list(before)[half:] if name.endswith("weight"))
+
+
+@pytest.mark.parametrize("name", ["frozen", "unfrozen"])
+def test_batch_norm_keeps_its_statistics_where_training_asks_for_it(phase: Phase, name: Literal["frozen", "unfrozen"]):
+    stage = phase.stage.model_copy(update={"architecture": "mobilenet_v2", "weights": "none"})
+    phase = with_recipe(dataclasses.replace(phase, stage=stage, name=name), batch_norm="eval")
+    learner = prepared_learner(phase)
+    before = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
+    learner.fit(1, 1e-2)
+    changed = {name for name, tensor in learner.model.state_dict().items() if not torch.equal(before[name], tensor)}
+    kept = {name for name in before if name.startswith("0.") and "running" in name}
+    assert kept.isdisjoint(changed) == (name == "unfrozen")
+    assert {name for name in before if name.startswith("1.") and "running" in name} <= changed  # began at random
+    assert {name for name in before if name.startswith("0.") and name.endswith("weight")} <= changed or name == "frozen"
 
 
 def test_accumulated_batches_make_the_step_of_a_large_one(phase: Phase, monkeypatch: pytest.MonkeyPatch):

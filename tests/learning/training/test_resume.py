@@ -99,7 +99,7 @@ def test_a_phase_that_died_with_everything_on_ends_bit_identical(
         "balance": "class_weights" if layers else "sampling",
         "weight_decay": 0.05,
         "clip": 1.0,
-        **({"layer_decay": 0.8} if layers else {"freeze_to": 1}),
+        **({"layer_decay": 0.8} if layers else {"freeze_to": 1, "batch_norm": "eval"}),
         "accumulate": 3,
         "ema": 0.9,
         "best_epoch": True,

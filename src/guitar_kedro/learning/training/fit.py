@@ -38,7 +38,13 @@ from guitar_kedro.learning.training.layer_decay import check_layer_decay, check_
 from guitar_kedro.learning.training.phase import Phase
 from guitar_kedro.learning.training.resume import ExactResume
 from guitar_kedro.learning.training.state import TrainingState
-from guitar_kedro.learning.training.weights import AccumulatedGradients, AveragedWeights, BestEpoch, StopEarly
+from guitar_kedro.learning.training.weights import (
+    AccumulatedGradients,
+    AveragedWeights,
+    BestEpoch,
+    FixedBatchNorm,
+    StopEarly,
+)
 from guitar_kedro.memory import keep_freed_memory
 from guitar_kedro.sizes import size_in_words
 from guitar_kedro.splits import TRAIN
@@ -205,6 +211,9 @@ def prepared_learner(phase: Phase) -> Learner:
         learner.add_cb(AccumulatedGradients(phase.training.accumulate))
     if phase.training.clip:
         learner.add_cb(GradientClip(phase.training.clip))
+    if phase.name == "unfrozen" and phase.training.batch_norm == "eval":
+        # the statistics of a probe's head are those of all images
+        learner.add_cb(FixedBatchNorm(learner.model if phase.spec().head == "linear" else learner.model[0]))
     _, world_size = rank_and_world_size()
     if world_size > 1:
         learner.add_cb(DataParallelSteps(seed))

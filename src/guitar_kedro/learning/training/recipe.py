@@ -128,6 +128,9 @@ class LoopOptions(BatchOptions):
         freeze_to: The first layer group that unfrozen phases train, as of fastai's ``freeze_to``: 0 trains everything;
             1 leaves the stem and the first half of the body as they are, their BatchNorm included, which saves up to
             half of the time of a step.
+        batch_norm: In unfrozen phases, BatchNorm goes by the statistics of each batch and follows them (``train``, as
+            in fastai), or by those that the body and the head of a probe have (``eval``), so that the first steps do
+            not forget what these know. A head that begins at random always trains.
         accumulate: Batches of a step: their gradients are averaged, as if they were one.
         ema: Decay of an exponential moving average of the weights (timm's ``ModelEmaV3``), which is validated and kept;
             0 keeps the weights themselves.
@@ -140,6 +143,7 @@ class LoopOptions(BatchOptions):
     clip: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     layer_decay: float = Field(default=1.0, gt=0, le=1)
     freeze_to: Literal[0, 1] = 0
+    batch_norm: Literal["train", "eval"] = "train"
     accumulate: int = Field(default=1, ge=1)
     ema: float = Field(default=0.0, ge=0, lt=1)
     best_epoch: bool = False

@@ -6,7 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 import torch
-from fastai.callback.core import Callback, CancelBatchException, CancelFitException
+from fastai.callback.core import Callback, CancelBatchException, CancelFitException, TrainEvalCallback
+from fastai.callback.training import bn_types
 from timm.utils.model_ema import ModelEmaV3
 
 if TYPE_CHECKING:
@@ -38,6 +39,21 @@ class AccumulatedGradients(Callback):
         after = self.iter + 1
         if after % self.batches and after < self.n_iter:
             raise CancelBatchException
+
+
+class FixedBatchNorm(Callback):
+    """Lets BatchNorm go by the statistics that it has, as in evaluation; its weights are still trained."""
+
+    run_after = TrainEvalCallback
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        """Take the part of the network whose layers are meant."""
+        self.layers = [layer for layer in network.modules() if isinstance(layer, bn_types)]
+
+    def before_train(self) -> None:
+        """Put the layers into evaluation mode."""
+        for layer in self.layers:
+            layer.eval()
 
 
 class StatefulCallback(Callback):
