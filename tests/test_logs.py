@@ -37,3 +37,24 @@ def test_a_command_in_a_folder_of_the_project_logs_as_one_at_its_top(project: Pa
     assert "x" * 100 in run.stdout
     assert "x" * 100 in (project / "logs/guitar_kedro.log").read_text()
     assert not (project / "src/logs").exists()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        (b"version: [", "logging.yml, line 2: this is no YAML that can be read"),
+        (b"version: \xff", "logging.yml, line 1: 0xff, byte 10 of the file, is no UTF-8"),
+        (b"version: 1", "logging.yml cannot be used to configure logging (KeyError: 'handlers')"),
+        (b"version: 1\nhandlers: {console: {class: logging.StreamHandler, level: LOUD}}", "Unknown level: 'LOUD'"),
+    ],
+)
+def test_a_mistake_in_the_configuration_of_the_log_is_told_in_one_line(project: Path, content: bytes, wrong: str):
+    (project / "conf/base/logging.yml").write_bytes(content)
+    command = [sys.executable, "-m", "kedro", "status"]
+    run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stdout == ""
+    [line] = run.stderr.splitlines()
+    assert wrong in line
+    assert line.endswith(("mend it.", "save it as UTF-8."))

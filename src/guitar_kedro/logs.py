@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,10 @@ from kedro.logging import RichHandler
 from rich.console import Console, ConsoleRenderable
 from rich.text import Text
 
+from guitar_kedro.errors import UserError
+from guitar_kedro.mistakes import causes
 from guitar_kedro.project import project_folder
+from guitar_kedro.yaml_files import check_yaml
 
 
 class ConsoleHandler(RichHandler):
@@ -40,21 +44,34 @@ class ConsoleHandler(RichHandler):
 
 
 def configure_logging() -> None:
-    """Configure logging as the project's ``conf/logging.yml`` says, and make the folder of the log file.
+    """Configure logging as the project's ``conf/base/logging.yml`` says, and make the folder of the log file.
 
-    Kedro looks for that file in the working directory, and takes its paths from there. A file that the environment
-    variable ``KEDRO_LOGGING_CONFIG`` names stays what counts.
+    Kedro itself looks for ``conf/logging.yml`` in the working directory, takes paths from there, and does so before any
+    code of the project could say what is wrong with that file. A file that the environment variable
+    ``KEDRO_LOGGING_CONFIG`` names stays what counts.
+
+    Raises:
+        SystemExit: If the file cannot be used; it says why.
     """
     project = project_folder()
-    if os.environ.get("KEDRO_LOGGING_CONFIG") or not (project / "conf/logging.yml").is_file():
+    path = project / "conf/base/logging.yml"
+    if os.environ.get("KEDRO_LOGGING_CONFIG") or not path.is_file():
         return
-    config = yaml.safe_load((project / "conf/logging.yml").read_text(encoding="utf-8"))
-    for handler in config["handlers"].values():
-        if "filename" in handler:
-            handler["filename"] = str(project / handler["filename"])
-            Path(handler["filename"]).parent.mkdir(parents=True, exist_ok=True)
-    if project != Path.cwd():  # else Kedro has done it
+    try:
+        content = path.read_bytes()
+        check_yaml(str(path), content)
+        config = yaml.safe_load(content)
+        for handler in config["handlers"].values():
+            if "filename" in handler:
+                handler["filename"] = str(project / handler["filename"])
+                Path(handler["filename"]).parent.mkdir(parents=True, exist_ok=True)
         LOGGING.configure(config)
+    except UserError as error:
+        sys.exit(f"Error: {error}")
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+        # of which the first cause is the telling one
+        reason = " ".join(f"{type(link).__name__}: {link}" for link in causes(error)[-1:])
+        sys.exit(f"Error: {path} cannot be used to configure logging ({reason}); mend it.")
     root = logging.getLogger()
     root.handlers = [
         ConsoleHandler(handler.level) if type(handler) is RichHandler else handler for handler in root.handlers

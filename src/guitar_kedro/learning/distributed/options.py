@@ -59,6 +59,6 @@ def processes_of(parameters: Mapping[str, Any], folder: Path = Path()) -> Proces
     Raises:
         UserError: If one cannot be used, or they do not go together.
     """
-    imports = ("guitar_kedro.settings",)  # which set up logging, as conf/logging.yml says
+    imports = ("guitar_kedro.settings",)  # which set up logging, as conf/base/logging.yml says
     values = {name: parameters[name] for name in PARAMETERS}
     return Processes.of_parameter("", {**values, "folder": folder, "imports": imports})
