@@ -148,3 +148,14 @@ def test_precision_is_chosen_by_what_the_device_has():
     for parameter in ("training.precision", "calibration.precision"):
         with pytest.raises(UserError, match=f"{parameter} is bfloat16, which is not for mps"):
             choose_precision("bfloat16", torch.device("mps"), parameter)
+
+
+@pytest.mark.parametrize("has_amx", [True, False])
+def test_what_bfloat16_would_slow_down_is_trained_in_float32(monkeypatch: pytest.MonkeyPatch, has_amx: bool):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
+    depthwise, plain = (torch.nn.Sequential(torch.nn.Conv2d(8, 8, 3, groups=groups)) for groups in (8, 2))
+    cpu = torch.device("cpu")
+    assert choose_precision("auto", cpu, trained=plain) == choose_precision("auto", cpu) == torch.bfloat16
+    assert choose_precision("auto", cpu, trained=depthwise) == (torch.bfloat16 if has_amx else torch.float32)
+    assert choose_precision("bfloat16", cpu, trained=depthwise) == torch.bfloat16

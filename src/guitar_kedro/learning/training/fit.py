@@ -201,8 +201,8 @@ def prepared_learner(phase: Phase) -> Learner:
     seed = phase.seed ^ zlib.crc32(phase.title.encode())
     set_seed(seed, reproducible=True)
     device = choose_device(phase.device)
-    precision = choose_precision(phase.training.precision, device)
     learner = quiet(build_learner(_loaders(phase, device), phase.spec()))
+    precision = choose_precision(phase.training.precision, device, trained=learner.model)
     learner.opt_func = partial(learner.opt_func, decay=phase.training.weight_decay)
     if phase.training.layer_decay < 1:
         check_layer_decay(phase.stage.architecture)
