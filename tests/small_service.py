@@ -87,7 +87,9 @@ def start_service(project: Path, folder: Path, *options: str, params: str = "", 
             return Running(process, found.group(1))
         time.sleep(0.05)
     process.kill()
-    raise AssertionError(f"kedro serve did not start:\n{[path.read_text() for path in folder.iterdir()]}")
+    raise AssertionError(
+        f"kedro serve did not start:\n{[path.read_text() for path in folder.iterdir() if path.is_file()]}"
+    )
 
 
 @contextlib.contextmanager

