@@ -15,7 +15,6 @@ from rich.console import Console, ConsoleRenderable
 from rich.text import Text
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.mistakes import causes
 from guitar_kedro.project import project_folder
 from guitar_kedro.yaml_files import check_yaml
 
@@ -69,8 +68,8 @@ def configure_logging() -> None:
     except UserError as error:
         sys.exit(f"Error: {error}")
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-        # of which the first cause is the telling one
-        reason = " ".join(f"{type(link).__name__}: {link}" for link in causes(error)[-1:])
+        cause = error.__cause__ or error  # which tells more
+        reason = f"{type(cause).__name__}: {cause}"
         sys.exit(f"Error: {path} cannot be used to configure logging ({reason}); mend it.")
     root = logging.getLogger()
     root.handlers = [
