@@ -159,6 +159,18 @@ def test_a_catalog_entry_without_a_type_is_refused_by_its_name(load: Load, conf:
         load(conf)["catalog"]
 
 
+@pytest.mark.parametrize("value", ["${nosuch}", "${oc.env:HOME}"])
+def test_what_a_file_refers_to_and_is_not_there_is_told(load: Load, conf: Path, value: str):
+    (conf / "local/parameters_mine.yml").write_text(f"calibration: {{tta_views: '{value}'}}")
+    assert "parameters: what calibration.tta_views refers to with ${...} cannot be found" in refusal(load, conf)
+
+
+@pytest.mark.parametrize("workspace", ["../x", "a/b", "''"])
+def test_a_workspace_in_a_file_that_leads_elsewhere_is_refused(load: Load, conf: Path, workspace: str):
+    (conf / "local/globals.yml").write_text(f"workspace: {workspace}")
+    assert "globals: workspace is " in refusal(load, conf)
+
+
 def test_a_configuration_in_another_encoding_is_refused_by_its_name(load: Load, conf: Path):
     (conf / "local/parameters_mine.yml").write_bytes("display_names: {cat: K\xe4tzchen}".encode("cp1252"))
     assert "parameters_mine.yml is not UTF-8: save it as UTF-8" in refusal(load, conf)

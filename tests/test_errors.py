@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from kedro.io import DataCatalog
 from kedro.io.core import DatasetError
 
 from guitar_kedro.errors import UserError, listed, name_commands_for
@@ -53,3 +54,10 @@ def test_what_lacks_on_a_server_is_told_with_what_brings_it(error: Exception):
     told = "torch is not installed: `pip install 'guitar-kedro[train]'` brings it."
     assert str(user_error_behind(error)) == told
     assert user_error_behind(ModuleNotFoundError("No module named 'their_own'")) is None
+
+
+def test_a_catalog_entry_of_an_unknown_type_is_told_by_its_name():
+    with pytest.raises(DatasetError) as failed:
+        DataCatalog.from_config({"raw_images": {"type": "nosuch.Dataset"}})["raw_images"]
+    assert str(user_error_behind(failed.value)).startswith("catalog: raw_images cannot be made (")
+    assert "mend its entry" in str(user_error_behind(failed.value))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
+from guitar_kedro.learning.training.recipe import PhaseOptions, StageOptions, TrainingOptions
 from guitar_kedro.pipelines.ingestion.options import IngestionOptions
 from guitar_kedro.pipelines.splitting.nodes import SplittingOptions
 from guitar_kedro.serving.options import ServingOptions
@@ -79,6 +79,18 @@ def test_a_picture_is_a_square_or_has_a_height_and_a_width(given: Any, kept: Any
             TrainingOptions,
             {"precision": "half"},
             ".precision is half; it must be one of 'auto', 'float32' or 'bfloat16'",
+        ),
+        (
+            TrainingOptions,
+            {"batch_norm": False},
+            ".batch_norm is False; it cannot be true or false, which is also how on, off, yes and no are read; give "
+            "train or eval",
+        ),
+        (
+            PhaseOptions,
+            {"epochs": 1, "learning_rate": [1e-3, True]},
+            ".learning_rate is [0.001, True]; it must be a number above 0 and up to 10, two of them such as "
+            "[1.0e-5, 1.0e-3], auto, or suggested",
         ),
         (TrainingOptions, {"presize": 5}, ".presize is 5; it must be at most 2"),
         (IngestionOptions, {"quality": 100}, ".quality is 100; it must be at most 95"),

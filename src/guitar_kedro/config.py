@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines, settings
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from guitar_kedro.errors import UserError, name_commands_for
 from guitar_kedro.files import composed
@@ -124,12 +125,18 @@ class StagesConfigLoader(OmegaConfigLoader):
     def _read(self, key: str) -> dict[str, Any]:
         try:
             return super().__getitem__(key)
-        except Exception:
+        except Exception as error:
             # of few mistakes in a file, Kedro and PyYAML say in which one they are
             for env in (self.base_env, self.env or self.default_run_env):
                 for pattern in self.config_patterns.get(key, ()) if env else ():
                     for path in sorted(self._fs.glob(f"{self._get_conf_env_path(env)}/{pattern}")):
                         check_yaml(path, self._fs.cat_file(path))
+            if isinstance(error, OmegaConfBaseException) and error.full_key:
+                reason = str(error).splitlines()[0]
+                raise UserError(
+                    f"{key}: what {error.full_key} refers to with ${{...}} cannot be found ({reason}); mend it in "
+                    f"{self.conf_source}."
+                ) from None
             raise
 
     def _read_raw_config(self, key: str) -> tuple[dict[Path, DictConfig], dict[Path, DictConfig], str, str, set[Path]]:
@@ -174,6 +181,11 @@ class StagesConfigLoader(OmegaConfigLoader):
         finally:
             self.runtime_params = given
         check_texts(parameters)
+        workspace = str(parameters.get("workspace", "demo"))
+        if not _SAFE_NAME.fullmatch(workspace):
+            raise UserError(
+                f"globals: workspace is {workspace}, but it names a folder: use letters, digits, '-' and '_' only."
+            )
         return known | set(parameters) - {"workspace"}  # which `name` sets
 
     def _texts(self, env: str, name: str = "**") -> Iterator[str]:

@@ -60,6 +60,8 @@ def configure_logging() -> None:
         content = path.read_bytes()
         check_yaml(str(path), content)
         config = yaml.safe_load(content)
+        if not isinstance(config["handlers"], dict):
+            raise TypeError("handlers holds no names with values")
         for handler in config["handlers"].values():
             if "filename" in handler:
                 handler["filename"] = str(project / handler["filename"])

@@ -76,6 +76,8 @@ def _sentence_for_kedro(link: BaseException, error: BaseException) -> str | None
         case VersionNotFoundError() | FileNotFoundError() if isinstance(error, DatasetError):
             missing = _dataset_path(str(error)) or "What this needs"
             sentence = f"{missing} is not there yet: run `kedro run` first, which makes it."
+        case DatasetError() if entry := re.match(r".*parsing config for dataset '(.+?)': (.+?\.)(\s|$)", words):
+            sentence = f"catalog: {entry.group(1)} cannot be made ({entry.group(2).rstrip('.')}); mend its entry."
         case DataValidationError() | MissingConfigException() | DatasetNotFoundError():
             sentence = words
         case YAMLError():

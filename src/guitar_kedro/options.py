@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -36,8 +36,12 @@ class Options(BaseModel):
     @classmethod
     def _is_no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
         # pydantic would take them for 1 and 0
-        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
-            raise ValueError("it cannot be true or false")
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        values = value if isinstance(value, (list, tuple)) else [value]
+        if annotation is not bool and any(isinstance(each, bool) for each in values):
+            words = [name for name in get_args(annotation) if isinstance(name, str)]
+            allowed = f"; give {' or '.join(words)}" if get_origin(annotation) is Literal and words else ""
+            raise ValueError(f"it cannot be true or false, which is also how on, off, yes and no are read{allowed}")
         return value
 
     @classmethod

@@ -141,6 +141,12 @@ def curation(tmp_path: Path, text: str | bytes) -> CurationDataset:
     return CurationDataset(filepath=str(tmp_path / "curation.csv"))
 
 
+def test_a_curation_file_that_is_a_link_to_nothing_is_told(tmp_path: Path):
+    (tmp_path / "curation.csv").symlink_to("mine.csv")
+    with pytest.raises(DatasetError, match=r"curation\.csv is a link to mine\.csv, which is not there"):
+        CurationDataset(filepath=str(tmp_path / "curation.csv")).load()
+
+
 def test_no_curation_file_means_no_decisions(tmp_path: Path):
     assert CurationDataset(filepath=str(tmp_path / "none.csv")).load().empty
 

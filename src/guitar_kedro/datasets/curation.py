@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ class CurationDataset(TableDataset):
         """
         path = Path(self._get_load_path())
         if not path.exists():
+            if path.is_symlink():
+                raise UserError(f"{path} is a link to {os.readlink(path)}, which is not there: mend or remove it.")
             return pd.DataFrame(columns=list(DecisionRow.model_fields), dtype="str")
         table = read_handwritten_table(path, list(DecisionRow.model_fields), optional=("label",))
         for column in ("action", "label"):  # people write a space after a comma

@@ -369,9 +369,9 @@ def _tell_assumed(members: Iterable[Member], archive: Path) -> None:
     assumed = [(label_of(member.name) or member.name, member.assumed) for member in members if member.assumed]
     if assumed:
         logger.warning(
-            "%s: %d names are no UTF-8 and are read as %s, so that classes are called %s. If that is wrong, name the "
-            "encoding, for example --params=names_encoding=cp932 (Japanese), gb18030 (Chinese), cp866 (Cyrillic) or "
-            "cp850 (western Europe)",
+            "%s: %d names are read as %s, for not all of them are UTF-8, so that classes are called %s. If that is "
+            "wrong, name the encoding, for example --params=names_encoding=cp932 (Japanese), gb18030 (Chinese), cp866 "
+            "(Cyrillic) or cp850 (western Europe)",
             archive,
             len(assumed),
             "cp437" if assumed[0][1] == "cp437" else "UTF-8 with escapes for the other bytes",
