@@ -25,3 +25,11 @@ def test_a_network_that_was_trained_whole_is_trained_further_at_lower_rates(phas
     for name, lower in (("unfrozen", True), ("frozen", False), ("probe", False)):
         start = Checkpoint({}, phase.spec({"phase": name}))
         assert (suitable_rates(dataclasses.replace(phase, start=start)) < anew) is lower
+
+
+def test_a_head_that_a_probe_has_fitted_learns_slower_than_one_that_begins_at_random(phase: Phase):
+    anew, spec = suitable_rates(phase), phase.spec({"phase": "probe"})
+    fitted = Checkpoint({}, spec.model_copy(update={"head": "linear"}))
+    first, last = suitable_rates(dataclasses.replace(phase, start=fitted))
+    assert first == anew[0]
+    assert last < anew[1]

@@ -9,6 +9,7 @@ from guitar_kedro.learning.training.phase import Phase
 _WITH_BATCH_NORM = (1e-3, 3e-3)
 _WITHOUT = (1e-4, 1e-3)
 _AGAIN = 1 / 3  # of a network that was trained whole already, for another size of pictures, say
+_FITTED = 1 / 10  # of a head that a probe has fitted: it has thousands of inputs, and would forget in the first steps
 
 
 def suitable_rates(phase: Phase) -> tuple[float, float]:
@@ -16,12 +17,17 @@ def suitable_rates(phase: Phase) -> tuple[float, float]:
 
     With Adam, networks with BatchNorm take higher ones than transformers and ConvNeXt, whose pretrained weights are
     easily spoilt (Steiner et al. 2022, "How to train your ViT?", TMLR; Howard's and Capelle's comparison of timm's
-    networks, "Which image models are best for fine-tuning?", 2022). Those with BatchNorm come
-    from EfficientNet-Lite0 on 7,664 photos; the others are of the usual order, and were not tuned here.
+    networks, "Which image models are best for fine-tuning?", 2022). Those with BatchNorm, and that of a head that a
+    probe has fitted, come from EfficientNet-Lite0 on 7,664 photos; the others are of the usual order, and were not
+    tuned here.
 
     Args:
         phase: What is trained.
     """
     first, last = _WITH_BATCH_NORM if has_batch_norm(phase.stage.architecture, phase.stage.image_size) else _WITHOUT
-    trained = isinstance(phase.start, Checkpoint) and phase.start.spec.provenance.get("phase") == "unfrozen"
-    return (first * _AGAIN, last * _AGAIN) if trained else (first, last)
+    if isinstance(phase.start, Checkpoint):
+        if phase.start.spec.head == "linear":
+            last *= _FITTED
+        if phase.start.spec.provenance.get("phase") == "unfrozen":
+            first, last = first * _AGAIN, last * _AGAIN
+    return first, last

@@ -130,7 +130,7 @@ class LoopOptions(BatchOptions):
             half of the time of a step.
         batch_norm: In unfrozen phases, BatchNorm goes by the statistics of each batch and follows them (``train``, as
             in fastai), or by those that the body and the head of a probe have (``eval``), so that the first steps do
-            not forget what these know. A head that begins at random always trains.
+            not forget what these know. What begins at random always trains.
         accumulate: Batches of a step: their gradients are averaged, as if they were one.
         ema: Decay of an exponential moving average of the weights (timm's ``ModelEmaV3``), which is validated and kept;
             0 keeps the weights themselves.
