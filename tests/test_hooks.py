@@ -12,7 +12,7 @@ from kedro.pipeline import Node, Pipeline
 from PIL import Image
 
 from guitar_kedro.datasets import PhotosDataset
-from guitar_kedro.hooks import DisplayNamesMustBeUsed, RememberImages
+from guitar_kedro.hooks import DisplayNamesMustBeUsed, GivenImages
 
 SPLITS = pd.DataFrame({"label": ["cat", "1", "cat"]})
 
@@ -47,5 +47,5 @@ def test_images_of_a_prediction_that_runs_in_part_are_not_noted_as_those_to_trai
         Image.new("RGB", (8, 8)).save(pets / label / "a.png")
     catalog = DataCatalog({"raw_images": PhotosDataset(str(tmp_path / "workspace"), str(pets))})
     pipeline = Pipeline([Node(lambda images: images, inputs="raw_images", outputs=output, name="use_images")])
-    RememberImages().after_pipeline_run(pipeline, catalog)
+    GivenImages().after_pipeline_run(pipeline, catalog)
     assert (tmp_path / "workspace/source.json").exists() is noted

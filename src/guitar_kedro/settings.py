@@ -4,11 +4,9 @@ from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.hooks import (
     CheckpointGuard,
     DisplayNamesMustBeUsed,
-    ImagesMustBeUsed,
+    GivenImages,
     LatestResults,
     OneRunAtATime,
-    PicturesApart,
-    RememberImages,
     RunRecorder,
     RunReport,
 )
@@ -21,9 +19,7 @@ SESSION_CLASS = ResumingSession
 # of those that come first, the last one here does: nothing may fail while the workspace is locked and no run begun
 HOOKS = (
     OneRunAtATime(),
-    PicturesApart(),
-    ImagesMustBeUsed(),
-    RememberImages(),
+    GivenImages(),
     CheckpointGuard(),
     DisplayNamesMustBeUsed(),
     RunRecorder(),
