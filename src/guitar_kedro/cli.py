@@ -136,21 +136,25 @@ cli.add_command(run)
 cli.add_command(serve)
 
 
-def _session_options(params: dict[str, Any], **options: str | None) -> dict[str, Any]:
-    return {"runtime_params": params, **options}
+@contextlib.contextmanager
+def _context(params: dict[str, Any], **options: str | None) -> Iterator[Any]:
+    """Open a session, and give its context."""
+    from kedro.framework.project import settings
+
+    with settings.SESSION_CLASS.create(runtime_params=params, **options) as session:
+        yield session.load_context()
 
 
 @cli.command(params=[*_WHERE])
 @_in_one_sentence
 def status(**where: Any) -> None:
     """Show what is finished, what would run again and why, and what is missing."""
-    from kedro.framework.project import pipelines, settings
+    from kedro.framework.project import pipelines
 
     from guitar_kedro.pipelines.training.plan import plan_stages
     from guitar_kedro.runs.status import status_report
 
-    with settings.SESSION_CLASS.create(**_session_options(**where)) as session:
-        context = session.load_context()
+    with _context(**where) as context:
         parameters = context.config_loader["parameters"]
         report = status_report(plan_stages(parameters["stages"]), pipelines, context.catalog, parameters)
         Console().print(report, soft_wrap=True)
@@ -162,12 +166,11 @@ def status(**where: Any) -> None:
 @_in_one_sentence
 def prune(keep: int, dry_run: bool, **where: Any) -> None:
     """Remove old versions, and what dead runs left behind."""
-    from kedro.framework.project import pipelines, settings
+    from kedro.framework.project import pipelines
 
     from guitar_kedro.runs.prune import prune_workspace
 
-    with settings.SESSION_CLASS.create(**_session_options(**where)) as session:
-        context = session.load_context()
+    with _context(**where) as context:
         workspace = context.config_loader["parameters"]["workspace"]
         for line in prune_workspace(workspace, context.catalog, pipelines.values(), keep, dry_run):
             click.echo(line)
@@ -178,11 +181,9 @@ def prune(keep: int, dry_run: bool, **where: Any) -> None:
 @_in_one_sentence
 def report(opened: bool, **where: Any) -> None:
     """Say where the latest model card is."""
-    from kedro.framework.project import settings
-
-    with settings.SESSION_CLASS.create(**_session_options(**where)) as session:
+    with _context(**where) as context:
         # not the dataset, whose libraries take longer to import than all the rest
-        cards = Path(session.load_context().config_loader["catalog"]["model_card"]["filepath"])
+        cards = Path(context.config_loader["catalog"]["model_card"]["filepath"])
     versions = sorted((project_folder() / cards).glob(f"*/{cards.name}"))
     if not versions:
         raise UserError(f"{cards}: there is no model card yet; run `kedro run` first.")
