@@ -89,26 +89,6 @@ class CheckpointGuard:
                 _refuse_other(cast(Any, catalog[name])._get_load_path(), spec, stages, labels)
 
 
-class DisplayNamesMustBeUsed:
-    """Warns of display names that name no class: of a misspelt one nobody would hear."""
-
-    @hook_impl
-    def before_pipeline_run(self) -> None:
-        """Begin anew."""
-        self._told = False
-
-    @hook_impl
-    def before_node_run(self, inputs: dict[str, Any]) -> None:
-        """Compare them with the classes, at the first node that has both."""
-        if self._told or not {"splits", "params:display_names"} <= set(inputs):
-            return
-        self._told, classes = True, sorted(set(inputs["splits"]["label"]))
-        if unknown := sorted(set(inputs["params:display_names"]) - set(classes)):
-            logger.warning(
-                "display_names: no class is called %s; the classes are %s", listed(unknown), listed(classes, 20)
-            )
-
-
 def _refuse_other(path: Path, spec: Any, stages: dict[str, Any], labels: list[str] | None) -> None:
     stage = spec.provenance.get("stage")
     for field in ("architecture", "image_size") if stage in stages else ():

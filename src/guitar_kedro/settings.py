@@ -3,7 +3,6 @@
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.hooks import (
     CheckpointGuard,
-    DisplayNamesMustBeUsed,
     GivenImages,
     LatestResults,
     OneRunAtATime,
@@ -21,7 +20,6 @@ HOOKS = (
     OneRunAtATime(),
     GivenImages(),
     CheckpointGuard(),
-    DisplayNamesMustBeUsed(),
     RunRecorder(),
     LatestResults(),
     RunReport(),
