@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +27,10 @@ class FigureDataset(Artifact):
             return picture.convert("RGB")
 
     def _write(self, data: Figure, path: Path) -> None:
-        # looking for repetitions takes most of the time of a sheet of photos, which have none; charts become little
-        # larger
-        data.savefig(path, format="png", pil_kwargs={"compress_type": zlib.Z_RLE})
+        # looking for repetitions takes most of the time of a sheet of photos, which have none; charts grow little by it
+        content = io.BytesIO()
+        data.savefig(content, format="png", pil_kwargs={"compress_type": zlib.Z_RLE})
+        path.write_bytes(content.getvalue())
 
     def preview(self) -> ImagePreview:
         """Return the picture, for kedro-viz."""
