@@ -63,7 +63,7 @@ raw_images:
 ood_images:
   type: guitar_kedro.datasets.DrawnOthersDataset
   filepath: data/02_intermediate/${globals:workspace}/others
-  images_per_kind: 2
+  images_per_class: 2
   size: 64
   seed: ${globals:seed}
   metadata: {kedro-viz: {layer: raw}}

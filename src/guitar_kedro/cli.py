@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import copy
-import functools
 import logging
 import os
 import signal
@@ -22,10 +21,8 @@ from kedro.framework.cli.project import run as kedro_run
 from rich.console import Console
 from rich.text import Text
 
-from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS
+from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS, in_one_sentence
 from guitar_kedro.errors import UserError
-from guitar_kedro.mistakes import user_error_behind
-from guitar_kedro.progress import say_any_name
 from guitar_kedro.project import project_folder
 from guitar_kedro.serving.command import serve
 from guitar_kedro.yaml_files import check_yaml
@@ -33,24 +30,15 @@ from guitar_kedro.yaml_files import check_yaml
 _WHERE = [ENV, CONF_SOURCE, PARAMS]
 
 
-def _in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(command)
-    def told(**options: Any) -> Any:
-        say_any_name()
-        logging.raiseExceptions = False  # a log that cannot be written, on a full disk say, is no reason for tracebacks
-        os.environ["MPLBACKEND"] = "agg"  # figures become files; what is set here for windows may be missing
-        try:
-            with _interruptible():
-                return command(**options)
-        except KeyboardInterrupt:
-            _end_at_once()
-        except Exception as error:
-            mistake = user_error_behind(error)
-            if mistake is None:
-                raise
-            raise click.ClickException(str(mistake)) from None
-
-    return told
+@contextlib.contextmanager
+def _command() -> Iterator[None]:
+    logging.raiseExceptions = False  # a log that cannot be written, on a full disk say, is no reason for tracebacks
+    os.environ["MPLBACKEND"] = "agg"  # figures become files; what is set here for windows may be missing
+    try:
+        with _interruptible(), in_one_sentence():
+            yield
+    except KeyboardInterrupt:
+        _end_at_once()
 
 
 @contextlib.contextmanager
@@ -99,7 +87,7 @@ def cli() -> None:
     """Commands of this project."""
 
 
-@_in_one_sentence
+@_command()
 def _run(**options: Any) -> Any:
     # both spellings work; Kedro warns of the older one, which asks nothing of the user
     if options["pipeline"] and not options["pipelines"]:
@@ -136,21 +124,25 @@ cli.add_command(run)
 cli.add_command(serve)
 
 
-def _session_options(params: dict[str, Any], **options: str | None) -> dict[str, Any]:
-    return {"runtime_params": params, **options}
+@contextlib.contextmanager
+def _context(params: dict[str, Any], **options: str | None) -> Iterator[Any]:
+    """Open a session, and give its context."""
+    from kedro.framework.project import settings
+
+    with settings.SESSION_CLASS.create(runtime_params=params, **options) as session:
+        yield session.load_context()
 
 
 @cli.command(params=[*_WHERE])
-@_in_one_sentence
+@_command()
 def status(**where: Any) -> None:
     """Show what is finished, what would run again and why, and what is missing."""
-    from kedro.framework.project import pipelines, settings
+    from kedro.framework.project import pipelines
 
     from guitar_kedro.pipelines.training.plan import plan_stages
     from guitar_kedro.runs.status import status_report
 
-    with settings.SESSION_CLASS.create(**_session_options(**where)) as session:
-        context = session.load_context()
+    with _context(**where) as context:
         parameters = context.config_loader["parameters"]
         report = status_report(plan_stages(parameters["stages"]), pipelines, context.catalog, parameters)
         Console().print(report, soft_wrap=True)
@@ -159,15 +151,14 @@ def status(**where: Any) -> None:
 @cli.command(params=[*_WHERE])
 @click.option("--keep", type=click.IntRange(min=1), required=True, help="So many of the latest runs keep all versions.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
-@_in_one_sentence
+@_command()
 def prune(keep: int, dry_run: bool, **where: Any) -> None:
     """Remove old versions, and what dead runs left behind."""
-    from kedro.framework.project import pipelines, settings
+    from kedro.framework.project import pipelines
 
     from guitar_kedro.runs.prune import prune_workspace
 
-    with settings.SESSION_CLASS.create(**_session_options(**where)) as session:
-        context = session.load_context()
+    with _context(**where) as context:
         workspace = context.config_loader["parameters"]["workspace"]
         for line in prune_workspace(workspace, context.catalog, pipelines.values(), keep, dry_run):
             click.echo(line)
@@ -175,14 +166,12 @@ def prune(keep: int, dry_run: bool, **where: Any) -> None:
 
 @cli.command(params=[*_WHERE])
 @click.option("--open", "opened", is_flag=True, help="Open it in the browser as well.")
-@_in_one_sentence
+@_command()
 def report(opened: bool, **where: Any) -> None:
     """Say where the latest model card is."""
-    from kedro.framework.project import settings
-
-    with settings.SESSION_CLASS.create(**_session_options(**where)) as session:
+    with _context(**where) as context:
         # not the dataset, whose libraries take longer to import than all the rest
-        cards = Path(session.load_context().config_loader["catalog"]["model_card"]["filepath"])
+        cards = Path(context.config_loader["catalog"]["model_card"]["filepath"])
     versions = sorted((project_folder() / cards).glob(f"*/{cards.name}"))
     if not versions:
         raise UserError(f"{cards}: there is no model card yet; run `kedro run` first.")

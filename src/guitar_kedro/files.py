@@ -102,29 +102,27 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def without_nan(data: Any) -> Any:
-    """Return data as JSON knows it (RFC 8259): where a number is infinite or not a number, there is ``None``.
+def strict_json(data: Any, **options: Any) -> str:
+    """Write data as JSON that every program reads (RFC 8259): a number that is infinite or none becomes ``null``.
 
     Python's ``json`` would write ``Infinity`` and ``NaN``, at which other programs refuse the whole file.
-    """
-    match data:
-        case dict():
-            return {name: without_nan(value) for name, value in data.items()}
-        case list() | tuple():
-            return [without_nan(value) for value in data]
-        case float() if not math.isfinite(data):
-            return None
-    return data
-
-
-def strict_json(data: Any, **options: Any) -> str:
-    """Write data as JSON that every program reads; see ``without_nan``.
 
     Args:
         data: Of dictionaries, lists, texts and numbers.
         **options: As of ``json.dumps``.
     """
-    return json.dumps(without_nan(data), allow_nan=False, **options)
+    return json.dumps(_without_nan(data), allow_nan=False, **options)
+
+
+def _without_nan(data: Any) -> Any:
+    match data:
+        case dict():
+            return {name: _without_nan(value) for name, value in data.items()}
+        case list() | tuple():
+            return [_without_nan(value) for value in data]
+        case float() if not math.isfinite(data):
+            return None
+    return data
 
 
 @contextmanager

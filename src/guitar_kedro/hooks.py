@@ -89,26 +89,6 @@ class CheckpointGuard:
                 _refuse_other(cast(Any, catalog[name])._get_load_path(), spec, stages, labels)
 
 
-class DisplayNamesMustBeUsed:
-    """Warns of display names that name no class: of a misspelt one nobody would hear."""
-
-    @hook_impl
-    def before_pipeline_run(self) -> None:
-        """Begin anew."""
-        self._told = False
-
-    @hook_impl
-    def before_node_run(self, inputs: dict[str, Any]) -> None:
-        """Compare them with the classes, at the first node that has both."""
-        if self._told or not {"splits", "params:display_names"} <= set(inputs):
-            return
-        self._told, classes = True, sorted(set(inputs["splits"]["label"]))
-        if unknown := sorted(set(inputs["params:display_names"]) - set(classes)):
-            logger.warning(
-                "display_names: no class is called %s; the classes are %s", listed(unknown), listed(classes, 20)
-            )
-
-
 def _refuse_other(path: Path, spec: Any, stages: dict[str, Any], labels: list[str] | None) -> None:
     stage = spec.provenance.get("stage")
     for field in ("architecture", "image_size") if stage in stages else ():
@@ -197,55 +177,37 @@ def _versions(catalog: DataCatalog, names: set[str]) -> dict[str, str]:
     return {name: dataset.resolve_load_version() for name, dataset in versioned.items() if dataset.exists()}
 
 
-class ImagesMustBeUsed:
-    """Refuses ``--params=images=PATH`` where the run would look at other images."""
+class GivenImages:
+    """Looks after the pictures of the user: what is given is used, stays apart from what runs write, and is noted."""
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Compare what was asked for with what the pipeline loads.
+        """Compare what was asked for with what the pipeline loads, and the places of that with those of what it saves.
 
         Raises:
-            UserError: If ``images`` is given in an environment that draws its images, to another pipeline than predict.
+            UserError: If ``images`` is given in an environment that draws its images, to another pipeline than predict;
+                if the run would write into a folder of pictures, or the system cannot look at one.
         """
-        if "images" not in (run_params["runtime_params"] or {}) or "images_to_predict" in pipeline.inputs():
-            return
-        from guitar_kedro.datasets import DrawnImagesDataset
+        from guitar_kedro.datasets import DrawnImagesDataset, GivenImagesDataset
 
-        if isinstance(catalog["raw_images"], DrawnImagesDataset):
+        is_unused = "images" in (run_params["runtime_params"] or {}) and "images_to_predict" not in pipeline.inputs()
+        if is_unused and isinstance(catalog["raw_images"], DrawnImagesDataset):
             raise UserError(
                 "--params=images=...: this environment draws its own images; predict yours with --pipeline=predict, or "
                 "train on them with --env=photos."
             )
-
-
-class PicturesApart:
-    """Keeps the folders of the user's pictures apart from those in which a run writes."""
-
-    @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Compare the places of the pictures that the pipeline loads with those of all that it saves.
-
-        Raises:
-            UserError: If it would write into a folder of pictures, or the system cannot look at one.
-        """
-        from guitar_kedro.datasets import GivenImagesDataset
-
         saved = [catalog[name] for name in sorted({*pipeline.all_outputs(), RUN_CACHE, "run_record"})]
-        places = [getattr(dataset, "_filepath", getattr(dataset, "_folder", None)) for dataset in saved]
+        places = [getattr(dataset, "_filepath", getattr(dataset, "folder", None)) for dataset in saved]
         for name in sorted(pipeline.inputs() | (set() if _predicts(pipeline) else {"raw_images"})):
             if isinstance(dataset := catalog[name], GivenImagesDataset):
                 dataset.refuse_written(Path(place) for place in places if place is not None)
 
-
-class RememberImages:
-    """Notes where the pictures of a workspace are when a run that was told has ended well.
-
-    It does so also where the run skipped all that would load them. ``kedro status`` only looks, and notes nothing.
-    """
-
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Note ``images``, unless they are there to be predicted."""
+        """Note where the pictures of the workspace are, unless they are there to be predicted.
+
+        A run that skipped all that would load them does so too. ``kedro status`` only looks, and notes nothing.
+        """
         from guitar_kedro.datasets import PhotosDataset
 
         dataset = catalog["raw_images"]

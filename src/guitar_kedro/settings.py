@@ -3,12 +3,9 @@
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.hooks import (
     CheckpointGuard,
-    DisplayNamesMustBeUsed,
-    ImagesMustBeUsed,
+    GivenImages,
     LatestResults,
     OneRunAtATime,
-    PicturesApart,
-    RememberImages,
     RunRecorder,
     RunReport,
 )
@@ -21,11 +18,8 @@ SESSION_CLASS = ResumingSession
 # of those that come first, the last one here does: nothing may fail while the workspace is locked and no run begun
 HOOKS = (
     OneRunAtATime(),
-    PicturesApart(),
-    ImagesMustBeUsed(),
-    RememberImages(),
+    GivenImages(),
     CheckpointGuard(),
-    DisplayNamesMustBeUsed(),
     RunRecorder(),
     LatestResults(),
     RunReport(),

@@ -389,17 +389,17 @@ def test_the_drawn_others_lie_beside_the_guitars_and_are_labelled_by_their_kind(
     from guitar_kedro.demo import OTHERS
 
     guitars = DrawnImagesDataset(str(tmp_path), images_per_class=1, size=24, seed=1)
-    others = DrawnOthersDataset(str(tmp_path), images_per_kind=2, size=24, seed=1).load()
+    others = DrawnOthersDataset(str(tmp_path), images_per_class=2, size=24, seed=1).load()
     assert [raw.label for raw in others] == [kind for kind in OTHERS for _ in range(2)]
     assert len(guitars.load()) == 11
     times = [raw.path.stat().st_mtime_ns for raw in others]
-    again = DrawnOthersDataset(str(tmp_path), images_per_kind=2, size=24, seed=1).load()
+    again = DrawnOthersDataset(str(tmp_path), images_per_class=2, size=24, seed=1).load()
     assert [raw.path.stat().st_mtime_ns for raw in again] == times
 
 
 def test_drawn_others_of_no_images_are_refused(tmp_path: Path):
-    with pytest.raises(UserError, match="images_per_kind=0"):
-        DrawnOthersDataset(str(tmp_path), images_per_kind=0, size=24, seed=1)
+    with pytest.raises(UserError, match="images_per_class=0"):
+        DrawnOthersDataset(str(tmp_path), images_per_class=0, size=24, seed=1)
 
 
 def test_no_other_photos_named_means_none(tmp_path: Path):
@@ -473,7 +473,7 @@ def test_the_last_predictions_before_the_curation_changed_are_found(tmp_path: Pa
 def test_the_model_before_the_curation_changed_is_the_one_of_those_predictions(tmp_path: Path):
     runs = Runs(tmp_path)
     model = str(tmp_path / "model")
-    dataset = ModelBeforeCurationDataset(model, runs.paths["predictions"], runs.paths["applied_curation"])
+    dataset = ModelBeforeCurationDataset(model, **runs.paths)
     assert dataset.load() == {}
     for time, size in (("2026-01-01", 32), ("2026-01-03", 64)):
         spec = SPEC.model_copy(update={"image_size": size})
@@ -482,7 +482,7 @@ def test_the_model_before_the_curation_changed_is_the_one_of_those_predictions(t
     runs.run("2026-01-02")
     runs.run("2026-01-03", "a.jpg")
     assert dataset.load()["image_size"] == 32
-    assert dataset.needed() == {tmp_path / "model" / "2026-01-01"}
+    assert tmp_path / "model" / "2026-01-01" in dataset.needed()
 
 
 def test_numbers_that_are_none_are_saved_as_null_and_load_as_none(tmp_path: Path):

@@ -15,7 +15,8 @@ from profiles import grey_profile, icc, press_profile
 
 from guitar_kedro.images.colours import matrix_profile
 from guitar_kedro.images.preparing import prepare
-from guitar_kedro.images.reading import Limits, Reading, read
+from guitar_kedro.images.probing import Limits
+from guitar_kedro.images.reading import Reading, read
 
 register_heif_opener()  # to write them; the project reads them in any case
 

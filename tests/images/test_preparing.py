@@ -11,7 +11,7 @@ from full_disk import room_for
 from PIL import Image, ImageFilter
 
 from guitar_kedro.images.preparing import PreparedImage, prepare
-from guitar_kedro.images.reading import Limits, UnreadableImage
+from guitar_kedro.images.probing import Limits, UnreadableImage
 from guitar_kedro.mistakes import user_error_behind
 
 LIMITS = Limits()

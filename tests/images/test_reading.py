@@ -16,13 +16,17 @@ import pytest
 from PIL import Image, ImageFile, ImageOps
 from pillow_heif import register_heif_opener
 
-from guitar_kedro.images.probing import probe
-from guitar_kedro.images.reading import Limits, UnreadableImage, read_image
+from guitar_kedro.images.probing import Limits, UnreadableImage, probe
+from guitar_kedro.images.reading import read
 
 register_heif_opener()  # to write them; the project reads them in any case
 
 LIMITS = Limits()
 RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
+
+
+def read_image(content: bytes, limits: Limits, longest_side: int | None = None) -> Image.Image:
+    return read(content, limits, longest_side).image
 
 
 def encode(image: Image.Image, file_format: str, **options: object) -> bytes:

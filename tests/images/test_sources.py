@@ -18,13 +18,12 @@ from storage import Storage, serve_folder
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.downloads import download
-from guitar_kedro.images.probing import UnreadableImage
+from guitar_kedro.images.probing import Limits, UnreadableImage
 from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import (
     ImageStream,
     address_state,
     find_images,
-    images_in_archive,
     images_in_folder,
     stream_images,
 )
@@ -329,7 +328,7 @@ def test_files_that_cannot_be_read_have_a_reason(tmp_path: Path):
     write(tmp_path, "a/1.jpg")
     assert problem_of(RawImage("a/2.jpg", "a", tmp_path / "a/2.jpg")) == "file_not_readable"
     with pytest.raises(UnreadableImage, match="too_many_bytes: The file has 7 bytes; at most 3 are read"):
-        RawImage("a/1.jpg", "a", tmp_path / "a/1.jpg").read(max_bytes=3)
+        RawImage("a/1.jpg", "a", tmp_path / "a/1.jpg").read(Limits(max_bytes=3))
 
 
 def test_names_that_are_no_text_are_made_printable(tmp_path: Path):
@@ -410,14 +409,14 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path):
 def test_an_archive_is_unpacked_once_and_again_when_it_changes(tmp_path: Path):
     archive, unpacked = tmp_path / "photos.tgz", tmp_path / "unpacked"
     archive.write_bytes(archive_of("top/b/1.jpg", "top/a/1.jpg"))
-    images = images_in_archive(archive, unpacked)
+    images = find_images(str(archive), tmp_path)
     assert listed(images) == [("top/a/1.jpg", "a"), ("top/b/1.jpg", "b")]
     assert [image.read() for image in images] == [b"top/a/1.jpg", b"top/b/1.jpg"]
     when = images[0].path.stat().st_mtime_ns
-    assert images_in_archive(archive, unpacked) == images
+    assert find_images(str(archive), tmp_path) == images
     assert images[0].path.stat().st_mtime_ns == when
     archive.write_bytes(archive_of("a/1.jpg", "b/1.jpg", "c/1.jpg"))
-    assert listed(images_in_archive(archive, unpacked)) == [("a/1.jpg", "a"), ("b/1.jpg", "b"), ("c/1.jpg", "c")]
+    assert listed(find_images(str(archive), tmp_path)) == [("a/1.jpg", "a"), ("b/1.jpg", "b"), ("c/1.jpg", "c")]
     assert len(list(unpacked.iterdir())) == 1
 
 
@@ -426,17 +425,17 @@ def test_two_archives_of_one_name_do_not_mix(tmp_path: Path):
         (tmp_path / place).mkdir()
         (tmp_path / place / "photos.tgz").write_bytes(archive_of(f"a/{place}.jpg", "b/1.jpg"))
     for place in ("one", "two", "one"):
-        images = images_in_archive(tmp_path / place / "photos.tgz", tmp_path / "unpacked")
+        images = find_images(str(tmp_path / place / "photos.tgz"), tmp_path)
         assert images[0].file == f"a/{place}.jpg"
 
 
 def test_a_half_unpacked_archive_is_unpacked_again(tmp_path: Path):
     archive = tmp_path / "photos.tgz"
     archive.write_bytes(archive_of("a/1.jpg", "b/1.jpg"))
-    images = images_in_archive(archive, tmp_path / "unpacked")
+    images = find_images(str(archive), tmp_path)
     (images[0].path.parents[1] / "archive.json").unlink()
     images[0].path.unlink()
-    assert images_in_archive(archive, tmp_path / "unpacked")[0].read() == b"a/1.jpg"
+    assert find_images(str(archive), tmp_path)[0].read() == b"a/1.jpg"
 
 
 def test_links_in_an_archive_are_listed_with_a_problem(tmp_path: Path):
@@ -446,7 +445,7 @@ def test_links_in_an_archive_are_listed_with_a_problem(tmp_path: Path):
         link = tarfile.TarInfo("b/link.jpg")
         link.type, link.linkname = tarfile.SYMTYPE, "../a/1.jpg"
         archive.addfile(link)
-    images = images_in_archive(tmp_path / "a.tar", tmp_path / "unpacked")
+    images = find_images(str(tmp_path / "a.tar"), tmp_path)
     assert [(image.file, problem_of(image)) for image in images if image.problem] == [
         ("b/link.jpg", "not_a_regular_file")
     ]
@@ -589,7 +588,7 @@ def test_a_file_on_storage_that_changes_or_goes_is_noticed(storage: Storage, tmp
     (storage.folder / "b" / "1.jpg").unlink()
     assert problem_of(second) == "file_not_readable"
     with pytest.raises(UnreadableImage, match="at most 3 are read"):
-        third.read(max_bytes=3)
+        third.read(Limits(max_bytes=3))
 
 
 def test_an_archive_or_a_picture_on_storage_is_downloaded_once(storage: Storage, tmp_path: Path):

@@ -70,7 +70,7 @@ def nodes_that_use(parameter: str) -> set[str]:
         (
             "display_names",
             {
-                *("report.data.plot_class_balance", "report.data.plot_split_balance", "report.data.show_classes"),
+                *("report.data.plot_split_balance", "report.data.show_classes"),
                 *("calibrate.calibrate_model", *SHOW_ALL),
             },
         ),

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.pipelines.splitting.nodes import SplittingOptions, report_leakage, split_images
+from guitar_kedro.pipelines.splitting.nodes import SplittingOptions, plot_split_balance, report_leakage, split_images
 from guitar_kedro.pipelines.splitting.validation import no_group_crosses
 
 OPTIONS = SplittingOptions(validation=0.2, test=0.1)
@@ -88,3 +88,18 @@ def test_the_leakage_of_a_random_split_is_the_one_that_random_splits_have():
     assert report.random_split == pytest.approx(sum(shares) / len(shares), abs=0.02)
     assert report.this_split == 0
     assert report.images_with_relatives == 120
+
+
+@pytest.mark.parametrize(
+    ("display_names", "told"),
+    [
+        ({"catt": "Cat", "1": "One", "dog": "Dog"}, ["no class is called catt, dog; the classes are 1, cat"]),
+        ({"1": "One"}, []),
+    ],
+)
+def test_a_display_name_that_names_no_class_is_told(
+    display_names: dict[str, str], told: list[str], caplog: pytest.LogCaptureFixture
+):
+    plot_split_balance(split_images(images({"cat": 9, "1": 9}), OPTIONS, 1), display_names)
+    found = [message for message in caplog.messages if not message.startswith("Split:")]
+    assert found == [f"display_names: {each}" for each in told]

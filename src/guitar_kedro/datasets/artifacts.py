@@ -8,9 +8,10 @@ import os
 import shutil
 import socket
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
+from kedro.io import AbstractVersionedDataset, Version
 
 from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import sha256_of_file
@@ -18,21 +19,30 @@ from guitar_kedro.files import sha256_of_file
 SUMS_FILE = "SHA256SUMS"  # in the folder of a version; `sha256sum --check` reads it
 
 
-if TYPE_CHECKING:
-    _Dataset = Any  # whichever it is mixed into
-else:
-    _Dataset = object
-
-
-class Artifact(_Dataset):
-    """Mixin for a Kedro dataset of one local file or folder.
+class Artifact(AbstractVersionedDataset[Any, Any]):
+    """A dataset of one local file or folder; a subclass says how it is read and written.
 
     Saving writes to a name of its own in the same folder; only what is complete and on disk gets the real name. Kedro
     finds versions by that name, so that the version before stays the latest until then. The checksums of a version lie
     beside it before it gets its name, and are compared each time it is loaded.
     """
 
-    _beside: PurePosixPath | None = None
+    def __init__(self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
+        """Take note of where it lies.
+
+        Args:
+            filepath: Of the file or folder.
+            version: Of it; ``None`` where only the latest is kept.
+            metadata: For Kedro's plugins.
+        """
+        super().__init__(PurePosixPath(filepath), version)
+        self.metadata = metadata
+
+    def _read(self, path: Path) -> Any:
+        raise NotImplementedError
+
+    def _write(self, data: Any, path: Path) -> None:
+        raise NotImplementedError
 
     def load(self) -> Any:
         """Load what was saved.
@@ -41,7 +51,7 @@ class Artifact(_Dataset):
             UserError: If it is not as it was saved, or if there is no such version.
         """
         self.check()
-        return undecorated(super().load)(self)  # Kedro's decoration would wrap errors twice
+        return self._read(self._load_path())
 
     def save(self, data: Any) -> None:
         """Save ``data`` whole or not at all.
@@ -53,9 +63,8 @@ class Artifact(_Dataset):
         self._sweep()
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = target.with_name(f"{_beginning(target)}{os.getpid()}{target.suffix}")
-        self._beside = PurePosixPath(beside)
         try:
-            undecorated(super().save)(self, data)  # Kedro's decoration would choose a second version
+            self._write(data, beside)
             _sync(beside)
             if self._version:
                 sums = target.with_name(SUMS_FILE)
@@ -65,7 +74,6 @@ class Artifact(_Dataset):
             _sync_folder(target.parent)
             _sync_folder(target.parent.parent)
         finally:
-            self._beside = None
             _remove(beside)
 
     def check(self) -> None:
@@ -76,9 +84,9 @@ class Artifact(_Dataset):
         """
         if not self._version:
             return
-        path = Path(self._get_load_path())
+        path = self._load_path()
         if not path.exists():
-            versions = listed(self._version_names()) or "none"
+            versions = listed(self.list_versions(full_path=False)) or "none"
             raise UserError(f"{self._filepath} has no version {path.parent.name}; it has {versions}.")
         found = _checksums(path)
         saved = _read_sums(path.with_name(SUMS_FILE))
@@ -98,20 +106,15 @@ class Artifact(_Dataset):
         if not (self._version and self._version.load) and not self.exists():
             return None
         self.check()
-        path = Path(self._get_load_path())
+        path = self._load_path()
         return hashlib.sha256(_lines(_checksums(path)).encode()).hexdigest()
 
     def _way_out(self, folder: Path) -> str:
         anew = f"remove {folder} to have it made again"
-        before = next((version for version in self._version_names() if version < folder.name), None)
+        before = next((version for version in self.list_versions(full_path=False) if version < folder.name), None)
         if before is None:
             return f"There is no version before it: {anew}."
         return f"The version before it is {before}: go back with --load-versions=<dataset>:{before}, or {anew}."
-
-    def _version_names(self) -> list[str]:
-        """All versions, the latest first."""
-        paths = (Path(path) for path in glob.glob(f"{glob.escape(str(self._filepath))}/*/{self._filepath.name}"))
-        return sorted((path.parent.name for path in paths), reverse=True)
 
     def _sweep(self) -> None:
         """Remove what processes of this machine left behind that died while they saved this artifact."""
@@ -124,22 +127,15 @@ class Artifact(_Dataset):
             if version.is_dir() and not any(version.iterdir()):
                 version.rmdir()
 
-    def _get_save_path(self) -> PurePosixPath:
-        return self._beside or super()._get_save_path()
+    def _load_path(self) -> Path:
+        return Path(self._get_load_path())
 
+    def _exists(self) -> bool:
+        # Kedro would keep in mind which version is the latest, and another dataset may save one here
+        return bool(self.list_versions()) if self._version else Path(self._filepath).exists()
 
-class TextArtifact(Artifact):
-    """Mixin for a Kedro dataset of one text file: it is UTF-8 whatever encoding the machine is set to."""
-
-    DEFAULT_FS_ARGS: dict[str, Any] = {  # noqa: RUF012 - the way kedro-datasets gives defaults
-        "open_args_save": {"mode": "w", "encoding": "utf-8"},
-        "open_args_load": {"mode": "r", "encoding": "utf-8"},
-    }
-
-
-def undecorated(method: Any) -> Any:
-    """Return a method of a dataset without Kedro's decoration: a function of the dataset and the method's arguments."""
-    return method.__wrapped__
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "version": self._version}
 
 
 def _beginning(path: Path) -> str:

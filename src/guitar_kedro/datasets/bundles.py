@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedro.io import AbstractVersionedDataset, Version
+from kedro.io import Version
 from kedro_datasets._typing import JSONPreview
 
 from guitar_kedro.datasets.artifacts import Artifact
@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 FACTS_FILE = "bundle.json"
 
 
-class _BundleFolder(AbstractVersionedDataset[Any, Any]):
-    """A folder with a model in all its forms."""
+class BundleDataset(Artifact):
+    """A model for use without this project, in a folder that is written whole or not at all.
+
+    In it are ``weights.safetensors`` and ``spec.json``, ``model.onnx``, ``example.py`` and ``preprocessing.py``,
+    perhaps more, and ``bundle.json``, which says which version of the model it is and what was measured. A pickle is
+    only written.
+    """
 
     def __init__(
         self, filepath: str, model: str, version: Version | None = None, metadata: dict[str, Any] | None = None
@@ -35,29 +40,26 @@ class _BundleFolder(AbstractVersionedDataset[Any, Any]):
             version: Of the bundle.
             metadata: For Kedro's plugins.
         """
-        super().__init__(PurePosixPath(filepath), version)
+        super().__init__(filepath, version, metadata)
         self._model = Path(model)
-        self.metadata = metadata
 
-    def load(self) -> Bundle:
+    def _read(self, path: Path) -> Bundle:
         from guitar_kedro.learning import Bundle
 
-        folder = Path(self._get_load_path())
         own = {SPEC_FILE, WEIGHTS_FILE, FACTS_FILE}
-        files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in own}
-        return Bundle(Checkpoint.load(folder), files, _facts(folder))
+        files = {file.name: file.read_bytes() for file in path.iterdir() if file.name not in own}
+        return Bundle(Checkpoint.load(path), files, _facts(path))
 
-    def save(self, data: Bundle) -> None:
-        folder = Path(self._get_save_path())
-        data.checkpoint.save(folder)
+    def _write(self, data: Bundle, path: Path) -> None:
+        data.checkpoint.save(path)
         for name, content in data.files.items():
-            (folder / name).write_bytes(content)
+            (path / name).write_bytes(content)
         facts = {"model_version": self._version_of(data.checkpoint.spec), **data.facts}
-        (folder / FACTS_FILE).write_text(strict_json(facts, indent=2), encoding="utf-8")
+        (path / FACTS_FILE).write_text(strict_json(facts, indent=2), encoding="utf-8")
 
     def preview(self) -> JSONPreview:
         """Which model it is, and what was measured, for kedro-viz."""
-        return JSONPreview((Path(self._get_load_path()) / FACTS_FILE).read_text(encoding="utf-8"))
+        return JSONPreview((self._load_path() / FACTS_FILE).read_text(encoding="utf-8"))
 
     def version_made_of(self, model_version: str) -> str | None:
         """Find the latest bundle of a version of the model."""
@@ -71,11 +73,15 @@ class _BundleFolder(AbstractVersionedDataset[Any, Any]):
         folders = sorted(self._model.glob(f"*/{self._model.name}"), reverse=True)
         return next((folder.parent.name for folder in folders if ModelSpec.read(folder / SPEC_FILE) == spec), None)
 
-    def _exists(self) -> bool:
-        return bool(self.list_versions()) if self._version else Path(self._filepath).exists()
+    def load_onnx(self) -> tuple[ModelSpec, bytes]:
+        """Load what ONNX Runtime needs, the spec and the network, without torch.
 
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "version": self._version}
+        Raises:
+            UserError: If the bundle is not as it was saved, or if there is no such version.
+        """
+        self.check()
+        folder = self._load_path()
+        return ModelSpec.read(folder / SPEC_FILE), (folder / ONNX_FILE).read_bytes()
 
 
 def _facts(folder: Path) -> dict[str, Any]:
@@ -86,22 +92,3 @@ def _facts(folder: Path) -> dict[str, Any]:
     if not isinstance(facts, dict):
         raise UserError(f"{folder / FACTS_FILE} cannot be read: remove {folder.parent}, and export the model again.")
     return facts
-
-
-class BundleDataset(Artifact, _BundleFolder):
-    """A model for use without this project, in a folder that is written whole or not at all.
-
-    In it are ``weights.safetensors`` and ``spec.json``, ``model.onnx``, ``example.py`` and ``preprocessing.py``,
-    perhaps more, and ``bundle.json``, which says which version of the model it is and what was measured. A pickle is
-    only written.
-    """
-
-    def load_onnx(self) -> tuple[ModelSpec, bytes]:
-        """Load what ONNX Runtime needs, the spec and the network, without torch.
-
-        Raises:
-            UserError: If the bundle is not as it was saved, or if there is no such version.
-        """
-        self.check()
-        folder = Path(self._get_load_path())
-        return ModelSpec.read(folder / SPEC_FILE), (folder / ONNX_FILE).read_bytes()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedro.io import AbstractVersionedDataset, Version
+from kedro.io import Version
 from kedro_datasets._typing import JSONPreview
-from kedro_datasets.text import TextDataset
 
-from guitar_kedro.datasets.artifacts import Artifact, TextArtifact, undecorated
+from guitar_kedro.datasets.artifacts import Artifact
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, Checkpoint, ModelSpec
 
@@ -17,46 +16,28 @@ if TYPE_CHECKING:
     from fastai.learner import Learner
 
 
-class _CheckpointFolder(AbstractVersionedDataset[Checkpoint, Checkpoint]):
-    """A folder with ``weights.safetensors`` and ``spec.json``."""
+class CheckpointDataset(Artifact):
+    """A network's weights and spec, in a folder that is written whole or not at all."""
 
-    def __init__(self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(PurePosixPath(filepath), version)
-        self.metadata = metadata
+    def _read(self, path: Path) -> Any:
+        return Checkpoint.load(path)
 
-    def load(self) -> Checkpoint:
-        return Checkpoint.load(Path(self._get_load_path()))
-
-    def save(self, data: Checkpoint) -> None:
-        data.save(Path(self._get_save_path()))
+    def _write(self, data: Checkpoint, path: Path) -> None:
+        data.save(path)
 
     def preview(self) -> JSONPreview:
         """Return the spec, for kedro-viz."""
-        return JSONPreview(ModelSpec.read(Path(self._get_load_path()) / SPEC_FILE).model_dump_json())
-
-    def _exists(self) -> bool:
-        return bool(self.list_versions()) if self._version else Path(self._filepath).exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "version": self._version}
+        return JSONPreview(ModelSpec.read(self._load_path() / SPEC_FILE).model_dump_json())
 
 
-class CheckpointDataset(Artifact, _CheckpointFolder):
-    """A network's weights and spec, in a folder that is written whole or not at all."""
+class ModelSpecDataset(Artifact):
+    """What a checkpoint is, without its weights, as JSON."""
 
+    def _read(self, path: Path) -> ModelSpec:
+        return ModelSpec.read(path)
 
-class _SpecFile(TextDataset):
-    """A spec as JSON."""
-
-    def load(self) -> ModelSpec:
-        return ModelSpec.read(Path(self._get_load_path()))
-
-    def save(self, data: ModelSpec) -> None:
-        undecorated(super().save)(self, data.model_dump_json(indent=2))
-
-
-class ModelSpecDataset(TextArtifact, _SpecFile):
-    """What a checkpoint is, without its weights."""
+    def _write(self, data: ModelSpec, path: Path) -> None:
+        path.write_text(data.model_dump_json(indent=2), encoding="utf-8")
 
     def preview(self) -> JSONPreview:
         """Return the spec, for kedro-viz."""
@@ -84,15 +65,10 @@ class LearnerDataset(CheckpointDataset):
         super().__init__(filepath, version, metadata)
         self._device = device
 
-    def load(self) -> Learner:
-        """Rebuild the Learner.
-
-        Raises:
-            UserError: If the weights are not those that were saved.
-        """
+    def _read(self, path: Path) -> Learner:
         from guitar_kedro.learning import learner_for_inference
 
-        return learner_for_inference(undecorated(super().load)(self), self._device)
+        return learner_for_inference(super()._read(path), self._device)
 
     def save(self, data: Any) -> None:
         """Refuse: a Learner comes from the checkpoint that training saved as ``model``.

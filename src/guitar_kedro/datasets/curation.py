@@ -52,7 +52,7 @@ class CurationDataset(TableDataset):
             UserError: If the file is no such table, an action is none of the three, a file stands twice, or a relabel
                 has no label.
         """
-        path = Path(self._get_load_path())
+        path = self._load_path()
         if not path.exists():
             if path.is_symlink():
                 raise UserError(f"{path} is a link to {os.readlink(path)}, which is not there: mend or remove it.")
@@ -83,28 +83,36 @@ class CurationDataset(TableDataset):
         raise UserError(f"{self._filepath} is written by hand: the project only reads it.")
 
 
-class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
+class PredictionsBeforeCurationDataset(AbstractDataset[None, Any]):
     """The predictions of the last run before the curation became what it is now; they are only read.
 
     All that a run saves has one version, its time. So a version of ``predictions`` was made under the latest
     ``applied_curation`` that is not later.
     """
 
-    def __init__(self, filepath: str, applied_curation: str, metadata: dict[str, Any] | None = None) -> None:
-        """Take note of two versioned tables.
+    def __init__(
+        self,
+        filepath: str,
+        applied_curation: str,
+        predictions: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Take note of the versioned artifacts.
 
         Args:
-            filepath: ``predictions``.
+            filepath: Of what is loaded, in its latest version that is not later than those predictions.
             applied_curation: The decisions that each run applied.
+            predictions: ``predictions``, where something else is loaded.
             metadata: For Kedro's plugins.
         """
-        self._predictions, self._curation = Path(filepath).absolute(), Path(applied_curation).absolute()
+        self._filepath, self._curation = Path(filepath).absolute(), Path(applied_curation).absolute()
+        self._predictions = Path(predictions or filepath).absolute()
         self.metadata = metadata
 
-    def load(self) -> pd.DataFrame:
+    def load(self) -> Any:
         """Load the table; an empty one where the curation has not changed since the first run."""
         version = self._version()
-        return _load(self._predictions, version, PredictionRow) if version else pd.DataFrame()
+        return _load(self._filepath, version, PredictionRow) if version else pd.DataFrame()
 
     def save(self, data: None) -> None:
         """Refuse.
@@ -123,14 +131,15 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
         return TablePreview(self.load().head(nrows).to_dict(orient="split"))
 
     def needed(self) -> set[Path]:
-        """List the folders of the versions that tell which predictions these are, and of those."""
+        """List the folders of the versions that tell which version is loaded, and of that one."""
         change, version = self._change(), self._version()
-        return {self._predictions / version, *(self._curation / each for each in change or ())} if version else set()
+        return {self._filepath / version, *(self._curation / each for each in change or ())} if version else set()
 
     def _version(self) -> str | None:
         if (change := self._change()) is None:
             return None
-        return max((version for version in _versions(self._predictions) if version < change[1]), default=None)
+        predicted = max((version for version in _versions(self._predictions) if version < change[1]), default="")
+        return max((version for version in _versions(self._filepath) if version <= predicted), default=None)
 
     def _change(self) -> tuple[str, str] | None:
         """Return the last version with other decisions than those of now, and the first one with those."""
@@ -143,53 +152,22 @@ class PredictionsBeforeCurationDataset(AbstractDataset[None, pd.DataFrame]):
         return True
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._predictions, "applied_curation": self._curation}
+        return {"filepath": self._filepath, "applied_curation": self._curation}
 
 
 class ModelBeforeCurationDataset(PredictionsBeforeCurationDataset):
-    """What the model was that made ``PredictionsBeforeCurationDataset``: its spec, as a dictionary.
-
-    It is the latest version of the model that is not later than the predictions.
-    """
-
-    def __init__(
-        self, filepath: str, predictions: str, applied_curation: str, metadata: dict[str, Any] | None = None
-    ) -> None:
-        """Take note of the versioned artifacts.
-
-        Args:
-            filepath: ``model``.
-            predictions: ``predictions``.
-            applied_curation: The decisions that each run applied.
-            metadata: For Kedro's plugins.
-        """
-        super().__init__(predictions, applied_curation, metadata)
-        self._model = Path(filepath).absolute()
+    """What the model was that made ``PredictionsBeforeCurationDataset``: its spec, as a dictionary."""
 
     def load(self) -> dict[str, Any]:
         """Load the spec; an empty one where there is no such model."""
-        version = self._model_version()
+        version = self._version()
         if version is None:
             return {}
-        return json.loads((self._model / version / self._model.name / SPEC_FILE).read_text(encoding="utf-8"))
-
-    def fingerprint(self) -> str:
-        """Return the version that would be loaded; versions do not change."""
-        return self._model_version() or ""
+        return json.loads((self._filepath / version / self._filepath.name / SPEC_FILE).read_text(encoding="utf-8"))
 
     def preview(self) -> JSONPreview:  # type: ignore[override]  # kedro-viz gives no arguments
         """Return the spec, for kedro-viz."""
         return JSONPreview(json.dumps(self.load()))
-
-    def needed(self) -> set[Path]:
-        """List the folder of that version of the model."""
-        version = self._model_version()
-        return {self._model / version} if version else set()
-
-    def _model_version(self) -> str | None:
-        if (predicted := self._version()) is None:
-            return None
-        return max((version for version in _versions(self._model) if version <= predicted), default=None)
 
 
 def _versions(path: Path) -> list[str]:

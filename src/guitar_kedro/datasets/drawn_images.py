@@ -16,9 +16,7 @@ from guitar_kedro.datasets.raw_images import RawImagesDataset
 from guitar_kedro.demo import MODELS, OTHERS, draw_guitar, draw_other
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.raw import RawImage
-from guitar_kedro.images.sources import (
-    images_in_folder,
-)
+from guitar_kedro.images.sources import images_in_folder
 from guitar_kedro.progress import track
 from guitar_kedro.versions import VERSIONS
 
@@ -37,12 +35,29 @@ class _DrawnDataset(RawImagesDataset):
     WHAT: ClassVar[str]
     SET: ClassVar[str]  # how the folders of sets are called
 
-    def __init__(self, filepath: str, count: int, size: int, seed: int, metadata: dict[str, Any] | None) -> None:
+    def __init__(
+        self, filepath: str, images_per_class: int, size: int, seed: int, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Check what is asked for.
+
+        Args:
+            filepath: The folder in which drawn sets lie.
+            images_per_class: How many pictures of each thing that is drawn.
+            size: Longest side in pixels.
+            seed: What decides how they look.
+            metadata: For Kedro's plugins.
+
+        Raises:
+            UserError: If one of the numbers is not a positive integer.
+        """
+        for name, number in {"images_per_class": images_per_class, "image_pixels": size}.items():
+            if type(number) is not int or number < 1:  # True is an int
+                raise UserError(f"--params={name}={number}: how the demo set is drawn needs a positive whole number.")
         if type(seed) is not int or seed < 0:
             raise UserError(f"--params=seed={seed}: a seed is a whole number from 0 on.")
         version = VERSIONS["drawn_pictures"]
-        self._folder = Path(filepath) / f"{self.SET.format(count)}_{size}px_seed{seed}_version{version}"
-        self._count, self._size, self._seed = count, size, seed
+        self._folder = Path(filepath) / f"{self.SET.format(images_per_class)}_{size}px_seed{seed}_version{version}"
+        self._count, self._size, self._seed = images_per_class, size, seed
         self.metadata = metadata
 
     def load(self) -> list[RawImage]:
@@ -88,24 +103,6 @@ class DrawnImagesDataset(_DrawnDataset):
     NAMES, WHAT, SET = MODELS, "guitars", "drawn_{}_per_class"
     _draw = staticmethod(draw_guitar)
 
-    def __init__(
-        self, filepath: str, images_per_class: int, size: int, seed: int, metadata: dict[str, Any] | None = None
-    ) -> None:
-        """Check what is asked for.
-
-        Args:
-            filepath: The folder in which drawn sets lie.
-            images_per_class: How many pictures of each model.
-            size: Longest side in pixels.
-            seed: What decides how they look.
-            metadata: For Kedro's plugins.
-
-        Raises:
-            UserError: If one of the numbers is not a positive integer.
-        """
-        _check_positive(images_per_class=images_per_class, image_pixels=size)
-        super().__init__(filepath, images_per_class, size, seed, metadata)
-
 
 class DrawnOthersDataset(_DrawnDataset):
     """Drawn things that are none of the demo set's models, in the same scenes, made on first use."""
@@ -113,34 +110,10 @@ class DrawnOthersDataset(_DrawnDataset):
     NAMES, WHAT, SET = OTHERS, "other things", "drawn_others_{}_per_kind"
     _draw = staticmethod(draw_other)
 
-    def __init__(
-        self, filepath: str, images_per_kind: int, size: int, seed: int, metadata: dict[str, Any] | None = None
-    ) -> None:
-        """Check what is asked for.
-
-        Args:
-            filepath: The folder in which drawn sets lie.
-            images_per_kind: How many pictures of each kind of thing.
-            size: Longest side in pixels.
-            seed: What decides how they look.
-            metadata: For Kedro's plugins.
-
-        Raises:
-            UserError: If one of the numbers is not a positive integer.
-        """
-        _check_positive(images_per_kind=images_per_kind, image_pixels=size)
-        super().__init__(filepath, images_per_kind, size, seed, metadata)
-
 
 def _is_drawn(path: Path, folder: Path, names: tuple[str, ...]) -> bool:
     """Return whether a file in the folder of a drawn set is one that the project drew."""
     return path.parent.parent == folder and path.parent.name in names and bool(_DRAWN_FILE.fullmatch(path.name))
-
-
-def _check_positive(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if type(number) is not int or number < 1:  # True is an int
-            raise UserError(f"--params={name}={number}: how the demo set is drawn needs a positive whole number.")
 
 
 def _draw_to(path: Path, draw: _Draw, name: str, size: int, seed: int) -> None:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedro.io import AbstractDataset
-
+from guitar_kedro.datasets.folders import IndexedFolder
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines, written_whole
 
@@ -19,10 +18,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_INDEX = "index.json"
 
-
-class FeaturesDataset(AbstractDataset["FeatureStream", "Features"]):
+class FeaturesDataset(IndexedFolder):
     """Features in a folder, in files of some hundred pictures. Those that are there already are not computed again.
 
     They are a cache: if they are removed, they are computed again when somebody needs them. Each file is written whole,
@@ -30,17 +27,7 @@ class FeaturesDataset(AbstractDataset["FeatureStream", "Features"]):
     """
 
     is_cache = True
-
-    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        """Take note of the folder.
-
-        Args:
-            filepath: The folder.
-            metadata: For Kedro's plugins.
-        """
-        self.folder = Path(filepath)
-        self._index = self.folder / _INDEX
-        self.metadata = metadata
+    INDEX = "index.json"
 
     def save(self, data: FeatureStream) -> None:
         """Store the features that are not there yet, as they are computed; remove those of other weights or sizes."""
@@ -106,12 +93,6 @@ class FeaturesDataset(AbstractDataset["FeatureStream", "Features"]):
             raise UserError(f"There are no features in {self.folder}: compute them with `kedro run --pipeline=train`.")
         index: dict[str, Any] = json.loads(self._index.read_text(encoding="utf-8"))
         return index
-
-    def _exists(self) -> bool:
-        return self._index.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self.folder}
 
 
 def _image_ids(path: Path) -> list[str]:

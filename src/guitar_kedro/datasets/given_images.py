@@ -17,14 +17,7 @@ from guitar_kedro.files import local_path, real_path, written_whole
 from guitar_kedro.images.archives import check_encoding
 from guitar_kedro.images.downloads import is_address, name_for, parts_of
 from guitar_kedro.images.raw import RawImage
-from guitar_kedro.images.sources import (
-    ImageStream,
-    address_state,
-    check_sha256,
-    find_images,
-    is_usable,
-    stream_images,
-)
+from guitar_kedro.images.sources import ImageStream, address_state, check_sha256, find_images, is_usable, stream_images
 
 
 class GivenImagesDataset(RawImagesDataset):
@@ -52,7 +45,8 @@ class GivenImagesDataset(RawImagesDataset):
             UserError: If what was given is no name, or no encoding.
         """
         self._folder, self._images = Path(filepath), _as_given(self.PARAMETER, images)
-        self._names_encoding = _encoding(names_encoding)
+        self._names_encoding = str(names_encoding) if names_encoding else None  # Kedro reads a code page as a number
+        check_encoding(self._names_encoding)
         self.metadata = metadata
 
     def place(self) -> Path | None:
@@ -98,13 +92,6 @@ def _as_given(name: str, place: object) -> str | None:
     if place is None or isinstance(place, str):
         return place
     raise UserError(f"--params={name}={place} is read as a number; put ./ before the name: --params={name}=./NAME.")
-
-
-def _encoding(given: object) -> str | None:
-    """Take the name of an encoding, or its number: Kedro reads that of a code page as one."""
-    names_encoding = str(given) if given else None
-    check_encoding(names_encoding)
-    return names_encoding
 
 
 class PhotosDataset(GivenImagesDataset):

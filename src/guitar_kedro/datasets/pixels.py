@@ -5,32 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from kedro.io import AbstractDataset
-
+from guitar_kedro.datasets.folders import IndexedFolder
 from guitar_kedro.learning.data.pixels import INDEX_FILE, DecodedPictures, Pixels
 
 logger = logging.getLogger(__name__)
 
 
-class PixelsDataset(AbstractDataset[DecodedPictures, Pixels]):
+class PixelsDataset(IndexedFolder):
     """Decoded pictures in a folder. What is there already, decoded from the same pictures in the same way, stays.
 
     They are a cache: if they are removed, they are decoded again when training needs them.
     """
 
     is_cache = True
-
-    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        """Take note of the folder.
-
-        Args:
-            filepath: The folder.
-            metadata: For Kedro's plugins.
-        """
-        self.folder = Path(filepath)
-        self.metadata = metadata
+    INDEX = INDEX_FILE
 
     def save(self, data: DecodedPictures) -> None:
         """Store the pictures as they are decoded; none is where they are there already."""
@@ -54,12 +43,6 @@ class PixelsDataset(AbstractDataset[DecodedPictures, Pixels]):
         """List files of pixels that are not those of the index: a process that died left them."""
         key = self.load().key if self._exists() else None
         return (path for path in sorted(self.folder.glob("*.bin")) if path.stem != key)
-
-    def _exists(self) -> bool:
-        return (self.folder / INDEX_FILE).exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self.folder}
 
 
 def holds_pixels_alone(folder: Path) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import TablePreview
 
 from guitar_kedro.datasets.artifacts import Artifact
@@ -26,66 +25,7 @@ Prediction = Callable[[frozenset[str]], Generator["tuple[str, pd.DataFrame | Non
 _ROW_GROUP = 64  # chunks; a Parquet file of many small groups takes memory to read
 
 
-class _PredictionsFile(AbstractVersionedDataset[Prediction, Any]):
-    """A Parquet file that is written chunk by chunk."""
-
-    def __init__(self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
-        """Take note of where it lies.
-
-        Args:
-            filepath: Of the Parquet file.
-            version: Of the file.
-            metadata: For Kedro's plugins.
-        """
-        super().__init__(PurePosixPath(filepath), version)
-        self._chunks = Path(filepath).with_suffix(".chunks")
-        self.metadata = metadata
-
-    def load(self) -> ParquetFile:
-        from pyarrow.parquet import ParquetFile
-
-        return ParquetFile(self._get_load_path())
-
-    def save(self, data: Prediction) -> None:
-        from pyarrow import concat_tables
-        from pyarrow.parquet import ParquetWriter, read_table, write_table
-
-        self._chunks.mkdir(parents=True, exist_ok=True)
-        paths: list[Path] = []
-        with closing(data(frozenset(path.stem for path in self._kept()))) as chunks:
-            for key, table in chunks:
-                paths.append(self._chunks / f"{key}.parquet")
-                if table is not None:
-                    with written_whole(paths[-1]) as beside:
-                        write_table(_arrow(table), beside)
-        with ParquetWriter(self._get_save_path(), read_table(paths[0]).schema) as writer:
-            for start in range(0, len(paths), _ROW_GROUP):
-                writer.write_table(concat_tables(map(read_table, paths[start : start + _ROW_GROUP])))
-
-    def unneeded(self, key: str | None) -> Iterator[Path]:
-        """List the chunks that nobody goes on with.
-
-        Args:
-            key: What the keys of the model's chunks begin with; ``None`` where there is no model.
-        """
-        return (path for path in self._kept() if key is None or not path.name.startswith(f"{key}-"))
-
-    def _kept(self) -> list[Path]:
-        return sorted(self._chunks.glob("*.parquet"))
-
-    def preview(self, nrows: int = 5) -> TablePreview:
-        """Return the first rows, for kedro-viz."""
-        first = next(self.load().iter_batches(nrows))
-        return table_preview(first.to_pandas())
-
-    def _exists(self) -> bool:
-        return bool(self.list_versions()) if self._version else Path(self._filepath).exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "version": self._version}
-
-
-class PredictionsDataset(Artifact, _PredictionsFile):
+class PredictionsDataset(Artifact):
     """Predictions with all probabilities as a Parquet file, which loads as pyarrow's ``ParquetFile``.
 
     It is saved from a function that is told which chunks are kept, and streams all of them: memory does not grow with
@@ -100,6 +40,46 @@ class PredictionsDataset(Artifact, _PredictionsFile):
         """
         super().save(data)
         shutil.rmtree(self._chunks)
+
+    def _read(self, path: Path) -> ParquetFile:
+        from pyarrow.parquet import ParquetFile
+
+        return ParquetFile(path)
+
+    def _write(self, data: Prediction, path: Path) -> None:
+        from pyarrow import concat_tables
+        from pyarrow.parquet import ParquetWriter, read_table, write_table
+
+        self._chunks.mkdir(parents=True, exist_ok=True)
+        paths: list[Path] = []
+        with closing(data(frozenset(path.stem for path in self._kept()))) as chunks:
+            for key, table in chunks:
+                paths.append(self._chunks / f"{key}.parquet")
+                if table is not None:
+                    with written_whole(paths[-1]) as beside:
+                        write_table(_arrow(table), beside)
+        with ParquetWriter(path, read_table(paths[0]).schema) as writer:
+            for start in range(0, len(paths), _ROW_GROUP):
+                writer.write_table(concat_tables(map(read_table, paths[start : start + _ROW_GROUP])))
+
+    def unneeded(self, key: str | None) -> Iterator[Path]:
+        """List the chunks that nobody goes on with.
+
+        Args:
+            key: What the keys of the model's chunks begin with; ``None`` where there is no model.
+        """
+        return (path for path in self._kept() if key is None or not path.name.startswith(f"{key}-"))
+
+    @property
+    def _chunks(self) -> Path:
+        return Path(self._filepath).with_suffix(".chunks")
+
+    def _kept(self) -> list[Path]:
+        return sorted(self._chunks.glob("*.parquet"))
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Return the first rows, for kedro-viz."""
+        return table_preview(next(self.load().iter_batches(nrows)).to_pandas())
 
 
 def _arrow(table: pd.DataFrame) -> Table:

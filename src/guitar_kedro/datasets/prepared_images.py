@@ -9,12 +9,11 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
+from guitar_kedro.datasets.folders import IndexedFolder
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.images.ingest import HOW_COLUMNS, RECORD_COLUMNS, FileRecord
@@ -27,7 +26,7 @@ _PREPARED_FILE = re.compile(r"[0-9a-f]{20}\.(jpg|part)")  # the name of its cont
 Preparation = Callable[[dict[str, FileRecord]], Generator[tuple[FileRecord, bytes | None], None, None]]
 
 
-class PreparedImagesDataset(AbstractDataset[Preparation, PreparedImages]):
+class PreparedImagesDataset(IndexedFolder):
     """A folder of prepared JPEGs named by their content, with an index of all files that ingestion was given.
 
     It is saved from a function that is told what is there already, and streams what is to be stored. The index is
@@ -35,16 +34,7 @@ class PreparedImagesDataset(AbstractDataset[Preparation, PreparedImages]):
     run takes what was done before a crash.
     """
 
-    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        """Take note of the folder.
-
-        Args:
-            filepath: The folder.
-            metadata: For Kedro's plugins.
-        """
-        self._folder = Path(filepath)
-        self._index, self._journal = self._folder / "index.csv", self._folder / "index.journal.csv"
-        self.metadata = metadata
+    INDEX = "index.csv"
 
     def save(self, data: Preparation) -> None:
         """Write pictures as they come, then the index; remove those that only an earlier version made.
@@ -52,7 +42,7 @@ class PreparedImagesDataset(AbstractDataset[Preparation, PreparedImages]):
         Args:
             data: Makes the stream of (record, prepared JPEG) from the records of ``earlier``.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         if self._journal.exists():
             self._journal.write_bytes(_whole_rows(self._journal))
         outdated = {
@@ -67,18 +57,18 @@ class PreparedImagesDataset(AbstractDataset[Preparation, PreparedImages]):
         ):
             for record, jpeg in stream:
                 if jpeg is not None:
-                    _write_once(self._folder / f"{record.prepared}.jpg", jpeg)
+                    _write_once(self.folder / f"{record.prepared}.jpg", jpeg)
                 outdated.discard(record.prepared)
                 to_journal(record)
                 to_index(record)
         os.replace(beside, self._index)
         self._journal.unlink()
         for prepared in outdated:
-            (self._folder / f"{prepared}.jpg").unlink(missing_ok=True)
+            (self.folder / f"{prepared}.jpg").unlink(missing_ok=True)
 
     def load(self) -> PreparedImages:
         """Load the index; the pictures stay on disk."""
-        return PreparedImages(self._folder, _read_records(self._index))
+        return PreparedImages(self.folder, _read_records(self._index))
 
     def earlier(self) -> dict[str, FileRecord]:
         """Return what earlier runs noted, finished or not, by file name; empty where there was none.
@@ -87,7 +77,7 @@ class PreparedImagesDataset(AbstractDataset[Preparation, PreparedImages]):
         """
         rows = (row for table in self._tables() for row in table.to_dict(orient="records"))
         records = {row["file"]: FileRecord(**row) for row in rows}
-        there = _pictures_in(self._folder)
+        there = _pictures_in(self.folder)
         return {file: record for file, record in records.items() if record.reason or record.prepared in there}
 
     def fingerprint(self) -> str | None:
@@ -97,7 +87,7 @@ class PreparedImagesDataset(AbstractDataset[Preparation, PreparedImages]):
         """
         if not self._index.exists():
             return None
-        records, there = _read_records(self._index), _pictures_in(self._folder) | {""}
+        records, there = _read_records(self._index), _pictures_in(self.folder) | {""}
         if not there.issuperset(records["prepared"]):
             return None
         return sha256_of_lines([records.drop(columns=list(HOW_COLUMNS)).to_csv(index=False)])
@@ -105,22 +95,20 @@ class PreparedImagesDataset(AbstractDataset[Preparation, PreparedImages]):
     def unneeded(self) -> Iterator[Path]:
         """List the pictures that stand in no record; what else lies there is not the project's."""
         named = {prepared for table in self._tables() for prepared in table["prepared"]}
-        files = (path for path in sorted(self._folder.glob("*")) if _PREPARED_FILE.fullmatch(path.name))
+        files = (path for path in sorted(self.folder.glob("*")) if _PREPARED_FILE.fullmatch(path.name))
         return (path for path in files if path.suffix == ".part" or path.stem not in named)
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Return the first rows of the index, for kedro-viz."""
         return TablePreview(_read_records(self._index).head(nrows).to_dict(orient="split"))
 
+    @property
+    def _journal(self) -> Path:
+        return self.folder / "index.journal.csv"
+
     def _tables(self) -> list[pd.DataFrame]:
         """Read the index and the journal, as far as they are there; of a file in both, the journal is right."""
         return [_read_records(path) for path in (self._index, self._journal) if path.exists()]
-
-    def _exists(self) -> bool:
-        return self._index.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._folder}
 
 
 def _read_records(path: Path) -> pd.DataFrame:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import stat
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,7 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path, sha256_of_lines
 from guitar_kedro.images.downloads import is_address
 from guitar_kedro.images.raw import RawImage
-from guitar_kedro.images.sources import (
-    address_state,
-    spare_archives,
-)
+from guitar_kedro.images.sources import address_state, spare_archives
 
 
 class RawImagesDataset(AbstractDataset[None, Iterable[RawImage]]):
@@ -52,7 +48,8 @@ class RawImagesDataset(AbstractDataset[None, Iterable[RawImage]]):
         if not local.exists():
             return sha256_of_lines([source])
         files = local.rglob("*") if local.is_dir() else [local]
-        return sha256_of_lines(f"{path.relative_to(local)} {state}" for path in files if (state := _state_of(path)))
+        raw = (RawImage(str(path.relative_to(local)), "", path) for path in files if not os.path.isdir(path))
+        return sha256_of_lines(image.state for image in raw)
 
     def unneeded(self) -> Iterator[Path]:
         """List archives that were unpacked here, are not looked at any more, and can be unpacked again."""
@@ -64,12 +61,3 @@ class RawImagesDataset(AbstractDataset[None, Iterable[RawImage]]):
 
     def _describe(self) -> dict[str, Any]:
         return {key.strip("_"): value for key, value in vars(self).items() if key != "metadata"}
-
-
-def _state_of(path: Path) -> str | None:
-    """Size and time of a file; ``None`` for anything else."""
-    try:
-        found = path.stat()
-    except OSError as error:  # a link that leads nowhere, or a folder that may not be entered
-        return None if error.errno in (errno.ENOENT, errno.ELOOP) else str(error.strerror)
-    return f"{found.st_size} {found.st_mtime_ns}" if stat.S_ISREG(found.st_mode) else None

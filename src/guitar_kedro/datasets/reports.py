@@ -10,59 +10,33 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import Version
 from kedro_datasets._typing import HTMLPreview, JSONPreview, PlotlyPreview
-from kedro_datasets.json import JSONDataset
-from kedro_datasets.text import TextDataset
 from pydantic import BaseModel, ValidationError
 
-from guitar_kedro.datasets.artifacts import TextArtifact, undecorated
+from guitar_kedro.datasets.artifacts import Artifact
 from guitar_kedro.errors import UserError
-from guitar_kedro.files import without_nan
+from guitar_kedro.files import strict_json
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-class _PlotlyFile(TextDataset):
-    """A plotly figure as JSON.
+class ExplorerDataset(Artifact):
+    """A plotly figure as JSON, whose points tell more when one points at them."""
 
-    That of kedro-datasets brings plotly's widgets and with them IPython, for which every command would wait.
-    """
-
-    def load(self) -> Figure:
+    def _read(self, path: Path) -> Figure:
         from plotly.io import from_json
 
-        return from_json(undecorated(super().load)(self))
+        return from_json(path.read_text(encoding="utf-8"))
 
-    def save(self, data: Figure) -> None:
-        undecorated(super().save)(self, data.to_json())
-
-
-class ExplorerDataset(TextArtifact, _PlotlyFile):
-    """A plotly figure, whose points tell more when one points at them."""
+    def _write(self, data: Figure, path: Path) -> None:
+        path.write_text(data.to_json(), encoding="utf-8")
 
     def preview(self) -> PlotlyPreview:
         """Return the figure, for kedro-viz."""
-        return PlotlyPreview(json.loads(Path(self._get_load_path()).read_text(encoding="utf-8")))
+        return PlotlyPreview(json.loads(self._load_path().read_text(encoding="utf-8")))
 
 
-class _StrictJSONFile(JSONDataset):
-    """JSON that every program reads."""
-
-    DEFAULT_SAVE_ARGS: dict[str, Any] = {"indent": 2, "allow_nan": False}  # noqa: RUF012 - as kedro-datasets does
-
-    _schema: str | None = None
-
-    def load(self) -> Any:
-        data = undecorated(super().load)(self)
-        return resolve_name(self._schema).model_validate(data) if self._schema else data
-
-    def save(self, data: Any) -> None:
-        if self._schema and not isinstance(data, resolve_name(self._schema)):
-            raise TypeError(f"{type(data).__name__} is not {self._schema}")
-        undecorated(super().save)(self, _plain(data))
-
-
-class MetricsDataset(TextArtifact, _StrictJSONFile):
+class MetricsDataset(Artifact):
     """Numbers as a JSON file; what is infinite or not a number is saved as ``null``, and loads as ``None``."""
 
     def __init__(
@@ -82,27 +56,29 @@ class MetricsDataset(TextArtifact, _StrictJSONFile):
             version: Of the file.
             metadata: For Kedro's plugins.
         """
-        super().__init__(filepath=filepath, version=version, metadata=metadata)
+        super().__init__(filepath, version, metadata)
         self._schema = schema
 
-    def load(self) -> Any:
-        """Load the numbers.
-
-        Raises:
-            UserError: If they are not as they were saved, or not what the schema says.
-        """
+    def _read(self, path: Path) -> Any:
+        data = json.loads(path.read_text(encoding="utf-8"))
         try:
-            return super().load()
+            return resolve_name(self._schema).model_validate(data) if self._schema else data
         except ValidationError as error:
             place = ".".join(map(str, error.errors()[0]["loc"]))
             raise UserError(
-                f"{self._get_load_path()} is not what this version of the project saves ({place}: "
-                f"{error.errors()[0]['msg']}): remove it, and the next run makes it anew."
+                f"{path} is not what this version of the project saves ({place}: {error.errors()[0]['msg']}): remove "
+                "it, and the next run makes it anew."
             ) from None
 
+    def _write(self, data: Any, path: Path) -> None:
+        if self._schema and not isinstance(data, resolve_name(self._schema)):
+            raise TypeError(f"{type(data).__name__} is not {self._schema}")
+        plain = data.model_dump(mode="json", exclude_unset=True) if isinstance(data, BaseModel) else data
+        path.write_text(strict_json(plain, indent=2), encoding="utf-8")
+
     def preview(self) -> JSONPreview:
-        """Return the numbers for kedro-viz."""
-        return JSONPreview(json.dumps(_plain(undecorated(type(self).load)(self))))
+        """Return the numbers, for kedro-viz."""
+        return JSONPreview(self._load_path().read_text(encoding="utf-8"))
 
 
 class OptionalMetricsDataset(MetricsDataset):
@@ -110,15 +86,17 @@ class OptionalMetricsDataset(MetricsDataset):
 
     def load(self) -> Any:
         """Load the numbers, or ``None``."""
-        return undecorated(super().load)(self) if self.exists() else None
+        return super().load() if self.exists() else None
 
 
-def _plain(data: Any) -> Any:
-    return data.model_dump(mode="json", exclude_unset=True) if isinstance(data, BaseModel) else without_nan(data)
-
-
-class DocumentDataset(TextArtifact, TextDataset):
+class DocumentDataset(Artifact):
     """Text, as Markdown."""
+
+    def _read(self, path: Path) -> str:
+        return path.read_text(encoding="utf-8")
+
+    def _write(self, data: str, path: Path) -> None:
+        path.write_text(data, encoding="utf-8")
 
 
 class PageDataset(DocumentDataset):
@@ -134,4 +112,4 @@ class OptionalPageDataset(PageDataset):
 
     def load(self) -> str:
         """Load the page, or nothing."""
-        return undecorated(super().load)(self) if self.exists() else ""
+        return super().load() if self.exists() else ""

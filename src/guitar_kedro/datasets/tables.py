@@ -5,18 +5,17 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from pathlib import Path, PurePath
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import IO, Any, cast, get_args, get_type_hints
 
 import pandas as pd
 from kedro.io import Version
 from kedro_datasets._typing import TablePreview
-from kedro_datasets.pandas import CSVDataset
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_numeric_dtype
 from pydantic import BaseModel
 
-from guitar_kedro.datasets.artifacts import TextArtifact, undecorated
+from guitar_kedro.datasets.artifacts import Artifact
 from guitar_kedro.errors import UserError
 
 _MOST_COLUMNS = 40  # of a preview: predictions have one for each class
@@ -38,35 +37,14 @@ class _Missing(float):
         return ""
 
 
-class _TypedFile(CSVDataset):
-    """A CSV file whose columns have the types of a schema; text stands in quotation marks, and nothing else does."""
-
-    _schema: str | type[BaseModel] | None = None
-
-    @property
-    def _row(self) -> type[BaseModel]:
-        return resolve_name(self._schema) if isinstance(self._schema, str) else cast(type[BaseModel], self._schema)
-
-    def load(self) -> pd.DataFrame:
-        path = self._get_load_path()
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            names = next(csv.reader(file), [])
-        declared = _types(self._row, names)
-        types = {name: declared.get(name, "str") for name in names}
-        missing = {name: [""] for name, kind in types.items() if kind == "float64"}
-        return pd.read_csv(path, dtype=types, na_values=missing, keep_default_na=False, **self._load_args)
-
-    def save(self, data: pd.DataFrame) -> None:
-        with _opened(self._get_save_path()) as file:
-            _write(_as_declared(data, self._row), file)
-
-
-class TableDataset(TextArtifact, _TypedFile):
+class TableDataset(Artifact):
     """A CSV file that loads as it was saved.
 
     Text stays text: a class may be called ``007``, ``NA`` or ``None``. A number that is missing is NaN, while missing
     text is empty.
     """
+
+    _schema: str | type[BaseModel] | None = None
 
     def __init__(
         self,
@@ -89,7 +67,7 @@ class TableDataset(TextArtifact, _TypedFile):
         Raises:
             UserError: If there is no schema.
         """
-        super().__init__(filepath=filepath, version=version, metadata=metadata)
+        super().__init__(filepath, version, metadata)
         self._schema = schema or self._schema
         if not self._schema:
             raise UserError(
@@ -97,29 +75,31 @@ class TableDataset(TextArtifact, _TypedFile):
                 "`schema: guitar_kedro.pipelines.ingestion.schemas.ImageRow`."
             )
 
-    def load(self) -> pd.DataFrame:
-        """Load the table.
+    @property
+    def _row(self) -> type[BaseModel]:
+        return resolve_name(self._schema) if isinstance(self._schema, str) else cast(type[BaseModel], self._schema)
 
-        Raises:
-            UserError: If it is not as it was saved, or no table any more.
-        """
+    def _read(self, path: Path, rows: int | None = None) -> pd.DataFrame:
         try:
-            table = super().load()
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                names = next(csv.reader(file), [])
+            declared = _types(self._row, names)
+            types = {name: declared.get(name, "str") for name in names}
+            missing = {name: [""] for name, kind in types.items() if kind == "float64"}
+            table = pd.read_csv(path, dtype=types, na_values=missing, keep_default_na=False, nrows=rows)
         except (csv.Error, ValueError) as error:  # of pandas: no text, no table, or a column is not of its type
-            raise self._not_a_table(" ".join(str(error).split())) from None
+            raise _not_a_table(path, " ".join(str(error).split())) from None
         if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first fields of too long lines for names
-            raise self._not_a_table("its lines have more fields than its first one")
+            raise _not_a_table(path, "its lines have more fields than its first one")
         return table
+
+    def _write(self, data: pd.DataFrame, path: Path) -> None:
+        with _opened(path) as file:
+            _write(_as_declared(data, self._row), file)
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Return the first rows, for kedro-viz."""
-        return table_preview(pd.DataFrame(**super().preview(nrows)))
-
-    def _not_a_table(self, reason: str) -> UserError:
-        return UserError(
-            f"{self._get_load_path()} cannot be read as a table ({reason}): mend it, or remove it, and the next run "
-            "makes it anew."
-        )
+        return table_preview(self._read(self._load_path(), nrows))
 
 
 class OptionalTableDataset(TableDataset):
@@ -127,15 +107,11 @@ class OptionalTableDataset(TableDataset):
 
     def load(self) -> pd.DataFrame:
         """Load the table, or an empty one."""
-        return undecorated(super().load)(self) if self.exists() else pd.DataFrame()
+        return super().load() if self.exists() else pd.DataFrame()
 
 
-class LogDataset(TableDataset):
+class LogDataset(OptionalTableDataset):
     """A CSV file to which each save adds its rows and the time; none is ever taken away."""
-
-    def load(self) -> pd.DataFrame:
-        """Load all rows; an empty table where none was ever added, or somebody removed the file."""
-        return undecorated(super().load)(self) if self.exists() else pd.DataFrame()
 
     def save(self, data: pd.DataFrame) -> None:
         """Add rows.
@@ -143,31 +119,26 @@ class LogDataset(TableDataset):
         Raises:
             DatasetError: If the file cannot be written.
         """
-        path = Path(self._get_save_path())
-        earlier = [undecorated(super().load)(self)] if path.exists() else []
+        earlier = [self.load()] if self.exists() else []
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        undecorated(super().save)(self, pd.concat([*earlier, data.assign(time=now)], ignore_index=True))
+        super().save(pd.concat([*earlier, data.assign(time=now)], ignore_index=True))
 
 
-class _SpreadsheetFile(_TypedFile):
-    """A CSV file that is written from a stream of tables."""
-
-    def load(self) -> pd.DataFrame:
-        table = undecorated(super().load)(self)
-        return table.assign(**{name: cells.str.removeprefix("'") for name, cells in _text_columns(table)})
-
-    def save(self, data: Iterable[pd.DataFrame]) -> None:
-        with _opened(self._get_save_path()) as file:
-            for number, table in enumerate(data):
-                _write(_harmless(_as_declared(table, self._row)), file, header=number == 0)
-
-
-class SpreadsheetDataset(TableDataset, _SpreadsheetFile):
+class SpreadsheetDataset(TableDataset):
     """A table for people, of any length: saved from a stream of tables, and safe to open in a spreadsheet.
 
     Names of files and classes are other people's: one that a spreadsheet would take for a formula gets an apostrophe
     before it, and so does one that begins with an apostrophe. They load without it.
     """
+
+    def _read(self, path: Path, rows: int | None = None) -> pd.DataFrame:
+        table = super()._read(path, rows)
+        return table.assign(**{name: cells.str.removeprefix("'") for name, cells in _text_columns(table)})
+
+    def _write(self, data: Iterable[pd.DataFrame], path: Path) -> None:
+        with _opened(path) as file:
+            for number, table in enumerate(data):
+                _write(_harmless(_as_declared(table, self._row)), file, header=number == 0)
 
 
 def table_preview(table: pd.DataFrame) -> TablePreview:
@@ -180,6 +151,12 @@ def table_preview(table: pd.DataFrame) -> TablePreview:
     if more > 0:
         table = table.iloc[:, :_MOST_COLUMNS].assign(**{"…": f"{more:,} more columns"})
     return TablePreview(table.to_dict(orient="split"))
+
+
+def _not_a_table(path: Path, reason: str) -> UserError:
+    return UserError(
+        f"{path} cannot be read as a table ({reason}): mend it, or remove it, and the next run makes it anew."
+    )
 
 
 def _types(schema: type[BaseModel], names: Iterable[str]) -> dict[str, str]:
@@ -213,8 +190,8 @@ def _as_declared(table: pd.DataFrame, schema: type[BaseModel]) -> pd.DataFrame:
     return pd.DataFrame(declared, index=table.index)  # at once: pandas adds columns in time that grows with the square
 
 
-def _opened(path: PurePath) -> IO[str]:
-    return Path(path).open("w", encoding="utf-8", newline="")
+def _opened(path: Path) -> IO[str]:
+    return path.open("w", encoding="utf-8", newline="")
 
 
 def _write(table: pd.DataFrame, file: IO[str], header: bool = True) -> None:

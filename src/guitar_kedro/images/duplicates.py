@@ -10,6 +10,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from guitar_kedro.memory import keep_freed_memory
+
 MAX_DISTANCE = 64
 MIN_SET_BITS = 8
 
@@ -122,6 +124,7 @@ def _connect(words: np.ndarray, max_distance: int) -> np.ndarray:
     Of hashes that differ in at most d bits, dealt into d + 1 bands, at least one band is equal: only pairs with an
     equal band are compared. Where the bands are so short or so often equal that this saves nothing, all pairs are.
     """
+    keep_freed_memory()  # to ask for that of a block takes longer than to count in it
     components = _Components(words, max_distance)
     if max_distance == 0 or len(words) < 2:
         return components.labels
@@ -198,9 +201,8 @@ def _join_all_pairs(components: _Components, members: np.ndarray, pool: ThreadPo
 
     def compare(row: int) -> np.ndarray:
         found = [np.empty((0, 2), dtype=np.int64)]
-        scratch = _Scratch()
         for column in range(int(label_ends[row]), len(members), _BLOCK_COLUMNS):
-            near = scratch.near(
+            near = _near_in_block(
                 columns[:, row : row + _BLOCK_ROWS],
                 columns[:, column : column + _BLOCK_COLUMNS],
                 components.max_distance,
@@ -217,32 +219,20 @@ def _join_all_pairs(components: _Components, members: np.ndarray, pool: ThreadPo
         components.join(np.unique(np.concatenate(list(pool.map(compare, rows))), axis=0))
 
 
-class _Scratch:
-    """Memory for the distances in one block, used again for the next: to ask for more takes longer than to count."""
+def _near_in_block(rows: np.ndarray, columns: np.ndarray, max_distance: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the positions of pairs that may be near, None when there are none.
 
-    def __init__(self) -> None:
-        self._differences = np.empty((_BLOCK_ROWS, _BLOCK_COLUMNS), dtype=np.uint64)
-        self._distances = np.empty((_BLOCK_ROWS, _BLOCK_COLUMNS), dtype=np.uint8)
-        self._counts = np.empty((_BLOCK_ROWS, _BLOCK_COLUMNS), dtype=np.uint8)
+    Distances are counted in 8 bits, so that one of 256 looks like 0: who asks must look at the pairs again.
 
-    def near(self, rows: np.ndarray, columns: np.ndarray, max_distance: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return the positions of pairs that may be near, None when there are none.
-
-        Distances are counted in 8 bits, so that one of 256 looks like 0: who asks must look at the pairs again.
-
-        Args:
-            rows: words of some hashes, shape (words, rows).
-            columns: words of others, shape (words, columns).
-            max_distance: bits in which near hashes may differ.
-        """
-        block = np.s_[: rows.shape[1], : columns.shape[1]]
-        differences, distances, counts = self._differences[block], self._distances[block], self._counts[block]
-        for word in range(len(rows)):
-            np.bitwise_xor(rows[word][:, None], columns[word][None, :], out=differences)
-            np.bitwise_count(differences, out=distances if word == 0 else counts)
-            if word:
-                np.add(distances, counts, out=distances)
-            if distances.min() > max_distance and word < 3:
-                return None
-        near_rows, near_columns = np.nonzero(distances <= max_distance)
-        return near_rows, near_columns
+    Args:
+        rows: words of some hashes, shape (words, rows).
+        columns: words of others, shape (words, columns).
+        max_distance: bits in which near hashes may differ.
+    """
+    distances = np.zeros((rows.shape[1], columns.shape[1]), dtype=np.uint8)
+    for word in range(len(rows)):
+        distances += np.bitwise_count(rows[word][:, None] ^ columns[word][None, :])
+        if distances.min() > max_distance and word < 3:
+            return None
+    near_rows, near_columns = np.nonzero(distances <= max_distance)
+    return near_rows, near_columns

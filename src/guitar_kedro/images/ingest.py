@@ -12,8 +12,9 @@ from joblib import Parallel, delayed
 
 from guitar_kedro.files import printable
 from guitar_kedro.images.preparing import prepare
+from guitar_kedro.images.probing import Limits, UnreadableImage
 from guitar_kedro.images.raw import RawImage
-from guitar_kedro.images.reading import Limits, UnreadableImage, pillow_strict_and_quiet
+from guitar_kedro.images.reading import pillow_strict_and_quiet
 from guitar_kedro.memory import keep_freed_memory
 from guitar_kedro.versions import VERSIONS
 
@@ -119,7 +120,7 @@ def prepare_file(
     keep_freed_memory()
     known: dict[str, Any] = {"file": raw.file, "label": raw.label, "source": printable(raw.path), **_how(options)}
     try:
-        content = raw.read(options.limits.max_bytes)
+        content = raw.read(options.limits)
     except UnreadableImage as error:
         return FileRecord(**known, reason=error.reason, detail=error.detail), None
     file_hash = hashlib.sha256(content).hexdigest()

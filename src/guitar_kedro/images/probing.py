@@ -73,6 +73,16 @@ class Limits:
             if value <= 0:
                 raise ValueError(f"Limits.{name} is {value}; it must be positive.")
 
+    def check_bytes(self, size: int) -> None:
+        """Refuse a file by its size in bytes.
+
+        Raises:
+            UnreadableImage: it is too large.
+        """
+        if size > self.max_bytes:
+            detail = f"The file has {size:,} bytes; at most {self.max_bytes:,} are read."
+            raise UnreadableImage("too_many_bytes", detail)
+
 
 # What ingestion may have prepared, whatever its own limits: at most 8,192 pixels square, at most three bytes of each,
 # and 64 KB of metadata. Such files are ours: how much of a stranger's file is decoded is not the question.

@@ -43,11 +43,11 @@ class RawImage:
             return f"{self.file} {error.strerror}"
         return f"{self.file} {found.st_size} {found.st_mtime_ns}"
 
-    def read(self, max_bytes: int = Limits().max_bytes) -> bytes:
+    def read(self, limits: Limits | None = None) -> bytes:
         """Read the whole file.
 
         Args:
-            max_bytes: a larger file is not read.
+            limits: of which that of bytes holds here; `None` stands for the usual ones.
 
         Returns:
             The content.
@@ -56,33 +56,28 @@ class RawImage:
             UnreadableImage: it is too large, cannot be read, or has a problem.
             UserError: its storage cannot be reached.
         """
+        limits = limits or Limits()
         if self.problem:
             raise UnreadableImage(*self.problem)
         try:
             if isinstance(self.path, str):
-                return self._stored(self.path, max_bytes)
+                return _stored(self.path, limits)
             found = self.path.stat()
             if not stat.S_ISREG(found.st_mode):
                 raise UnreadableImage("not_a_regular_file", "It is not a regular file.")
-            _check_size(found.st_size, max_bytes)
+            limits.check_bytes(found.st_size)
             return self.path.read_bytes()
         except OSError as error:
             raise UnreadableImage("file_not_readable", f"It could not be read: {error.strerror or error}.") from error
 
-    @staticmethod
-    def _stored(address: str, max_bytes: int) -> bytes:
-        with reaching(address) as (storage, path):
-            try:
-                _check_size(storage.size(path), max_bytes)
-                return storage.cat_file(path)
-            except FileNotFoundError as error:
-                raise UnreadableImage("file_not_readable", "It is not there any more.") from error
 
-
-def _check_size(size: int, max_bytes: int) -> None:
-    if size > max_bytes:
-        detail = f"The file has {size:,} bytes; at most {max_bytes:,} are read."
-        raise UnreadableImage("too_many_bytes", detail)
+def _stored(address: str, limits: Limits) -> bytes:
+    with reaching(address) as (storage, path):
+        try:
+            limits.check_bytes(storage.size(path))
+            return storage.cat_file(path)
+        except FileNotFoundError as error:
+            raise UnreadableImage("file_not_readable", "It is not there any more.") from error
 
 
 def label_of(file: str) -> str:

@@ -29,8 +29,6 @@ from pillow_heif import HeifImageFile
 from guitar_kedro.images.colours import DAMAGED_PROFILE, SRGB, Colours, colours_of, without_profile
 from guitar_kedro.images.probing import Limits, Probe, UnreadableImage, probe
 
-__all__ = ["Limits", "Reading", "UnreadableImage", "pillow_strict_and_quiet", "read", "read_image"]
-
 # Pillow's classes by name, not Image.open: this way nothing depends on which plugins are loaded, and the JPEG inside an
 # MPO is read without parsing the index of the other pictures.
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
@@ -87,8 +85,8 @@ class Reading:
     note: str = ""
 
 
-def read_image(content: bytes, limits: Limits, longest_side: int | None = None) -> Image.Image:
-    """Read the first frame of a picture as upright RGB.
+def read(content: bytes, limits: Limits, longest_side: int | None = None) -> Reading:
+    """Read the first frame of a picture as upright RGB, and tell what its file said.
 
     The format is told by content, never by name: JPEG (MPO too: its first picture), PNG, WebP, GIF, BMP, TIFF, HEIC.
     EXIF (or XMP) orientation is applied, of a HEIC what the container says; where EXIF is broken the picture counts as
@@ -112,29 +110,14 @@ def read_image(content: bytes, limits: Limits, longest_side: int | None = None) 
             quarter or an eighth, whichever is the smallest that is at least so large; other formats ignore it.
 
     Returns:
-        The picture, mode RGB, detached from the file.
+        The picture, detached from the file, with the original's size and whether its bytes may be kept as they are.
 
     Raises:
         UnreadableImage: with a reason and a sentence; see there.
     """
-    return read(content, limits, longest_side).image
-
-
-def read(content: bytes, limits: Limits, longest_side: int | None = None) -> Reading:
-    """Read like `read_image`, and tell the original's size and whether its bytes may be kept as they are.
-
-    Args:
-        content: the whole file.
-        limits: what is refused before anything is decoded.
-        longest_side: pixels that are enough along the longer side, None for all.
-
-    Returns:
-        The picture and what its file said.
-
-    Raises:
-        UnreadableImage: with a reason and a sentence; see there.
-    """
-    _check_size(content, limits)
+    if not content:
+        raise UnreadableImage("empty_file", "The file has no content.")
+    limits.check_bytes(len(content))
     found = probe(content, limits.max_frames)
     _check_frames(found, limits)
     _check_pixels(found.pixels, found, limits)
@@ -149,14 +132,6 @@ def read(content: bytes, limits: Limits, longest_side: int | None = None) -> Rea
             raise UnreadableImage("too_many_pixels", f"{error}") from error
         except Exception as error:  # Pillow's readers raise almost anything when a file is damaged
             raise _why(error, found) from error
-
-
-def _check_size(content: bytes, limits: Limits) -> None:
-    if not content:
-        raise UnreadableImage("empty_file", "The file has no content.")
-    if len(content) > limits.max_bytes:
-        detail = f"The file has {len(content):,} bytes; at most {limits.max_bytes:,} are read."
-        raise UnreadableImage("too_many_bytes", detail)
 
 
 def _check_frames(found: Probe, limits: Limits) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, local_path, printable, real_path, sha256_of_file
-from guitar_kedro.images.archives import INDEX, ArchiveLimits, Member, is_archive, is_clutter, read_index, unpack
+from guitar_kedro.images.archives import INDEX, Member, is_archive, is_clutter, read_index, unpack
 from guitar_kedro.images.downloads import download, is_address, is_web_address, name_for, parts_of, reaching
 from guitar_kedro.images.layout import checked_layout, no_files
 from guitar_kedro.images.raw import RawImage, label_of
@@ -72,7 +72,7 @@ def stream_images(source: str, folder: Path, names_encoding: str | None = None) 
     if isinstance(place, Path) and not place.exists():
         raise UserError(f"{place} does not exist. Give the path of a folder, of an archive, or of a picture.")
     if isinstance(place, Path) and place.is_file() and is_archive(place):
-        unpacked = _unpacked(place, folder, names_encoding=names_encoding)
+        unpacked = _unpacked(place, folder, names_encoding)
         stream = ImageStream(unpacked, is_unpacked=True)
         _tell_assumed(read_index(unpacked), place)
     else:
@@ -86,7 +86,6 @@ def find_images(
     source: str,
     folder: Path,
     sha256: str | None = None,
-    limits: ArchiveLimits | None = None,
     need_classes: bool = True,
     names_encoding: str | None = None,
 ) -> list[RawImage]:
@@ -97,15 +96,14 @@ def find_images(
             address of either on storage that fsspec reads (`s3://bucket/photos`).
         folder: where downloads and unpacked archives are kept.
         sha256: checksum that the archive must have, None for any.
-        limits: caps on what an archive may unpack to.
         need_classes: whether images of at least two classes are needed; without, files may lie in no class folder.
         names_encoding: of names in an archive which are no UTF-8.
 
     Returns:
-        The images, sorted by name.
+        The images, sorted by name; links and the like in an archive are listed with a problem.
 
     Raises:
-        UserError: nothing usable is there; the message says what to do.
+        UserError: nothing usable is there, or the archive is hostile or damaged; the message says what to do.
     """
     # perhaps put there by hand
     was_there = is_address(source) and (folder / "downloads" / name_for(source)).exists()
@@ -124,7 +122,10 @@ def find_images(
             f"What {source} sends is not a .tar, .tgz or .zip archive (a web page perhaps). Download the archive "
             "yourself and give its path with --params=images=PATH."
         )
-    return images_in_archive(place, folder / "unpacked", limits, need_classes, names_encoding)
+    unpacked = _unpacked(place, folder / "unpacked", names_encoding)
+    members = sorted(read_index(unpacked), key=lambda member: member.name)
+    _tell_assumed(members, place)
+    return checked_layout([_in_archive(member, unpacked) for member in members], place, need_classes)
 
 
 def check_sha256(place: Path | str, sha256: str) -> None:
@@ -208,58 +209,40 @@ def images_in_folder(folder: Path, need_classes: bool = True) -> list[RawImage]:
     return checked_layout([_in_folder(path, root) for path in _files(root)], folder, need_classes)
 
 
-def images_in_archive(
-    archive: Path,
-    unpacked: Path,
-    limits: ArchiveLimits | None = None,
-    need_classes: bool = True,
-    names_encoding: str | None = None,
-) -> list[RawImage]:
-    """List the files of an archive of class folders, unpacking it if that was not done before.
-
-    Args:
-        archive: a tar (also gz, bz2, xz) or zip file.
-        unpacked: folder for unpacked archives; each gets a folder in it, which is renewed when the archive's size or
-            time, or the encoding, has changed.
-        limits: caps on what the archive may unpack to.
-        need_classes: whether files of at least two classes are needed; without, files may lie in no class folder.
-        names_encoding: of names which are no UTF-8.
-
-    Returns:
-        The files, sorted by the members' names; links and the like are listed with a problem.
-
-    Raises:
-        UserError: no such file, not an archive, hostile or damaged, or as for ``images_in_folder``.
-    """
-    place = _unpacked(archive, unpacked, limits, names_encoding)
-    members = sorted(read_index(place), key=lambda member: member.name)
-    _tell_assumed(members, archive)
-    return checked_layout([_in_archive(member, place) for member in members], archive, need_classes)
-
-
-def _unpacked(
-    archive: Path, unpacked: Path, limits: ArchiveLimits | None = None, names_encoding: str | None = None
-) -> Path:
+def _unpacked(archive: Path, unpacked: Path, names_encoding: str | None) -> Path:
+    """Unpack an archive into a folder of its own, if it was not as it is now when that was done before."""
     try:
-        found = archive.stat()
+        stamp = _stamp(archive, names_encoding)
     except FileNotFoundError as error:
         raise UserError(_no_such(archive)) from error
     except OSError as error:
         raise UserError(f"{archive} cannot be read: {error.strerror}.") from error
     name = re.sub(r"[^\w.-]", "_", archive.name).lstrip(".") or "archive"
     place = unpacked / f"{name}-{hashlib.sha256(os.fsencode(real_path(archive))).hexdigest()[:8]}"
-    stamp = {
+    if _stamp_in(place) != stamp:
+        with track_bytes(f"Unpacking {archive.name}") as progress:
+            unpack(archive, place, progress=progress, names_encoding=names_encoding)
+        (place / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+    return place
+
+
+def _stamp(archive: Path, names_encoding: str | None) -> dict[str, Any]:
+    """Return what is noted beside the files of an archive: they hold as long as it is the same."""
+    found = archive.stat()
+    return {
         "archive": str(real_path(archive)),
         "bytes": found.st_size,
         "modified": found.st_mtime_ns,
         "names_encoding": names_encoding,
     }
-    there = _stamp_of(place)
-    if there is None or not _is_made_of(there, found) or there.get("names_encoding") != names_encoding:
-        with track_bytes(f"Unpacking {archive.name}") as progress:
-            unpack(archive, place, limits, progress, names_encoding)
-        (place / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
-    return place
+
+
+def _stamp_in(place: Path) -> dict[str, Any]:
+    try:
+        stamp: Any = json.loads((place / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
 
 
 def spare_archives(folder: Path, source: str | None) -> Iterator[Path]:
@@ -276,19 +259,14 @@ def spare_archives(folder: Path, source: str | None) -> Iterator[Path]:
     if source is not None:
         used = folder / "downloads" / name_for(source) if is_address(source) else local_path(source)
     for place in sorted([*folder.glob("*"), *(folder / "unpacked").glob("*")]):
-        stamp = _stamp_of(place)
-        if not stamp or "archive" not in stamp or (archive := Path(stamp["archive"])) == used.resolve():
+        stamp = _stamp_in(place)
+        if "archive" not in stamp or (archive := Path(stamp["archive"])) == used.resolve():
             continue
-        if not archive.is_file() or not _is_made_of(stamp, archive.stat()):
+        if not archive.is_file() or stamp != _stamp(archive, stamp.get("names_encoding")):
             continue
         own = {STAMP, INDEX, *(member.file for member in read_index(place))}
         if all(path.relative_to(place).as_posix() in own for path in place.rglob("*") if not path.is_dir()):
             yield place
-
-
-def _is_made_of(stamp: dict[str, Any] | None, archive: os.stat_result) -> bool:
-    made_of = (stamp.get("bytes"), stamp.get("modified")) if isinstance(stamp, dict) else None
-    return made_of == (archive.st_size, archive.st_mtime_ns)
 
 
 def _at_address(address: str) -> Iterator[RawImage]:
@@ -330,17 +308,14 @@ def _files(root: Path) -> Iterator[Path]:
 
 def _in_folder(path: Path, root: Path) -> RawImage:
     name = printable(path.relative_to(root))
-    return RawImage(name, label_of(name), path, _problem_of(path, root))
+    try:
+        problem = _problem_of(path, root)
+    except OSError as error:  # in a folder whose names may be read, and nothing else
+        problem = "file_not_readable", f"It cannot be looked at: {error.strerror}."
+    return RawImage(name, label_of(name), path, problem)
 
 
 def _problem_of(path: Path, root: Path) -> tuple[str, str] | None:
-    try:
-        return _kind_of_problem(path, root)
-    except OSError as error:  # in a folder whose names may be read, and nothing else
-        return "file_not_readable", f"It cannot be looked at: {error.strerror}."
-
-
-def _kind_of_problem(path: Path, root: Path) -> tuple[str, str] | None:
     if path.is_symlink():
         target = real_path(path)
         if not path.exists():
@@ -377,10 +352,3 @@ def _tell_assumed(members: Iterable[Member], archive: Path) -> None:
             "cp437" if assumed[0][1] == "cp437" else "UTF-8 with escapes for the other bytes",
             listed(sorted({label for label, _ in assumed}), 10),
         )
-
-
-def _stamp_of(place: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads((place / STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None

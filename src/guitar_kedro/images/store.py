@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import lazy_loader as lazy
 from PIL.Image import Image
 
 if TYPE_CHECKING:
     import pandas as pd
-else:
-    pd = lazy.load("pandas")
 
 
 Picture = Image

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from guitar_kedro.images.probing import PREPARED, Limits
-from guitar_kedro.images.reading import read_image
+from guitar_kedro.images.reading import read
 
 
 def open_thumbnail(source: Path | bytes, longest_side: int = 256) -> Image.Image:
@@ -24,6 +24,6 @@ def open_thumbnail(source: Path | bytes, longest_side: int = 256) -> Image.Image
         UnreadableImage: If it cannot be read.
     """
     content, limits = (source, Limits()) if isinstance(source, bytes) else (source.read_bytes(), PREPARED)
-    picture = read_image(content, limits, longest_side)
+    picture = read(content, limits, longest_side).image
     picture.thumbnail((longest_side, longest_side))
     return picture

@@ -10,10 +10,8 @@ import click
 from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog, Version
 
-from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS
+from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS, in_one_sentence
 from guitar_kedro.errors import UserError, listed
-from guitar_kedro.mistakes import user_error_behind
-from guitar_kedro.progress import say_any_name
 
 # what visitors may try who have no picture at hand; the last two are none of the classes
 EXAMPLES = ("fender_stratocaster", "gibson_les_paul", "gibson_Flying_V", "fender_jaguar", "gibson_ES", "cat", "banjo")
@@ -36,22 +34,8 @@ logger = logging.getLogger(__name__)
     type=click.Choice(["torch", "onnx"]),
     help="What computes; onnx takes what `kedro run --pipeline=export` made of the model.",
 )
-def serve(host: str, port: int, model_version: str | None, backend: str, **config: Any) -> None:
-    """Serve the model: a web page, and a REST service described at /openapi.json."""
-    say_any_name()
-    try:
-        _serve(host, port, model_version, backend, **config)
-    except Exception as error:
-        mistake = user_error_behind(error)
-        if mistake is None:
-            raise
-        raise click.ClickException(str(mistake)) from None
-
-
-serve.params += [ENV, CONF_SOURCE, PARAMS]
-
-
-def _serve(
+@in_one_sentence()
+def serve(
     host: str,
     port: int,
     model_version: str | None,
@@ -60,6 +44,7 @@ def _serve(
     conf_source: str | None,
     params: dict[str, Any],
 ) -> None:
+    """Serve the model: a web page, and a REST service described at /openapi.json."""
     session = KedroSession.create(env=env, conf_source=conf_source, runtime_params=params)
     with session:
         context = session.load_context()
@@ -86,6 +71,9 @@ def _serve(
             model_cards=[Path(path) for path in cast(Any, catalog["model_card"]).list_versions()],
             examples=EXAMPLES if isinstance(catalog["raw_images"], DrawnImagesDataset) else (),
         )
+
+
+serve.params += [ENV, CONF_SOURCE, PARAMS]
 
 
 def _version(catalog: DataCatalog) -> str:

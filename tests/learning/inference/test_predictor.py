@@ -13,7 +13,7 @@ from fastai.vision.core import PILImage
 from PIL import Image
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.images.reading import UnreadableImage
+from guitar_kedro.images.probing import UnreadableImage
 from guitar_kedro.learning import (
     Checkpoint,
     ModelSpec,

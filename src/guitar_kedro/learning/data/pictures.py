@@ -9,9 +9,9 @@ from PIL import Image, ImageOps
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.colours import colours_of
-from guitar_kedro.images.probing import PREPARED
+from guitar_kedro.images.probing import PREPARED, Limits, UnreadableImage
 from guitar_kedro.images.raw import RawImage
-from guitar_kedro.images.reading import Limits, UnreadableImage, read
+from guitar_kedro.images.reading import read
 from guitar_kedro.sizes import ImageSize, height_width
 
 Source = str | Path | RawImage | bytes | np.ndarray | Image.Image

@@ -228,11 +228,6 @@ def _counted(counts: pd.Series) -> str:
     return f"{_counted(ordered[:half])} ... {_counted(ordered[-half:])} (the others lie between)"
 
 
-def plot_class_balance(image_table: pd.DataFrame, display_names: dict[str, str]) -> plots.Figure:
-    """Draw how many images each class has."""
-    return plots.class_balance(image_table, display_names)
-
-
 def resolutions_plotter(stages: list[str]) -> Callable[..., plots.Figure]:
     """Make the node that compares the pictures with the sizes of stages."""
 
@@ -255,15 +250,16 @@ def resolutions_plotter(stages: list[str]) -> Callable[..., plots.Figure]:
 
 def show_classes(
     image_table: pd.DataFrame, prepared_images: images.PreparedImages, display_names: dict[str, str]
-) -> plots.Figure:
-    """Draw a contact sheet with pictures of each class, as many as there is room for."""
+) -> tuple[plots.Figure, plots.Figure]:
+    """Draw how many images each class has, and a contact sheet with as many of each as there is room for."""
     ids = image_table.groupby("label")["image_id"].agg(list)
     labels, most = plots.classes_on_sheet(list(ids.index))
     rows = {
         label: list(_pictures(prepared_images, [ids[label][place] for place in _evenly(len(ids[label]), most)]))
         for label in labels
     }
-    return plots.class_contact_sheet(rows, display_names, list(ids.index))
+    sheet = plots.class_contact_sheet(rows, display_names, list(ids.index))
+    return plots.class_balance(image_table, display_names), sheet
 
 
 def show_duplicates(

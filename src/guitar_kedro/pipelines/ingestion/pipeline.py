@@ -12,61 +12,50 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
     Args:
         stages: For their sizes, which are compared with those of the pictures.
     """
-    return Pipeline(
-        [
-            Node(
-                func=nodes.prepare_images,
-                inputs=[
-                    "raw_images",
-                    "params:ingestion.max_side",
-                    "params:ingestion.quality",
-                    "params:ingestion.max_bytes",
-                    "params:ingestion.max_pixels",
-                    "params:ingestion.max_frames",
-                    "params:cluster",
-                ],
-                outputs="prepared_images",
-                name="prepare_images",
-                tags="prepared_pictures",
-            ),
-            Node(
-                func=nodes.build_image_table,
-                inputs=["prepared_images", "curation", "params:ingestion.duplicate_distance"],
-                outputs=["image_table", "rejected_images", "applied_curation"],
-                name="build_image_table",
-                tags="image_tables",
-            ),
-            Node(
-                func=nodes.plot_class_balance,
-                inputs=["image_table", "params:display_names"],
-                outputs="class_balance",
-                name="plot_class_balance",
-                namespace="report.data",
-                tags="reports",
-            ),
-            Node(
-                func=nodes.resolutions_plotter([stage.name for stage in stages]),
-                inputs=["image_table", *(f"params:stages.{stage.name}.image_size" for stage in stages)],
-                outputs="resolutions",
-                name="plot_resolutions",
-                namespace="report.data",
-                tags="reports",
-            ),
-            Node(
-                func=nodes.show_classes,
-                inputs=["image_table", "prepared_images", "params:display_names"],
-                outputs="class_contact_sheet",
-                name="show_classes",
-                namespace="report.data",
-                tags="reports",
-            ),
-            Node(
-                func=nodes.show_duplicates,
-                inputs=["image_table", "rejected_images", "prepared_images"],
-                outputs=["duplicates", "duplicates_sheet"],
-                name="show_duplicates",
-                namespace="report.data",
-                tags="reports",
-            ),
-        ]
+    made = [
+        Node(
+            func=nodes.prepare_images,
+            inputs=[
+                "raw_images",
+                "params:ingestion.max_side",
+                "params:ingestion.quality",
+                "params:ingestion.max_bytes",
+                "params:ingestion.max_pixels",
+                "params:ingestion.max_frames",
+                "params:cluster",
+            ],
+            outputs="prepared_images",
+            name="prepare_images",
+            tags="prepared_pictures",
+        ),
+        Node(
+            func=nodes.build_image_table,
+            inputs=["prepared_images", "curation", "params:ingestion.duplicate_distance"],
+            outputs=["image_table", "rejected_images", "applied_curation"],
+            name="build_image_table",
+            tags="image_tables",
+        ),
+    ]
+    shown = [
+        Node(
+            func=nodes.resolutions_plotter([stage.name for stage in stages]),
+            inputs=["image_table", *(f"params:stages.{stage.name}.image_size" for stage in stages)],
+            outputs="resolutions",
+            name="plot_resolutions",
+        ),
+        Node(
+            func=nodes.show_classes,
+            inputs=["image_table", "prepared_images", "params:display_names"],
+            outputs=["class_balance", "class_contact_sheet"],
+            name="show_classes",
+        ),
+        Node(
+            func=nodes.show_duplicates,
+            inputs=["image_table", "rejected_images", "prepared_images"],
+            outputs=["duplicates", "duplicates_sheet"],
+            name="show_duplicates",
+        ),
+    ]
+    return Pipeline(made) + Pipeline(
+        shown, namespace="report.data", prefix_datasets_with_namespace=False, tags="reports"
     )

@@ -10,7 +10,7 @@ import lazy_loader as lazy
 from pydantic import Field, model_validator
 
 from guitar_kedro import metrics, plots
-from guitar_kedro.errors import UserError
+from guitar_kedro.errors import UserError, listed
 from guitar_kedro.options import Options
 from guitar_kedro.splits import SPLITS, TEST, TRAIN, VALIDATION
 
@@ -97,7 +97,10 @@ def _deal(groups: list[int], sizes: pd.Series, options: SplittingOptions) -> dic
 
 
 def plot_split_balance(splits: pd.DataFrame, display_names: dict[str, str]) -> plots.Figure:
-    """Draw how many images of each class are in each part."""
+    """Draw how many images of each class are in each part, and warn of display names that name no class."""
+    classes = sorted(set(splits["label"]))
+    if unknown := sorted(set(display_names) - set(classes)):  # of a misspelt one nobody would hear
+        logger.warning("display_names: no class is called %s; the classes are %s", listed(unknown), listed(classes, 20))
     return plots.split_balance(splits, display_names)
 
 
