@@ -7,6 +7,7 @@ import re
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -95,6 +96,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         self._check_env()
         _check_names(runtime_params, self._known_parameters())
         self._check_workspace()
+        self._parameters: dict[str, Any] | None = None
         StagesConfigLoader.current = self
         pipelines.configure(REGISTRY)
 
@@ -107,9 +109,12 @@ class StagesConfigLoader(OmegaConfigLoader):
         Raises:
             UserError: If a file of it cannot be read, or parameters cannot be used.
         """
-        found = self._read(key)
         if key == "parameters":
-            return _completed(found)
+            # read once for a session, as Kedro does: all of a run, and its record, goes by what it began with
+            if self._parameters is None:
+                self._parameters = _completed(self._read(key))
+            return deepcopy(self._parameters)
+        found = self._read(key)
         if key == "catalog":
             refuse_renamed(found, RENAMED_ENTRIES, "catalog: ")
             for entry_name, entry in found.items():

@@ -33,7 +33,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     Raises:
         UserError: If the stages in the parameters cannot be put in order.
     """
-    stages = training.plan_stages(_parameters().get("stages"))
+    parameters = _parameters()
+    stages = training.plan_stages(parameters.get("stages"))
     parts = {
         "ingestion": ingestion.create_pipeline(stages),
         "splitting": splitting.create_pipeline(),
@@ -42,7 +43,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "evaluation": evaluation.create_pipeline(stages),
         "reporting": reporting.create_pipeline(stages),
         "cross_validation": cross_validation.create_pipeline(stages[0]),
-        "networks": networks.create_pipeline(networks.plan_networks(_parameters().get("networks")), stages[0]),
+        "networks": networks.create_pipeline(networks.plan_networks(parameters.get("networks")), stages[0]),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
     }

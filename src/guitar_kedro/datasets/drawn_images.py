@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from joblib import Parallel, delayed
-from joblib.externals.loky import get_reusable_executor
 from PIL.Image import Image
 
 from guitar_kedro.datasets.raw_images import RawImagesDataset
@@ -63,8 +61,11 @@ class _DrawnDataset(RawImagesDataset):
     def load(self) -> list[RawImage]:
         """Draw what is not there yet, and list all; the label is the name of what is drawn."""
         missing = [(path, *how) for path, how in self._pictures().items() if not path.exists()]
-        jobs = (delayed(_draw_to)(path, self._draw, name, self._size, seed) for path, name, seed in missing)
         if missing:
+            from joblib import Parallel, delayed
+            from joblib.externals.loky import get_reusable_executor
+
+            jobs = (delayed(_draw_to)(path, self._draw, name, self._size, seed) for path, name, seed in missing)
             drawn = Parallel(n_jobs=-1, return_as="generator")(jobs)
             for _ in track(drawn, len(missing), f"Drawing {self.WHAT}"):
                 pass

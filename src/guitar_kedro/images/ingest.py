@@ -8,13 +8,9 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from joblib import Parallel, delayed
-
 from guitar_kedro.files import printable
-from guitar_kedro.images.preparing import prepare
 from guitar_kedro.images.probing import Limits, UnreadableImage
 from guitar_kedro.images.raw import RawImage
-from guitar_kedro.images.reading import pillow_strict_and_quiet
 from guitar_kedro.memory import keep_freed_memory
 from guitar_kedro.versions import VERSIONS
 
@@ -106,6 +102,10 @@ def prepare_files(
         For each file, in the order given, its record and the prepared JPEG; ``None`` where there is none, or where an
         earlier run has written it.
     """
+    from joblib import Parallel, delayed
+
+    from guitar_kedro.images.reading import pillow_strict_and_quiet
+
     jobs = (delayed(prepare_file)(raw, earlier.get(raw.file), options) for raw in raw_images)
     # a generator: what has been prepared goes to disk while the rest is still to come, whatever their number; threads:
     # decoding, shrinking, encoding and hashing are C code that lets others run, and processes take seconds to start
@@ -117,6 +117,8 @@ def prepare_file(
     raw: RawImage, earlier: FileRecord | None, options: PreparationOptions
 ) -> tuple[FileRecord, bytes | None]:
     """Prepare one picture; what is wrong with it becomes part of its record."""
+    from guitar_kedro.images.preparing import prepare
+
     keep_freed_memory()
     known: dict[str, Any] = {"file": raw.file, "label": raw.label, "source": printable(raw.path), **_how(options)}
     try:

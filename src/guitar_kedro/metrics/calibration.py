@@ -10,8 +10,6 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
-from sklearn.metrics import roc_auc_score
 
 _TEMPERATURES = (0.05, 20.0)
 
@@ -82,6 +80,8 @@ def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
         scale = np.exp(-log_temperature)
         likelihood = of_targets * scale - np.log(np.exp(logs * scale).sum(axis=1)).sum()
         return float(_PRIOR * (scale + log_temperature) - likelihood)
+
+    from scipy.optimize import minimize_scalar
 
     low, high = np.log(_TEMPERATURES)
     found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-4}).x
@@ -225,6 +225,8 @@ def auroc(known_energies: np.ndarray, other_energies: np.ndarray) -> float:
         ValueError: If one of the two is empty or not finite.
     """
     known, other = finite("known energies", known_energies), finite("other energies", other_energies)
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(np.repeat([0, 1], [len(known), len(other)]), np.concatenate([known, other])))
 
 

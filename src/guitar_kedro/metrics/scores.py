@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from pydantic import Field
-from sklearn.metrics import precision_recall_fscore_support
 
 from guitar_kedro.errors import listed
 from guitar_kedro.metrics.errors import is_right, share_of, with_error_rates
@@ -86,6 +85,8 @@ def classification_report(predictions_of_one_split: pd.DataFrame, classes: Seque
     if not len(truth):
         scores = pd.DataFrame(0.0, index=range(len(classes)), columns=columns)
     else:
+        from sklearn.metrics import precision_recall_fscore_support
+
         values = precision_recall_fscore_support(truth, predicted, labels=list(classes), zero_division=0)
         scores = pd.DataFrame(dict(zip(columns, values, strict=True)))
     support = scores["support"]

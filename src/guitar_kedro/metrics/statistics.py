@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cache
 from statistics import NormalDist
 
-from scipy.stats import binomtest
-
 
 @cache  # a report asks for thousands of classes, of which most have the same few counts
 def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -34,6 +32,8 @@ def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tup
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
     if total == 0:
         return 0.0, 1.0
+    from scipy.stats import binomtest
+
     interval = binomtest(successes, total).proportion_ci(confidence, method="wilson")
     return float(interval.low), float(interval.high)
 
@@ -59,6 +59,8 @@ def mcnemar_test(fixed: int, broken: int) -> float:
     """
     if fixed < 0 or broken < 0:
         raise ValueError(f"counts must not be negative: fixed {fixed}, broken {broken}")
+    from scipy.stats import binomtest
+
     return float(binomtest(fixed, fixed + broken).pvalue) if fixed + broken else 1.0
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 import sys
 import threading
 import time
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from guitar_kedro import __version__
 from guitar_kedro.errors import UserError
 
 _SECONDS_BETWEEN_SAMPLES = 0.5
+_FACT = re.compile(r"^(Name|Version): (.+)$", re.MULTILINE)  # a line of the metadata of a package
 _PROJECT = Path(__file__).parents[3]
 
 
@@ -81,14 +83,21 @@ def environment(device: str) -> dict[str, Any]:
         ``code`` (version of this package, git commit, and whether files differ from it; ``None`` outside a git
         repository), ``python``, ``platform``, ``device`` (``None`` if the run did not use torch), ``packages``.
     """
-    installed = (found.metadata for found in distributions())  # once for each: it is read and parsed at every look
+    installed = (_facts(found) for found in distributions())
     return {
         "code": {"version": __version__, "commit": _git("rev-parse", "HEAD"), "modified": _is_modified()},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": _device_name(device),
-        "packages": dict(sorted((facts["Name"], facts["Version"]) for facts in installed if facts["Name"])),
+        "packages": dict(sorted((facts["Name"], facts.get("Version")) for facts in installed if "Name" in facts)),
     }
+
+
+def _facts(installed: Distribution) -> dict[str, str]:
+    """Find the name and the version of a package; ``metadata`` would parse its description as well, which is long."""
+    # where importlib.metadata looks; the last one is for an egg-info that is a file
+    text = installed.read_text("METADATA") or installed.read_text("PKG-INFO") or installed.read_text("") or ""
+    return dict(_FACT.findall(text.partition("\n\n")[0]))
 
 
 def _git(*arguments: str) -> str | None:

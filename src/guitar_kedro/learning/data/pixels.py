@@ -17,7 +17,6 @@ from PIL import Image
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines, written_whole
-from guitar_kedro.learning.data.pictures import open_image, read_resized
 from guitar_kedro.learning.data.read_ahead import read_ahead
 from guitar_kedro.progress import track
 from guitar_kedro.sizes import ImageSize, height_width, size_in_words
@@ -81,6 +80,8 @@ def decode_pictures(table: pd.DataFrame, sizes: PixelSizes) -> DecodedPictures:
 
 
 def _decode(sizes: PixelSizes, picture: tuple[str, str]) -> np.ndarray:
+    from guitar_kedro.learning.data.pictures import open_image, read_resized
+
     path, split = picture
     if split == VALIDATION:
         return np.asarray(read_resized(path, sizes.validation, sizes.method, sizes.interpolation))
