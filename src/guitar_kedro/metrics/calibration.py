@@ -14,11 +14,7 @@ from scipy.optimize import minimize_scalar
 from sklearn.metrics import roc_auc_score
 
 _TEMPERATURES = (0.05, 20.0)
-
-
 _PRIOR = 20.0  # strength of the prior of the temperature; log T has a standard deviation of about 1 / sqrt(20)
-
-
 ROUNDING = 1e-9  # a share that is met exactly is missed by that much in floating point
 
 
