@@ -101,7 +101,7 @@ def client_of(model: Any, *examples: str) -> Iterator[TestClient]:
         examples: Names of things that visitors may try.
     """
     service = Service(model, "2026", OPTIONS)
-    about = About("demo", "2026", model.spec, None, None, examples)
+    about = About("demo", "2026", model.spec, None, 0, None, examples)
     try:
         yield TestClient(create_app(service, Pages(about, "http://here/", OPTIONS.max_bytes)))
     finally:

@@ -63,7 +63,7 @@ def predict_all(photos: str, precision: str) -> float:
 
     checkpoint = _checkpoint(photos, precision)
     began = time.perf_counter()
-    predict(checkpoint, pd.DataFrame({"path": photo_files(photos)}), BATCH, "Predicting")
+    predict(checkpoint, pd.DataFrame({"path": photo_files(photos)}), "Predicting")
     return time.perf_counter() - began
 
 

@@ -78,14 +78,8 @@ def _work_on_tables(count: int) -> dict[str, Callable[[], object]]:
         ),
         "splitting": partial(splitting.split_images, image_table, SPLITTING, seed=0),
         "leakage": partial(splitting.report_leakage, splits, SPLITTING),
-        "metrics and classes": lambda: (
-            reports.compute_metrics(predictions, model),
-            reports.report_classes(predictions, model),
-        ),
-        "confusion": lambda: (
-            reports.plot_confusion_matrix(predictions, model),
-            reports.list_most_confused(predictions, model),
-        ),
+        "metrics and classes": lambda: (reports.compute_metrics(predictions, model),),
+        "confusion": lambda: (reports.plot_confusion_matrix(predictions, model),),
         "top losses": partial(metrics.top_losses, validation, names),
         "calibration": partial(reports.report_calibration, predictions, predictions.iloc[:0], model, 0.99),
         "slices": partial(reports.report_slices, predictions, image_table, model),

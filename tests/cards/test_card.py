@@ -10,9 +10,9 @@ import pytest
 from figures import made_calibration
 from PIL import Image
 
+from guitar_kedro.cards.blocks import CardFigure
 from guitar_kedro.cards.card import model_card_html, model_card_markdown
 from guitar_kedro.cards.facts import CardFacts
-from guitar_kedro.cards.figures import CardFigure
 from guitar_kedro.cards.limits import known_limits
 from guitar_kedro.metrics.formatting import percent
 from guitar_kedro.metrics.guessing import Guess, worse_than_guessing

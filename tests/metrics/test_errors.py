@@ -79,5 +79,5 @@ def test_what_cannot_be_right_is_refused(predicted):
         top_losses(table, {}, most=-1)
     with pytest.raises(ValueError, match=r"large.*small"):
         top_losses(pd.concat([table, table.assign(stage="large")]), {})
-    with pytest.raises(ValueError, match="1 for 2"):
+    with pytest.raises(ValueError, match="1 and 2"):
         top_losses_sheet(_pictures(1), top_losses(table, {}))

@@ -10,7 +10,7 @@ from PIL import Image
 from guitar_kedro.datasets.curation import CurationDataset
 from guitar_kedro.metrics.suspects import curation_proposal, suspect_labels
 from guitar_kedro.plots import style
-from guitar_kedro.plots.suspects import suspects_sheet
+from guitar_kedro.plots.errors import suspects_sheet
 
 
 @pytest.fixture(autouse=True)
@@ -140,5 +140,5 @@ def test_what_cannot_be_right_is_refused(labelled):
         suspect_labels(predictions.drop(columns="probability_class_001"))
     with pytest.raises(ValueError, match=r"large.*small"):
         suspect_labels(pd.concat([predictions, predictions.assign(stage="large")]))
-    with pytest.raises(ValueError, match="0 for"):
+    with pytest.raises(ValueError, match="0 and"):
         suspects_sheet([], suspect_labels(labelled(3, 900)[0]), {}, "validation")

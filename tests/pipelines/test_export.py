@@ -53,7 +53,7 @@ def evaluated(exported_project: Path, checkpoint: Checkpoint) -> pd.DataFrame:
     rows = rows.loc[rows["stage"] == "larger", ["image_id", "label"]]
     images = exported_project / "data/03_primary/demo/prepared_images"
     paths = [str(images / f"{image_id.partition('-')[0]}.jpg") for image_id in rows["image_id"]]
-    return predict(checkpoint, rows.assign(path=paths), 8, "Predicting").assign(path=paths)
+    return predict(checkpoint, rows.assign(path=paths), "Predicting").assign(path=paths)
 
 
 def probabilities(table: pd.DataFrame, spec_classes: tuple[str, ...]) -> np.ndarray:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from guitar_kedro.plots import data
+from guitar_kedro.plots import data, sheets
 
 
 def _image_table(names):
@@ -80,7 +80,7 @@ def test_originals_of_one_size_are_drawn(is_readable):
 
 def test_a_contact_sheet_shows_every_picture_with_its_caption(is_readable, words_of):
     captions = [f"file_{n}.jpg\nGretsch White Falcon Player's Edition Hollow Body 97.3 %" for n in range(7)]
-    figure = data.contact_sheet([_picture()] * 7, captions, 3, "Predictions")
+    figure = sheets.contact_sheet([_picture()] * 7, captions, 3, "Predictions")
     assert is_readable(figure)
     assert len(figure.axes[0].images) == 7
     assert all(f"file_{n}.jpg" in words_of(figure) for n in range(7))
@@ -90,11 +90,11 @@ def test_a_contact_sheet_shows_every_picture_with_its_caption(is_readable, words
 @pytest.mark.parametrize("size", [(1, 1), (3, 900), (900, 3)])
 def test_pictures_of_any_mode_and_shape_have_a_place(mode, size, is_readable):
     picture = Image.new("L", size, 100).convert("I").convert(mode) if mode == "I;16" else _picture(size=size, mode=mode)
-    assert is_readable(data.contact_sheet([picture], ["odd"], 4, "Odd"))
+    assert is_readable(sheets.contact_sheet([picture], ["odd"], 4, "Odd"))
 
 
 def test_colours_on_a_sheet_are_those_of_the_picture(saved):
-    sheet = saved(data.contact_sheet([_picture("#336699", (500, 500))], [""], 1, "One"))
+    sheet = saved(sheets.contact_sheet([_picture("#336699", (500, 500))], [""], 1, "One"))
     assert (0x33, 0x66, 0x99, 255) in {colour for _, colour in sheet.convert("RGBA").getcolors(10_000)}
 
 
@@ -106,21 +106,21 @@ def test_file_names_are_shown_as_they_are(is_readable, words_of):
         "broken\udce9name.jpg",
         "\N{CJK UNIFIED IDEOGRAPH-5409}.png",
     ]
-    figure = data.contact_sheet([_picture()] * len(names), names, 5, "Names with $ and $")
+    figure = sheets.contact_sheet([_picture()] * len(names), names, 5, "Names with $ and $")
     assert is_readable(figure)
     assert all(name in words_of(figure) for name in names[:3])
 
 
 def test_captions_and_pictures_must_match():
     with pytest.raises(ValueError, match="1 and 2"):
-        data.contact_sheet([_picture()], ["a", "b"], 2, "")
+        sheets.contact_sheet([_picture()], ["a", "b"], 2, "")
     with pytest.raises(ValueError, match="columns"):
-        data.contact_sheet([], [], 0, "")
+        sheets.contact_sheet([], [], 0, "")
 
 
 def test_an_empty_sheet_says_that_it_is_empty(is_readable, words_of):
     for figure in (
-        data.contact_sheet([], [], 3, "Nothing"),
+        sheets.contact_sheet([], [], 3, "Nothing"),
         data.duplicates_sheet([]),
         data.class_contact_sheet({}, {}),
     ):

@@ -13,9 +13,10 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.learning import Checkpoint, ModelSpec, Predictor
 from guitar_kedro.learning.inference.learner import inference_loaders
 from guitar_kedro.learning.networks.learner import build_learner
+from guitar_kedro.metrics.errors import Share
 from guitar_kedro.serving import answers
 from guitar_kedro.serving.model import Answer
-from guitar_kedro.serving.pages import About, Accuracy, Pages
+from guitar_kedro.serving.pages import About, Pages
 from guitar_kedro.serving.server import listen
 from guitar_kedro.serving.start import start
 
@@ -102,7 +103,7 @@ def test_who_starts_a_second_service_while_the_first_one_loads_is_told_that_the_
     [(0.0, "0.0"), (1e-5, "&lt;0.1"), (0.0123, "1.2"), (0.5, "50.0"), (0.9996, "&gt;99.9"), (1.0, "100.0")],
 )
 def test_the_page_says_0_or_100_percent_only_where_nothing_else_is_meant(share: float, words: str):
-    about = About("demo", "2026", SPEC, Accuracy(share, share, share, 8), None, ())
+    about = About("demo", "2026", SPEC, Share(share, share, share), 8, None, ())
     page = Pages(about, "http://here/", OPTIONS.max_bytes).page().body.decode()
     assert f"<dd>{words}\N{NO-BREAK SPACE}% " in page
 
@@ -110,7 +111,7 @@ def test_the_page_says_0_or_100_percent_only_where_nothing_else_is_meant(share: 
 def test_a_model_of_5000_classes_has_a_small_page_and_an_answer_of_a_few_megabytes():
     classes = tuple(f"a class with number {number:04d}" for number in range(5000))
     spec = SPEC.model_copy(update={"classes": classes, "display_names": {label: label.upper() for label in classes}})
-    page = Pages(About("many", "2026", spec, None, None, ()), "http://here/", 1).page().body.decode()
+    page = Pages(About("many", "2026", spec, None, 0, None, ()), "http://here/", 1).page().body.decode()
     assert len(page) < 50_000
     assert page.count("<li>A CLASS") == 200
     assert '4800 more: <a href="/classes">' in page

@@ -39,17 +39,13 @@ def what_it_is(facts: CardFacts) -> list[Block]:
 def use(facts: CardFacts) -> list[Block]:
     """Return what it is for, and how it is used."""
     number = len(facts.spec["classes"])
+    heeded = ", unless its energy is heeded (How sure it is)" if facts.calibration.unknown.threshold is not None else ""
     return [
         Block(
             "text",
             f"For telling which of its {count(number, 'class')} a picture shows, on pictures like those it was trained "
             "on. No other use was measured. It knows nothing else: a picture of something else gets one of these "
-            "names too"
-            + (
-                ", unless its energy is heeded (How sure it is)."
-                if facts.calibration.unknown.threshold is not None
-                else "."
-            ),
+            f"names too{heeded}.",
         ),
         Block("text", "In a notebook or console of the project it is a fastai Learner:"),
         Block(

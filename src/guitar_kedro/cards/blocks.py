@@ -25,22 +25,40 @@ class Share:
 
 
 @dataclass(frozen=True)
+class CardFigure:
+    """A figure of the card.
+
+    Attributes:
+        title: Below it.
+        section: In which it stands.
+        shows: What there is to see, where the title does not say it.
+    """
+
+    title: str
+    section: Literal["data", "recipe", "results", "calibration", "errors"]
+    shows: str = ""
+
+    @property
+    def alt(self) -> str:
+        """What those read who do not see it."""
+        return f"{self.title}: {self.shows}" if self.shows else self.title
+
+
+@dataclass(frozen=True)
 class Picture:
     """A figure as it stands on the card.
 
     Attributes:
-        title: Below it.
         source: Address of the picture; it may hold the picture itself.
         alt: What it shows, for those who do not see it.
-        width: In pixels; 0 where it is not known.
-        height: In pixels; 0 where it is not known.
+        width: In pixels.
+        height: In pixels.
     """
 
-    title: str
     source: str
     alt: str
-    width: int = 0
-    height: int = 0
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from guitar_kedro.cards import about, results
-from guitar_kedro.cards.blocks import Block, Picture, Section
+from guitar_kedro.cards.blocks import Block, CardFigure, Picture, Section
 from guitar_kedro.cards.embedding import embedded
 from guitar_kedro.cards.facts import CardFacts
-from guitar_kedro.cards.figures import CardFigure
 from guitar_kedro.cards.limits import known_limits
 from guitar_kedro.cards.sureness import sureness
 from guitar_kedro.metrics.formatting import count, interval, percent
@@ -35,21 +33,20 @@ def model_card_html(facts: CardFacts, figures: Mapping[CardFigure, Image.Image])
     return _render("model_card.html.j2", facts, {figure: embedded(figure, each) for figure, each in figures.items()})
 
 
-def model_card_markdown(facts: CardFacts, figures: Mapping[CardFigure, str] | None = None) -> str:
-    """Write the card as Markdown, with the same words and tables.
+def model_card_markdown(facts: CardFacts) -> str:
+    """Write the card as Markdown, with the same words and tables, and without figures.
 
     Args:
         facts: What it says.
-        figures: Paths of their pictures, relative to the file of the card.
     """
-    pictures = {each: Picture(each.title, quote(path), each.alt) for each, path in (figures or {}).items()}
-    return _render("model_card.md.j2", facts, pictures)
+    return _render("model_card.md.j2", facts, {})
 
 
 def _render(template: str, facts: CardFacts, pictures: Mapping[CardFigure, Picture]) -> str:
     sections = [section for section in _sections(facts, pictures) if section.blocks]
     page = _templates().get_template(template)
-    return page.render(title=_title(facts), lead=_lead(facts), tiles=_tiles(facts), sections=sections)
+    title = f"{facts.spec['architecture']} for {count(len(facts.spec['classes']), 'class')} of pictures"
+    return page.render(title=title, lead=_lead(facts), tiles=_tiles(facts), sections=sections)
 
 
 @cache
@@ -84,11 +81,6 @@ def _sections(facts: CardFacts, pictures: Mapping[CardFigure, Picture]) -> list[
         Section("recipe", "Recipe", [*about.recipe(facts), *figures("recipe")]),
         Section("versions", "Versions and checksums", about.versions(facts)),
     ]
-
-
-def _title(facts: CardFacts) -> str:
-    classes = facts.spec["classes"]
-    return f"{facts.spec['architecture']} for {count(len(classes), 'class')} of pictures"
 
 
 def _lead(facts: CardFacts) -> str:

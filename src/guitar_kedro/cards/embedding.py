@@ -9,8 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from guitar_kedro.cards.blocks import Picture
-from guitar_kedro.cards.figures import CardFigure
+from guitar_kedro.cards.blocks import CardFigure, Picture
 
 _WIDEST, _LARGEST = 1400, 8_000_000  # pixels across an embedded figure, and in it
 _MOST_BYTES = 500_000  # of one embedded figure, before JPEG is preferred
@@ -34,7 +33,7 @@ def embedded(figure: CardFigure, picture: Image.Image) -> Picture:
         smaller = _encoded(flat, "JPEG", quality=85, optimize=True)
         kind, content = ("jpeg", smaller) if len(smaller) < len(content) else (kind, content)
     source = f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-    return Picture(figure.title, source, figure.alt, flat.width, flat.height)
+    return Picture(source, figure.alt, flat.width, flat.height)
 
 
 def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from guitar_kedro.cards.blocks import MOST_ROWS, NOTHING, Block, Share, table
@@ -70,19 +68,15 @@ def _per_class(facts: CardFacts) -> list[Block]:
             row.label if row.label in AVERAGES else facts.name(row.label),
             Share(row.precision),
             Share(row.recall) if row.support else NOTHING,
-            NOTHING if row.label in AVERAGES or not row.support else _recall_interval(row),
+            NOTHING if row.label in AVERAGES or not row.support else interval(recall.low, recall.high),
             Share(row.f1) if row.support else NOTHING,
             f"{row.support:,}",
         )
         for row in report.itertuples(index=False)
+        for recall in [share_of(round(row.recall * row.support), int(row.support))]
     ]
     head = "class|precision #|recall #|95 % interval #|F1 #|images #"
     return table(caption, head, rows)
-
-
-def _recall_interval(row: Any) -> str:
-    found = share_of(round(row.recall * row.support), int(row.support))
-    return interval(found.low, found.high)
 
 
 def test_openings(facts: CardFacts) -> list[Block]:

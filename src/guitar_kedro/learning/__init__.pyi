@@ -19,7 +19,6 @@ from .inference.grad_cam import pictures_as_seen as pictures_as_seen
 from .inference.learner import learner_for_inference as learner_for_inference
 from .inference.prediction import predict as predict
 from .inference.prediction import predict_in_chunks as predict_in_chunks
-from .inference.prediction import predict_readable as predict_readable
 from .inference.prediction import with_labels as with_labels
 from .inference.predictor import Predictor as Predictor
 from .networks.architectures import preprocessing as preprocessing
@@ -37,7 +36,6 @@ from .training.probe import predict_features as predict_features
 from .training.rates import suitable_rates as suitable_rates
 from .training.recipe import LoopOptions as LoopOptions
 from .training.recipe import NetworkOptions as NetworkOptions
-from .training.recipe import PhaseOptions as PhaseOptions
 from .training.recipe import ProbeOptions as ProbeOptions
 from .training.recipe import StageOptions as StageOptions
 from .training.recipe import TrainingOptions as TrainingOptions

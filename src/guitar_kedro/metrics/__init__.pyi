@@ -1,8 +1,6 @@
 from .calibration import auroc as auroc
 from .calibration import confidence_threshold as confidence_threshold
-from .calibration import expected_calibration_error as expected_calibration_error
 from .calibration import fewest_for_confidence as fewest_for_confidence
-from .calibration import fewest_for_ood as fewest_for_ood
 from .calibration import fit_temperature as fit_temperature
 from .calibration import ood_threshold as ood_threshold
 from .calibration import risk_coverage as risk_coverage
@@ -17,12 +15,9 @@ from .curation import curation_sentence as curation_sentence
 from .curation import recipe_changes as recipe_changes
 from .embedding import embed as embed
 from .errors import share_of as share_of
-from .formatting import clock as clock
 from .formatting import count as count
 from .formatting import display_name as display_name
-from .formatting import interval as interval
 from .formatting import percent as percent
-from .formatting import rounded as rounded
 from .guessing import Guess as Guess
 from .guessing import guess as guess
 from .guessing import worse_than_guessing as worse_than_guessing
@@ -48,8 +43,6 @@ from .slices import worst_slices as worst_slices
 from .stages import compare_neighbours as compare_neighbours
 from .stages import fixed_and_broken as fixed_and_broken
 from .stages import stage_verdict as stage_verdict
-from .statistics import mcnemar_test as mcnemar_test
-from .statistics import paired_difference_interval as paired_difference_interval
 from .suspects import curation_proposal as curation_proposal
 from .suspects import suspect_labels as suspect_labels
 from .tta import TtaGain as TtaGain

@@ -12,11 +12,7 @@ import numpy as np
 import pandas as pd
 
 _TEMPERATURES = (0.05, 20.0)
-
-
 _PRIOR = 20.0  # strength of the prior of the temperature; log T has a standard deviation of about 1 / sqrt(20)
-
-
 ROUNDING = 1e-9  # a share that is met exactly is missed by that much in floating point
 
 

@@ -13,8 +13,6 @@ from guitar_kedro.metrics.results import Result
 from guitar_kedro.metrics.statistics import mcnemar_test
 
 _ACTIONS = {"drop": "dropped", "relabel": "relabelled", "keep": "kept as they are"}
-
-
 _RECIPE = ("architecture", "image_size", "resize_method", "precision", "tta_views")
 _TRAINING = ("stage", "phase", "started_from", "epochs", "learning_rates", "batch_size", "seed")
 

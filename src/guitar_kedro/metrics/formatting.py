@@ -44,16 +44,15 @@ def interval(low: float, high: float, digits: int = 1) -> str:
     return f"{percent(low, digits)} to {percent(high, digits)}"
 
 
-def rounded(value: float | None, digits: int = 3) -> str:
-    """Write a number as people do: ``0.141``, ``4e30``; a dash where there is none.
+def rounded(value: float | None) -> str:
+    """Write a number as people do, with three digits at most: ``0.141``, ``4e30``; a dash where there is none.
 
     Args:
         value: Any number; NaN and ``None`` are none.
-        digits: How many digits it has at most.
     """
     if value is None or math.isnan(value):
         return "-"
-    return f"{value:.{digits}g}".replace("e+", "e").replace("e-0", "e-").replace("inf", "infinite")
+    return f"{value:.3g}".replace("e+", "e").replace("e-0", "e-").replace("inf", "infinite")
 
 
 def clock(minutes: float) -> str:

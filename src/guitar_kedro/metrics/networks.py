@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
+from pydantic import BaseModel
 
 from guitar_kedro.metrics.errors import count_changes, with_error_rates
 from guitar_kedro.metrics.formatting import count, interval, percent
@@ -12,6 +13,34 @@ from guitar_kedro.metrics.stages import CHANCE, p_value
 from guitar_kedro.metrics.statistics import mcnemar_test
 
 METHODS = ("probe", "neighbours")
+
+
+class NetworkRow(BaseModel):
+    """How good the features of a network are, and what it costs.
+
+    Attributes:
+        network: As it was named.
+        method: ``probe`` or ``neighbours``.
+        images: Of the validation part.
+        errors: Of them, those that were predicted wrong.
+        error_rate: Their share.
+        error_low: Lower end of its Wilson 95 % interval.
+        error_high: Upper end.
+        p_value: Of the exact McNemar test against the best probe.
+        seconds_per_picture: To read a picture and compute its features, on the machine and in the precision of the run.
+        megabytes: Of the weights with a linear head.
+    """
+
+    network: str
+    method: str
+    images: int
+    errors: int
+    error_rate: float
+    error_low: float
+    error_high: float
+    p_value: float
+    seconds_per_picture: float
+    megabytes: float
 
 
 def compare_networks(predictions: pd.DataFrame, costs: Sequence[Mapping[str, float]]) -> pd.DataFrame:
@@ -48,8 +77,7 @@ def compare_networks(predictions: pd.DataFrame, costs: Sequence[Mapping[str, flo
     of_probe = table[table["method"] == "probe"].set_index("network")["errors"]
     order = table.assign(of_probe=table["network"].map(of_probe), later=table["method"] != "probe")
     order = order.sort_values(["of_probe", "seconds_per_picture", "network", "later"], kind="stable")
-    columns = ["network", "method", "images", "errors", "error_rate", "error_low", "error_high", "p_value"]
-    return order[[*columns, "seconds_per_picture", "megabytes"]].reset_index(drop=True)
+    return order[list(NetworkRow.model_fields)].reset_index(drop=True)
 
 
 def recommended_network(table: pd.DataFrame) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel
+
+from guitar_kedro.errors import listed
 
 PROBABILITY = "probability_"  # begins the name of the column of a class
 
@@ -117,3 +119,14 @@ def refuse_mixed_stages(predictions: pd.DataFrame) -> None:
     """
     if "stage" in predictions and predictions["stage"].nunique() > 1:
         raise ValueError(f"predictions of one stage are needed, not of {sorted(set(predictions['stage']))}")
+
+
+def refuse_other_labels(predictions: pd.DataFrame, classes: Sequence[str]) -> None:
+    """Refuse predictions in which ``label`` or ``predicted`` is not among the classes.
+
+    Raises:
+        ValueError: If so.
+    """
+    others = (set(predictions["label"]) | set(predictions["predicted"])) - set(classes)
+    if others:
+        raise ValueError(f"labels {listed(sorted(others))} are not among the classes {listed(classes)}")

@@ -1,16 +1,18 @@
-"""How good networks are, and where they err, from their predictions (``guitar_kedro.metrics.predictions``)."""
+"""How good networks are, and where they err, from their predictions (``guitar_kedro.metrics.predictions``).
+
+Shares lie between 0 and 1, and intervals are Wilson's of 95 %.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from guitar_kedro.errors import listed
 from guitar_kedro.metrics.errors import is_right, share_of, with_error_rates
 from guitar_kedro.metrics.formatting import display_name
-from guitar_kedro.metrics.predictions import probabilities, probability_of, refuse_mixed_stages
+from guitar_kedro.metrics.predictions import probabilities, probability_of, refuse_mixed_stages, refuse_other_labels
 from guitar_kedro.metrics.results import FiniteOrNone, Result
 
 
@@ -36,6 +38,96 @@ class Metrics(Result):
     def of_model(self) -> Score | None:
         """The score of the model on the test part, if it was opened."""
         return list(self.test.values())[-1] if self.test else None
+
+
+class ClassRow(BaseModel):
+    """How well a class is recognised; the last two rows are averages.
+
+    Attributes:
+        label: The class.
+        precision: Share of right ones among what was called that class.
+        recall: Share of the class that was found.
+        f1: Harmonic mean of both.
+        support: Images of the class.
+    """
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class ConfusedRow(BaseModel):
+    """A pair of classes of which one is taken for the other.
+
+    Attributes:
+        actual: Display name of the class of the images.
+        predicted: Display name of what they are taken for.
+        count: Images.
+    """
+
+    actual: str
+    predicted: str
+    count: int
+
+
+class LossRow(BaseModel):
+    """An image with a high loss.
+
+    Attributes:
+        image_id: As in ``image_table``.
+        file: Name of the file in the source.
+        label: Its class.
+        predicted: The class with the highest probability.
+        actual_name: Display name of ``label``.
+        predicted_name: Display name of ``predicted``.
+        probability: Of ``predicted``.
+        probability_of_label: Of ``label``.
+        loss: Cross-entropy, in nats.
+    """
+
+    image_id: str
+    file: str
+    label: str
+    predicted: str
+    actual_name: str
+    predicted_name: str
+    probability: float
+    probability_of_label: float
+    loss: float
+
+
+class PhaseRow(BaseModel):
+    """What a phase of a stage brought, measured on the validation images, and what it cost.
+
+    Attributes:
+        stage: Its name.
+        phase: ``probe``, ``frozen`` or ``unfrozen``.
+        architecture: Of the network.
+        image_size: Of its input, in pixels: a side, or height x width.
+        epochs: Trained in the phase.
+        images: That it was measured on.
+        errors: Of them, those that were predicted wrong.
+        error_rate: Their share.
+        error_low: Lower end of its interval.
+        error_high: Upper end of its interval.
+        minutes: That the phase took.
+        warning: A sentence where it is worse than a guess or than the probe of its stage; else empty.
+    """
+
+    stage: str
+    phase: str
+    architecture: str
+    image_size: str
+    epochs: int
+    images: int
+    errors: int
+    error_rate: float
+    error_low: float
+    error_high: float
+    minutes: float
+    warning: str
 
 
 def compute_metrics(predictions: pd.DataFrame, last_stage: str) -> Metrics:
@@ -70,16 +162,14 @@ def classification_report(predictions_of_one_split: pd.DataFrame, classes: Seque
         classes: All labels, in the order of the rows.
 
     Returns:
-        One row per class with ``label``, ``precision`` (share of right ones among what was called that class; 0 where
-        nothing was), ``recall`` (share of the class that was found; 0 where it has no images), ``f1`` (their harmonic
-        mean) and ``support`` (images of the class). Below them ``macro average`` (every class counts the same) and
-        ``weighted average`` (every image does).
+        A row per class, as ``ClassRow`` describes it; a share of nothing is 0. Below them ``macro average`` (every
+        class counts the same) and ``weighted average`` (every image does).
 
     Raises:
         ValueError: If a label is not among the classes, or several stages are mixed.
     """
     refuse_mixed_stages(predictions_of_one_split)
-    _refuse_other_labels(predictions_of_one_split, classes)
+    refuse_other_labels(predictions_of_one_split, classes)
     truth, predicted = (predictions_of_one_split[name].astype(str) for name in ("label", "predicted"))
     columns = ["precision", "recall", "f1", "support"]
     if not len(truth):
@@ -106,8 +196,8 @@ def most_confused(predictions: pd.DataFrame, display_names: Mapping[str, str], a
         at_least: How often a pair must have been confused to be listed.
 
     Returns:
-        ``actual``, ``predicted`` (display names) and ``count``, the most frequent first. A pair has a direction: a
-        taken for b and b taken for a are two rows.
+        A row per pair, as ``ConfusedRow`` describes it, the most frequent first. A pair has a direction: a taken for b
+        and b taken for a are two rows.
 
     Raises:
         ValueError: If several stages are mixed.
@@ -140,10 +230,8 @@ def top_losses(predictions: pd.DataFrame, display_names: Mapping[str, str], most
         most: How many images, at most; 0 or more.
 
     Returns:
-        ``image_id``, ``file``, ``label``, ``predicted``, ``actual_name``, ``predicted_name`` (to show),
-        ``probability`` (that the network gave to the predicted class), ``probability_of_label`` (shares between 0 and
-        1) and ``loss`` (cross-entropy, in nats), the highest loss first. Where there are fewer errors than ``most``,
-        the last rows were predicted right.
+        A row per image, as ``LossRow`` describes it, the highest loss first. Where there are fewer errors than
+        ``most``, the last rows were predicted right.
 
     Raises:
         ValueError: If several stages are mixed, ``most`` is negative, or a class has no column of probabilities.
@@ -171,9 +259,7 @@ def stage_comparison(phases: pd.DataFrame) -> pd.DataFrame:
             without an error rate was skipped and is left out.
 
     Returns:
-        ``stage``, ``phase``, ``architecture``, ``image_size``, ``epochs``, ``images``, ``errors`` (images),
-        ``error_rate``, ``error_low`` and ``error_high`` (Wilson 95 % interval, shares), ``minutes`` and ``warning``
-        (empty where there is none).
+        A row per phase, as ``PhaseRow`` describes it.
 
     Raises:
         ValueError: If an error rate does not lie between 0 and 1.
@@ -207,9 +293,3 @@ def _sum_up(group: pd.DataFrame) -> Score:
         accuracy_high=high,
         loss=float(group["loss"].mean()),
     )
-
-
-def _refuse_other_labels(predictions: pd.DataFrame, classes: Sequence[str]) -> None:
-    others = (set(predictions["label"]) | set(predictions["predicted"])) - set(classes)
-    if others:
-        raise ValueError(f"labels {listed(sorted(others))} are not among the classes {listed(classes)}")

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 from scipy.stats import hypergeom
 
 from guitar_kedro.metrics import formatting
@@ -14,8 +15,6 @@ from guitar_kedro.metrics.errors import is_right, with_error_rates
 from guitar_kedro.metrics.predictions import refuse_mixed_stages
 
 _ASPECT_RATIOS = (1 / 2, 3 / 4, 4 / 3, 2)  # width to height
-
-
 _ASPECT_NAMES = (
     "narrower than 1:2",
     "between 1:2 and 3:4",
@@ -23,9 +22,29 @@ _ASPECT_NAMES = (
     "wider than 4:3, not yet 2:1",
     "2:1 or wider",
 )
-
-
 _LEVEL = 0.05
+
+
+class SliceRow(BaseModel):
+    """Images that have something in common.
+
+    Attributes:
+        slice: What they are sorted by: ``class``, ``original size``, ``aspect ratio`` or ``near duplicates``.
+        value: What they have in common, in words.
+        images: How many.
+        errors: Of them, those that were predicted wrong.
+        error_rate: Their share, 0 to 1.
+        error_low: Lower end of its Wilson 95 % interval.
+        error_high: Upper end of its interval.
+    """
+
+    slice: str
+    value: str
+    images: int
+    errors: int
+    error_rate: float
+    error_low: float
+    error_high: float
 
 
 def slice_errors(
@@ -40,9 +59,8 @@ def slice_errors(
         display_names: Names to show, by label.
 
     Returns:
-        A row per slice: ``slice`` (``class``, ``original size``, ``aspect ratio``, ``near duplicates``), ``value``
-        (in words), ``images``, ``errors``, ``error_rate``, ``error_low`` and ``error_high`` (Wilson 95 % interval,
-        shares between 0 and 1). Each kind of slice holds every image once; slices without images are left out.
+        A row per slice, as ``SliceRow`` describes it. Each kind of slice holds every image once; slices without images
+        are left out.
         Sizes are divided at the quartiles of the predicted images' longest sides, rounded to two digits.
 
     Raises:

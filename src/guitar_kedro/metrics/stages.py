@@ -14,30 +14,43 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from guitar_kedro.metrics import formatting
 from guitar_kedro.metrics.errors import is_right
-from guitar_kedro.metrics.predictions import PROBABILITY
+from guitar_kedro.metrics.predictions import probabilities, probability_of
 from guitar_kedro.metrics.statistics import mcnemar_test
 
 SPLIT = "validation"
-
-
 CHANCE = 0.05  # a p-value below it is taken for more than chance
 
 
-_TYPES = {
-    "stage_before": "str",
-    "stage": "str",
-    "images": "int64",
-    "errors_before": "int64",
-    "errors": "int64",
-    "fixed": "int64",
-    "broken": "int64",
-    "p_value": "float64",
-    "seconds": "float64",
-    "seconds_per_error_removed": "float64",
-}
+class StepRow(BaseModel):
+    """What a stage fixed and broke of the stage before it, on the same validation images.
+
+    Attributes:
+        stage_before: The earlier stage.
+        stage: The later stage.
+        images: That both were measured on.
+        errors_before: Of the earlier stage.
+        errors: Of the later stage.
+        fixed: Images that became right.
+        broken: Images that became wrong.
+        p_value: Of the exact McNemar test.
+        seconds: That the later stage took; missing where it is not known.
+        seconds_per_error_removed: Missing where no error was removed.
+    """
+
+    stage_before: str
+    stage: str
+    images: int
+    errors_before: int
+    errors: int
+    fixed: int
+    broken: int
+    p_value: float
+    seconds: float
+    seconds_per_error_removed: float
 
 
 def compare_neighbours(predictions: pd.DataFrame, seconds: Mapping[str, float]) -> pd.DataFrame:
@@ -48,10 +61,7 @@ def compare_neighbours(predictions: pd.DataFrame, seconds: Mapping[str, float]) 
         seconds: How long each stage was trained, by its name. A stage that is missing has an unknown price.
 
     Returns:
-        One row per pair of neighbours: ``stage_before``, ``stage``, ``images``, ``errors_before``, ``errors``,
-        ``fixed``, ``broken`` (images), ``p_value`` (exact McNemar test), ``seconds`` (of the later stage) and
-        ``seconds_per_error_removed`` (``seconds`` by ``fixed - broken``; NaN where no error was removed). A single
-        stage gives no row.
+        A row per pair of neighbours, as ``StepRow`` describes it; a single stage gives none.
 
     Raises:
         ValueError: If the stages did not predict the same images, or one of them predicted an image twice.
@@ -60,7 +70,7 @@ def compare_neighbours(predictions: pd.DataFrame, seconds: Mapping[str, float]) 
     right = [is_right(of_validation(predictions, stage)) for stage in stages]
     pairs = zip(stages[:-1], stages[1:], right[:-1], right[1:], strict=True)
     rows = [_pair(*pair, float(seconds.get(pair[1], np.nan))) for pair in pairs]
-    return pd.DataFrame(rows, columns=list(_TYPES)).astype(_TYPES)
+    return pd.DataFrame(rows, columns=list(StepRow.model_fields))
 
 
 def stage_verdict(neighbours: pd.DataFrame) -> str:
@@ -102,7 +112,8 @@ def fixed_and_broken(
     before, now = (of_validation(predictions, name) for name in (stage_before, stage))
     fixed, broken = _changes(is_right(before), is_right(now), stage_before, stage)
     surest = now.assign(predicted_before=before["predicted"])
-    surest = surest.iloc[np.argsort(-_sureness(now), kind="stable")]
+    sureness = probability_of(probabilities(now), now["predicted"].astype(str))
+    surest = surest.iloc[np.argsort(-sureness, kind="stable")]
     chosen = [surest[changed.reindex(surest.index)].head(most) for changed in (fixed, broken)]
     first, second = (rows.reset_index()[[*predictions.columns, "predicted_before"]] for rows in chosen)
     return first, second
@@ -148,17 +159,6 @@ def _pair(stage_before: str, stage: str, before: pd.Series, now: pd.Series, seco
         "seconds": seconds,
         "seconds_per_error_removed": seconds / removed if removed > 0 else np.nan,
     }
-
-
-def _sureness(rows: pd.DataFrame) -> np.ndarray:
-    """Return the probability of what was predicted, an array of (images,)."""
-    columns = PROBABILITY + rows["predicted"].astype(str)
-    missing = sorted(set(columns) - set(rows.columns))
-    if missing:
-        raise ValueError(f"the predictions lack the columns {missing}")
-    names = sorted(set(columns))
-    values = rows[names].to_numpy(float)
-    return values[np.arange(len(rows)), pd.Index(names).get_indexer(columns)]
 
 
 def _effect(row: pd.Series) -> str:

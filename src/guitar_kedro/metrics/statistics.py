@@ -64,8 +64,8 @@ def mcnemar_test(fixed: int, broken: int) -> float:
     return float(binomtest(fixed, fixed + broken).pvalue) if fixed + broken else 1.0
 
 
-def paired_difference_interval(fixed: int, broken: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the interval of how much lower an error rate became, measured twice on the same images.
+def paired_difference_interval(fixed: int, broken: int, total: int) -> tuple[float, float]:
+    """Return the 95 % interval of how much lower an error rate became, measured twice on the same images.
 
     Source: A. Agresti and Y. Min (2005), "Simple improved confidence intervals for comparing matched proportions",
     Statistics in Medicine 24 (5), 729-740: Wald's interval after half an image is added to each of the four cells.
@@ -74,19 +74,16 @@ def paired_difference_interval(fixed: int, broken: int, total: int, confidence: 
         fixed: Images that were wrong before and are right now.
         broken: Images that were right before and are wrong now.
         total: All images.
-        confidence: How many of such intervals hold the true difference, between 0 and 1.
 
     Returns:
         The lower and the upper end; positive where errors became fewer.
 
     Raises:
-        ValueError: If the counts or the confidence are impossible.
+        ValueError: If the counts are impossible.
     """
     if min(fixed, broken) < 0 or fixed + broken > total or total < 1:
         raise ValueError(f"{fixed} fixed and {broken} broken cannot be among {total} images")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
     gained, lost, images = fixed + 0.5, broken + 0.5, total + 2
     difference = (gained - lost) / images
-    reach = NormalDist().inv_cdf((1 + confidence) / 2) * (gained + lost - (gained - lost) ** 2 / images) ** 0.5 / images
+    reach = NormalDist().inv_cdf((1 + 0.95) / 2) * (gained + lost - (gained - lost) ** 2 / images) ** 0.5 / images
     return difference - reach, difference + reach

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from guitar_kedro.metrics.predictions import (
     class_places,
@@ -13,6 +14,26 @@ from guitar_kedro.metrics.predictions import (
     probability_of,
     refuse_mixed_stages,
 )
+
+
+class SuspectRow(BaseModel):
+    """An image whose label is likely to be wrong.
+
+    Attributes:
+        image_id: As in ``image_table``.
+        file: Name of the file in the source.
+        label: Its class.
+        suggested: The most probable class.
+        probability: Of ``suggested``, 0 to 1.
+        probability_of_label: Of ``label``, 0 to 1.
+    """
+
+    image_id: str
+    file: str
+    label: str
+    suggested: str
+    probability: float
+    probability_of_label: float
 
 
 def suspect_labels(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -36,8 +57,7 @@ def suspect_labels(predictions: pd.DataFrame) -> pd.DataFrame:
             class.
 
     Returns:
-        ``image_id``, ``file``, ``label``, ``suggested`` (the most probable class), ``probability`` (of it) and
-        ``probability_of_label`` (shares between 0 and 1), the lowest probability of the label first.
+        A row per image, as ``SuspectRow`` describes it, the lowest probability of the label first.
 
     Raises:
         ValueError: If several stages are mixed, or a label has no column of probabilities.

@@ -9,12 +9,12 @@ from .confusion import confusion_matrix_figure as confusion_matrix_figure
 from .data import class_balance as class_balance
 from .data import class_contact_sheet as class_contact_sheet
 from .data import classes_on_sheet as classes_on_sheet
-from .data import contact_sheet as contact_sheet
 from .data import duplicates_sheet as duplicates_sheet
 from .data import resolutions as resolutions
 from .data import split_balance as split_balance
 from .embedding import embedding_explorer as embedding_explorer
 from .embedding import embedding_map as embedding_map
+from .errors import suspects_sheet as suspects_sheet
 from .errors import top_losses_sheet as top_losses_sheet
 from .grad_cam import grad_cam_by_class as grad_cam_by_class
 from .grad_cam import grad_cam_missing as grad_cam_missing
@@ -22,10 +22,10 @@ from .grad_cam import grad_cam_of_errors as grad_cam_of_errors
 from .grad_cam import mapped_classes as mapped_classes
 from .networks import network_comparison_figure as network_comparison_figure
 from .predicted import predictions_sheet as predictions_sheet
+from .sheets import contact_sheet as contact_sheet
 from .slices import slices_figure as slices_figure
 from .stages import fixed_and_broken_sheet as fixed_and_broken_sheet
 from .stages import stage_errors_figure as stage_errors_figure
-from .suspects import suspects_sheet as suspects_sheet
 from .training import history_plot as history_plot
 from .training import learning_rate_curve as learning_rate_curve
 from .training import training_batch as training_batch

@@ -1,8 +1,4 @@
-"""Whether a network knows what it knows: calibration, abstention, and pictures of nothing it was taught.
-
-Probabilities are those of the softmax. The most probable class never changes with the temperature, so that error rates
-stay as they are; only the confidence, the largest probability of an image, does.
-"""
+"""Whether a network knows what it knows, as figures: see ``guitar_kedro.metrics.calibration``."""
 
 from __future__ import annotations
 
@@ -21,21 +17,16 @@ from guitar_kedro.metrics.formatting import count, interval, percent
 from guitar_kedro.plots import style
 
 _BEFORE, _AFTER = style.VERMILLION, style.BLUE
+_BINS, _HISTOGRAM_BINS = 15, 40  # of confidence, and of energy
 
 
-_HISTOGRAM_BINS = 40
-
-
-def reliability_figure(
-    parts: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], temperature: float, bins: int = 15
-) -> Figure:
+def reliability_figure(parts: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], temperature: float) -> Figure:
     """Draw accuracy against confidence before and after scaling, and how often each confidence occurs.
 
     Args:
         parts: By name, such as ``validation``: (images,) confidence before, confidence after, and whether the most
             probable class is the right one.
         temperature: By which the confidences were scaled.
-        bins: Equally wide ones between 0 and 1.
 
     Raises:
         ValueError: If there are no parts, one has no images, or the shapes or numbers are impossible.
@@ -51,13 +42,13 @@ def reliability_figure(
     figure = style.new_figure(max(panel * len(parts) + 0.4, 6.0), 5.6, "Confidence and accuracy", notes)
     rows = figure.subplots(2, len(parts), sharex=True, sharey="row", height_ratios=(4, 1), squeeze=False)
     for (name, (before, after, right)), (above, below) in zip(parts.items(), rows.T, strict=True):
-        tables = binned(before, right, bins), binned(after, right, bins)
-        errors = [percent(expected_calibration_error(each, right, bins)) for each in (before, after)]
+        tables = binned(before, right, _BINS), binned(after, right, _BINS)
+        errors = [percent(expected_calibration_error(each, right, _BINS)) for each in (before, after)]
         ending = f": ECE {errors[0]} → {errors[1]}"
         room = panel - 0.9 - 1.1 * style.text_width(ending, style.TEXT_SIZE + 1)
         title = style.shorten(name[:1].upper() + name[1:], room, style.TEXT_SIZE + 1) + ending
         _draw_reliability(above, tables, title)
-        _draw_confidences(below, tables, bins, len(right))
+        _draw_confidences(below, tables, len(right))
     rows[0, 0].set_ylabel("Share of images right")
     rows[1, 0].set_ylabel("Images")
     rows[1, 0].set_ylim(bottom=0)
@@ -156,10 +147,10 @@ def _draw_reliability(axes: Axes, tables: tuple[pd.DataFrame, pd.DataFrame], tit
     style.clean(axes, "both", title)
 
 
-def _draw_confidences(axes: Axes, tables: tuple[pd.DataFrame, pd.DataFrame], bins: int, images: int) -> None:
-    edges = np.linspace(0, 1, bins + 1)
+def _draw_confidences(axes: Axes, tables: tuple[pd.DataFrame, pd.DataFrame], images: int) -> None:
+    edges = np.linspace(0, 1, _BINS + 1)
     for table, colour in zip(tables, (_BEFORE, _AFTER), strict=True):
-        shares = table["share"].reindex(range(bins), fill_value=0).to_numpy()
+        shares = table["share"].reindex(range(_BINS), fill_value=0).to_numpy()
         axes.stairs(shares, edges, fill=True, color=colour, alpha=0.18)
         axes.stairs(shares, edges, color=colour, linewidth=1.2)
     axes.set_xlabel(f"Confidence ({count(images, 'image')})")

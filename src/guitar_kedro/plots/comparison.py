@@ -26,7 +26,9 @@ def stage_comparison_figure(table: pd.DataFrame) -> Figure:
     figure = style.new_figure(10.0, height, "Error after each phase of each stage", _notes(table))
     errors, times = figure.subplots(1, 2, sharey=True, width_ratios=(5, 2))
     colours = [_PHASE_COLOURS.get(phase, style.PURPLE) for phase in rows["phase"]]
-    _draw_errors(errors, rows, colours)
+    errors.plot(100 * rows["error_rate"], rows["place"], color=style.RULE, linewidth=1.2, zorder=1)
+    words = [formatting.percent(share, 2) for share in rows["error_rate"]]
+    draw_error_rates(errors, rows, colours, words, _AXES_WIDTH)
     _draw_times(times, rows, colours)
     _name_rows(errors, rows)
     return figure
@@ -47,12 +49,6 @@ def _notes(table: pd.DataFrame) -> list[str]:
         f"Share of {images} validation images that were wrong, with Wilson 95 % intervals. "
         f"All phases took {formatting.clock(table['minutes'].sum())}."
     ]
-
-
-def _draw_errors(axes: Axes, rows: pd.DataFrame, colours: list[str]) -> None:
-    axes.plot(100 * rows["error_rate"], rows["place"], color=style.RULE, linewidth=1.2, zorder=1)
-    words = [formatting.percent(share, 2) for share in rows["error_rate"]]
-    draw_error_rates(axes, rows, colours, words, _AXES_WIDTH)
 
 
 def _draw_times(axes: Axes, rows: pd.DataFrame, colours: list[str]) -> None:

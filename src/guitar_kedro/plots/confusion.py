@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from guitar_kedro.errors import listed
 from guitar_kedro.metrics import formatting
+from guitar_kedro.metrics.predictions import refuse_other_labels
 from guitar_kedro.plots import style
 from guitar_kedro.plots.pointing import short, short_names
 
@@ -58,14 +58,14 @@ def confusion_matrix_figure(
         return figure
     classes = [classes[place] for place in shown]
     number = len(classes)
-    cell = _cell_side(number)
+    cell = min(max(7 / number, 0.36), 0.95)
     size = style.TEXT_SIZE if cell >= 0.36 else 7.0
     whole = [formatting.display_name(label, display_names) for label in classes]
     lines = 2 if cell > 2 * size * style.LINE_HEIGHT / 72 else 1  # one where the cells are too low for two
     names = style.shorten_together(whole, _NAME_WIDTH, size, lines)
-    upright = max(_block_width(name, size) for name in names) + 0.08 > cell
+    longest = max(style.text_width(line, size) for name in names for line in name.split("\n"))
+    upright = longest + 0.08 > cell
     turned = upright and number <= _MOST_SLANTED
-    longest = max(_block_width(name, size) for name in names)
     below = longest * (math.sin(math.radians(_SLANT)) if turned else 1) + 0.3 if upright else 0.5
     width = longest + number * cell + 1.35
     figure = style.new_figure(max(width, 4.8), number * cell + below + 0.6, title, notes)
@@ -196,9 +196,7 @@ def _count(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
         ``row`` and ``column`` (places of the classes), ``count`` and ``share`` (of the row, between 0 and 1).
     """
     pairs = predictions[["label", "predicted"]].astype(str)
-    others = sorted(set(pairs.to_numpy().ravel()) - set(classes))
-    if others:
-        raise ValueError(f"labels {listed(others)} are not among the classes {listed(classes)}")
+    refuse_other_labels(pairs, classes)
     index = pd.Index(classes)
     places = pd.DataFrame({"row": index.get_indexer(pairs["label"]), "column": index.get_indexer(pairs["predicted"])})
     counts = places.groupby(["row", "column"]).size().reset_index(name="count")
@@ -223,14 +221,6 @@ def _matrix(pairs: pd.DataFrame, shown: Sequence[int]) -> np.ndarray:
     counts = np.zeros((len(shown), len(shown)), dtype=int)
     counts[np.searchsorted(shown, among["row"]), np.searchsorted(shown, among["column"])] = among["count"]
     return counts
-
-
-def _cell_side(number: int) -> float:
-    return min(max(7 / number, 0.36), 0.95)
-
-
-def _block_width(name: str, size: float) -> float:
-    return max(style.text_width(line, size) for line in name.split("\n"))
 
 
 def _notes(pairs: pd.DataFrame, counts: np.ndarray, classes: int) -> list[str]:

@@ -113,27 +113,6 @@ def resolutions(image_table: pd.DataFrame, stage_sizes: Mapping[str, ImageSize])
     return figure
 
 
-def contact_sheet(pictures: Sequence[Image.Image], captions: Sequence[str], columns: int, title: str) -> Figure:
-    """Lay out pictures in a grid, each with its caption below.
-
-    Args:
-        pictures: In reading order; any mode, any size.
-        captions: One per picture; may hold line breaks. Long lines are wrapped and shortened to the tile.
-        columns: How many pictures stand side by side.
-        title: Of the sheet.
-
-    Raises:
-        ValueError: If there is not one caption per picture, or no column.
-    """
-    if len(pictures) != len(captions):
-        raise ValueError(f"a contact sheet needs one caption per picture: {len(pictures)} and {len(captions)} given")
-    if columns < 1:
-        raise ValueError(f"columns must be at least 1, not {columns}")
-    starts = range(0, len(pictures), columns)
-    rows = [sheets.Row(pictures[start : start + columns], captions[start : start + columns]) for start in starts]
-    return sheets.picture_sheet(rows, title)
-
-
 def classes_on_sheet(labels: Sequence[str]) -> tuple[list[str], int]:
     """Choose what ``class_contact_sheet`` has room for, so that nothing else need be opened.
 
@@ -169,15 +148,11 @@ def class_contact_sheet(
     if most > 1:
         rows = [sheets.Row(pictures[label], label=names[label]) for label in labels]
         return sheets.picture_sheet(rows, "Examples of every class", tile=1.15)
-    tiles = [(picture, names[label]) for label in labels for picture in pictures[label]]
-    rows = [
-        sheets.Row([picture for picture, _ in some], [name for _, name in some])
-        for start in range(0, len(tiles), _TILES_PER_ROW)
-        if (some := tiles[start : start + _TILES_PER_ROW])
-    ]
+    tiles = [picture for label in labels for picture in pictures[label]]
+    captions = [names[label] for label in labels for _ in pictures[label]]
     of_all = "" if len(labels) == len(classes) else f" of the {len(classes):,}"
     notes = [f"A picture of each of {len(labels):,}{of_all} classes."]
-    return sheets.picture_sheet(rows, "Examples of the classes", notes, tile=1.15)
+    return sheets.contact_sheet(tiles, captions, _TILES_PER_ROW, "Examples of the classes", notes, tile=1.15)
 
 
 def duplicates_sheet(groups: Sequence[Sequence[tuple[Image.Image, str]]], sizes: Sequence[int] = ()) -> Figure:

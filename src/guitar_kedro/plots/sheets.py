@@ -90,6 +90,38 @@ def picture_sheet(
     return figure
 
 
+def contact_sheet(
+    pictures: Sequence[Image.Image],
+    captions: Sequence[str],
+    columns: int,
+    title: str,
+    notes: Sequence[str] = (),
+    tile: float = 1.5,
+    resample: Image.Resampling = Image.Resampling.LANCZOS,
+) -> Figure:
+    """Lay out pictures in a grid, each with its caption below.
+
+    Args:
+        pictures: In reading order; any mode, any size.
+        captions: One per picture; may hold line breaks. Long lines are wrapped and shortened to the tile.
+        columns: How many pictures stand side by side.
+        title: Of the sheet.
+        notes: As of ``picture_sheet``.
+        tile: As of ``picture_sheet``.
+        resample: As of ``picture_sheet``.
+
+    Raises:
+        ValueError: If there is not one caption per picture, or no column.
+    """
+    if len(pictures) != len(captions):
+        raise ValueError(f"a contact sheet needs one caption per picture: {len(pictures)} and {len(captions)} given")
+    if columns < 1:
+        raise ValueError(f"columns must be at least 1, not {columns}")
+    starts = range(0, len(pictures), columns)
+    rows = [Row(pictures[start : start + columns], captions[start : start + columns]) for start in starts]
+    return picture_sheet(rows, title, notes, tile, resample)
+
+
 def _rows_that_fit(rows: Sequence[Row], tile: float) -> int:
     """Count the rows, one at least, that neither make a sheet too high nor hold too many pixels together."""
     lowest = tile + _GAP

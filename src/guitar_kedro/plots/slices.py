@@ -13,8 +13,6 @@ from guitar_kedro.plots import style
 from guitar_kedro.plots.intervals import draw_error_rates, name_rows
 
 _NAMED = 5
-
-
 _AXES_WIDTH, _NAME_WIDTH = 5.6, 2.8  # inches
 
 

@@ -1,11 +1,4 @@
-"""Whether a stage of training was worth its time: neighbouring stages compared on the same images.
-
-``predictions`` has one row per image and stage, as in ``guitar_kedro.metrics.predictions``. Only those of the split
-``validation`` are read, which every stage has to have made on the same images. The order of the stages is that of
-their first rows.
-
-An image is *fixed* where the later stage is right and the earlier was wrong, and *broken* the other way round.
-"""
+"""Whether a stage of training was worth its time, as figures: see ``guitar_kedro.metrics.stages``."""
 
 from __future__ import annotations
 
@@ -25,14 +18,8 @@ from guitar_kedro.plots import sheets, style
 from guitar_kedro.plots.intervals import draw_error_rates, name_rows, note, room_for
 
 _WIDTH, _WIDTH_OF_ONE = 11.0, 7.0  # inches
-
-
 _NAME_WIDTH = 2.4  # inches
-
-
 _PITCH = 0.66  # inches from stage to stage
-
-
 _PANELS = (10, 8, 6)  # how the panels share the width
 
 
@@ -48,7 +35,8 @@ def stage_errors_figure(predictions: pd.DataFrame, neighbours: pd.DataFrame, ver
     height = 0.85 + _PITCH * max(len(errors), 1)
     width = _WIDTH if len(neighbours) else _WIDTH_OF_ONE
     figure = style.new_figure(width, height, "What each stage brought", [verdict, _reading(errors)])
-    names = max((style.text_width(name) for name in _short_names(errors)), default=0.0)
+    short_names = style.shorten_together(list(errors["stage"]), _NAME_WIDTH)
+    names = max((style.text_width(name) for name in short_names), default=0.0)
     room = width - 1.12 * names - 0.8  # bold type is that much wider
     if neighbours.empty:
         _draw_errors(figure.subplots(), errors, room)
@@ -81,10 +69,6 @@ def _errors(predictions: pd.DataFrame) -> pd.DataFrame:
     counted = ((stage, count_errors(of_validation(predictions, stage))) for stage in stages_of(predictions))
     rows = [{"stage": stage, **errors.model_dump()} for stage, errors in counted if errors.images]
     return pd.DataFrame(rows, columns=["stage", *Errors.model_fields])
-
-
-def _short_names(errors: pd.DataFrame) -> list[str]:
-    return style.shorten_together(list(errors["stage"]), _NAME_WIDTH)
 
 
 def _reading(errors: pd.DataFrame) -> str:

@@ -26,40 +26,17 @@ logger = logging.getLogger(__name__)
 
 # Okabe and Ito (2008), "Color universal design": eight colours that people with any colour vision tell apart.
 BLUE, VERMILLION, GREEN = "#0072b2", "#d55e00", "#009e73"
-
-
 AMBER, SKY, PURPLE = "#e69f00", "#56b4e9", "#cc79a7"
-
-
 SERIES = (BLUE, VERMILLION, GREEN, AMBER, PURPLE, SKY)
-
-
 INK, MUTED, FAINT, RULE, TILE, PAPER = "#1f2933", "#616e7c", "#aeb8c2", "#d9dee3", "#f3f5f7", "#ffffff"
-
-
 TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 13.0, 9.0, 8.0
-
-
 LINE_HEIGHT = 1.35  # of the type size
-
-
 DPI = 144
-
-
 MARGIN = 0.18  # inches around everything
-
-
 MOST_PIXELS = 20_000_000  # of a figure: seconds to draw, and any viewer opens it
-
-
 MOST_CLASSES = 60  # that a figure or a table names one by one; of more, it shows those that matter, and says so
-
-
 _LARGEST_SIDE = 20_000  # pixels; the renderer ends at 65,536, and viewers give up long before
-
-
 _POINTS_PER_INCH = 72
-
 
 # Matplotlib ships the first; the others draw scripts it lacks, where the computer has them.
 _FAMILIES = (

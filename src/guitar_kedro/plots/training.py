@@ -57,23 +57,17 @@ def training_batch(pictures: Sequence[Image.Image], captions: Sequence[str], tit
     Raises:
         ValueError: If there is not one caption per picture.
     """
-    if len(pictures) != len(captions):
-        raise ValueError(f"a batch needs one caption per picture: {len(pictures)} and {len(captions)} given")
     columns = min(8, max(1, math.ceil(math.sqrt(len(pictures)))))
     side = max((max(picture.size) for picture in pictures), default=1)
     # Small pictures are enlarged by a whole factor: every pixel of the network's input is a square of the figure.
     pixels = side * math.ceil(180 / side) if side < 320 else 320
-    rows = [
-        sheets.Row(pictures[start : start + columns], captions[start : start + columns])
-        for start in range(0, len(pictures), columns)
-    ]
     notes = (
         [f"{formatting.count(len(pictures), 'image')} of {pictures[0].height} x {pictures[0].width} px."]
         if pictures
         else []
     )
     resample = Image.Resampling.NEAREST if side < pixels else Image.Resampling.LANCZOS
-    return sheets.picture_sheet(rows, title, notes, pixels / style.DPI, resample)
+    return sheets.contact_sheet(pictures, captions, columns, title, notes, pixels / style.DPI, resample)
 
 
 def training_sheet(pictures_by_phase: Mapping[str, Sequence[Image.Image]]) -> Figure:

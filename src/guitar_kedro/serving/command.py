@@ -18,7 +18,6 @@ EXAMPLES = ("fender_stratocaster", "gibson_les_paul", "gibson_Flying_V", "fender
 if TYPE_CHECKING:
     from guitar_kedro.learning import Predictor
     from guitar_kedro.learning.inference.onnx import OnnxPredictor
-    from guitar_kedro.serving.options import ServingOptions
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +52,10 @@ def serve(
         catalog = cast(DataCatalog, context._get_catalog(load_versions=versions))
         version = _version(catalog)
         from guitar_kedro.datasets import DrawnImagesDataset
+        from guitar_kedro.serving.options import ServingOptions
         from guitar_kedro.serving.server import listen, share_cores
 
-        options = _options(catalog.load("params:serving"))
+        options = ServingOptions.of_parameter("serving", catalog.load("params:serving"))
         sock = listen(host, port)
         logger.info("Loading the model of %s", version)
         share_cores()
@@ -103,9 +103,3 @@ def _predictor(catalog: DataCatalog, version: str, backend: str) -> Predictor | 
         )
     dataset = catalog.get("bundle", version=Version(made, None))
     return OnnxPredictor(*dataset.load_onnx())
-
-
-def _options(given: dict[str, Any]) -> ServingOptions:
-    from guitar_kedro.serving.options import ServingOptions
-
-    return ServingOptions.of_parameter("serving", given)

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
 from guitar_kedro.learning.networks.checkpoint import ModelSpec
+from guitar_kedro.metrics.errors import Share
 from guitar_kedro.metrics.formatting import percent
 from guitar_kedro.serving import cards
 from guitar_kedro.serving.cards import Card, ErrorCard
@@ -37,23 +38,6 @@ _PAGE_POLICY = (
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """How often the model was right on images that it had never seen.
-
-    Attributes:
-        share: Of the images.
-        low: Lower end of the 95 % interval.
-        high: Upper end of the 95 % interval.
-        images: How many there were.
-    """
-
-    share: float
-    low: float
-    high: float
-    images: int
-
-
-@dataclass(frozen=True)
 class About:
     """What the page says of the model.
 
@@ -61,7 +45,8 @@ class About:
         title: The name of the workspace.
         version: Of the model.
         spec: What it is.
-        accuracy: On the test part; ``None`` before an evaluation.
+        accuracy: On the test part, with its 95 % interval; ``None`` before an evaluation.
+        tested: How many images that was measured on.
         model_card: A page of its own; ``None`` before an evaluation.
         examples: Names of things that the project can draw, for visitors without a picture.
     """
@@ -69,7 +54,8 @@ class About:
     title: str
     version: str
     spec: ModelSpec
-    accuracy: Accuracy | None
+    accuracy: Share | None
+    tested: int
     model_card: str | None
     examples: tuple[str, ...]
 

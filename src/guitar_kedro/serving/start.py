@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from guitar_kedro.metrics.errors import share_of
+from guitar_kedro.metrics.errors import Share, share_of
 from guitar_kedro.serving.app import create_app
 from guitar_kedro.serving.options import ServingOptions
-from guitar_kedro.serving.pages import About, Accuracy, Pages
+from guitar_kedro.serving.pages import About, Pages
 from guitar_kedro.serving.server import Server, address, let_in
 from guitar_kedro.serving.service import Service
 
@@ -48,7 +48,7 @@ def start(
     """
     spec = predictor.spec
     service = Service(predictor, version, options)
-    about = About(title, version, spec, _accuracy(test_log, spec), _model_card(model_cards, spec), examples)
+    about = About(title, version, spec, *_accuracy(test_log, spec), _model_card(model_cards, spec), examples)
     here = address(sock)
     app = create_app(service, Pages(about, here, options.max_bytes))
     server = Server(app, options.shutdown_seconds, service.begin_to_end)
@@ -59,14 +59,14 @@ def start(
     logger.info("Ended; what was accepted is answered")
 
 
-def _accuracy(test_log: pd.DataFrame | None, spec: ModelSpec) -> Accuracy | None:
+def _accuracy(test_log: pd.DataFrame | None, spec: ModelSpec) -> tuple[Share | None, int]:
     if test_log is None:
-        return None
+        return None, 0
     rows = test_log[[spec.checksum.startswith(version) for version in test_log["model_version"]]]
     if rows.empty:
-        return None
+        return None, 0
     images, errors = int(rows["images"].iloc[-1]), int(rows["errors"].iloc[-1])
-    return Accuracy(*share_of(images - errors, images), images)
+    return share_of(images - errors, images), images
 
 
 def _model_card(pages: list[Path], spec: ModelSpec) -> str | None:

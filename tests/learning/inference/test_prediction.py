@@ -48,18 +48,18 @@ def at_temperature(checkpoint: Checkpoint, temperature: float) -> Checkpoint:
 
 
 def probabilities(checkpoint: Checkpoint, table: pd.DataFrame) -> np.ndarray:
-    return predict(checkpoint, table, 8, "Predicting").filter(like="probability_").to_numpy()
+    return predict(checkpoint, table, "Predicting").filter(like="probability_").to_numpy()
 
 
 def test_pictures_without_labels_are_predicted_without_losses(checkpoint: Checkpoint, shapes: pd.DataFrame):
-    predictions = predict(checkpoint, shapes[["image_id", "path"]].head(3), 8, "Predicting")
+    predictions = predict(checkpoint, shapes[["image_id", "path"]].head(3), "Predicting")
     assert list(predictions.columns) == ["image_id", "predicted", "energy", "probability_disc", "probability_square"]
 
 
 def test_a_temperature_changes_how_sure_the_answers_are_and_not_what_they_are(
     checkpoint: Checkpoint, shapes: pd.DataFrame
 ):
-    plain, warm = (predict(at_temperature(checkpoint, t), shapes.head(6), 8, "Predicting") for t in (1, 3))
+    plain, warm = (predict(at_temperature(checkpoint, t), shapes.head(6), "Predicting") for t in (1, 3))
     assert warm["predicted"].tolist() == plain["predicted"].tolist()
     assert (warm["energy"] == plain["energy"]).all()
     highest = [table.filter(like="probability_").max(axis=1) for table in (plain, warm)]
@@ -93,7 +93,7 @@ def test_what_cannot_be_read_is_left_out_and_told_and_the_others_are_answered_as
     files = images_in_folder(tmp_path, need_classes=False)
     table = predict_ood(checkpoint, files, "cpu")
     readable = [file for file in files if file.file in ("0.jpg", "1.jpg", "2.jpg", "4.jpg")]
-    as_ever = predict(checkpoint, pd.DataFrame({"file": table["file"], "path": readable}), 8, "Predicting")
+    as_ever = predict(checkpoint, pd.DataFrame({"file": table["file"], "path": readable}), "Predicting")
     pd.testing.assert_frame_equal(table, as_ever, check_exact=True)
     assert "3 of 7 other pictures could not be read, for example 0_notes.txt: " in caplog.text
 
@@ -108,14 +108,14 @@ def test_other_pictures_of_which_none_can_be_read_are_none(checkpoint: Checkpoin
 
 def test_labels_that_come_later_give_the_same_table(checkpoint: Checkpoint, shapes: pd.DataFrame):
     table = shapes[["image_id", "label", "path"]].head(6)
-    labelled = predict(checkpoint, table, 8, "Predicting")
-    unlabelled = predict(checkpoint, table.drop(columns="label"), 8, "Predicting")
+    labelled = predict(checkpoint, table, "Predicting")
+    unlabelled = predict(checkpoint, table.drop(columns="label"), "Predicting")
     later = with_labels(unlabelled, table.set_index("image_id")["label"])
     pd.testing.assert_frame_equal(later, labelled)
 
 
 def test_a_probability_too_small_to_be_a_number_has_a_finite_loss(checkpoint: Checkpoint, shapes: pd.DataFrame):
-    sharp = predict(at_temperature(checkpoint, 1e-6), shapes.head(8), 8, "Predicting")
+    sharp = predict(at_temperature(checkpoint, 1e-6), shapes.head(8), "Predicting")
     assert (sharp.filter(like="probability_") == 0).any(axis=None)
     assert np.isfinite(sharp["loss"]).all()
     assert sharp["loss"].max() > 100

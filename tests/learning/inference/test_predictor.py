@@ -87,13 +87,13 @@ def test_an_answer_does_not_depend_on_what_else_is_asked(checkpoint: Checkpoint,
 
 def test_bfloat16_answers_nearly_as_float32(checkpoint: Checkpoint, photos: list[Path]):
     half = Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update={"precision": "bfloat16"}))
-    tables = [predict(each, pd.DataFrame({"path": photos}), 2, "Predicting") for each in (checkpoint, half)]
+    tables = [predict(each, pd.DataFrame({"path": photos}), "Predicting") for each in (checkpoint, half)]
     whole, rounded = (table.filter(like="probability_").to_numpy() for table in tables)
     assert 0 < np.abs(whole - rounded).max() < 0.02
 
 
 def test_tables_the_service_and_a_notebook_get_the_same_probabilities(checkpoint: Checkpoint, photos: list[Path]):
-    table = predict(checkpoint, pd.DataFrame({"path": photos}), 2, "Predicting").filter(like="probability_")
+    table = predict(checkpoint, pd.DataFrame({"path": photos}), "Predicting").filter(like="probability_")
     predictor = Predictor(checkpoint)
     answers = predictor.predict(np.stack([predictor.read(path.read_bytes()) for path in photos]))
     learner = learner_for_inference(checkpoint)

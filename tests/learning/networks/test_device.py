@@ -72,7 +72,7 @@ def test_the_device_that_was_asked_for_is_the_one_of_all_that_networks_do(phase:
         lambda device: find_learning_rate(dataclasses.replace(phase, device=device), 4),
         lambda device: Predictor(checkpoint, device),
         lambda device: learner_for_inference(checkpoint, device),
-        lambda device: predict(checkpoint, table, 2, "Predicting", device),
+        lambda device: predict(checkpoint, table, "Predicting", device),
         lambda device: list(predict_in_chunks(checkpoint, [], device)),
         lambda device: grad_cam_maps(checkpoint, table, classes, "Maps", device),
     ]

@@ -51,7 +51,7 @@ def test_the_checkpoint_of_a_probe_predicts_what_its_history_says(probe: Phase, 
     checkpoint.save(tmp_path / "checkpoint")
     checkpoint = Checkpoint.load(tmp_path / "checkpoint")
     validation = probe.table[probe.table["split"] == "validation"]
-    predictions = predict(checkpoint, validation, 4, "probe", "cpu")
+    predictions = predict(checkpoint, validation, "probe", "cpu")
     assert len(history) == 1
     assert history["error_rate"][0] == (predictions["predicted"] != predictions["label"]).mean()
     assert history["valid_loss"][0] == pytest.approx(predictions["loss"].mean(), rel=1e-3)

@@ -30,7 +30,7 @@ from guitar_kedro.learning import (
 from guitar_kedro.learning.networks.architectures import check_size
 from guitar_kedro.learning.networks.device import set_precision
 from guitar_kedro.learning.networks.learner import ADAM
-from guitar_kedro.pipelines.training.nodes import phase_reporter
+from guitar_kedro.pipelines.training.nodes import show_phase
 
 
 def changed(phase: Phase, **options: object) -> Phase:
@@ -220,7 +220,6 @@ def test_a_batch_is_drawn_as_it_was_resized_for_the_weights_that_were_trained(
     phase: Phase, decode: Callable[..., Pixels]
 ):
     spec = phase.spec({"stage": "small", "phase": "unfrozen", "learning_rates": [1e-3]})
-    show = phase_reporter("small", "unfrozen")
     history = pd.DataFrame(
         [
             {
@@ -234,7 +233,7 @@ def test_a_batch_is_drawn_as_it_was_resized_for_the_weights_that_were_trained(
             }
         ]
     )
-    drawn = show(
+    drawn = show_phase(
         phase.table,
         decode(32, interpolation="bicubic"),
         spec.model_copy(update={"interpolation": "bicubic"}),
@@ -242,6 +241,8 @@ def test_a_batch_is_drawn_as_it_was_resized_for_the_weights_that_were_trained(
         {},
         **phase.stage.model_dump(include={"architecture", "image_size", "batch_size"}),
         **phase.training.model_dump(),
+        stage_name="small",
+        phase="unfrozen",
         seed=1,
     )
     assert len(drawn) == 2

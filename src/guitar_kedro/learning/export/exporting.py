@@ -15,7 +15,7 @@ from guitar_kedro.images import colours
 from guitar_kedro.learning.export.bundle import EXAMPLE_FILES, INT8_FILE, ONNX_FILE, PICKLE_FILE, Bundle
 from guitar_kedro.learning.export.onnx import quantised, to_onnx
 from guitar_kedro.learning.inference.learner import learner_for_inference
-from guitar_kedro.learning.inference.onnx import OnnxPredictor, require_onnx
+from guitar_kedro.learning.inference.onnx import OnnxPredictor
 from guitar_kedro.learning.inference.predictor import Predictor
 from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
 from guitar_kedro.progress import track
@@ -40,7 +40,6 @@ def make_bundle(checkpoint: Checkpoint, reference: list[str], device: str = "aut
     Raises:
         UserError: If it answers otherwise, or if ONNX is not installed.
     """
-    require_onnx("onnx", "onnxruntime")
     logger.info("Making an ONNX file of %s", checkpoint.spec.architecture)
     model = to_onnx(checkpoint)
     both = [

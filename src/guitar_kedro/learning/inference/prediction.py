@@ -17,7 +17,6 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.images.probing import UnreadableImage
 from guitar_kedro.images.raw import RawImage
-from guitar_kedro.images.sources import ImageStream
 from guitar_kedro.learning.data.read_ahead import read_ahead
 from guitar_kedro.learning.inference.chunk import Chunk, predictor_key
 from guitar_kedro.learning.inference.decision import decide
@@ -34,16 +33,13 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def predict(
-    checkpoint: Checkpoint, table: pd.DataFrame, batch_size: int, title: str, device: str = "auto"
-) -> pd.DataFrame:
+def predict(checkpoint: Checkpoint, table: pd.DataFrame, title: str, device: str = "auto") -> pd.DataFrame:
     """Predict the class of each image.
 
     Args:
         checkpoint: The model.
         table: A row per image with ``path`` and, where it is known, ``label``; further columns are kept, ``path`` is
             not.
-        batch_size: Images that are looked at together.
         title: What is predicted, for the progress bar.
         device: Where: see ``choose_device``.
 
@@ -55,9 +51,8 @@ def predict(
         UserError: If an image cannot be read.
     """
     predictor = Predictor(checkpoint, device)
-    batches = _batches(predictor.read, list(table["path"]), batch_size)
-    shown = track(batches, -(-len(table) // batch_size), title, "batches")
-    predicted = [predictor.predict(np.stack(pictures)) for pictures in shown]
+    batches = track(_batches(predictor.read, list(table["path"])), -(-len(table) // BATCH), title, "batches")
+    predicted = [predictor.predict(np.stack(pictures)) for pictures in batches]
     probabilities = np.concatenate([batch.probabilities for batch in predicted])
     classes = list(checkpoint.spec.classes)
     result = table.drop(columns="path").reset_index(drop=True)
@@ -95,39 +90,16 @@ def _losses(probabilities: torch.Tensor, targets: Sequence[int]) -> np.ndarray:
     return -of_targets.clamp(min=smallest).log().numpy()
 
 
-def predict_readable(
-    checkpoint: Checkpoint, files: Sequence[RawImage], batch_size: int, title: str, device: str = "auto"
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Predict the pictures among files.
-
-    Args:
-        checkpoint: The model.
-        files: What is to be predicted.
-        batch_size: Images that are looked at together.
-        title: What is predicted, for the progress bar.
-        device: Where: see ``choose_device``.
-
-    Returns:
-        A row per readable picture: ``file``, ``predicted``, ``energy``, ``probability_<class>``. Why the others could
-        not be read, by their names.
-    """
-    shown = partial(track, total=-(-len(files) // batch_size), doing=title, unit="batches")
-    columns = ["file", "predicted", "energy", *probability_columns(checkpoint.spec.classes)]
-    if not files:
-        return _typed(pd.DataFrame(columns=columns)), {}
-    table = _predict_files(files, Predictor(checkpoint, device), batch_size, shown)
-    readable = table["reason"] == ""
-    unreadable = table.loc[~readable, ["file", "error"]]
-    return table.loc[readable, columns].reset_index(drop=True), dict(unreadable.itertuples(index=False))
-
-
-def predict_in_chunks(checkpoint: Checkpoint, files: ImageStream, device: str = "auto") -> Iterator[Chunk]:
+def predict_in_chunks(
+    checkpoint: Checkpoint, files: Iterable[RawImage], device: str = "auto", title: str = "Predicting"
+) -> Iterator[Chunk]:
     """Predict any number of files, in memory that does not grow with it.
 
     Args:
         checkpoint: The model.
         files: What is to be predicted; of what cannot be read, the reason is told.
         device: Where: see ``choose_device``.
+        title: What is predicted, for the progress bar.
 
     Yields:
         Chunks in the order of the files. Their tables have a row per file: ``file``, ``label`` (the name of its folder,
@@ -137,25 +109,17 @@ def predict_in_chunks(checkpoint: Checkpoint, files: ImageStream, device: str = 
     """
     predictor = Predictor(checkpoint, device)
     model = predictor_key(checkpoint.spec)
-    for some in chunked(track(files, sum(1 for _ in files), "Predicting"), CHUNK):
+    for some in chunked(track(files, sum(1 for _ in files), title), CHUNK):
         key = f"{model}-{sha256_of_lines(file.state for file in some)}"
         yield Chunk(key, partial(_predict_files, some), predictor)
 
 
-def _predict_files(
-    files: Sequence[RawImage],
-    predictor: Predictor,
-    batch_size: int = BATCH,
-    shown: Callable[[Iterable[Any]], Iterable[Any]] = iter,
-) -> pd.DataFrame:
+def _predict_files(files: Sequence[RawImage], predictor: Predictor) -> pd.DataFrame:
     """Predict files, with a row for each, as ``predict_in_chunks`` describes it."""
-    batches = shown(_batches(partial(_read_or_reason, predictor), files, batch_size))
+    batches = _batches(partial(_read_or_reason, predictor), files)
     outcomes = [outcome for batch in batches for outcome in _predict_batch(predictor, batch)]
-    return _typed(pd.DataFrame([_row(predictor.spec, *both) for both in zip(files, outcomes, strict=True)]))
-
-
-def _typed(table: pd.DataFrame) -> pd.DataFrame:
-    """Give the columns their types, also where no picture, or none that can be read, says what they are."""
+    table = pd.DataFrame([_row(predictor.spec, *both) for both in zip(files, outcomes, strict=True)])
+    # also where no picture that can be read says what they are
     numbers = [name for name in table if name in ("probability", "energy") or name.startswith(PROBABILITY)]
     return table.astype({**dict.fromkeys(table, "str"), **dict.fromkeys(numbers, "float64")})
 
@@ -202,6 +166,6 @@ def _row(spec: ModelSpec, file: RawImage, outcome: tuple[list[float], float, str
     return {**known, **seen, **wrong, **{f"{PROBABILITY}{name}": value for name, value in probabilities.items()}}
 
 
-def _batches(read: Callable[[Item], Result], items: Sequence[Item], size: int) -> Iterator[list[Result]]:
+def _batches(read: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[list[Result]]:
     """Read in threads, at most two batches ahead of the network."""
-    return chunked(read_ahead(read, items, 2 * size, os.cpu_count()), size)
+    return chunked(read_ahead(read, items, 2 * BATCH, os.cpu_count()), BATCH)

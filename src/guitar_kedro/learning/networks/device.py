@@ -74,7 +74,8 @@ def choose_precision(
         UserError: If the device cannot compute in them.
     """
     if wanted == "auto":
-        slower = device.type == "cpu" and trained is not None and _is_depthwise(trained) and not _has_amx()
+        has_amx = torch.cpu._is_amx_tile_supported()
+        slower = device.type == "cpu" and trained is not None and _is_depthwise(trained) and not has_amx
         return torch.bfloat16 if _has_bfloat16(device) and not slower else torch.float32
     if wanted == "bfloat16" and device.type == "mps":
         raise UserError(f"{parameter} is bfloat16, which is not for mps devices; set it to float32, or device to cpu.")
@@ -86,10 +87,6 @@ def _has_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # CPUs with AMX have these instructions as well
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-
-
-def _has_amx() -> bool:
-    return torch.cpu._is_amx_tile_supported()
 
 
 def _is_depthwise(network: torch.nn.Module) -> bool:

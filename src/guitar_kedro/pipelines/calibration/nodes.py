@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
-
-import lazy_loader as lazy
+from typing import Any
 
 from guitar_kedro import images, learning, metrics
 from guitar_kedro.display_names import distinct_names
+from guitar_kedro.lazy import pd
 from guitar_kedro.pipelines.training.nodes import with_paths
 from guitar_kedro.splits import VALIDATION
 
-if TYPE_CHECKING:
-    import pandas as pd
-else:
-    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
-
-BATCH_SIZE = 64
 
 
 def predict_validation(
@@ -75,7 +68,7 @@ def predict_split(
     table = wanted.merge(image_table[["image_id", "file"]], on="image_id", validate="one_to_one")
     table.insert(1, "stage", stage)
     title = f"Predicting {split}, {stage}"
-    return learning.predict(checkpoint, with_paths(table, prepared_images), BATCH_SIZE, title, device)
+    return learning.predict(checkpoint, with_paths(table, prepared_images), title, device)
 
 
 def calibrate_model(

@@ -28,7 +28,6 @@ def create_pipeline(last: StagePlan) -> Pipeline:
                 ],
                 outputs=["uncalibrated_spec", "uncalibrated_predictions"],
                 name="predict_validation",
-                namespace="calibrate",
                 tags="predictions",
             ),
             Node(
@@ -43,8 +42,9 @@ def create_pipeline(last: StagePlan) -> Pipeline:
                 ],
                 outputs=["model", "model_spec", "validation_predictions"],
                 name="calibrate_model",
-                namespace="calibrate",
                 tags="calibrated_models",
             ),
-        ]
+        ],
+        namespace="calibrate",
+        prefix_datasets_with_namespace=False,
     )

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import lazy_loader as lazy
 from pydantic import Field
 
 from guitar_kedro import images, learning, metrics
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
+from guitar_kedro.lazy import np, pd
 from guitar_kedro.learning.training.recipe import PhaseOptions, ProbeOptions
 from guitar_kedro.options import Options
-from guitar_kedro.pipelines.calibration.nodes import BATCH_SIZE
+from guitar_kedro.pipelines.training import nodes as training
 from guitar_kedro.pipelines.training.nodes import make_phase, rates_of, warn_of_guessing, with_paths
 from guitar_kedro.pipelines.training.plan import PROBE
-from guitar_kedro.sizes import ImageSize
 from guitar_kedro.splits import TEST, TRAIN, VALIDATION
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-else:
-    np = lazy.load("numpy")
-    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
 RANDOM_SPLIT, OUT_OF_FOLD = "random split", "out of fold"
@@ -105,38 +97,33 @@ def deal_folds(splits: pd.DataFrame, options: CrossValidationOptions, seed: int)
     return table.astype({"fold": "int64"})
 
 
-def decode_images(
-    splits: pd.DataFrame,
-    prepared_images: images.PreparedImages,
-    image_size: ImageSize,
-    presize: float,
-    resize_method: str,
-    architecture: str,
-    weights: str,
-) -> learning.DecodedPictures:
-    """Decode all pictures but those of the test part, each for training and for validation."""
-    table = with_paths(splits.loc[splits["split"] != TEST, ["image_id"]], prepared_images)
+def decode_images(splits: pd.DataFrame, prepared_images: images.PreparedImages, *how: Any) -> learning.DecodedPictures:
+    """Decode all pictures but those of the test part, each for training and for validation.
+
+    Args:
+        splits: A row per image: ``image_id``, ``split``.
+        prepared_images: What is decoded.
+        *how: As of the node of training that decodes.
+    """
+    table = splits.loc[splits["split"] != TEST, ["image_id"]]
     both = pd.concat([table.assign(split=split) for split in (TRAIN, VALIDATION)], ignore_index=True)
-    interpolation = learning.preprocessing(architecture, weights).interpolation
-    return learning.decode_pictures(both, learning.pixel_sizes(image_size, presize, resize_method, interpolation))
+    return training.decode_images(both, prepared_images, *how)
 
 
-def random_split_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., learning.Checkpoint]:
-    """Make the node that trains the first stage on the random split."""
-
-    def train_random_split(
-        random_splits: pd.DataFrame,
-        image_table: pd.DataFrame,
-        prepared_images: images.PreparedImages,
-        pixels: learning.Pixels,
-        start: learning.PretrainedWeights,
-        **recipe: Any,
-    ) -> learning.Checkpoint:
-        """Train on the training part of a random split."""
-        table = _with_files(random_splits, image_table, prepared_images)
-        return _train(f"{stage_name}, {RANDOM_SPLIT}", phases, start, table, pixels, recipe)
-
-    return train_random_split
+def train_random_split(
+    random_splits: pd.DataFrame,
+    image_table: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    pixels: learning.Pixels,
+    start: learning.PretrainedWeights,
+    *,
+    stage_name: str,
+    phases: tuple[str, ...],
+    **recipe: Any,
+) -> learning.Checkpoint:
+    """Train the first stage on the training part of a random split."""
+    table = _with_files(random_splits, image_table, prepared_images)
+    return _train(f"{stage_name}, {RANDOM_SPLIT}", phases, start, table, pixels, recipe)
 
 
 def predict_random_split(
@@ -153,33 +140,31 @@ def predict_random_split(
     return _predict(random_checkpoint.answering_like(model_spec), validation, RANDOM_SPLIT, device)
 
 
-def fold_trainer(stage_name: str, phases: tuple[str, ...]) -> Callable[..., pd.DataFrame]:
-    """Make the node that trains the first stage once for each fold."""
+def predict_out_of_fold(
+    folds: pd.DataFrame,
+    image_table: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    pixels: learning.Pixels,
+    start: learning.PretrainedWeights,
+    *,
+    stage_name: str,
+    phases: tuple[str, ...],
+    **recipe: Any,
+) -> pd.DataFrame:
+    """Predict every image of training and validation with a network of the first stage that has not seen it.
 
-    def predict_out_of_fold(
-        folds: pd.DataFrame,
-        image_table: pd.DataFrame,
-        prepared_images: images.PreparedImages,
-        pixels: learning.Pixels,
-        start: learning.PretrainedWeights,
-        **recipe: Any,
-    ) -> pd.DataFrame:
-        """Predict every image of training and validation with a network that has not seen it.
-
-        Returns:
-            As ``predictions``, with ``out of fold`` as the stage.
-        """
-        table = _with_files(folds, image_table, prepared_images)
-        predictions = []
-        for fold in sorted(table["fold"].unique()):
-            title = f"{stage_name}, fold {fold + 1} of {table['fold'].nunique()}"
-            held_out = table["fold"] == fold
-            part = table.assign(split=np.where(held_out, VALIDATION, TRAIN))
-            checkpoint = _train(title, phases, start, part, pixels, recipe)
-            predictions.append(_predict(checkpoint, part[held_out], title, recipe["device"]))
-        return pd.concat(predictions, ignore_index=True).assign(stage=OUT_OF_FOLD)
-
-    return predict_out_of_fold
+    Returns:
+        As ``predictions``, with ``out of fold`` as the stage.
+    """
+    table = _with_files(folds, image_table, prepared_images)
+    predictions = []
+    for fold in sorted(table["fold"].unique()):
+        title = f"{stage_name}, fold {fold + 1} of {table['fold'].nunique()}"
+        held_out = table["fold"] == fold
+        part = table.assign(split=np.where(held_out, VALIDATION, TRAIN))
+        checkpoint = _train(title, phases, start, part, pixels, recipe)
+        predictions.append(_predict(checkpoint, part[held_out], title, recipe["device"]))
+    return pd.concat(predictions, ignore_index=True).assign(stage=OUT_OF_FOLD)
 
 
 def _with_files(
@@ -214,7 +199,7 @@ def _train(
 def _predict(checkpoint: learning.Checkpoint, table: pd.DataFrame, title: str, device: str) -> pd.DataFrame:
     wanted = table[["image_id", "file", "split", "label", "path"]].reset_index(drop=True)
     wanted.insert(1, "stage", title)
-    return learning.predict(checkpoint, wanted, BATCH_SIZE, f"Predicting, {title}", device)
+    return learning.predict(checkpoint, wanted, f"Predicting, {title}", device)
 
 
 def report_honest_accuracy(

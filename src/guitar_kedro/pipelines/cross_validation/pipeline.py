@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.pipelines.cross_validation import nodes
+from guitar_kedro.pipelines.prefilled import prefilled
 from guitar_kedro.pipelines.training.pipeline import recipe_inputs
 from guitar_kedro.pipelines.training.plan import PROBE, StagePlan
 
@@ -34,7 +35,6 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 inputs=["splits", "params:seed"],
                 outputs="random_splits",
                 name="split_at_random",
-                namespace="cross_validation",
                 tags="splits",
             ),
             Node(
@@ -50,15 +50,13 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 ],
                 outputs="cross_validation_pixels",
                 name="decode_images",
-                namespace="cross_validation",
                 tags="decoded_pixels",
             ),
             Node(
-                func=nodes.random_split_trainer(first.name, first.phases),
+                func=prefilled(nodes.train_random_split, stage_name=first.name, phases=first.phases),
                 inputs={"random_splits": "random_splits", **training},
                 outputs="random_checkpoint",
                 name="train_random_split",
-                namespace="cross_validation",
                 tags="trained_networks",
             ),
             Node(
@@ -73,7 +71,6 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 ],
                 outputs="random_predictions",
                 name="predict_random_split",
-                namespace="cross_validation",
                 tags=["trained_networks", "predictions"],
             ),
             Node(
@@ -81,7 +78,6 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 inputs=["predictions", "random_predictions", "random_splits", "model_spec"],
                 outputs="honest_accuracy",
                 name="report_honest_accuracy",
-                namespace="cross_validation",
                 tags="reports",
             ),
             Node(
@@ -89,16 +85,16 @@ def create_pipeline(first: StagePlan) -> Pipeline:
                 inputs=["splits", "params:cross_validation", "params:seed"],
                 outputs="folds",
                 name="deal_folds",
-                namespace="cross_validation",
                 tags="splits",
             ),
             Node(
-                func=nodes.fold_trainer(first.name, first.phases),
+                func=prefilled(nodes.predict_out_of_fold, stage_name=first.name, phases=first.phases),
                 inputs={"folds": "folds", **training},
                 outputs="out_of_fold_predictions",
                 name="predict_out_of_fold",
-                namespace="cross_validation",
                 tags=["trained_networks", "predictions"],
             ),
-        ]
+        ],
+        namespace="cross_validation",
+        prefix_datasets_with_namespace=False,
     )

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
-
-import lazy_loader as lazy
 
 from guitar_kedro import datasets, images, learning, metrics, plots
-from guitar_kedro.pipelines.calibration.nodes import BATCH_SIZE, predict_split
+from guitar_kedro.lazy import pd
+from guitar_kedro.pipelines.calibration.nodes import predict_split
 from guitar_kedro.pipelines.training.nodes import with_paths
 from guitar_kedro.splits import TEST, VALIDATION
 
-if TYPE_CHECKING:
-    import pandas as pd
-else:
-    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
 PICTURES_WITH_MAPS = 12
@@ -60,17 +54,17 @@ def predict_ood(model: learning.Checkpoint, ood_images: list[images.RawImage], d
         A row per readable picture: ``file``, ``predicted``, ``energy``, ``probability_<class>``; none where no pictures
         were given.
     """
-    table, unreadable = learning.predict_readable(model, ood_images, BATCH_SIZE, "Predicting other pictures", device)
-    if unreadable:
-        file, reason = next(iter(unreadable.items()))
+    chunks = learning.predict_in_chunks(model, ood_images, device, "Predicting other pictures") if ood_images else ()
+    columns = ["file", "predicted", "energy", *metrics.probability_columns(model.spec.classes)]
+    tables = [chunk.predict(chunk.predictor) for chunk in chunks]
+    table = pd.concat(tables) if tables else pd.DataFrame(columns=["reason", *columns])
+    unreadable = table[table["reason"] != ""]
+    if len(unreadable):
         logger.warning(
             "%d of %d other pictures could not be read, for example %s: %s",
-            len(unreadable),
-            len(ood_images),
-            file,
-            reason,
+            *(len(unreadable), len(ood_images), *unreadable[["file", "error"]].iloc[0]),
         )
-    return table
+    return table.loc[table["reason"] == "", columns].reset_index(drop=True)
 
 
 def gather_predictions(test: pd.DataFrame, *validation: pd.DataFrame) -> pd.DataFrame:

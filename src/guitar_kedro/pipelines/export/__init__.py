@@ -1,5 +1,3 @@
 """The model for use without this project."""
 
-from guitar_kedro.pipelines.export.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from guitar_kedro.pipelines.export.pipeline import create_pipeline as create_pipeline

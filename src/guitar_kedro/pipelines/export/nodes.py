@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import lazy_loader as lazy
-
 from guitar_kedro import images, learning
+from guitar_kedro.lazy import pd
 from guitar_kedro.pipelines.export.options import ExportOptions
 from guitar_kedro.pipelines.training.nodes import with_paths
 from guitar_kedro.splits import TEST, TRAIN, VALIDATION
-
-if TYPE_CHECKING:
-    import pandas as pd
-else:
-    pd = lazy.load("pandas")
 
 REFERENCE_PICTURES = 256
 CALIBRATION_PICTURES = 128

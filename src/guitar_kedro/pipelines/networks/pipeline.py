@@ -4,6 +4,8 @@ from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.pipelines.networks import nodes
 from guitar_kedro.pipelines.networks.plan import NetworkPlan
+from guitar_kedro.pipelines.prefilled import prefilled
+from guitar_kedro.pipelines.training.nodes import compute_features
 from guitar_kedro.pipelines.training.plan import PRETRAINED, StagePlan
 
 
@@ -23,11 +25,10 @@ def create_pipeline(networks: list[NetworkPlan], first: StagePlan) -> Pipeline:
         namespace="networks",
         tags="reports",
     )
-    return Pipeline([*(node for network in networks for node in _network_nodes(network, first)), comparison])
+    return Pipeline([*(_network_nodes(network, first) for network in networks), comparison])
 
 
-def _network_nodes(network: NetworkPlan, first: StagePlan) -> list[Node]:
-    namespace = f"networks.{network.namespace}"
+def _network_nodes(network: NetworkPlan, first: StagePlan) -> Pipeline:
     shared = {
         "splits": "splits",
         "start": PRETRAINED,
@@ -38,21 +39,25 @@ def _network_nodes(network: NetworkPlan, first: StagePlan) -> list[Node]:
         "seed": "params:seed",
         "device": "params:device",
     }
-    return [
-        Node(
-            func=nodes.feature_computer(network),
-            inputs={**shared, "prepared_images": "prepared_images"},
-            outputs=f"{namespace}.features",
-            name="compute_features",
-            namespace=namespace,
-            tags="predictions",
-        ),
-        Node(
-            func=nodes.network_measurer(network),
-            inputs={**shared, "features": f"{namespace}.features"},
-            outputs=[f"{namespace}.predictions", f"{namespace}.cost"],
-            name="measure_network",
-            namespace=namespace,
-            tags=["trained_networks", "predictions"],
-        ),
-    ]
+    what = {"stage_name": network.name, "architecture": network.architecture, "weights": network.weights}
+    of_network = f"networks.{network.namespace}"
+    return Pipeline(
+        [
+            Node(
+                func=prefilled(compute_features, **what),
+                inputs={**shared, "prepared_images": "prepared_images"},
+                outputs=f"{of_network}.features",
+                name="compute_features",
+                tags="predictions",
+            ),
+            Node(
+                func=prefilled(nodes.measure_network, **what),
+                inputs={**shared, "features": f"{of_network}.features"},
+                outputs=[f"{of_network}.predictions", f"{of_network}.cost"],
+                name="measure_network",
+                tags=["trained_networks", "predictions"],
+            ),
+        ],
+        namespace=of_network,
+        prefix_datasets_with_namespace=False,
+    )

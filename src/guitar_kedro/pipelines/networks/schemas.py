@@ -1,4 +1,4 @@
-"""What stands in the tables of the comparison of networks: a row of each."""
+"""What stands in the tables of the comparison of networks: a row of them."""
 
 from pydantic import BaseModel
 
@@ -19,31 +19,3 @@ class NetworkPredictionRow(BaseModel):
     label: str
     probe: str
     neighbours: str
-
-
-class NetworkRow(BaseModel):
-    """How good the features of a network are, and what it costs.
-
-    Attributes:
-        network: As it was named.
-        method: ``probe`` or ``neighbours``.
-        images: Of the validation part.
-        errors: Of them, those that were predicted wrong.
-        error_rate: Their share.
-        error_low: Lower end of its Wilson 95 % interval.
-        error_high: Upper end.
-        p_value: Of the exact McNemar test against the best probe.
-        seconds_per_picture: To read a picture and compute its features, on the machine and in the precision of the run.
-        megabytes: Of the weights with a linear head.
-    """
-
-    network: str
-    method: str
-    images: int
-    errors: int
-    error_rate: float
-    error_low: float
-    error_high: float
-    p_value: float
-    seconds_per_picture: float
-    megabytes: float

@@ -1,5 +1,3 @@
 """What the model says of anybody's pictures."""
 
-from guitar_kedro.pipelines.prediction.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from guitar_kedro.pipelines.prediction.pipeline import create_pipeline as create_pipeline

@@ -6,15 +6,9 @@ from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader as lazy
-
 from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.files import sha256_of_lines
-
-if TYPE_CHECKING:
-    import pandas as pd
-else:
-    pd = lazy.load("pandas")
+from guitar_kedro.lazy import pd
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -82,12 +76,11 @@ def summarise_predictions(image_predictions: ParquetFile) -> dict[str, Any]:
         predicted = predicted.add(read["predicted"].value_counts(), fill_value=0)
         compared = read[read["label"] != ""]
         labelled, right = labelled + len(compared), right + int((compared["label"] == compared["predicted"]).sum())
-    decisions = decisions.reindex(DECISIONS.values(), fill_value=0)
     summary = {
         "images": count,
         "unreadable": unreadable,
-        "decisions": _whole(decisions),
-        "predicted": _whole(predicted),
+        "decisions": decisions.reindex(DECISIONS.values(), fill_value=0).astype(int).to_dict(),
+        "predicted": predicted.astype(int).to_dict(),
     }
     if labelled:
         accuracy = dict(
@@ -95,10 +88,6 @@ def summarise_predictions(image_predictions: ParquetFile) -> dict[str, Any]:
         )
         summary["folders"] = {"images": labelled, "right": right, **accuracy}
     return summary
-
-
-def _whole(counts: pd.Series) -> dict[str, int]:
-    return {name: int(count) for name, count in counts.items()}
 
 
 def show_predictions(

@@ -1,5 +1,3 @@
 """What people look at: how good the model is, where it errs, how sure it may be."""
 
-from guitar_kedro.pipelines.reporting.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from guitar_kedro.pipelines.reporting.pipeline import create_pipeline as create_pipeline

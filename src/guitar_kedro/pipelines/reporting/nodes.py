@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import lazy_loader as lazy
+from typing import Any
 
 from guitar_kedro import cards, images, learning, metrics, plots
 from guitar_kedro.files import sha256_of_lines
+from guitar_kedro.lazy import np, pd
 from guitar_kedro.learning.inference.decision import Decision, decide
 from guitar_kedro.pipelines.cross_validation.nodes import OUT_OF_FOLD, honest_sentence
 from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.project import project_folder
 from guitar_kedro.sizes import size_in_words
 from guitar_kedro.splits import TEST, VALIDATION
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-else:
-    np = lazy.load("numpy")
-    pd = lazy.load("pandas")
 
 PICTURES_ON_SHEET = 24
 STEPS_ON_SHEET = 8
@@ -85,14 +77,21 @@ CARD_FIGURES = {  # what the model card shows; the titles say which part of the 
 }
 
 
-def compute_metrics(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> metrics.Metrics:
-    """Compute accuracy, error rate, Wilson interval and loss for each part and stage."""
-    return metrics.compute_metrics(predictions, model_spec.provenance["stage"])
+def compute_metrics(
+    predictions: pd.DataFrame, model_spec: learning.ModelSpec
+) -> tuple[metrics.Metrics, pd.DataFrame, pd.DataFrame]:
+    """Compute how good every stage is, and the model on each class.
 
-
-def report_classes(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> pd.DataFrame:
-    """Compute precision, recall, F1 and support of each class on the test part."""
-    return metrics.classification_report(_of_model(predictions, model_spec, TEST), list(model_spec.classes))
+    Returns:
+        Accuracy, error rate, Wilson interval and loss for each part and stage; precision, recall, F1 and support of
+        each class on the test part; the pairs of classes that are confused at least twice on the validation part.
+    """
+    test, validation = (_of_model(predictions, model_spec, part) for part in (TEST, VALIDATION))
+    return (
+        metrics.compute_metrics(predictions, model_spec.provenance["stage"]),
+        metrics.classification_report(test, list(model_spec.classes)),
+        metrics.most_confused(validation, model_spec.display_names),
+    )
 
 
 def plot_confusion_matrix(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> tuple[plots.Figure, Any]:
@@ -104,11 +103,6 @@ def plot_confusion_matrix(predictions: pd.DataFrame, model_spec: learning.ModelS
         f"Validation part, {model_spec.provenance['stage']}",
     )
     return plots.confusion_matrix_figure(*what), plots.confusion_explorer(*what)
-
-
-def list_most_confused(predictions: pd.DataFrame, model_spec: learning.ModelSpec) -> pd.DataFrame:
-    """List the pairs of classes that the model confuses at least twice on the validation part."""
-    return metrics.most_confused(_of_model(predictions, model_spec, VALIDATION), model_spec.display_names)
 
 
 def show_top_losses(
@@ -229,34 +223,36 @@ def _same_labels(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     )
 
 
-def embedding_drawer(source: str) -> Callable[..., tuple[plots.Figure, Any]]:
-    """Make the node that draws the embedding map.
+def draw_embedding_map(
+    predictions: pd.DataFrame,
+    suspects: pd.DataFrame,
+    features: learning.Features,
+    model_spec: learning.ModelSpec,
+    seed: int,
+    *,
+    source: str,
+) -> tuple[plots.Figure, Any]:
+    """Draw which pictures of the validation part look alike to a network: to read, and to point at.
 
     Args:
+        predictions: Of the stages.
+        suspects: Images whose label is likely to be wrong; they are marked.
+        features: Of the validation part.
+        model_spec: Of the model.
+        seed: Chooses the pictures, where they are many, and their places.
         source: What the features come from, for the title.
     """
-
-    def draw_embedding_map(
-        predictions: pd.DataFrame,
-        suspects: pd.DataFrame,
-        features: learning.Features,
-        model_spec: learning.ModelSpec,
-        seed: int,
-    ) -> tuple[plots.Figure, Any]:
-        """Draw which pictures of the validation part look alike to a network: to read, and to point at."""
-        validation = _of_model(predictions, model_spec, VALIDATION)
-        shown = validation.sample(min(len(validation), POINTS_ON_MAP), random_state=seed).sort_index()
-        probability = shown[metrics.probability_columns(model_spec.classes)].max(axis=1)
-        x, y = metrics.embed(features.of(shown["image_id"].tolist()), seed).T
-        is_suspect = shown["image_id"].isin(suspects["image_id"])
-        points = shown[["file", "label", "predicted"]].assign(x=x, y=y, probability=probability, is_suspect=is_suspect)
-        title = f"Embedding map of {metrics.count(len(shown), 'validation image')}"
-        if len(shown) < len(validation):
-            title += f", drawn at random from {len(validation):,}"
-        what = points, model_spec.display_names, title, source
-        return plots.embedding_map(*what), plots.embedding_explorer(*what)
-
-    return draw_embedding_map
+    validation = _of_model(predictions, model_spec, VALIDATION)
+    shown = validation.sample(min(len(validation), POINTS_ON_MAP), random_state=seed).sort_index()
+    probability = shown[metrics.probability_columns(model_spec.classes)].max(axis=1)
+    x, y = metrics.embed(features.of(shown["image_id"].tolist()), seed).T
+    is_suspect = shown["image_id"].isin(suspects["image_id"])
+    points = shown[["file", "label", "predicted"]].assign(x=x, y=y, probability=probability, is_suspect=is_suspect)
+    title = f"Embedding map of {metrics.count(len(shown), 'validation image')}"
+    if len(shown) < len(validation):
+        title += f", drawn at random from {len(validation):,}"
+    what = points, model_spec.display_names, title, source
+    return plots.embedding_map(*what), plots.embedding_explorer(*what)
 
 
 def report_curation(
@@ -394,7 +390,7 @@ def write_model_card(
         counts=pd.crosstab(splits["label"], splits["split"]).reset_index(),
         rejected=rejected_images["reason"].value_counts().to_dict(),
         source=_source(image_table),
-        fingerprint=_fingerprint(image_table),
+        fingerprint=sha256_of_lines(image_table["file_hash"] + " " + image_table["label"]),
         stages=stage_comparison,
         verdict=metrics.stage_verdict(stage_steps),
         metrics=scores,
@@ -424,10 +420,6 @@ def _source(image_table: pd.DataFrame) -> str:
     common = Path(os.path.commonpath(sources))
     # a card is for others: where the project lies on this computer is nothing to them
     return str(common.relative_to(project_folder()) if common.is_relative_to(project_folder()) else common)
-
-
-def _fingerprint(image_table: pd.DataFrame) -> str:
-    return sha256_of_lines(image_table["file_hash"] + " " + image_table["label"])
 
 
 def _of_model(predictions: pd.DataFrame, model_spec: learning.ModelSpec, part: str) -> pd.DataFrame:

@@ -1,16 +1,15 @@
-"""Nodes of training, made for a phase of a stage."""
+"""Nodes of training; the pipeline tells each its stage and its phase."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, cast
-
-import lazy_loader as lazy
+from typing import Any, Literal, cast
 
 from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.display_names import distinct_names
+from guitar_kedro.lazy import pd
 from guitar_kedro.learning.data.options import BatchOptions
 from guitar_kedro.learning.distributed.options import processes_of
 from guitar_kedro.learning.training.recipe import PhaseOptions, ProbeOptions
@@ -19,12 +18,6 @@ from guitar_kedro.project import models_folder
 from guitar_kedro.sizes import ImageSize
 from guitar_kedro.splits import TEST
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-else:
-    np = lazy.load("numpy")
-    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
 # of the parameters that training goes by, those that decide what a batch looks like
@@ -54,135 +47,119 @@ def decode_images(
     return learning.decode_pictures(table[["image_id", "path", "split"]], sizes)
 
 
-def feature_computer(stage_name: str) -> Callable[..., learning.FeatureStream]:
-    """Make the node that computes what the body of a stage makes of the pictures."""
+def compute_features(
+    splits: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    start: learning.Checkpoint | learning.PretrainedWeights,
+    *,
+    stage_name: str,
+    **recipe: Any,
+) -> learning.FeatureStream:
+    """Compute what the body of a stage makes of the training and the validation part, as validation sees a picture.
 
-    def compute_stage_features(
-        splits: pd.DataFrame,
-        prepared_images: images.PreparedImages,
-        start: learning.Checkpoint | learning.PretrainedWeights,
-        **recipe: Any,
-    ) -> learning.FeatureStream:
-        """Compute the features of the training and the validation part, each picture as validation sees it.
-
-        Returns:
-            A stream, which leaves out what is there already.
-        """
-        return compute_features(make_phase(stage_name, PROBE, start, splits, None, recipe), prepared_images)
-
-    return compute_stage_features
-
-
-def compute_features(phase: learning.Phase, prepared_images: images.PreparedImages) -> learning.FeatureStream:
-    """Compute what the body that a phase starts from makes of all pictures but those of the test part."""
-    table = with_paths(phase.table[phase.table["split"] != TEST], prepared_images)
-    body, title = learning.build_start(phase), f"{phase.stage_name}: features"
+    Returns:
+        A stream, which leaves out what is there already.
+    """
+    phase = make_phase(stage_name, PROBE, start, splits, None, recipe)
+    table = with_paths(splits[splits["split"] != TEST], prepared_images)
+    body, title = learning.build_start(phase), f"{stage_name}: features"
     return learning.compute_features(body, phase.spec(), table, title, phase.training.precision, phase.device)
 
 
-def probe_fitter(stage_name: str) -> Callable[..., Any]:
-    """Make the node that fits the probe of a stage."""
+def fit_probe(
+    splits: pd.DataFrame,
+    features: learning.Features,
+    start: learning.Checkpoint | learning.PretrainedWeights,
+    options: ProbeOptions,
+    *,
+    stage_name: str,
+    **recipe: Any,
+) -> tuple[learning.Checkpoint, learning.ModelSpec, pd.DataFrame]:
+    """Fit a linear head to the features of a stage, and put it on the body.
 
-    def fit_probe(
-        splits: pd.DataFrame,
-        features: learning.Features,
-        start: learning.Checkpoint | learning.PretrainedWeights,
-        options: ProbeOptions,
-        **recipe: Any,
-    ) -> tuple[learning.Checkpoint, learning.ModelSpec, pd.DataFrame]:
-        """Fit a linear head to the features, and put it on the body.
-
-        Returns:
-            The checkpoint, its spec, and the history (one row).
-        """
-        what = make_phase(stage_name, PROBE, start, splits, None, recipe, 1)
-        checkpoint, history = learning.fit_probe(what, features, options)
-        warn_of_guessing(f"{stage_name}, {PROBE}", history, splits)
-        return checkpoint, checkpoint.spec, history
-
-    return fit_probe
+    Returns:
+        The checkpoint, its spec, and the history (one row).
+    """
+    what = make_phase(stage_name, PROBE, start, splits, None, recipe, 1)
+    checkpoint, history = learning.fit_probe(what, features, options)
+    warn_of_guessing(f"{stage_name}, {PROBE}", history, splits)
+    return checkpoint, checkpoint.spec, history
 
 
-def learning_rate_finder(stage_name: str, phase: str) -> Callable[..., Any]:
-    """Make the node that looks for a learning rate before a phase of a stage."""
+def find_learning_rate(
+    splits: pd.DataFrame,
+    pixels: learning.Pixels,
+    start: learning.Checkpoint | learning.PretrainedWeights,
+    iterations: int,
+    *,
+    stage_name: str,
+    phase: str,
+    **recipe: Any,
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Try learning rates before a phase of a stage, growing from step to step; each machine by itself.
 
-    def find_learning_rate(
-        splits: pd.DataFrame,
-        pixels: learning.Pixels,
-        start: learning.Checkpoint | learning.PretrainedWeights,
-        iterations: int,
-        **recipe: Any,
-    ) -> tuple[pd.DataFrame, dict[str, float]]:
-        """Try learning rates, growing from step to step; each machine by itself.
-
-        Returns:
-            The curve (learning rate, loss), and the ``suggested`` rate.
-        """
-        what = make_phase(stage_name, phase, start, splits, pixels, recipe)
-        here = _processes(recipe).here
-        curve, suggested = learning.train_distributed(here, learning.find_learning_rate, what, iterations)
-        return curve, {"suggested": suggested}
-
-    return find_learning_rate
+    Returns:
+        The curve (learning rate, loss), and the ``suggested`` rate.
+    """
+    what = make_phase(stage_name, phase, start, splits, pixels, recipe)
+    here = _processes(recipe).here
+    curve, suggested = learning.train_distributed(here, learning.find_learning_rate, what, iterations)
+    return curve, {"suggested": suggested}
 
 
-def phase_trainer(stage_name: str, phase: str) -> Callable[..., Any]:
-    """Make the node that trains a phase of a stage."""
+def train(
+    splits: pd.DataFrame,
+    pixels: learning.Pixels,
+    start: learning.Checkpoint | learning.PretrainedWeights,
+    options: PhaseOptions,
+    suggestion: dict[str, float] | None = None,
+    probe_history: pd.DataFrame | None = None,
+    state: Any = None,  # Kedro takes a parameter for it, which it would check by a better hint
+    *,
+    stage_name: str,
+    phase: str,
+    **recipe: Any,
+) -> tuple[learning.Checkpoint, learning.ModelSpec, pd.DataFrame]:
+    """Train a phase of a stage, and record how far it is in ``state``, the ``TrainingState`` that the runner gives.
 
-    def train(
-        splits: pd.DataFrame,
-        pixels: learning.Pixels,
-        start: learning.Checkpoint | learning.PretrainedWeights,
-        options: PhaseOptions,
-        suggestion: dict[str, float] | None = None,
-        probe_history: pd.DataFrame | None = None,
-        state: Any = None,  # Kedro takes a parameter for it, which it would check by a better hint
-        **recipe: Any,
-    ) -> tuple[learning.Checkpoint, learning.ModelSpec, pd.DataFrame]:
-        """Train one cycle, and record how far it is in ``state``, the ``TrainingState`` that the runner gives.
-
-        Returns:
-            The checkpoint, its spec, and the history (a row per epoch).
-        """
-        what = make_phase(stage_name, phase, start, splits, pixels, recipe, options.epochs)
-        rates = rates_of(options.learning_rate, suggestion, what)
-        checkpoint, history = learning.train_distributed(_processes(recipe), learning.train_phase, what, rates, state)
-        warn_of_guessing(f"{stage_name}, {phase}", history, splits)
-        if probe_history is not None:
-            warn_of_probe(f"{stage_name}, {phase}", history, probe_history)
-        return checkpoint, checkpoint.spec, history
-
-    return train
+    Returns:
+        The checkpoint, its spec, and the history (a row per epoch).
+    """
+    what = make_phase(stage_name, phase, start, splits, pixels, recipe, options.epochs)
+    rates = rates_of(options.learning_rate, suggestion, what)
+    checkpoint, history = learning.train_distributed(_processes(recipe), learning.train_phase, what, rates, state)
+    warn_of_guessing(f"{stage_name}, {phase}", history, splits)
+    if probe_history is not None:
+        warn_of_probe(f"{stage_name}, {phase}", history, probe_history)
+    return checkpoint, checkpoint.spec, history
 
 
-def phase_reporter(stage_name: str, phase: str) -> Callable[..., Any]:
-    """Make the node that draws what happened in a phase of a stage."""
-
-    def show_phase(
-        splits: pd.DataFrame,
-        pixels: learning.Pixels,
-        spec: learning.ModelSpec,
-        history: pd.DataFrame,
-        display_names: dict[str, str],
-        curve: pd.DataFrame | None = None,
-        suggestion: dict[str, float] | None = None,
-        **recipe: Any,
-    ) -> tuple[plots.Figure, ...]:
-        """Draw the learning-rate curve where there is one, the history, and a sheet of an augmented training batch."""
-        title = f"{stage_name}, {phase}"
-        trained = learning.Checkpoint({}, spec)  # its spec says how pictures were resized and normalised
-        batch = learning.training_batch(make_phase(stage_name, phase, trained, splits, pixels, recipe))
-        names_of = distinct_names(splits["label"], display_names)
-        names = [names_of[label] for _, label in batch]
-        sheet = f"{title}: a training batch as the network sees it"
-        rates = tuple(spec.provenance["learning_rates"])
-        return (
-            *([plots.learning_rate_curve(curve, suggestion["suggested"], rates, title)] if suggestion else []),
-            plots.history_plot(history, title),
-            plots.training_batch([picture for picture, _ in batch], names, sheet),
-        )
-
-    return show_phase
+def show_phase(
+    splits: pd.DataFrame,
+    pixels: learning.Pixels,
+    spec: learning.ModelSpec,
+    history: pd.DataFrame,
+    display_names: dict[str, str],
+    curve: pd.DataFrame | None = None,
+    suggestion: dict[str, float] | None = None,
+    *,
+    stage_name: str,
+    phase: str,
+    **recipe: Any,
+) -> tuple[plots.Figure, ...]:
+    """Draw of a phase the learning-rate curve where there is one, the history, and an augmented training batch."""
+    title = f"{stage_name}, {phase}"
+    trained = learning.Checkpoint({}, spec)  # its spec says how pictures were resized and normalised
+    batch = learning.training_batch(make_phase(stage_name, phase, trained, splits, pixels, recipe))
+    names_of = distinct_names(splits["label"], display_names)
+    names = [names_of[label] for _, label in batch]
+    sheet = f"{title}: a training batch as the network sees it"
+    rates = tuple(spec.provenance["learning_rates"])
+    return (
+        *([plots.learning_rate_curve(curve, suggestion["suggested"], rates, title)] if suggestion else []),
+        plots.history_plot(history, title),
+        plots.training_batch([picture for picture, _ in batch], names, sheet),
+    )
 
 
 def make_phase(
@@ -269,27 +246,17 @@ def warn_of_probe(title: str, history: pd.DataFrame, probe_history: pd.DataFrame
         logger.warning("%s: %s Give this phase another learning_rate, or leave it out.", title, sentence)
 
 
-def training_reporter(phases: dict[str, int]) -> Callable[..., plots.Figure]:
-    """Make the node that puts what was drawn of all phases on one sheet.
+def show_training(*results: Any, phases: dict[str, int]) -> plots.Figure:
+    """Put what was drawn of all phases on one sheet, a row per phase.
 
     Args:
+        *results: Of each phase the learning-rate curve as a table and as a plot, where there is one, the plot of the
+            history, and the batch.
         phases: By their titles, how many results there are of each.
     """
-
-    def show_training(*results: Any) -> plots.Figure:
-        """Draw a row per phase.
-
-        Args:
-            *results: Of each phase the learning-rate curve as a table and as a plot, where there is one, the plot of
-                the history, and the batch.
-        """
-        left = iter(results)
-        of_phases = {phase: list(islice(left, count)) for phase, count in phases.items()}
-        return plots.training_sheet(
-            {phase: drawn[1:] if len(drawn) > 2 else drawn for phase, drawn in of_phases.items()}
-        )
-
-    return show_training
+    left = iter(results)
+    of_phases = {phase: list(islice(left, count)) for phase, count in phases.items()}
+    return plots.training_sheet({phase: drawn[1:] if len(drawn) > 2 else drawn for phase, drawn in of_phases.items()})
 
 
 def with_paths(splits: pd.DataFrame, prepared_images: images.PreparedImages) -> pd.DataFrame:

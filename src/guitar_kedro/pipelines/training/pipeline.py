@@ -7,6 +7,7 @@ from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.learning.distributed.options import PARAMETERS
 from guitar_kedro.learning.training.recipe import LoopOptions
+from guitar_kedro.pipelines.prefilled import prefilled
 from guitar_kedro.pipelines.training import nodes
 from guitar_kedro.pipelines.training.plan import PRETRAINED, PROBE, StagePlan
 
@@ -70,7 +71,7 @@ def _report_node(stages: list[StagePlan]) -> Node:
         for phase in stage.trained
     }
     return Node(
-        func=nodes.training_reporter({phase: len(names) for phase, names in pictures.items()}),
+        func=prefilled(nodes.show_training, phases={phase: len(names) for phase, names in pictures.items()}),
         inputs=[f"train.{phase}_{picture}" for phase, names in pictures.items() for picture in names],
         outputs="training_sheet",
         name="show_training",
@@ -108,14 +109,14 @@ def _probe_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
     }
     return [
         Node(
-            func=nodes.feature_computer(stage.name),
+            func=prefilled(nodes.compute_features, stage_name=stage.name),
             inputs={**shared, "prepared_images": "prepared_images"},
             outputs="features",
             name="compute_features",
             tags="predictions",
         ),
         Node(
-            func=nodes.probe_fitter(stage.name),
+            func=prefilled(nodes.fit_probe, stage_name=stage.name),
             inputs={**shared, "features": "features", "options": f"params:stages.{stage.name}.{phase}"},
             outputs=[f"{phase}_checkpoint", f"{phase}_spec", f"{phase}_history"],
             name="fit_probe",
@@ -133,7 +134,7 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
     }
     suggestion = {"suggestion": f"{phase}_learning_rate"}
     find = Node(
-        func=nodes.learning_rate_finder(stage.name, phase),
+        func=prefilled(nodes.find_learning_rate, stage_name=stage.name, phase=phase),
         inputs={
             **pictures,
             **{name: source for name, source in recipe.items() if name not in nodes.OF_EPOCHS},
@@ -147,7 +148,7 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
     return [
         *([find] if stage.finder else []),
         Node(
-            func=nodes.phase_trainer(stage.name, phase),
+            func=prefilled(nodes.train, stage_name=stage.name, phase=phase),
             inputs={
                 **pictures,
                 **recipe,
@@ -160,7 +161,7 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
             tags=["trained_networks", "training"],  # a phase records how far it is
         ),
         Node(
-            func=nodes.phase_reporter(stage.name, phase),
+            func=prefilled(nodes.show_phase, stage_name=stage.name, phase=phase),
             inputs={
                 **pictures,
                 **(found if stage.finder else {}),
