@@ -7,13 +7,13 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 from filelock import FileLock
 from kedro.io import Version
-from small_project import Kedro, kedro_in, make_project
+from small_project import Kedro, kedro_in, make_project, without_sync
 
 from guitar_kedro.datasets import CheckpointDataset
 from guitar_kedro.learning import Checkpoint
@@ -26,6 +26,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # the same examples in each run, however busy the machine is
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
+os.fsync = without_sync
 # no processes that draw pictures, or there are as many as cores for each worker, and each imports for seconds
 os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -70,9 +71,9 @@ def made_once(make: Callable[[Path], None], name: str, folders: pytest.TempPathF
     return shutil.copytree(made, folders.mktemp(name) / "project")
 
 
-def run_in(project: Path, *arguments: str, **environment: str) -> None:
+def run_in(project: Path, *arguments: str, **how: Any) -> None:
     """Runs a command that ends well, and keeps what it says in ``console.txt``."""
-    run = kedro_in(project, *arguments, **environment)
+    run = kedro_in(project, *arguments, **how)
     assert run.returncode == 0, run.stdout + run.stderr
     (project / "console.txt").write_text(run.stdout + run.stderr)
 
@@ -82,7 +83,7 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -
     """A clone in which ``kedro run`` has ended; tests only look at it."""
 
     def finish(made: Path) -> None:
-        run_in(make_project(made), "run", LOKY_MAX_CPU_COUNT="2")  # as a user's machine does
+        run_in(make_project(made), "run", draws=True, LOKY_MAX_CPU_COUNT="2")  # as a user's machine does
 
     return made_once(finish, "finished", tmp_path_factory, worker_id)
 

@@ -12,12 +12,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
+
+from PIL import Image
 
 import guitar_kedro
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ROOT = Path(__file__).parents[1]
 TINY_STAGES = """
@@ -71,7 +75,20 @@ ood_images:
 
 # what commands import, apart from the settings: they ask in which folder they are imported
 _MODULES = [module.name for module in pkgutil.walk_packages(guitar_kedro.__path__, "guitar_kedro.")]
-_LIBRARIES = ["fastai.vision.learner", "kedro.framework.cli.cli", "plotly.graph_objects", "uvicorn"]
+_LIBRARIES = [
+    "cleanlab.filter",
+    "fastai.vision.learner",
+    "kedro.framework.cli.cli",
+    "kedro_airflow.plugin",
+    "kedro_telemetry.plugin",
+    "kedro_viz.integrations.kedro.hooks",
+    "kedro_viz.integrations.kedro.run_hooks",
+    "kedro_viz.launchers.cli.main",
+    "plotly.graph_objects",
+    "pyarrow.parquet",
+    "sklearn.model_selection",
+    "uvicorn",
+]
 # starts processes, forked from one that has imported what commands do
 IMPORTED = multiprocessing.get_context("forkserver")
 IMPORTED.set_forkserver_preload(
@@ -101,7 +118,14 @@ class Command:
     """A command of a project, in a process that is forked from one that has imported what commands do."""
 
     def __init__(
-        self, project: Path, *arguments: str, output: Path, folder: str = ".", first: str = "", **environment: str
+        self,
+        project: Path,
+        *arguments: str,
+        output: Path,
+        folder: str = ".",
+        first: str = "",
+        draws: bool = False,
+        **environment: str,
     ) -> None:
         """Starts it.
 
@@ -111,12 +135,13 @@ class Command:
             output: A folder for ``stdout`` and ``stderr``.
             folder: Of the project: where it is started.
             first: Python code that changes the process before.
+            draws: Whether figures are drawn, which takes nearly half of a run; else all are blank.
             environment: What differs from this process.
         """
         environment = {**os.environ, **_environment(project), **environment}
         self._output = output
         self._process = IMPORTED.Process(
-            target=_become_command_line, args=(project / folder, arguments, environment, output, first)
+            target=_become_command_line, args=(project / folder, arguments, environment, output, first, draws)
         )
         self._process.start()
         self.pid = self._process.pid
@@ -152,14 +177,27 @@ class Command:
         self._process.kill()
 
 
+def _save_blank(figure: Figure, file: IO[bytes], **_: object) -> None:
+    width, height = (round(8 * inches) for inches in figure.get_size_inches())
+    Image.new("RGB", (width, height), "white").save(file, "PNG")
+
+
+def without_sync(_: int) -> None:
+    """Waits for no disk, as ``os.fsync`` does: what is killed here is a process, and never the machine."""
+
+
 def _become_command_line(
-    start: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path, first: str
+    start: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path, first: str, draws: bool
 ) -> None:
     from kedro.framework.project import LOGGING
     from matplotlib import rcParams
+    from matplotlib.figure import Figure
 
     rcParams["savefig.dpi"] = 72  # half as sharp as people want them
+    if not draws:
+        Figure.savefig = _save_blank
     gc.freeze()  # so that the memory of what was imported stays shared
+    os.fsync = without_sync
     for stream, name in ((sys.stdout, "stdout"), (sys.stderr, "stderr")):
         os.dup2(os.open(output / name, os.O_WRONLY | os.O_CREAT), stream.fileno())
     os.chdir(start)
@@ -175,7 +213,7 @@ def _become_command_line(
         atexit._run_exitfuncs()  # as at the end of Python; a forked process ends without
 
 
-def kedro_in(project: Path, *arguments: str, **how: str) -> subprocess.CompletedProcess[str]:
+def kedro_in(project: Path, *arguments: str, **how: Any) -> subprocess.CompletedProcess[str]:
     """Runs a command in a project; how, is said as to ``Command``."""
     with tempfile.TemporaryDirectory() as output:
         command = Command(project, *arguments, output=Path(output), **how)
@@ -192,24 +230,13 @@ def _environment(project: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(project / "src"), "COLUMNS": "200"}
 
 
-def start_kedro(
-    folder: Path, *arguments: str, prefix: Sequence[str] = (), output: int | IO[str] = subprocess.PIPE
-) -> subprocess.Popen[str]:
+def start_kedro(folder: Path, *arguments: str, output: int | IO[str] = subprocess.PIPE) -> subprocess.Popen[str]:
     """Starts the command line in a project as a user does, in a process of its own."""
     return subprocess.Popen(
-        [*prefix, sys.executable, "-m", "kedro", *arguments],
+        [sys.executable, "-m", "kedro", *arguments],
         cwd=folder,
         env={**os.environ, **_environment(folder)},
         stdout=output,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
     )
-
-
-def start_until(there: Path, folder: Path, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
-    """Starts the command line, and comes back when it has written a file."""
-    running = start_kedro(folder, *arguments, prefix=prefix)
-    while not there.exists():
-        assert running.poll() is None, running.communicate()
-        time.sleep(0.05)
-    return running

@@ -133,7 +133,7 @@ def test_upright_photos_are_trained_on_explained_and_predicted_in_their_shape(
     photos = draw_photos(tmp_path / "photos")
     sizes = "image_size=[64,48],stages.small.image_size=[48,36]"
     recipe = f"architecture=squeezenet1_1,weights=none,epochs=1,{sizes}"
-    run = kedro("run", "--env=photos", f"--params=images={photos},name=upright,{recipe}")
+    run = kedro("run", "--env=photos", f"--params=images={photos},name=upright,{recipe}", draws=True)
     assert run.returncode == 0, run.stdout + run.stderr
     assert (project / "data/05_model_input/upright/pixels_64x48px/index.json").exists()
     reports = project / "data/08_reporting/upright"
@@ -215,31 +215,14 @@ def zip_bomb(folder: Path) -> Path:
     return folder / "bomb.zip"
 
 
-def broken_archive(folder: Path) -> Path:
-    (folder / "broken.tgz").write_bytes(b"\x1f\x8b\x08\0" + b"x" * 500)
-    return folder / "broken.tgz"
-
-
-def empty_folder(folder: Path) -> Path:
-    (folder / "empty").mkdir()
-    return folder / "empty"
-
-
 def one_class(folder: Path) -> Path:
     return draw_photos(folder / "one", ("cat",))
-
-
-def no_such_place(folder: Path) -> Path:
-    return folder / "nowhere"
 
 
 @pytest.mark.parametrize(
     ("make", "wrong"),
     [
-        (no_such_place, "nowhere does not exist"),
-        (empty_folder, "There are no files in"),
         (one_class, "has one class only, 'cat'"),
-        (broken_archive, "broken.tgz is damaged"),
         (tar_with_a_name_that_leads_out, "'../../evil/x.jpg', which leads out"),
         (zip_bomb, "bomb.zip unpacks to more than"),
     ],
@@ -247,7 +230,8 @@ def no_such_place(folder: Path) -> Path:
 def test_images_that_cannot_be_used_are_refused_in_one_line(
     untouched_project: Path, tmp_path: Path, make: Callable[[Path], Path], wrong: str
 ):
-    sentence = one_line(kedro_in(untouched_project, "run", "--env=photos", f"--params=images={make(tmp_path)}"))
+    images = f"--params=images={make(tmp_path)},{SHORT}"
+    sentence = one_line(kedro_in(untouched_project, "run", "--env=photos", images))
     assert wrong in sentence
     assert not made_by_runs(untouched_project)
     assert not (tmp_path.parent / "evil").exists()
@@ -300,12 +284,10 @@ def test_an_address_that_leads_nowhere_or_brings_something_else_is_told(
 @pytest.mark.parametrize(
     ("arguments", "wrong"),
     [
-        (["--env=photos"], "has no images yet: name them with --params=images="),
+        (["--env=photos", f"--params={SHORT}"], "has no images yet: name them with --params=images="),
         (["--env=photos", "--params=imgaes=x"], "no such parameter in this environment. Did you mean images?"),
         (["--params=workspace=pets"], "no such parameter in this environment. Did you mean name?"),
         (["--env=photos", "--params=name=../pets"], "a workspace names a folder"),
-        (["--env=photos", f"--params=name={'x' * 300}"], "it has 300 letters, and a workspace may have 100"),
-        (["--env=photos", "--params=images=~nobody_is_called_so/pets"], "a home folder that there is not"),
         (["--env=fotos"], "there is no such environment; choose one of"),
         (["--pipeline=trian"], "There is no pipeline trian; choose one of"),
         (
@@ -315,19 +297,13 @@ def test_an_address_that_leads_nowhere_or_brings_something_else_is_told(
             ],  # as seen from 127.0.0.1, elsewhere
             "There is no pipeline trian; choose one of",
         ),
-        (["--params=nnodes=2,rdzv_endpoint=nowhere.invalid:29400"], "there is no machine nowhere.invalid; name one of"),
         (["--params=stages.larger.start_from=smal"], "there is no stage smal before larger"),
         (["--params=stages.small.image_size=-5"], "stages.small.image_size is -5; it must be a whole number"),
-        (["--params=stages.small.image_size=[32,0]"], "stages.small.image_size is [32, 0]; it must be a whole number"),
-        (["--params=stages.small.unfrozen.epoch=5"], "stages.small.unfrozen.epoch: there is no such parameter"),
-        (["--params=stages.small.unfrozen.learning_rate=fast"], "stages.small.unfrozen.learning_rate"),
-        (["--pipeline=evaluation"], "is not there yet: run `kedro run` first"),
         (
             ["--env=photos", "--pipeline=evaluation", "--params=name=007"],
             "data/06_models/007/model is not there yet: run `kedro run --env=photos --params=name=007` first",
         ),
         (["--runner=ThreadRunner"], "--runner=ThreadRunner: nodes run one after another here"),
-        (["--params=stages.small.weights=/nowhere.pth"], "stages.small.weights: there is no file /nowhere.pth"),
         (["--load-versions=model:2020-01-01T00.00.00.000Z"], "there is no such version; there is none yet"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guitar_kedro.display_names import distinct_names, written_out
@@ -48,6 +48,7 @@ def test_scripts_and_emoji_that_need_joiners_keep_them():
     assert distinct_names([family, persian], {}) == {family: family, persian: persian}
 
 
+@settings(max_examples=40)
 @given(LABELS, st.dictionaries(st.sampled_from(["a", "A", "a_", " "]), st.text(max_size=3)))
 def test_no_two_classes_have_one_name_and_each_can_be_written_and_read(labels, given_names):
     names = distinct_names(labels, given_names)

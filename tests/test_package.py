@@ -40,6 +40,8 @@ def test_the_wheel_trains_a_model_of_the_drawn_set_in_an_empty_folder(packaged: 
         assert f"guitar_kedro/{part}" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
+    half_as_sharp = tmp_path / "matplotlibrc"
+    half_as_sharp.write_text("savefig.dpi: 72\n")
     empty = tmp_path / "empty"
     empty.mkdir()
     [conf] = packaged.glob("*.tar.gz")
@@ -47,7 +49,12 @@ def test_the_wheel_trains_a_model_of_the_drawn_set_in_an_empty_folder(packaged: 
     run = subprocess.run(
         command,
         cwd=empty,
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "installed"), "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(tmp_path / "installed"),
+            "OMP_NUM_THREADS": "1",
+            "MATPLOTLIBRC": str(half_as_sharp),
+        },
         capture_output=True,
         encoding="utf-8",
         check=False,

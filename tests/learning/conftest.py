@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from guitar_kedro.learning import (
+    Checkpoint,
     Phase,
     Pixels,
     PretrainedWeights,
@@ -19,6 +20,7 @@ from guitar_kedro.learning import (
     TrainingOptions,
     decode_pictures,
     pixel_sizes,
+    train_phase,
 )
 from guitar_kedro.sizes import ImageSize
 
@@ -80,7 +82,7 @@ def pixels(decode: Decode) -> Pixels:
     return decode(32)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def stage() -> StageOptions:
     return StageOptions(
         architecture="squeezenet1_1",
@@ -92,9 +94,21 @@ def stage() -> StageOptions:
     )
 
 
-@pytest.fixture
-def phase(shapes: pd.DataFrame, pixels: Pixels, stage: StageOptions, tmp_path: Path) -> Phase:
-    return Phase("small", "unfrozen", stage, TRAINING, PretrainedWeights(tmp_path), shapes, pixels, 1, 2)
+@pytest.fixture(scope="session")
+def phase(shapes: pd.DataFrame, pixels: Pixels, stage: StageOptions, tmp_path_factory: pytest.TempPathFactory) -> Phase:
+    weights = PretrainedWeights(tmp_path_factory.mktemp("weights"))
+    return Phase("small", "unfrozen", stage, TRAINING, weights, shapes, pixels, 1, 2)
+
+
+@pytest.fixture(scope="session")
+def trained(phase: Phase) -> tuple[Checkpoint, pd.DataFrame]:
+    """What training the phase with a rate of 0.001 leaves."""
+    return train_phase(phase, (1e-3,))
+
+
+@pytest.fixture(scope="session")
+def checkpoint(trained: tuple[Checkpoint, pd.DataFrame]) -> Checkpoint:
+    return trained[0]
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def _part(images=2000, classes=11, temperature=2.0):
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-@pytest.mark.parametrize("classes", [2, 11, 100])
+@pytest.mark.parametrize("classes", [2, 100])
 def test_a_known_temperature_is_found_again_from_synthetic_logits(temperature, classes):
     probabilities, targets = _drawn(10_000, classes, temperature, spread=2.0)
     assert fit_temperature(probabilities, targets) == pytest.approx(temperature, rel=0.06)
@@ -64,8 +64,8 @@ def _loss(probabilities, targets):
 
 
 @pytest.mark.parametrize("true_temperature", [2.5, 1.0, 0.5], ids=["too_sure", "well_calibrated", "not_sure_enough"])
-@pytest.mark.parametrize("classes", [2, 11, 40])
-@pytest.mark.parametrize("images", [9, 30, 300, 1000])
+@pytest.mark.parametrize("classes", [2, 40])
+@pytest.mark.parametrize("images", [9, 300])
 def test_scaling_is_never_worse_than_none_on_new_images_however_few_it_was_fitted_on(images, classes, true_temperature):
     new, shown = _drawn(2000, classes, true_temperature, seed=1000)
     right = new.argmax(axis=1) == shown
@@ -310,8 +310,11 @@ def test_reliability_needs_a_part():
         reliability_figure({}, 1.0)
 
 
-@pytest.mark.parametrize("accuracy", [0.5, 0.95, 1.0])
-@pytest.mark.parametrize("part", [_part(), _ONE, _ALL_WRONG, _ALL_RIGHT], ids=["usual", "one", "wrong", "right"])
+@pytest.mark.parametrize(
+    ("part", "accuracy"),
+    [(_part(), 0.5), (_part(), 0.95), (_part(), 1.0), (_ONE, 0.5), (_ALL_WRONG, 0.95), (_ALL_RIGHT, 1.0)],
+    ids=["met", "usual", "never met", "one", "wrong", "right"],
+)
 def test_the_curve_of_risk_is_readable(part, accuracy, is_readable):
     before, _, right = part
     threshold = confidence_threshold(before, right, accuracy)

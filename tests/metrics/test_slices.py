@@ -97,13 +97,13 @@ def test_with_few_images_none_is_named_and_the_figure_says_why(made_predictions,
 
 def test_luck_rarely_names_a_slice(random_predictions, names_of):
     named = 0
-    for seed in range(100):
+    for seed in range(40):
         predictions = random_predictions(40, per_class=10, wrong=0)
         wrong = np.random.default_rng(seed).random(len(predictions)) < 0.1
         predictions = predictions.assign(predicted=predictions["label"].mask(wrong, "something else"))
         slices = slice_errors(predictions, _images(predictions), names_of(40))
         named += not worst_slices(slices, _rate(predictions)).empty
-    assert named <= 10
+    assert named <= 4
 
 
 @pytest.mark.parametrize("guesses", ["abcd", "bcda", "aaaa"], ids=["all right", "all wrong", "others never predicted"])
@@ -120,7 +120,7 @@ def test_no_predictions_are_no_slices(made_predictions, is_readable):
     assert is_readable(_draw(slices, 0.0))
 
 
-@pytest.mark.parametrize("number", [2, 3, 11, 40, 100])
+@pytest.mark.parametrize("number", [2, 40, 100])
 def test_the_figure_is_readable_with_so_many_classes(number, random_predictions, names_of, is_readable):
     predictions = random_predictions(number)
     random = np.random.default_rng(1)

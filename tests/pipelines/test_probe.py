@@ -19,7 +19,7 @@ def test_a_probe_is_a_phase_like_others_and_its_features_are_computed_once(used_
     small |= {"probe": {}, "frozen": {"epochs": 1, "learning_rate": 1e-9}, "unfrozen": nothing}
     larger |= {"probe": {"C": [0.1]}, "unfrozen": nothing}
     recipe.write_text(yaml.safe_dump(parameters, sort_keys=False))
-    run = kedro_in(used_project, "run")
+    run = kedro_in(used_project, "run", "--to-outputs=stage_comparison,embedding_explorer,metrics")
     assert run.returncode == 0, run.stdout + run.stderr
     table = pd.read_csv(max(reports.glob("stage_comparison.csv/*/*.csv")))
     phases = table[["stage", "phase"]].to_numpy().tolist()

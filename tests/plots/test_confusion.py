@@ -13,7 +13,7 @@ def _cells(figure):
     return np.asarray(figure.axes[0].collections[0].get_array())
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 11, 16, 40])
+@pytest.mark.parametrize("number", [1, 2, 16, 40])
 def test_no_text_is_cut_off_or_lies_on_another(number, names_of, random_predictions, is_readable):
     names = names_of(number)
     figure = confusion_matrix_figure(random_predictions(number), list(names), names, "The last stage on validation")

@@ -19,16 +19,17 @@ def _picture(colour="#336699", size=(60, 40), mode="RGB"):
     return Image.new("RGB", size, colour).convert(mode)
 
 
-@pytest.mark.parametrize("number", [1, 2, 11, 40])
+@pytest.mark.parametrize("number", [1, 40])
 def test_class_balance_is_readable_and_counts_every_image(number, names_of, is_readable, words_of):
     table = _image_table(names_of(number))
     figure = data.class_balance(table, names_of(number))
     assert is_readable(figure)
-    assert f"{len(table):,} images" in words_of(figure)
-    assert all(f"{count:,}" in words_of(figure) for count in table["label"].value_counts())
+    words = words_of(figure)
+    assert f"{len(table):,} images" in words
+    assert all(f"{count:,}" in words for count in table["label"].value_counts())
 
 
-@pytest.mark.parametrize("number", [1, 2, 11, 40])
+@pytest.mark.parametrize("number", [1, 40])
 def test_split_balance_is_readable_and_counts_every_part(number, names_of, is_readable, words_of):
     splits = _image_table(names_of(number))[["label"]]
     splits["split"] = np.random.default_rng(0).choice(["train", "validation", "test"], len(splits), p=[0.7, 0.2, 0.1])
@@ -67,8 +68,7 @@ def test_no_warning_where_the_originals_are_large_enough(words_of):
     assert "\N{WARNING SIGN}" not in words_of(data.resolutions(table, {"large_448px": 448}))
 
 
-@pytest.mark.parametrize("images", [0, 1, 1000])
-@pytest.mark.parametrize("stages", [0, 9])
+@pytest.mark.parametrize(("images", "stages"), [(0, 0), (0, 9), (1, 9), (1000, 0), (1000, 9)])
 def test_resolutions_are_readable_for_any_number_of_images_and_stages(images, stages, guitars, is_readable):
     table = _image_table(guitars)[:images]
     assert is_readable(data.resolutions(table, {f"a_stage_with_a_long_name_{n}": 64 + 32 * n for n in range(stages)}))
@@ -86,8 +86,10 @@ def test_a_contact_sheet_shows_every_picture_with_its_caption(is_readable, words
     assert all(f"file_{n}.jpg" in words_of(figure) for n in range(7))
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK", "I;16", "F"])
-@pytest.mark.parametrize("size", [(1, 1), (3, 900), (900, 3)])
+@pytest.mark.parametrize(
+    ("mode", "size"),
+    [*((mode, (3, 900)) for mode in ("1", "L", "P", "RGBA", "CMYK", "I;16", "F")), ("1", (1, 1)), ("F", (900, 3))],
+)
 def test_pictures_of_any_mode_and_shape_have_a_place(mode, size, is_readable):
     picture = Image.new("L", size, 100).convert("I").convert(mode) if mode == "I;16" else _picture(size=size, mode=mode)
     assert is_readable(sheets.contact_sheet([picture], ["odd"], 4, "Odd"))
@@ -128,7 +130,7 @@ def test_an_empty_sheet_says_that_it_is_empty(is_readable, words_of):
         assert "no pictures" in words_of(figure)
 
 
-@pytest.mark.parametrize("number", [2, 11, 30])
+@pytest.mark.parametrize("number", [2, 30])
 def test_a_class_sheet_has_a_row_per_class_and_at_most_eight_pictures(number, names_of, is_readable):
     pictures = {label: [_picture()] * (10 if place % 2 else 1) for place, label in enumerate(names_of(number))}
     figure = data.class_contact_sheet(pictures, names_of(number))

@@ -30,7 +30,7 @@ def by_class(names: list[str], number: int = 2) -> Figure:
     return grad_cam_by_class(pictures(number), heats, names, names[-1:] * number, shares)
 
 
-@pytest.mark.parametrize("classes", [2, 11, 40])
+@pytest.mark.parametrize("classes", [2, 40])
 def test_sheets_by_class_can_be_read(
     classes: int, names_of: Callable[[int], dict[str, str]], is_readable: Callable[[Figure], bool]
 ):
@@ -53,7 +53,7 @@ def test_of_many_classes_the_most_probable_are_shown_and_a_note_says_so(words_of
     assert shown == [f"class {place}" for place in range(39, 28, -1)]
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("number", [0, 1, 5])
 def test_sheets_of_errors_can_be_read(
     number: int, guitars: dict[str, str], is_readable: Callable[[Figure], bool], words_of: Callable[[Figure], str]
 ):

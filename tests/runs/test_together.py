@@ -20,7 +20,7 @@ from small_project import Command, kedro_in
 from torture import KILLS, SEED
 
 MODELS, REPORTS = "data/06_models/demo", "data/08_reporting/demo"
-EPOCHS = 12
+EPOCHS = 8
 LONG = f"stages.larger.unfrozen.epochs={EPOCHS}"
 TRAIN = ("run", "--nodes=train.larger.train_unfrozen")
 STATE = f"{MODELS}/epoch_states/train.larger.train_unfrozen.safetensors"
@@ -29,6 +29,14 @@ ENTER = """
 import ctypes, os
 with open("/run/netns/{}") as name:
     assert ctypes.CDLL(None).setns(name.fileno(), 0) == 0
+"""
+# a machine that is killed is missed after 6 seconds and not after 15
+SOON_MISSED = """
+from torch.distributed.elastic.rendezvous import RendezvousParameters
+asked = RendezvousParameters.get_as_int
+RendezvousParameters.get_as_int = lambda self, key, *else_: (
+    2 if key == "keep_alive_interval" else asked(self, key, *else_)
+)
 """
 pytestmark = pytest.mark.process
 
@@ -137,7 +145,8 @@ def test_two_machines_train_as_two_processes_though_one_is_killed_and_comes_back
 
     def start(number: int) -> Command:
         output = Path(tempfile.mkdtemp(dir=tmp_path))
-        return Command(machines[number], *train, output=output, first=entrances[number], OMP_NUM_THREADS="1")
+        first = entrances[number] + SOON_MISSED
+        return Command(machines[number], *train, output=output, first=first, OMP_NUM_THREADS="1")
 
     moments = random.Random(SEED)
     running = [start(0), start(1)]

@@ -34,8 +34,8 @@ def start(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="session")
 def service(start: Start) -> Running:
-    """A service without any option, as a user starts it."""
-    return start(forked=False)
+    """A service without any option."""
+    return start()
 
 
 @pytest.fixture(scope="session")

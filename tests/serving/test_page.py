@@ -53,32 +53,44 @@ class Visit:
     def give(self, kind: str, *files: tuple[str, bytes]) -> None:
         self.page.evaluate(GIVE, [kind, [[name, base64.b64encode(content).decode()] for name, content in files]])
 
+    def end(self) -> None:
+        """No visit may end with an error in the console, or have asked another host for anything."""
+        errors, self.errors[:] = list(self.errors), []
+        assert errors == []
+        assert self.hosts <= {"127.0.0.1", None, ""}
+
 
 VisitWith = Callable[..., Visit]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def visit_with(browser: Browser, service: Running) -> Iterator[VisitWith]:
-    """Visits the page; no visit may end with an error in the console, or have asked another host for anything."""
+    """Visits the page with options of the browser, each time in one of its own."""
     expect.set_options(timeout=LOOK_SECONDS * 1000)
-    visits = []
+    contexts = []
 
     def make(**options: object) -> Visit:
         context = browser.new_context(**options)
         context.set_default_timeout(LOOK_SECONDS * 1000)
-        visits.append(Visit(context, service.url))
-        return visits[-1]
+        contexts.append(context)
+        return Visit(context, service.url)
 
     yield make
-    for visit in visits:
-        assert visit.errors == []
-        assert visit.hosts <= {"127.0.0.1", None, ""}
-        visit.context.close()
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def desk(visit_with: VisitWith) -> Visit:
+    return visit_with(**DESKTOP)
 
 
 @pytest.fixture
-def visit(visit_with: VisitWith) -> Visit:
-    return visit_with(**DESKTOP)
+def visit(desk: Visit) -> Iterator[Visit]:
+    """The page as one sees it who comes again, for a new browser takes a second."""
+    desk.page.goto(desk.url)
+    yield desk
+    desk.end()
 
 
 DECISIONS = {"sure": "Sure", "not_sure": "Not sure", "none_of_these": "None of these"}
@@ -265,6 +277,7 @@ def test_without_javascript_a_form_does_the_same(visit_with: VisitWith, picture:
     visit.page.locator(".thumbs button").first.click()
     expect(visit.answers).to_have_count(1)
     expect(visit.answers.locator(".share").first).to_contain_text("%")
+    visit.end()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -278,6 +291,7 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(visit_with: VisitWit
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
     background = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+    visit.end()
 
 
 def test_the_page_says_how_good_the_model_is_and_leads_to_its_card(visit: Visit, service: Running):

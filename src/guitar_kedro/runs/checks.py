@@ -169,7 +169,7 @@ def _check_network(
         if weights is not None and weights != "none":
             pretrained = catalog.load("pretrained_weights")
             pretrained.check(architecture, weights)
-            if weights == "packaged" or local_path(weights).is_file():  # others are fetched when needed
+            if local_path(weights).is_file():  # published ones fit, and are fetched or unpacked when needed
                 body_state(architecture, image_size, pretrained.load(architecture, weights), weights)
     except UserError as error:
         raise UserError(f"{place}{error}") from None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ class NodeMeter:
         self.nodes: dict[str, dict[str, float]] = {}
         self._began: dict[str, float] = {}
         self._running: set[str] = set()
+        self._of_children = 0  # bytes; to find them takes longer than a small node
         self._ended = threading.Event()
         threading.Thread(target=self._sample_until_the_end, daemon=True).start()
 
@@ -53,19 +55,19 @@ class NodeMeter:
 
     def _sample_until_the_end(self) -> None:
         while not self._ended.wait(_SECONDS_BETWEEN_SAMPLES):
+            self._of_children = _memory_in_use(psutil.Process().children(recursive=True))
             self._sample()
 
     def _sample(self) -> None:
-        used = _memory_in_use()
+        used = _memory_in_use([psutil.Process()]) + self._of_children
         for node in list(self._running):
             self.nodes[node]["peak_memory"] = max(self.nodes[node]["peak_memory"], used)
 
 
-def _memory_in_use() -> int:
-    """Resident memory of this process and those that it started, in bytes."""
+def _memory_in_use(processes: Iterable[psutil.Process]) -> int:
+    """Resident memory of processes, in bytes."""
     used = 0
-    this = psutil.Process()
-    for process in (this, *this.children(recursive=True)):
+    for process in processes:
         try:
             used += process.memory_info().rss
         except psutil.Error:  # it has ended meanwhile

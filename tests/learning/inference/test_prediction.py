@@ -13,20 +13,13 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.images.sources import ImageStream, images_in_folder
 from guitar_kedro.learning import (
     Checkpoint,
-    Phase,
     Predictions,
     predict,
     predict_in_chunks,
-    train_phase,
     with_labels,
 )
 from guitar_kedro.pipelines.evaluation.nodes import predict_ood
 from guitar_kedro.versions import VERSIONS
-
-
-@pytest.fixture
-def checkpoint(phase: Phase) -> Checkpoint:
-    return train_phase(phase, (1e-3,))[0]
 
 
 def with_views(checkpoint: Checkpoint, **augmentation: float) -> Checkpoint:

@@ -41,11 +41,6 @@ def configuration(env: str, **given: object) -> StagesConfigLoader:
     return StagesConfigLoader(CONF, env, given, base_env="base", default_run_env="base")
 
 
-@pytest.fixture
-def checkpoint(phase: Phase) -> Checkpoint:
-    return train_phase(phase, (1e-3,))[0]
-
-
 def test_a_gpu_that_torch_was_only_compiled_for_is_not_taken(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.backends.mps, "is_built", lambda: True)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)

@@ -34,6 +34,20 @@ def long_phase(phase: Phase) -> Phase:
     return dataclasses.replace(phase, epochs=EPOCHS)
 
 
+@pytest.fixture(scope="module")
+def undisturbed() -> Callable[[Phase], tuple[Any, ...]]:
+    """Trains from the beginning to the end, once for each name and precision of the long phase."""
+    trained: dict[tuple[str, str], tuple[Any, ...]] = {}
+
+    def train(phase: Phase) -> tuple[Any, ...]:
+        key = phase.name, phase.training.precision
+        if key not in trained:
+            trained[key] = train_phase(phase, RATES)
+        return trained[key]
+
+    return train
+
+
 @pytest.fixture
 def train_until(monkeypatch: pytest.MonkeyPatch) -> Callable[[Phase, TrainingState, int], None]:
     """Trains, and dies in a step."""
@@ -74,16 +88,16 @@ def test_a_phase_that_died_ends_bit_identical(
     long_phase: Phase,
     state: TrainingState,
     train_until: Callable[..., None],
+    undisturbed: Callable[[Phase], tuple[Any, ...]],
     name: str,
     last_step: int,
     precision: str,
 ):
     training = long_phase.training.model_copy(update={"precision": precision})
     long_phase = dataclasses.replace(long_phase, name=name, training=training)
-    undisturbed = train_phase(long_phase, RATES)
     train_until(long_phase, state, last_step)
     torch.rand(3)
-    assert_same(train_phase(long_phase, RATES, state), undisturbed)
+    assert_same(train_phase(long_phase, RATES, state), undisturbed(long_phase))
 
 
 @pytest.mark.parametrize("last_step", [STEPS + 1, 3 * STEPS])
@@ -117,11 +131,15 @@ def test_a_phase_that_died_with_everything_on_ends_bit_identical(
     assert checkpoint.spec.provenance["recipe"] == {"flip": "dihedral", **everything}
 
 
-def test_a_phase_may_die_again_and_again(long_phase: Phase, state: TrainingState, train_until: Callable[..., None]):
-    undisturbed = train_phase(long_phase, RATES)
+def test_a_phase_may_die_again_and_again(
+    long_phase: Phase,
+    state: TrainingState,
+    train_until: Callable[..., None],
+    undisturbed: Callable[[Phase], tuple[Any, ...]],
+):
     for last_step in (1, STEPS + 2, STEPS + 3, STEPS):
         train_until(long_phase, state, last_step)
-    assert_same(train_phase(long_phase, RATES, state), undisturbed)
+    assert_same(train_phase(long_phase, RATES, state), undisturbed(long_phase))
 
 
 def test_a_phase_that_was_trained_to_the_end_is_not_trained_again(
