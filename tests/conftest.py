@@ -83,7 +83,7 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -
     """A clone in which ``kedro run`` has ended; tests only look at it."""
 
     def finish(made: Path) -> None:
-        run_in(make_project(made), "run", draws=True, LOKY_MAX_CPU_COUNT="2")  # as a user's machine does
+        run_in(make_project(made), "run", LOKY_MAX_CPU_COUNT="2")  # as a user's machine does
 
     return made_once(finish, "finished", tmp_path_factory, worker_id)
 

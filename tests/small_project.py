@@ -14,14 +14,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
-
-from PIL import Image
+from typing import IO, Any
 
 import guitar_kedro
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 ROOT = Path(__file__).parents[1]
 TINY_STAGES = """
@@ -124,7 +119,6 @@ class Command:
         output: Path,
         folder: str = ".",
         first: str = "",
-        draws: bool = False,
         **environment: str,
     ) -> None:
         """Starts it.
@@ -135,13 +129,12 @@ class Command:
             output: A folder for ``stdout`` and ``stderr``.
             folder: Of the project: where it is started.
             first: Python code that changes the process before.
-            draws: Whether figures are drawn, which takes nearly half of a run; else all are blank.
             environment: What differs from this process.
         """
         environment = {**os.environ, **_environment(project), **environment}
         self._output = output
         self._process = IMPORTED.Process(
-            target=_become_command_line, args=(project / folder, arguments, environment, output, first, draws)
+            target=_become_command_line, args=(project / folder, arguments, environment, output, first)
         )
         self._process.start()
         self.pid = self._process.pid
@@ -177,25 +170,17 @@ class Command:
         self._process.kill()
 
 
-def _save_blank(figure: Figure, file: IO[bytes], **_: object) -> None:
-    width, height = (round(8 * inches) for inches in figure.get_size_inches())
-    Image.new("RGB", (width, height), "white").save(file, "PNG")
-
-
 def without_sync(_: int) -> None:
     """Waits for no disk, as ``os.fsync`` does: what is killed here is a process, and never the machine."""
 
 
 def _become_command_line(
-    start: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path, first: str, draws: bool
+    start: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path, first: str
 ) -> None:
     from kedro.framework.project import LOGGING
     from matplotlib import rcParams
-    from matplotlib.figure import Figure
 
     rcParams["savefig.dpi"] = 72  # half as sharp as people want them
-    if not draws:
-        Figure.savefig = _save_blank
     gc.freeze()  # so that the memory of what was imported stays shared
     os.fsync = without_sync
     for stream, name in ((sys.stdout, "stdout"), (sys.stderr, "stderr")):

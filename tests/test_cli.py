@@ -133,7 +133,7 @@ def test_upright_photos_are_trained_on_explained_and_predicted_in_their_shape(
     photos = draw_photos(tmp_path / "photos")
     sizes = "image_size=[64,48],stages.small.image_size=[48,36]"
     recipe = f"architecture=squeezenet1_1,weights=none,epochs=1,{sizes}"
-    run = kedro("run", "--env=photos", f"--params=images={photos},name=upright,{recipe}", draws=True)
+    run = kedro("run", "--env=photos", f"--params=images={photos},name=upright,{recipe}")
     assert run.returncode == 0, run.stdout + run.stderr
     assert (project / "data/05_model_input/upright/pixels_64x48px/index.json").exists()
     reports = project / "data/08_reporting/upright"

@@ -47,7 +47,7 @@ def predicted(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) 
     (pictures / "gibson_SG" / "half.jpg").write_bytes(some[: len(some) // 2])
     as_sharp_as_for_people = "import matplotlib; matplotlib.rcParams['savefig.dpi'] = 'figure'"
     images = f"--params=images={pictures}"
-    run = kedro_in(folder, "run", "--pipeline=predict", images, first=as_sharp_as_for_people, draws=True)
+    run = kedro_in(folder, "run", "--pipeline=predict", images, first=as_sharp_as_for_people)
     assert run.returncode == 0, run.stdout + run.stderr
     (folder / "console.txt").write_text(run.stdout + run.stderr)
     return folder
