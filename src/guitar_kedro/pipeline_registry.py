@@ -34,9 +34,10 @@ def register_pipelines() -> dict[str, Pipeline]:
         UserError: If the stages in the parameters cannot be put in order.
     """
     stages = training.plan_stages(_parameters().get("stages"))
+    duplicates = _parameters().get("ingestion", {}).get("duplicates")
     parts = {
         "ingestion": ingestion.create_pipeline(stages),
-        "splitting": splitting.create_pipeline(),
+        "splitting": splitting.create_pipeline(by_features=duplicates == "features"),
         "training": training.create_pipeline(stages),
         "calibration": calibration.create_pipeline(stages[-1]),
         "evaluation": evaluation.create_pipeline(stages),

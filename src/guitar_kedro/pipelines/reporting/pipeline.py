@@ -144,6 +144,7 @@ def _card_node() -> Node:
         "predictions",
         "out_of_fold_predictions",
         "leakage",
+        "similar_images",
         "metrics",
         "classification_report",
         "stage_comparison",

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import lazy_loader as lazy
 from pydantic import Field, model_validator
 
-from guitar_kedro import metrics, plots
+from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.errors import UserError
 from guitar_kedro.options import Options
+from guitar_kedro.pipelines.training import nodes as of_training
+from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.splits import SPLITS, TEST, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
@@ -19,6 +21,17 @@ if TYPE_CHECKING:
 else:
     pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
+
+# to which pictures look alike: its weights are at hand before anything is trained, and without a network
+SIMILARITY_NETWORK = {
+    "architecture": "tf_efficientnet_lite0",
+    "weights": "packaged",
+    "image_size": 128,
+    "batch_size": 32,
+    "resize_method": "squish",
+    "precision": "float32",  # so that the split does not depend on the machine
+    "seed": 0,
+}
 
 
 class SplittingOptions(Options):
@@ -39,7 +52,26 @@ class SplittingOptions(Options):
         return self
 
 
-def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int) -> pd.DataFrame:
+def compute_features(
+    image_table: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    start: learning.PretrainedWeights,
+    device: str,
+) -> learning.FeatureStream:
+    """Compute the features by which images look alike. No label is looked at.
+
+    Returns:
+        A stream, which leaves out what is there already.
+    """
+    table = image_table[["image_id", "label"]].assign(split=TRAIN)  # the test part is not dealt yet
+    recipe = {**SIMILARITY_NETWORK, "device": device}
+    phase = of_training.make_phase("all images", PROBE, start, table, None, recipe)
+    return of_training.compute_features(phase, prepared_images)
+
+
+def split_images(
+    image_table: pd.DataFrame, options: SplittingOptions, seed: int, features: learning.Features | None = None
+) -> pd.DataFrame:
     """Split every class by the same shares, moving groups of duplicates as a whole.
 
     The order in which groups are dealt follows from the seed and from each group's own images: where a few images come,
@@ -49,6 +81,7 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
         image_table: Needs ``image_id``, ``label``, ``duplicate_group``.
         options: The shares.
         seed: Decides which images go where.
+        features: Of all images: those that look alike become one group of duplicates.
 
     Returns:
         A row per image: ``image_id``, ``label``, ``split`` (train, validation, test), ``duplicate_group``.
@@ -56,6 +89,10 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
     Raises:
         UserError: If a class has too few groups of images for the three parts.
     """
+    if features is not None:
+        pairs, _ = metrics.similar_pairs(features.of(image_table["image_id"].tolist()))
+        groups = metrics.joined_groups(image_table["duplicate_group"].to_numpy(), pairs)
+        image_table = image_table.assign(duplicate_group=groups)
     # a group that a person left under two labels counts for the label that comes first
     label_of_group = image_table.groupby("duplicate_group")["label"].min()
     sizes = image_table["duplicate_group"].value_counts()
@@ -111,3 +148,15 @@ def report_leakage(splits: pd.DataFrame, options: SplittingOptions) -> metrics.L
         100 * found.this_split,
     )
     return found
+
+
+def list_similar_images(image_table: pd.DataFrame, splits: pd.DataFrame, features: learning.Features) -> pd.DataFrame:
+    """List pairs of images that look alike to a network, and are no near duplicates by their hashes."""
+    known = image_table.merge(splits[["image_id", "split"]], on="image_id")
+    similar = metrics.similar_images(known, *metrics.similar_pairs(features.of(known["image_id"].tolist())))
+    logger.info(
+        "%s of images look alike to a network, though their hashes differ; %d of them in different parts of the split",
+        metrics.count(len(similar), "pair"),
+        metrics.crossing(similar),
+    )
+    return similar
