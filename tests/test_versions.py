@@ -79,7 +79,7 @@ def pipelines() -> list[Pipeline]:
     stages = training.plan_stages(STAGES)
     return [
         ingestion.create_pipeline(stages),
-        splitting.create_pipeline(by_features=False),
+        splitting.create_pipeline(),
         training.create_pipeline(stages),
         calibration.create_pipeline(stages[-1]),
         evaluation.create_pipeline(stages),

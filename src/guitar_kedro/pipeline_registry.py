@@ -34,14 +34,14 @@ def register_pipelines() -> dict[str, Pipeline]:
         UserError: If the stages in the parameters cannot be put in order.
     """
     stages = training.plan_stages(_parameters().get("stages"))
-    duplicates = _parameters().get("ingestion", {}).get("duplicates")
+    by_features = _parameters().get("ingestion", {}).get("duplicates") == "features"
     parts = {
         "ingestion": ingestion.create_pipeline(stages),
-        "splitting": splitting.create_pipeline(by_features=duplicates == "features"),
+        "splitting": splitting.create_pipeline(by_features),
         "training": training.create_pipeline(stages),
         "calibration": calibration.create_pipeline(stages[-1]),
         "evaluation": evaluation.create_pipeline(stages),
-        "reporting": reporting.create_pipeline(stages),
+        "reporting": reporting.create_pipeline(stages, by_features),
         "cross_validation": cross_validation.create_pipeline(stages[0]),
         "networks": networks.create_pipeline(networks.plan_networks(_parameters().get("networks")), stages[0]),
         "predict": prediction.create_pipeline(),

@@ -47,7 +47,7 @@ def nodes_that_use(parameter: str) -> set[str]:
     stages = training.plan_stages(STAGES)
     pipeline = (
         ingestion.create_pipeline(stages)
-        + splitting.create_pipeline(by_features=False)
+        + splitting.create_pipeline()
         + training.create_pipeline(stages)
         + calibration.create_pipeline(stages[-1])
         + evaluation.create_pipeline(stages)
@@ -86,7 +86,6 @@ def nodes_that_use(parameter: str) -> set[str]:
         (
             "device",
             {
-                "compute_image_features",
                 *FIND_ALL,
                 *TRAIN_ALL,
                 *CROSS_VALIDATION,

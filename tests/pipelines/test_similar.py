@@ -12,7 +12,7 @@ from small_project import kedro_in
 from guitar_kedro.demo import draw_guitar
 
 CLASSES = ("fender_stratocaster", "gibson_SG")
-TO_LIST = "--to-nodes=report.data.list_similar_images"
+TO_LIST = "--to-nodes=report.list_similar_images"
 
 
 @pytest.fixture
@@ -47,13 +47,13 @@ def test_crops_and_recoloured_copies_are_listed_and_kept_on_one_side_on_request(
         return listed[stem(listed["file"]) == stem(listed["similar_file"])]
 
     listed, by_hashes, said = run("hashes")
-    assert len(copies(listed)) >= 8
+    assert len(copies(listed)) >= 4
+    assert "test" not in {*listed["split"], *listed["similar_split"]}  # which nobody looks at before the end
     assert (copies(listed)["split"] != copies(listed)["similar_split"]).any()
     assert (by_hashes["duplicate_group_x"] == by_hashes["duplicate_group_y"]).all()
     assert "look alike to a network, though their hashes differ" in said
 
     listed, by_features, said = run("features")
-    assert "compute_image_features: unchanged" in said
     assert len(copies(listed)) >= 8
     assert (listed["split"] == listed["similar_split"]).all()
     assert by_features.groupby("duplicate_group_x")["split"].nunique().max() == 1

@@ -92,7 +92,7 @@ def test_every_node_that_runs_a_network_is_given_the_device():
     options = {"epochs": 1}
     stages = training.plan_stages({"a": {"weights": "none", "image_size": 8, "frozen": options, "unfrozen": options}})
     pipelines: list[Pipeline] = [
-        splitting.create_pipeline(by_features=False),
+        splitting.create_pipeline(),
         training.create_pipeline(stages),
         calibration.create_pipeline(stages[-1]),
         evaluation.create_pipeline(stages),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 else:
     np = lazy.load("numpy")
     pd = lazy.load("pandas")
+
+logger = logging.getLogger(__name__)
 
 PICTURES_ON_SHEET = 24
 STEPS_ON_SHEET = 8
@@ -257,6 +260,22 @@ def embedding_drawer(source: str) -> Callable[..., tuple[plots.Figure, Any]]:
         return plots.embedding_map(*what), plots.embedding_explorer(*what)
 
     return draw_embedding_map
+
+
+def list_similar_images(image_table: pd.DataFrame, splits: pd.DataFrame, features: learning.Features) -> pd.DataFrame:
+    """List pairs of images that look alike to a network, and are no near duplicates by their hashes.
+
+    Only images are compared whose features are there: those of the test part are, where the split goes by them.
+    """
+    known = image_table.merge(splits[["image_id", "split"]], on="image_id")
+    known = known[known["image_id"].isin(features.image_ids)]
+    similar = metrics.similar_images(known, *metrics.similar_pairs(features.of(known["image_id"].tolist())))
+    logger.info(
+        "%s of images look alike to a network, though their hashes differ; %d of them in different parts of the split",
+        metrics.count(len(similar), "pair"),
+        metrics.crossing(similar),
+    )
+    return similar
 
 
 def report_curation(

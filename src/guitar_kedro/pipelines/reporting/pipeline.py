@@ -6,16 +6,26 @@ from guitar_kedro.pipelines.reporting import nodes
 from guitar_kedro.pipelines.training.plan import StagePlan, probed_features
 
 
-def create_pipeline(stages: list[StagePlan]) -> Pipeline:
+def create_pipeline(stages: list[StagePlan], by_features: bool = False) -> Pipeline:
     """Create the pipeline of reports, which trains nothing and predicts nothing.
 
     Kedro-viz folds all of it into the group ``report``, with the figures that the model card uses up.
 
     Args:
         stages: In the order in which they were trained.
+        by_features: Whether the features of all images are there, by which they were split.
     """
+    of_probe = probed_features(stages)
     return Pipeline(
-        [*_result_nodes(), *_error_nodes(), *_stage_nodes(stages), _map_node(stages), _card_node()], tags="reports"
+        [
+            *_result_nodes(),
+            *_error_nodes(),
+            *_stage_nodes(stages),
+            _map_node(of_probe),
+            _similar_node("image_features" if by_features else of_probe or "model_features"),
+            _card_node(),
+        ],
+        tags="reports",
     )
 
 
@@ -125,13 +135,22 @@ def _stage_nodes(stages: list[StagePlan]) -> list[Node]:
     ]
 
 
-def _map_node(stages: list[StagePlan]) -> Node:
-    of_probe = probed_features(stages)
+def _map_node(of_probe: str | None) -> Node:
     return Node(
         func=nodes.embedding_drawer("the frozen network of the probe" if of_probe else "the model"),
         inputs=["predictions", "suspect_labels", of_probe or "model_features", "model_spec", "params:seed"],
         outputs=["embedding_map", "embedding_explorer"],
         name="draw_embedding_map",
+        namespace="report",
+    )
+
+
+def _similar_node(features: str) -> Node:
+    return Node(
+        func=nodes.list_similar_images,
+        inputs=["image_table", "splits", features],
+        outputs="similar_images",
+        name="list_similar_images",
         namespace="report",
     )
 

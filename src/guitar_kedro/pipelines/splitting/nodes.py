@@ -148,15 +148,3 @@ def report_leakage(splits: pd.DataFrame, options: SplittingOptions) -> metrics.L
         100 * found.this_split,
     )
     return found
-
-
-def list_similar_images(image_table: pd.DataFrame, splits: pd.DataFrame, features: learning.Features) -> pd.DataFrame:
-    """List pairs of images that look alike to a network, and are no near duplicates by their hashes."""
-    known = image_table.merge(splits[["image_id", "split"]], on="image_id")
-    similar = metrics.similar_images(known, *metrics.similar_pairs(features.of(known["image_id"].tolist())))
-    logger.info(
-        "%s of images look alike to a network, though their hashes differ; %d of them in different parts of the split",
-        metrics.count(len(similar), "pair"),
-        metrics.crossing(similar),
-    )
-    return similar

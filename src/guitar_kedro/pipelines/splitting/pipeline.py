@@ -6,25 +6,18 @@ from guitar_kedro.pipelines.splitting import nodes
 from guitar_kedro.pipelines.training.plan import PRETRAINED
 
 
-def create_pipeline(*, by_features: bool) -> Pipeline:
-    """Create the pipeline from ``image_table`` to ``splits``, and to the images that look alike.
+def create_pipeline(by_features: bool = False) -> Pipeline:
+    """Create the pipeline from ``image_table`` to ``splits``.
 
     Args:
-        by_features: Whether these stay on one side of the split.
+        by_features: Whether images that look alike to a network stay on one side of the split.
     """
-    features = ["image_features"] if by_features else []
     return Pipeline(
         [
-            Node(
-                func=nodes.compute_features,
-                inputs=["image_table", "prepared_images", PRETRAINED, "params:device"],
-                outputs="image_features",
-                name="compute_image_features",
-                tags="predictions",
-            ),
+            *([_features_node()] if by_features else []),
             Node(
                 func=nodes.split_images,
-                inputs=["image_table", "params:splitting", "params:seed", *features],
+                inputs=["image_table", "params:splitting", "params:seed", *(["image_features"] if by_features else [])],
                 outputs="splits",
                 name="split_images",
                 tags="splits",
@@ -45,13 +38,15 @@ def create_pipeline(*, by_features: bool) -> Pipeline:
                 namespace="report.data",
                 tags="reports",
             ),
-            Node(
-                func=nodes.list_similar_images,
-                inputs=["image_table", "splits", "image_features"],
-                outputs="similar_images",
-                name="list_similar_images",
-                namespace="report.data",
-                tags="reports",
-            ),
         ]
+    )
+
+
+def _features_node() -> Node:
+    return Node(
+        func=nodes.compute_features,
+        inputs=["image_table", "prepared_images", PRETRAINED, "params:device"],
+        outputs="image_features",
+        name="compute_image_features",
+        tags="predictions",
     )
