@@ -39,7 +39,7 @@ from guitar_kedro.pipelines.prediction.nodes import predict_images
 OPTIONS = IngestionOptions(
     max_side=128, quality=90, duplicate_distance=4, max_bytes=10**6, max_pixels=10**6, max_frames=10
 )
-PREPARING = OPTIONS.model_dump(exclude={"duplicate_distance"})
+PREPARING = OPTIONS.model_dump(exclude={"duplicates", "duplicate_distance"})
 WORKER_KILLS = max(1, KILLS // 20)
 pytestmark = pytest.mark.cluster
 

@@ -203,6 +203,7 @@ TABLES = {
     "curation_proposal": "relabel",
     "stage_steps": "p_value",
     "slices": "aspect ratio",
+    "similar_images": "similar_split",
     "test_log": "accuracy",
 }
 NUMBERS = {

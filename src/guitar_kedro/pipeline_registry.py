@@ -35,13 +35,14 @@ def register_pipelines() -> dict[str, Pipeline]:
     """
     parameters = _parameters()
     stages = training.plan_stages(parameters.get("stages"))
+    by_features = parameters.get("ingestion", {}).get("duplicates") == "features"
     parts = {
         "ingestion": ingestion.create_pipeline(stages),
-        "splitting": splitting.create_pipeline(),
+        "splitting": splitting.create_pipeline(by_features),
         "training": training.create_pipeline(stages),
         "calibration": calibration.create_pipeline(stages[-1]),
         "evaluation": evaluation.create_pipeline(stages),
-        "reporting": reporting.create_pipeline(stages),
+        "reporting": reporting.create_pipeline(stages, by_features),
         "cross_validation": cross_validation.create_pipeline(stages[0]),
         "networks": networks.create_pipeline(networks.plan_networks(parameters.get("networks")), stages[0]),
         "predict": prediction.create_pipeline(),

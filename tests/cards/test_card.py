@@ -116,6 +116,7 @@ def facts(made_predictions, guitars):
         calibration=made_calibration(),
         tta_gain=TtaGain(views=0),
         leakage=Leakage(random_split=0.183, this_split=0.0, images_with_relatives=321),
+        similar=7,
         honest="About 91 % may be expected of new photos.",
         curation="Since the curation changed, less is wrong.",
         worst_slices=pd.DataFrame(
@@ -165,6 +166,7 @@ def bare(facts):
             unknown={"threshold": None, "auroc": None, "ood_images": 0, "refused": None},
         ),
         leakage=Leakage(random_split=0.0, this_split=0.0, images_with_relatives=0),
+        similar=0,
         worst_slices=facts.worst_slices[:0],
         suspects=0,
         test_log=facts.test_log[:0],
@@ -321,6 +323,11 @@ def test_what_is_missing_leaves_no_trace(card, bare):
 def test_without_test_images_it_says_so(card, bare):
     facts = dataclasses.replace(bare, metrics=Metrics(), classes_report=bare.classes_report[:0])
     assert "There are no results on test images." in _words(card(facts))
+
+
+@pytest.mark.parametrize("card", _CARDS)
+def test_it_says_how_many_pairs_of_images_look_alike_across_the_split(card, facts):
+    assert "7 pairs of images in different parts of the split look alike to a network" in _words(card(facts))
 
 
 def test_a_model_without_flaws_has_no_limits(bare):

@@ -30,7 +30,7 @@ from guitar_kedro.versions import VERSIONS
 OPTIONS = IngestionOptions(
     max_side=64, quality=90, duplicate_distance=4, max_bytes=10**6, max_pixels=10**6, max_frames=10
 )
-PREPARING = {**OPTIONS.model_dump(exclude={"duplicate_distance"}), "cluster": None}
+PREPARING = {**OPTIONS.model_dump(exclude={"duplicates", "duplicate_distance"}), "cluster": None}
 LIMITS = Limits(OPTIONS.max_bytes, OPTIONS.max_pixels, OPTIONS.max_frames)
 NO_CURATION = pd.DataFrame(columns=["file", "action", "label"], dtype="str")
 

@@ -137,6 +137,7 @@ def facts(of: Material, stages: int = 2) -> cards.CardFacts:
         calibration=made_calibration(),
         tta_gain=metrics.TtaGain(views=0),
         leakage=metrics.Leakage(random_split=0.1, this_split=0.0, images_with_relatives=10),
+        similar=7,
         honest="",
         curation="",
         # as if all were worse than the rest

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torchvision
+from huggingface_hub import constants
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
@@ -112,6 +113,19 @@ def test_a_stage_that_can_be_trained_is_not_refused(tmp_path: Path):
     weights = tmp_path / "weights.pth"
     torch.save(torchvision.models.get_model(STAGE["architecture"]).state_dict(), weights)
     check(tmp_path, {"stages.small.weights": str(weights), "nproc_per_node": 2})
+
+
+def test_weights_that_cannot_be_fetched_are_refused_before_pictures_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    network = {f"stages.{stage}.architecture": "test_vit" for stage in ("small", "larger")}
+    check(tmp_path, {**network, "stages.small.weights": "default"})
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError) as refused:
+        check(tmp_path, {**network, "stages.small.weights": "default"})
+    assert str(refused.value).startswith("stages.small.weights: timm/test_vit.r160_in1k could not be fetched from")
+    assert "/resolve/main/model.safetensors yourself and give a file's path as the weights" in str(refused.value)
 
 
 def test_what_is_not_trained_in_this_run_is_not_looked_at(tmp_path: Path):

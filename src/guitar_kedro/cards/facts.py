@@ -37,6 +37,7 @@ class CardFacts:
         calibration: From ``calibration``.
         tta_gain: From ``tta_gain``.
         leakage: From ``leakage``.
+        similar: Of ``similar_images``, how many pairs lie in different parts of the split.
         honest: A sentence or two about the accuracy that may honestly be claimed; may be empty.
         curation: A sentence on what the curation changed; may be empty.
         worst_slices: ``slice``, ``value``, ``images``, ``error_rate``, the worst first.
@@ -63,6 +64,7 @@ class CardFacts:
     calibration: Calibration
     tta_gain: TtaGain
     leakage: Leakage
+    similar: int
     honest: str
     curation: str
     worst_slices: pd.DataFrame

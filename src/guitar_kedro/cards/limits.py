@@ -30,6 +30,7 @@ def known_limits(facts: CardFacts) -> list[str]:
         _wrong_labels(facts),
         _relatives(facts),
         _leaking(facts),
+        _similar(facts),
     ]
     return [sentence for sentence in found if sentence] + list(facts.limits)
 
@@ -117,4 +118,15 @@ def _leaking(facts: CardFacts) -> str:
         return ""
     return (
         f"{percent(share)} of the validation images have a near duplicate in training: validation numbers are too good."
+    )
+
+
+def _similar(facts: CardFacts) -> str:
+    if not facts.similar:
+        return ""
+    look = "looks" if facts.similar == 1 else "look"
+    return (
+        f"{count(facts.similar, 'pair')} of images in different parts of the split {look} alike to a network "
+        "(similar_images.csv): where these are near duplicates, numbers are too good. ingestion.duplicates=features "
+        "keeps them together."
     )

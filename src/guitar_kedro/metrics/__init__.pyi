@@ -38,6 +38,10 @@ from .scores import compute_metrics as compute_metrics
 from .scores import most_confused as most_confused
 from .scores import stage_comparison as stage_comparison
 from .scores import top_losses as top_losses
+from .similar import crossing as crossing
+from .similar import joined_groups as joined_groups
+from .similar import similar_images as similar_images
+from .similar import similar_pairs as similar_pairs
 from .slices import slice_errors as slice_errors
 from .slices import worst_slices as worst_slices
 from .stages import compare_neighbours as compare_neighbours

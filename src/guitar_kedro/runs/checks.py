@@ -95,7 +95,9 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
     for name, options in trained.items():
         path = f"stages.{name}"
         stage = StageOptions.of_parameter(path, options)
-        _check_stage(path, stage, catalog, parameters)
+        _check_stage(path, stage, parameters)
+        weights = stage.weights if "pretrained_weights" in used else None  # they may be gone when training has ended
+        _check_network(f"{path}.", stage.architecture, weights, stage.image_size, catalog)
         _check_layer_decay(path, stage, parameters["training"].get("layer_decay", 1))
     _check_interpolation(trained, stages)
     compared = {node.namespace for node in nodes if _compares(node)}
@@ -142,7 +144,7 @@ def _check_interpolation(trained: Iterable[str], stages: Mapping[str, Any]) -> N
             )
 
 
-def _check_stage(path: str, stage: StageOptions, catalog: DataCatalog, parameters: Mapping[str, Any]) -> None:
+def _check_stage(path: str, stage: StageOptions, parameters: Mapping[str, Any]) -> None:
     if stage.start_from:
         earlier = parameters["stages"][stage.start_from]["architecture"]
         if earlier != stage.architecture:
@@ -156,7 +158,6 @@ def _check_stage(path: str, stage: StageOptions, catalog: DataCatalog, parameter
             f"{path}.batch_size is {stage.batch_size}; {processes} processes must share it evenly, with two pictures "
             "or more for each."
         )
-    _check_network(f"{path}.", stage.architecture, stage.weights, stage.image_size, catalog)
 
 
 def _check_network(

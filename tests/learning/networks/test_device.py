@@ -25,7 +25,7 @@ from guitar_kedro.learning import (
     train_phase,
 )
 from guitar_kedro.learning.networks.device import _problem, choose_device, choose_precision, device_name
-from guitar_kedro.pipelines import calibration, cross_validation, evaluation, export, prediction, training
+from guitar_kedro.pipelines import calibration, cross_validation, evaluation, export, prediction, splitting, training
 from guitar_kedro.runs.record import environment
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -87,6 +87,7 @@ def test_every_node_that_runs_a_network_is_given_the_device():
     options = {"epochs": 1}
     stages = training.plan_stages({"a": {"weights": "none", "image_size": 8, "frozen": options, "unfrozen": options}})
     pipelines: list[Pipeline] = [
+        splitting.create_pipeline(),
         training.create_pipeline(stages),
         calibration.create_pipeline(stages[-1]),
         evaluation.create_pipeline(stages),

@@ -215,3 +215,19 @@ def test_without_a_network_the_sentence_says_what_file_to_put_where(hub: type[Hu
     assert "timm/test_convnext.r160_in1k could not be fetched" in sentence
     assert "/resolve/main/model.safetensors yourself and give a file's path as the weights of the stage" in sentence
     assert json.dumps(sentence).count("\\n") == 0
+
+
+def test_weights_that_are_not_in_the_cache_are_refused_without_being_asked_for_where_the_hub_is_to_be_left_alone(
+    hub: type[Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    weights = PretrainedWeights(tmp_path)
+    weights.check("test_convnext", "default")  # a run may fetch them
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match=r"HF_HUB_OFFLINE is set\). Download .*/model.safetensors yourself and give"):
+        weights.check("test_convnext", "default")
+    assert not hub.asked
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    fetched = weights.load("test_convnext", "default")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    weights.check("test_convnext", "default")
+    assert weights.load("test_convnext", "default").keys() == fetched.keys()

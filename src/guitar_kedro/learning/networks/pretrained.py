@@ -70,14 +70,15 @@ class PretrainedWeights:
         return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
 
     def check(self, architecture: str, weights: str) -> None:
-        """Check that there are such weights, without fetching or reading any.
+        """Check that there are such weights, and that they can be fetched, as far as that is known without fetching.
 
         Args:
             architecture: As of ``load``.
             weights: As of ``load``.
 
         Raises:
-            UserError: If there are none.
+            UserError: If there are none, or Hugging Face is to be left alone (``HF_HUB_OFFLINE``) and they are not in
+                its cache.
         """
         self._find(architecture, weights)
 
@@ -96,7 +97,7 @@ class PretrainedWeights:
             choice = ["default", *tags] if (tags := tags_of(architecture)) else []
             if weights in choice:
                 plain = architecture.partition(".")[0]
-                return partial(_of_timm, architecture if weights == "default" else f"{plain}.{weights}")
+                return _of_timm(architecture if weights == "default" else f"{plain}.{weights}")
         choices = f"the path of a state dict, or one of {', '.join([*choice, 'none'])}"
         if weights in ("default", "imagenet"):
             raise UserError(f"weights: there are none called {weights} for {architecture}; give {choices}.")
@@ -124,26 +125,39 @@ class PretrainedWeights:
         return _read(path)
 
 
-def _of_timm(name: str) -> State:
-    """Fetch weights of timm from the Hugging Face hub, where they are not in its cache."""
-    from huggingface_hub import constants, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+def _of_timm(name: str) -> Callable[[], State]:
+    """Return the function that loads weights of timm from the Hugging Face hub, or from its cache."""
+    from huggingface_hub import constants
 
     from guitar_kedro.learning.networks.bodies import config_of_timm
 
     repository = config_of_timm(name).hf_hub_id
     if not repository:
         raise UserError(f"weights: timm keeps none of {name} on the Hugging Face hub; {_INSTEAD}, or none.")
+    if constants.HF_HUB_OFFLINE:
+        _fetch_from_hub(repository)  # which only looks into the cache now
+    return partial(_of_hub, repository)
+
+
+def _fetch_from_hub(repository: str) -> Path:
+    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
     try:
-        path = Path(hf_hub_download(repository, _ON_THE_HUB))
+        return Path(hf_hub_download(repository, _ON_THE_HUB))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         answer = getattr(getattr(error, "response", None), "status_code", 0)
-        reason = _ANSWERS.get(answer) or (f"it answered {answer}" if answer else "it could not be reached")
+        silence = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "it could not be reached"
+        reason = _ANSWERS.get(answer, f"it answered {answer}") if answer else silence
         raise UserError(
             f"weights: {repository} could not be fetched from {constants.ENDPOINT} ({reason}). Download "
             f"{constants.ENDPOINT}/{repository}/resolve/main/{_ON_THE_HUB} yourself and {_INSTEAD}, or take weights "
             "that come with this project: architecture=tf_efficientnet_lite0, weights=packaged."
         ) from error
+
+
+def _of_hub(repository: str) -> State:
+    path = _fetch_from_hub(repository)
     # the cache calls a large file by its SHA-256
     if re.fullmatch("[0-9a-f]{64}", promised := path.resolve().name) and sha256_of_file(path) != promised:
         path.resolve().unlink()

@@ -6,23 +6,17 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING
-
-import lazy_loader as lazy
 
 from guitar_kedro import images, plots
 from guitar_kedro.display_names import look_alikes
 from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, in_one_line
+from guitar_kedro.lazy import pd
 from guitar_kedro.metrics.formatting import count
 from guitar_kedro.pipelines.ingestion.schemas import ImageRow, RejectedRow
 from guitar_kedro.sizes import ImageSize, height_width, size_in_words
 from guitar_kedro.versions import VERSIONS
 
-if TYPE_CHECKING:
-    import pandas as pd
-else:
-    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
 
 GROUPS_ON_SHEET = 12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -17,6 +18,8 @@ from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.project import project_folder
 from guitar_kedro.sizes import size_in_words
 from guitar_kedro.splits import TEST, VALIDATION
+
+logger = logging.getLogger(__name__)
 
 PICTURES_ON_SHEET = 24
 STEPS_ON_SHEET = 8
@@ -255,6 +258,22 @@ def draw_embedding_map(
     return plots.embedding_map(*what), plots.embedding_explorer(*what)
 
 
+def list_similar_images(image_table: pd.DataFrame, splits: pd.DataFrame, features: learning.Features) -> pd.DataFrame:
+    """List pairs of images that look alike to a network, and are no near duplicates by their hashes.
+
+    Only images are compared whose features are there: those of the test part are, where the split goes by them.
+    """
+    known = image_table.merge(splits[["image_id", "split"]], on="image_id")
+    known = known[known["image_id"].isin(features.image_ids)]
+    similar = metrics.similar_images(known, *metrics.similar_pairs(features.of(known["image_id"].tolist())))
+    logger.info(
+        "%s of images look alike to a network, though their hashes differ; %d of them in different parts of the split",
+        metrics.count(len(similar), "pair"),
+        metrics.crossing(similar),
+    )
+    return similar
+
+
 def report_curation(
     predictions: pd.DataFrame,
     predictions_before_curation: pd.DataFrame,
@@ -360,6 +379,7 @@ def write_model_card(
     predictions: pd.DataFrame,
     out_of_fold_predictions: pd.DataFrame,
     leakage: metrics.Leakage,
+    similar_images: pd.DataFrame,
     scores: metrics.Metrics,
     classification_report: pd.DataFrame,
     stage_comparison: pd.DataFrame,
@@ -398,6 +418,7 @@ def write_model_card(
         calibration=calibration,
         tta_gain=tta_gain,
         leakage=leakage,
+        similar=metrics.crossing(similar_images),
         honest=" ".join(filter(None, (honest_sentence(honest_accuracy, predictions, model_spec), published_accuracy))),
         curation=metrics.curation_sentence(curation_effect),
         worst_slices=metrics.worst_slices(slices, validation.error_rate),

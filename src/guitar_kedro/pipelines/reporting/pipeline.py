@@ -7,13 +7,14 @@ from guitar_kedro.pipelines.reporting import nodes
 from guitar_kedro.pipelines.training.plan import StagePlan, probed_features
 
 
-def create_pipeline(stages: list[StagePlan]) -> Pipeline:
+def create_pipeline(stages: list[StagePlan], by_features: bool = False) -> Pipeline:
     """Create the pipeline of reports, which trains nothing and predicts nothing.
 
     Kedro-viz folds all of it into the group ``report``, with the figures that the model card uses up.
 
     Args:
         stages: In the order in which they were trained.
+        by_features: Whether the features of all images are there, by which they were split.
     """
     histories = [f"train.{stage.name}.{phase}_history" for stage in stages for phase in stage.phases]
     specs = [f"train.{stage.name}.{phase}_spec" for stage in stages for phase in stage.phases]
@@ -95,6 +96,12 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
                 name="draw_embedding_map",
             ),
             Node(
+                func=nodes.list_similar_images,
+                inputs=["image_table", "splits", "image_features" if by_features else of_probe or "model_features"],
+                outputs="similar_images",
+                name="list_similar_images",
+            ),
+            Node(
                 func=nodes.write_model_card,
                 inputs=[
                     "model_spec",
@@ -104,6 +111,7 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
                     "predictions",
                     "out_of_fold_predictions",
                     "leakage",
+                    "similar_images",
                     "metrics",
                     "classification_report",
                     "stage_comparison",

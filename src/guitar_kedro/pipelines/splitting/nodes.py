@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import logging
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
-import lazy_loader as lazy
 from pydantic import Field, model_validator
 
-from guitar_kedro import metrics, plots
+from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.errors import UserError, listed
+from guitar_kedro.lazy import pd
 from guitar_kedro.options import Options
+from guitar_kedro.pipelines.training import nodes as of_training
 from guitar_kedro.splits import SPLITS, TEST, TRAIN, VALIDATION
 
-if TYPE_CHECKING:
-    import pandas as pd
-else:
-    pd = lazy.load("pandas")
 logger = logging.getLogger(__name__)
+
+# to which pictures look alike: its weights are at hand before anything is trained, and without a network
+SIMILARITY_NETWORK = {
+    "architecture": "tf_efficientnet_lite0",
+    "weights": "packaged",
+    "image_size": 128,
+    "batch_size": 32,
+    "resize_method": "squish",
+    "precision": "float32",  # so that the split does not depend on the machine
+    "seed": 0,
+}
 
 
 class SplittingOptions(Options):
@@ -39,7 +46,25 @@ class SplittingOptions(Options):
         return self
 
 
-def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int) -> pd.DataFrame:
+def compute_features(
+    image_table: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    start: learning.PretrainedWeights,
+    device: str,
+) -> learning.FeatureStream:
+    """Compute the features by which images look alike. No label is looked at.
+
+    Returns:
+        A stream, which leaves out what is there already.
+    """
+    table = image_table[["image_id", "label"]].assign(split=TRAIN)  # the test part is not dealt yet
+    recipe = {**SIMILARITY_NETWORK, "device": device}
+    return of_training.compute_features(table, prepared_images, start, stage_name="all images", **recipe)
+
+
+def split_images(
+    image_table: pd.DataFrame, options: SplittingOptions, seed: int, features: learning.Features | None = None
+) -> pd.DataFrame:
     """Split every class by the same shares, moving groups of duplicates as a whole.
 
     The order in which groups are dealt follows from the seed and from each group's own images: where a few images come,
@@ -49,6 +74,7 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
         image_table: Needs ``image_id``, ``label``, ``duplicate_group``.
         options: The shares.
         seed: Decides which images go where.
+        features: Of all images: those that look alike become one group of duplicates.
 
     Returns:
         A row per image: ``image_id``, ``label``, ``split`` (train, validation, test), ``duplicate_group``.
@@ -56,6 +82,10 @@ def split_images(image_table: pd.DataFrame, options: SplittingOptions, seed: int
     Raises:
         UserError: If a class has too few groups of images for the three parts.
     """
+    if features is not None:
+        pairs, _ = metrics.similar_pairs(features.of(image_table["image_id"].tolist()))
+        groups = metrics.joined_groups(image_table["duplicate_group"].to_numpy(), pairs)
+        image_table = image_table.assign(duplicate_group=groups)
     # a group that a person left under two labels counts for the label that comes first
     label_of_group = image_table.groupby("duplicate_group")["label"].min()
     sizes = image_table["duplicate_group"].value_counts()
