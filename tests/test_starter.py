@@ -72,9 +72,9 @@ def test_a_project_with_the_demo_set_is_this_one_under_another_name(starter: Pat
 
     for command in (["ruff", "check"], ["ruff", "format", "--check"]):
         python_in(project, *command, "--no-cache", ".")
-    run = kedro_in(project, "run", "--pipeline=train", "--params=images_per_class=4,image_pixels=48")
+    run = kedro_in(project, "run", "--to-nodes=split_images", "--params=images_per_class=4,image_pixels=48")
     assert run.returncode == 0, run.stdout + run.stderr
-    assert list((project / "data/06_models/demo").glob("**/weights.safetensors"))
+    assert (project / "data/05_model_input/demo/splits.csv").exists()
 
 
 def test_a_project_without_the_demo_set_runs_on_the_photos_and_its_tests_pass(starter: Path, tmp_path: Path):
