@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 NEEDED_GB := 9
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: run test quick torture lint format bench bench-full lock dist clean help
+.PHONY: run test quick torture lint format bench bench-full lock dist starter clean help
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED) ## train and evaluate on the drawn demo set
@@ -49,6 +49,9 @@ lock: $(INSTALLED) ## pin what is installed in constraints.txt
 
 dist: $(INSTALLED) ## build the wheel and the source distribution
 	$(BIN)/python -m build
+
+starter: ## make a Kedro starter of this repository: kedro new --starter=dist/starter
+	$(PYTHON) tools/starter dist/starter
 
 clean: ## remove the environment
 	rm -rf $(VENV)

@@ -15,31 +15,19 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 from PIL import Image
+from small_project import GUITARS
 
 from guitar_kedro.metrics.confidence import Calibration
 
 __all__ = ["guitars", "is_readable", "made_predictions", "names_of", "random_predictions", "saved", "words_of"]
 
 _LONG_NAME = "Gretsch White Falcon Player's Edition Hollow Body"
-_GUITARS = {
-    "fender_jaguar": "Fender Jaguar",
-    "fender_jazzmaster": "Fender Jazzmaster",
-    "fender_mustang": "Fender Mustang",
-    "fender_stratocaster": "Fender Stratocaster",
-    "fender_telecaster": "Fender Telecaster",
-    "gibson_ES": "Gibson ES",
-    "gibson_Flying_V": "Gibson Flying V",
-    "gibson_SG": "Gibson SG",
-    "gibson_explorer": "Gibson Explorer",
-    "gibson_firebird": "Gibson Firebird",
-    "gibson_les_paul": "Gibson Les Paul",
-}
 
 
 def _names_of(number: int) -> dict[str, str]:
     """Classes with short and long names, some of which would be formulas or have no glyphs."""
-    if number == len(_GUITARS):
-        return _GUITARS
+    if number == len(GUITARS):
+        return GUITARS
     kinds = (f"{_LONG_NAME} %d", "Cat %d", "Ibanez $RG_550$ \N{CJK UNIFIED IDEOGRAPH-5409} %d")
     return {f"class_{place:03d}": kinds[place % 3] % place for place in range(number)}
 
@@ -164,7 +152,7 @@ def _is_readable(figure: Figure) -> bool:
 @pytest.fixture
 def guitars() -> dict[str, str]:
     """Display names of the eleven classes of the article."""
-    return _GUITARS
+    return GUITARS
 
 
 @pytest.fixture

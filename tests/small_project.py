@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import json
 import multiprocessing
 import os
 import pkgutil
@@ -67,6 +68,19 @@ ood_images:
   seed: ${globals:seed}
   metadata: {kedro-viz: {layer: raw}}
 """
+GUITARS = {
+    "fender_jaguar": "Fender Jaguar",
+    "fender_jazzmaster": "Fender Jazzmaster",
+    "fender_mustang": "Fender Mustang",
+    "fender_stratocaster": "Fender Stratocaster",
+    "fender_telecaster": "Fender Telecaster",
+    "gibson_ES": "Gibson ES",
+    "gibson_Flying_V": "Gibson Flying V",
+    "gibson_SG": "Gibson SG",
+    "gibson_explorer": "Gibson Explorer",
+    "gibson_firebird": "Gibson Firebird",
+    "gibson_les_paul": "Gibson Les Paul",
+}
 
 # what commands import, apart from the settings: they ask in which folder they are imported
 _MODULES = [module.name for module in pkgutil.walk_packages(guitar_kedro.__path__, "guitar_kedro.")]
@@ -105,7 +119,10 @@ def make_project(folder: Path) -> Path:
     shutil.rmtree(local, ignore_errors=True)
     local.mkdir()
     (local / "parameters_training.yml").write_text(TINY_STAGES)
+    # what base says too, where its pictures are the drawn ones
     (local / "catalog.yml").write_text(TINY_DRAWN)
+    (local / "globals.yml").write_text("workspace: demo\n")
+    (local / "parameters_images.yml").write_text(json.dumps({"display_names": GUITARS}))
     return folder
 
 

@@ -65,7 +65,7 @@ def packed(conf: Path, suffix: str) -> Path:
 @pytest.mark.parametrize("suffix", [".tar.gz", ".zip"])
 def test_a_packed_configuration_knows_its_parameters_and_environments(load: Load, conf: Path, suffix: str):
     archive = packed(conf, suffix)
-    assert load(archive, images_per_class=4)["parameters"]["seed"] == 42
+    assert load(archive, names_encoding="cp932")["parameters"]["seed"] == 42
     assert load(archive, "photos", images="pets", name="pets")["globals"]["workspace"] == "pets"
     assert "Did you mean images?" in refusal(load, archive, "photos", imgaes="x")
     assert "choose one of base, guitars, local, modern, photos" in refusal(load, archive, "fotos")
@@ -95,9 +95,9 @@ def test_a_folder_that_holds_no_configuration_is_refused(load: Load, conf: Path,
 
 def test_local_may_be_missing(load: Load, conf: Path):
     shutil.rmtree(conf / "local")
-    loader = load(conf, images_per_class=4)
+    loader = load(conf, names_encoding="cp932")
     assert loader["parameters"]["stages"]
-    assert loader["catalog"]["raw_images"]["images_per_class"] == 4
+    assert loader["catalog"]["images_to_predict"]["names_encoding"] == "cp932"
 
 
 def test_parameters_of_yaml_and_json_files_are_known_as_well(load: Load, conf: Path):
@@ -109,7 +109,6 @@ def test_parameters_of_yaml_and_json_files_are_known_as_well(load: Load, conf: P
 @pytest.mark.parametrize(
     ("env", "name", "whose"),
     [
-        ("photos", "demo", "the workspace of commands without --env"),
         ("photos", "Guitars", "the workspace of --env=guitars"),
         ("photos", "modern", "the workspace of --env=modern"),
         ("modern", "photos", "the workspace of --env=photos"),
@@ -118,6 +117,11 @@ def test_parameters_of_yaml_and_json_files_are_known_as_well(load: Load, conf: P
 )
 def test_the_workspace_of_an_environment_is_refused_as_a_name(load: Load, env: str, name: str, whose: str):
     assert refusal(load, CONF, env, name=name) == f"--params=name={name}: that is {whose}; choose another name."
+
+
+def test_the_workspace_of_commands_without_an_environment_is_refused_as_a_name(load: Load):
+    name = load(CONF)["globals"]["workspace"]
+    assert f"{name}: that is the workspace of commands without --env;" in refusal(load, CONF, "photos", name=name)
 
 
 @pytest.mark.parametrize("env", ["photos", "modern"])

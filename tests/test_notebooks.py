@@ -12,6 +12,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from omegaconf import OmegaConf
+from small_project import GUITARS
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -120,8 +121,7 @@ def test_the_model_notebook_shows_the_confusion_matrix_and_what_is_most_confused
 def test_the_model_notebook_predicts_a_picture_with_the_live_learner(run_notebook: Run) -> None:
     outputs = run_notebook("look_at_the_model")["predict"]
     assert pictures(outputs) == 1
-    labels = OmegaConf.load(ROOT / "conf" / "base" / "parameters.yml")["display_names"].values()
-    assert any(f"This is a {label} (" in words(outputs) for label in labels)
+    assert any(f"This is a {label} (" in words(outputs) for label in GUITARS.values())
 
 
 def test_the_model_notebook_interprets_the_learner_with_fastai(run_notebook: Run) -> None:
