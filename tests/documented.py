@@ -25,6 +25,7 @@ ELSEWHERE = {
 CANNOT_RUN = {
     r".venv\Scripts\kedro run": "Windows",
     r".venv\Scripts\pip install -c constraints.txt -e .[test]": "Windows",
+    ".venv/bin/mkdocs serve": "waits for visitors",
     "docker compose run --service-ports serve --env=photos --params=name=pets": "there is no Docker in the tests",
     "docker compose up": "there is no Docker in the tests",
     "kedro jupyter lab": "waits for a person; tests/test_notebooks.py runs the notebooks as it does",
