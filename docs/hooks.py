@@ -25,18 +25,19 @@ COLUMN, ROW, HEIGHT = 110, 66, 30  # pixels of the picture
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are not kept in docs/, so that nothing is kept twice."""
     for page, name in PAGES.items():
-        text = (ROOT / f"{name}.md").read_text(encoding="utf-8").replace("](docs/", "](")
-        for other, named in PAGES.items():
-            text = text.replace(f"]({named}.md)", f"]({other}.md)")
-        files.append(File.generated(config, f"{page}.md", content=text))
+        files.append(File.generated(config, f"{page}.md", content=(ROOT / f"{name}.md").read_text(encoding="utf-8")))
     for package in (path.parent.name for path in ROOT.glob(f"src/{PACKAGE}/*/__init__.py")):
         files.append(File.generated(config, f"api/{package}.md", content=f"# {package}\n\n::: {PACKAGE}.{package}\n"))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Put the picture of the modules where a page asks for it."""
-    return markdown.replace("<!-- modules -->", f"<figure>{draw_modules()}</figure>")
+    """Let links lead to pages of the site that lead to files on GitHub, and put in the picture of the modules."""
+    for name, file in PAGES.items():
+        markdown = re.sub(rf"\]\((\.\./)?{file}\.md", f"]({name}.md", markdown)
+    markdown = markdown.replace("](docs/", "](")
+    place = "<!-- modules -->"
+    return markdown.replace(place, f"<figure>{draw_modules()}</figure>") if place in markdown else markdown
 
 
 def draw_modules() -> str:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
 from documented import CANNOT_RUN, ELSEWHERE, PAGES, documented
-from kedro.framework.cli.cli import KedroCLI
 from kedro.framework.project import pipelines
 from small_project import ROOT
 
+from guitar_kedro.cli import run
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.errors import name_commands_for
 from guitar_kedro.pipeline_registry import register_pipelines
 
 SITE = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
-HOOKS = (ROOT / "docs/hooks.py").read_text(encoding="utf-8")
-FROM_ROOT = re.findall(r'"(\w+)": "[A-Z]+"', HOOKS)  # pages that the site has of files beside docs/
-COMMANDS = [command for command in documented() if command.startswith("kedro ")]
+# pages that the site has of files beside docs/
+FROM_ROOT = re.findall(r'"(\w+)": "[A-Z]+"', (ROOT / "docs/hooks.py").read_text(encoding="utf-8"))
+Load = Callable[[str | None, dict[str, Any]], StagesConfigLoader]
 
 
 def anchors(page: Path) -> set[str]:
@@ -37,8 +36,6 @@ def test_every_link_to_a_file_or_a_heading_leads_there(page: Path):
     for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text(encoding="utf-8")):
         name, _, anchor = link.partition("#")
         target = page.parent / name if name else page
-        if target.name.removesuffix(".md") in FROM_ROOT and page.parent.name == "docs":
-            target = ROOT / {"index.md": "README.md"}.get(name, name.upper().replace(".MD", ".md"))
         assert target.is_file(), link
         assert not anchor or anchor in anchors(target), link
 
@@ -67,31 +64,18 @@ def test_every_command_runs_in_a_test_or_is_listed_as_one_that_cannot():
 
 
 @pytest.fixture
-def parse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Reads a command as Kedro does, down to its options, and runs nothing."""
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+    """Loads the configuration, and leaves no trace of it."""
     monkeypatch.setattr(StagesConfigLoader, "current", None)
-    kedro = KedroCLI(ROOT)
-
-    def read(group: click.Group, name: str, words: list[str], parent: click.Context | None = None) -> click.Context:
-        context = click.Context(group, info_name=name, parent=parent)
-        name, command, rest = group.resolve_command(context, words)
-        if isinstance(command, click.Group):
-            return read(command, name, rest, context)
-        return command.make_context(name, rest, parent=context)
-
-    yield lambda command: read(kedro, "kedro", shlex.split(command)[1:])
+    yield lambda env, given: StagesConfigLoader(ROOT / "conf", env, given, base_env="base", default_run_env="local")
     pipelines.configure(None)
     name_commands_for(None, None)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_of_kedro_has_options_parameters_and_pipelines_that_there_are(parse: Any, command: str):
-    options = parse(command).params
-    given = dict(options["params"]) if "params" in options else {}
-    loader = StagesConfigLoader(ROOT / "conf", options.get("env"), given, base_env="base", default_run_env="local")
-    assert loader["parameters"]
-    StagesConfigLoader.current = loader
-    made = register_pipelines()
-    pipeline = made[options.get("pipeline") or "__default__"]
-    nodes = {node.name for node in pipeline.nodes}
-    assert {*(options.get("from_nodes") or ()), *(options.get("to_nodes") or ())} <= nodes
+@pytest.mark.parametrize("command", [command for command in documented() if command.startswith("kedro run")])
+def test_every_run_has_options_parameters_pipelines_and_nodes_that_there_are(load: Load, command: str):
+    options = run.make_context("run", shlex.split(command)[2:]).params
+    assert load(options["env"], options["params"])["parameters"]
+    pipeline = register_pipelines()[options["pipeline"] or "__default__"]
+    named = {*(options["from_nodes"] or ()), *(options["to_nodes"] or ())}
+    assert named <= {node.name for node in pipeline.nodes}
