@@ -27,7 +27,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for page, name in PAGES.items():
         files.append(File.generated(config, f"{page}.md", content=(ROOT / f"{name}.md").read_text(encoding="utf-8")))
     for package in (path.parent.name for path in ROOT.glob(f"src/{PACKAGE}/*/__init__.py")):
-        files.append(File.generated(config, f"api/{package}.md", content=f"# {package}\n\n::: {PACKAGE}.{package}\n"))
+        # in a search, the reference stands after the guides
+        reference = f"---\nsearch: {{boost: 0.3}}\n---\n# {package}\n\n::: {PACKAGE}.{package}\n"
+        files.append(File.generated(config, f"api/{package}.md", content=reference))
     return files
 
 
