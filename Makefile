@@ -5,8 +5,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 NEEDED_GB := 9
 UV := $(shell command -v uv 2>/dev/null)
+ifdef UV
+INSTALL = $(UV) pip install --quiet --python $(VENV) -c constraints.txt
+else
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+endif
 
-.PHONY: run test quick torture lint format bench bench-full lock dist starter clean help
+.PHONY: run test quick torture lint format docs bench bench-full lock dist starter clean help
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED) ## train and evaluate on the drawn demo set
@@ -35,6 +40,11 @@ format: $(INSTALLED) ## let ruff mend and format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)/.docs ## run the commands of README and docs/, and build these as a site in the folder site
+	$(BIN)/mkdocs build --strict
+	$(BIN)/python -m pytest docs
+
 bench: $(INSTALLED) ## benchmarks against a plain fastai script; PART=training measures that part alone
 	$(BIN)/python tests/benchmarks $(PART)
 
@@ -42,7 +52,7 @@ bench-full: $(INSTALLED) ## the same, longer
 	$(BIN)/python tests/benchmarks --full $(PART)
 
 # pins names and versions of all that is installed, without addresses; Python 3.10 has no wheels of many of them
-lock: $(INSTALLED) ## pin what is installed in constraints.txt
+lock: $(VENV)/.docs ## pin what is installed in constraints.txt
 	head -1 constraints.txt > constraints.new
 	$(BIN)/pip freeze --exclude-editable | sed -E 's/ @ .*//; s/\+.*//; s/$$/ ; python_version >= "3.11"/' >> constraints.new
 	mv constraints.new constraints.txt
@@ -67,13 +77,17 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing torch, fastai, Kedro and the rest (minutes, once)"
 ifdef UV
 	@$(UV) venv --quiet --allow-existing --seed --python $(PYTHON) $(VENV)
-	@$(UV) pip install --quiet --python $(VENV) -c constraints.txt -e '.[test]' || \
+	@$(INSTALL) -e '.[test]' || \
 		{ echo "The installation failed. Without a network, uv can install from a folder: UV_FIND_LINKS=FOLDER UV_NO_INDEX=1 make $(MAKECMDGOALS)"; exit 1; }
 else
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is missing; install it (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]' || \
+	@$(INSTALL) -e '.[test]' || \
 		{ echo "The installation failed. Without a network, pip can install from a folder: PIP_FIND_LINKS=FOLDER PIP_NO_INDEX=1 make $(MAKECMDGOALS)"; exit 1; }
 endif
+	@touch $@
+
+$(VENV)/.docs: $(INSTALLED)
+	@$(INSTALL) -e '.[docs]'
 	@touch $@
