@@ -91,7 +91,7 @@ def steps(workflow: Path) -> list[dict[str, Any]]:
 def test_what_a_workflow_does_can_be_done_by_hand(workflow: Path):
     for step in steps(workflow):
         if "uses" in step:
-            assert re.fullmatch(r"[\w./-]+@([0-9a-f]{40}|v\d+|release/v1)", step["uses"])
+            assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"]), "a tag may be moved"
         elif step["run"].startswith("make "):
             assert step["run"].removeprefix("make ") in targets()
         elif step["run"] != "pip install uv":
