@@ -51,11 +51,10 @@ bench: $(INSTALLED) ## benchmarks against a plain fastai script; PART=training m
 bench-full: $(INSTALLED) ## the same, longer
 	$(BIN)/python tests/benchmarks --full $(PART)
 
-# pins names and versions of all that is installed, without addresses; Python 3.10 has no wheels of many of them
-lock: $(VENV)/.docs ## pin what is installed in constraints.txt
-	head -1 constraints.txt > constraints.new
-	$(BIN)/pip freeze --exclude-editable | sed -E 's/ @ .*//; s/\+.*//; s/$$/ ; python_version >= "3.11"/' >> constraints.new
-	mv constraints.new constraints.txt
+# what is pinned stays as it is where that can be; to have the newest, remove constraints.txt first
+lock: $(INSTALLED) ## pin what is needed on each Python and system in constraints.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra test --extra docs --no-annotate \
+		--custom-compile-command 'make lock' --output-file constraints.txt pyproject.toml
 
 dist: $(INSTALLED) ## build the wheel and the source distribution
 	$(BIN)/python -m build

@@ -55,6 +55,6 @@ if str(ANSWERS["demo"]).lower() in ("n", "no", "false"):
 if ANSWERS["images"]:
     name_images(ANSWERS["images"])
 if importlib.util.find_spec("ruff"):  # lines have other lengths with another name
-    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet"], check=True)
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", "--no-cache"], check=True)
 else:
     sys.stdout.write("There is no ruff beside Kedro here: type `make format` in the new project once.\n")
