@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from guitar_kedro.errors import UserError, name_commands_for
 from guitar_kedro.files import composed
+from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.options import Options, completed
 from guitar_kedro.parameters import (
     RENAMED_ENTRIES,
@@ -136,7 +137,7 @@ class StagesConfigLoader(OmegaConfigLoader):
                 for pattern in self.config_patterns.get(key, ()) if env else ():
                     for path in sorted(self._fs.glob(f"{self._get_conf_env_path(env)}/{pattern}")):
                         check_yaml(path, self._fs.cat_file(path))
-            if isinstance(error, OmegaConfBaseException) and error.full_key:
+            if isinstance(error, OmegaConfBaseException) and error.full_key and user_error_behind(error) is None:
                 reason = str(error).splitlines()[0]
                 raise UserError(
                     f"{key}: what {error.full_key} refers to with ${{...}} cannot be found ({reason}); mend it in "
