@@ -49,7 +49,7 @@ def python_in(project: Path, *arguments: str) -> None:
 
 
 def texts_of(project: Path) -> dict[str, str]:
-    files = [path for path in project.rglob("*") if path.is_file() and path.suffix not in (".jpg", ".pyc")]
+    files = [path for path in project.rglob("*") if path.is_file() and path.suffix not in (".jpg", ".webp", ".pyc")]
     return {path.relative_to(project).as_posix(): path.read_text(encoding="utf-8") for path in files}
 
 

@@ -17,8 +17,8 @@ from small_project import ROOT
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.datasets import ImagesToPredictDataset, PhotosDataset, PreparedImagesDataset
 from guitar_kedro.errors import UserError
-from guitar_kedro.images import ingest as ingesting
-from guitar_kedro.images.ingest import FileRecord, PreparationOptions
+from guitar_kedro.images import preparing
+from guitar_kedro.images.ingest import FileRecord, PreparationOptions, prepare_file
 from guitar_kedro.images.preparing import prepare
 from guitar_kedro.images.probing import Limits
 from guitar_kedro.images.sources import images_in_folder
@@ -149,8 +149,6 @@ def test_a_relabelled_picture_joins_its_new_class(photos: Path, tmp_path: Path):
 def test_files_that_have_not_changed_are_not_decoded_again(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from guitar_kedro.images import ingest as module
-
     first, _ = ingest(photos, tmp_path / "store")
     earlier = PreparedImagesDataset(str(tmp_path / "store")).earlier()
     how = PreparationOptions(OPTIONS.max_side, OPTIONS.quality, LIMITS)
@@ -158,13 +156,13 @@ def test_files_that_have_not_changed_are_not_decoded_again(
     def decode(*_: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(module, "prepare", decode)
-    again = [module.prepare_file(raw, earlier.get(raw.file), how) for raw in images_in_folder(photos)]
+    monkeypatch.setattr(preparing, "prepare", decode)
+    again = [prepare_file(raw, earlier.get(raw.file), how) for raw in images_in_folder(photos)]
     assert all(jpeg is None for _, jpeg in again)
     assert {record.prepared for record, _ in again} == set(first["image_id"])
     draw(photos / "cat" / "0.png", 999)
     with pytest.raises(AssertionError, match="decoded again"):
-        module.prepare_file(images_in_folder(photos)[0], earlier["cat/0.png"], how)
+        prepare_file(images_in_folder(photos)[0], earlier["cat/0.png"], how)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +181,7 @@ def test_a_limit_counts_only_for_files_that_it_may_decide_about(
     ingest(photos, tmp_path / "store")
     earlier, decoded = PreparedImagesDataset(str(tmp_path / "store")).earlier(), []
     monkeypatch.setattr(
-        ingesting, "prepare", lambda content, *_: decoded.append(content) or prepare(content, 64, LIMITS)
+        preparing, "prepare", lambda content, *_: decoded.append(content) or prepare(content, 64, LIMITS)
     )
     options = {**PREPARING, **limit}
     files = [file for file in images_in_folder(photos) if file.file in ("cat/0.png", "cat/notes.jpg")]
@@ -215,8 +213,8 @@ def test_what_an_earlier_version_prepared_is_prepared_anew_and_does_not_stay(
     before = set((tmp_path / "store").glob("*.jpg"))
     (tmp_path / "store" / "mine.jpg").write_bytes(b"a person's")
     monkeypatch.setitem(VERSIONS, "prepared_pictures", version := VERSIONS["prepared_pictures"] + 1)
-    as_now = ingesting.prepare
-    monkeypatch.setattr(ingesting, "prepare", lambda content, side, *others: as_now(content, side // 2, *others))
+    as_now = preparing.prepare
+    monkeypatch.setattr(preparing, "prepare", lambda content, side, *others: as_now(content, side // 2, *others))
     with caplog.at_level("INFO", "guitar_kedro"):
         table, _ = ingest(photos, tmp_path / "store")
     assert f"8 files were prepared by an earlier version: they are prepared anew (version {version})" in caplog.messages

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from small_project import Command, kedro_in
+from small_project import Command, kedro_in, start_kedro
 from torture import KILLS, PRECISIONS, SEED
 
 MODELS, REPORTS = "data/06_models/demo", "data/08_reporting/demo"
@@ -54,15 +54,6 @@ def results(project: Path) -> dict[str, bytes | str]:
     return found
 
 
-def start_until(there: Path, project: Path, *arguments: str) -> Command:
-    """Starts a command, and comes back when it has written a file."""
-    running = Command(project, *arguments, output=project)
-    while not there.exists():
-        assert running.poll() is None, running.said()
-        time.sleep(0.02)
-    return running
-
-
 def forget_training(project: Path) -> None:
     for path in (project / MODELS, project / REPORTS):
         shutil.rmtree(path)
@@ -102,7 +93,10 @@ def killed_project(finished_project: Path, tmp_path_factory: pytest.TempPathFact
     """A clone in which a run with more epochs was killed after one of them; tests copy it."""
     project = tmp_path_factory.mktemp("killed") / "project"
     shutil.copytree(finished_project, project)
-    running = start_until(project / STATE, project, *TRAIN_LONGER)
+    running = Command(project, *TRAIN_LONGER, output=project)
+    while not (project / STATE).exists():
+        assert running.poll() is None, running.said()
+        time.sleep(0.02)
     running.kill()
     running.wait(timeout=20)
     return project
@@ -135,14 +129,18 @@ def test_a_state_of_something_else_is_not_used_and_the_log_says_why(killed_proje
 
 
 def test_ctrl_c_ends_training_within_two_seconds_and_says_how_to_go_on(used_project: Path):
-    running = start_until(used_project / STATE, used_project, *TRAIN_LONGER)
+    running = start_kedro(used_project, *TRAIN_LONGER)  # as from a terminal
+    while not (used_project / STATE).exists():
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
     children = psutil.Process(running.pid).children(recursive=True)
     began = time.monotonic()
     running.send_signal(signal.SIGINT)
-    assert running.wait(timeout=60) != 0
+    output, _ = running.communicate(timeout=60)
     assert time.monotonic() - began < 2
-    assert "Traceback" not in running.said()
-    assert running.said().strip().splitlines()[-1] == (
+    assert running.returncode != 0
+    assert "Traceback" not in output
+    assert output.strip().splitlines()[-1] == (
         "Error: Stopped. Whatever was finished is kept; the same command goes on after it."
     )
     assert not psutil.wait_procs(children, timeout=1)[1]

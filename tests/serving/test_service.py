@@ -227,7 +227,7 @@ def test_damaged_pictures_and_bodies_break_nothing(client: httpx.Client, picture
 @pytest.fixture(scope="module")
 def narrow(start: Start) -> Running:
     """A service in which one may wait, and which is told to go on for two seconds when it is to end."""
-    limits = {"max_waiting": 1, "slow_seconds": 1, "upload_seconds": 6, "shutdown_seconds": 2}
+    limits = {"max_waiting": 1, "slow_seconds": 1, "upload_seconds": 12, "shutdown_seconds": 2}
     return start(params=",".join(f"serving.{name}={value}" for name, value in limits.items()))
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from guitar_kedro.metrics.formatting import percent
-from guitar_kedro.plots.style import MOST_CLASSES
 
-MOST_ROWS = MOST_CLASSES  # of a table
+MOST_ROWS = 60  # of a table, as of the classes that a figure names one by one
 NOTHING = "-"  # in a cell
 
 
