@@ -63,10 +63,17 @@ def test_uv_installs_where_it_is_there_and_pip_where_it_is_not(tmp_path: Path):
         assert commands.rstrip().endswith("kedro run")
 
 
+def index_of_pip() -> list[str]:
+    """Where pip is told to look, which uv does not ask: a mirror of the package registry, for example."""
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    said = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    return [f"--default-index={url}" for url in re.findall(r"^\S+\.index-url='(.*)'$", said.stdout, re.MULTILINE)][-1:]
+
+
 def resolved(python: str) -> subprocess.CompletedProcess[str]:
     """What users install on a Python, taken from the package registry as wheels."""
     command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-annotate", "--no-header"]
-    wanted = ["--extra=cluster", "--extra=export", "--only-binary=:all:", f"--python-version={python}"]
+    wanted = ["--extra=cluster", "--extra=export", "--only-binary=:all:", f"--python-version={python}", *index_of_pip()]
     command += [*wanted, "--constraints=constraints.txt", "pyproject.toml"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
 
