@@ -15,7 +15,7 @@ from small_project import kedro_in, make_project
 from guitar_kedro.demo import MODELS, draw_guitar
 
 # of the recipe for photos, so that a run takes seconds
-TINY = {"image_size: 128": "image_size: 32", "image_size, 192": "image_size, 48", "epochs, 4": "epochs, 1"}
+TINY = {"image_size: 128": "image_size: 32", "image_size, 192": "image_size, 48", "epochs, 3": "epochs, 1"}
 NAMES = {
     "images=PATH": "images=pets",
     "A,B:weights": "squeezenet1_1:none,test_efficientnet:none",
