@@ -11,6 +11,7 @@ _TOOL = re.compile(r"(curl|dask|docker|kedro|make|pip|pre-commit|py|python|\.ven
 _DOWNLOADS = "downloads"
 _RESNET = "name=pets,architecture=resnet50,weights=default,image_size=320,epochs=5"
 ELSEWHERE = {
+    ".venv/bin/kedro new --starter=dist/starter": "test_starter.py",
     "curl -F pictures=@photo.jpg http://127.0.0.1:8000/predict": "serving/test_service.py",
     "dask scheduler": "test_cluster.py",
     "dask worker tcp://HOST:8786": "test_cluster.py",
