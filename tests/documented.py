@@ -15,6 +15,8 @@ ELSEWHERE = {
     "curl -F pictures=@photo.jpg http://127.0.0.1:8000/predict": "serving/test_service.py",
     "dask scheduler": "test_cluster.py",
     "dask worker tcp://HOST:8786": "test_cluster.py",
+    "kedro new": "test_starter.py",
+    "kedro new --starter=PATH": "test_starter.py",
     "kedro package": "test_package.py",
     "kedro run --env=modern --params=images=PATH": "test_cli.py",
     "kedro run --params=cluster=tcp://HOST:8786": "test_cluster.py",
