@@ -29,3 +29,6 @@ from .tables import LogDataset as LogDataset
 from .tables import OptionalTableDataset as OptionalTableDataset
 from .tables import SpreadsheetDataset as SpreadsheetDataset
 from .tables import TableDataset as TableDataset
+from .trials import StudyDataset as StudyDataset
+from .trials import TrialCache as TrialCache
+from .trials import TrialCacheDataset as TrialCacheDataset
