@@ -116,7 +116,7 @@ def search_sentence(found: SearchResult) -> str:
         f"Of {count(found.trials, 'trial')}, the best is {which}: wrong on {percent(found.error_rate)} of the "
         f"{count(found.images, 'image')} that chose it"
         + ("." if found.is_recipe else f", and the recipe as it was on {percent(found.recipe_error_rate)}."),
-        f"Choosing the best of so many flatters it by up to {percent(found.flattery)}.",
+        f"Choosing the best of so many flatters it by up to {100 * found.flattery:.1f} percentage points.",
     ]
     if found.fresh is None:
         sentences.append("It was measured on no other images: the rate of the next ones will be higher.")

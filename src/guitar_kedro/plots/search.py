@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from guitar_kedro.plots import style
 
@@ -68,7 +68,7 @@ def _draw_history(axes: Axes, trials: pd.DataFrame) -> None:
     axes.set_xlabel("Trial", **style.text())
     _percent(axes)
     style.clean(axes, "y", "Error of each trial")
-    style.legend(axes, loc="upper right")
+    style.legend(axes, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0.3)
 
 
 def _draw_importances(axes: Axes, importances: Mapping[str, float], shown: Sequence[str]) -> None:
@@ -94,6 +94,8 @@ def _draw_slice(axes: Axes, trials: pd.DataFrame, path: str) -> None:
         positive = values and min(values) > 0
         if positive and max(values) > _DECADES * min(values):
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         elif all(isinstance(value, int) for value in values):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:

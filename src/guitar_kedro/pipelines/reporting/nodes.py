@@ -14,6 +14,7 @@ from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.lazy import np, pd
 from guitar_kedro.learning.inference.decision import Decision, decide
 from guitar_kedro.pipelines.cross_validation.nodes import OUT_OF_FOLD, honest_sentence
+from guitar_kedro.pipelines.search.nodes import search_note
 from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.project import project_folder
 from guitar_kedro.sizes import size_in_words
@@ -390,6 +391,7 @@ def write_model_card(
     test_log: pd.DataFrame,
     tta_gain: metrics.TtaGain,
     honest_accuracy: metrics.HonestAccuracy | None,
+    search_result: metrics.SearchResult | None,
     curation_effect: metrics.CurationEffect,
     published_accuracy: str | None,
     workspace: str,
@@ -404,6 +406,8 @@ def write_model_card(
     """
     searched = _held_out(predictions, out_of_fold_predictions, splits, model_spec)
     validation = scores.validation[model_spec.provenance["stage"]]
+    of_search = search_note(search_result, splits, model_spec)
+    honest = honest_sentence(honest_accuracy, predictions, model_spec)
     facts = cards.CardFacts(
         spec=model_spec.model_dump(),
         checksum=model_spec.checksum,
@@ -419,7 +423,7 @@ def write_model_card(
         tta_gain=tta_gain,
         leakage=leakage,
         similar=metrics.crossing(similar_images),
-        honest=" ".join(filter(None, (honest_sentence(honest_accuracy, predictions, model_spec), published_accuracy))),
+        honest=" ".join(filter(None, (of_search, honest, published_accuracy))),
         curation=metrics.curation_sentence(curation_effect),
         worst_slices=metrics.worst_slices(slices, validation.error_rate),
         searched=len(searched),

@@ -122,6 +122,7 @@ def create_pipeline(stages: list[StagePlan], by_features: bool = False) -> Pipel
                     "test_log",
                     "tta_gain",
                     "honest_accuracy",
+                    "search_result",
                     "curation_effect",
                     "params:published_accuracy",
                     "params:workspace",

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from guitar_kedro import images, learning, metrics, plots
-from guitar_kedro.datasets import TrialCache
+from guitar_kedro import datasets, images, learning, metrics, plots
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.lazy import np, pd
@@ -33,18 +32,18 @@ _OF_TRIALS = ("decoded_pixels", "trained_networks")  # in whose versions trials 
 
 
 def run_trials(
-    study: BaseStorage,
+    study: Any,  # with its own type, Kedro would check no parameter where Optuna is not installed
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
     start: learning.PretrainedWeights,
-    cache: TrialCache,
+    cache: datasets.TrialCache,
     options: SearchOptions,
     **recipe: Any,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Run the trials that the study lacks.
 
     Args:
-        study: Where trials are kept.
+        study: Optuna's storage of it.
         splits: Of the images.
         prepared_images: Likewise.
         start: The weights that stages may start from.
@@ -91,7 +90,7 @@ def _search(
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
     start: learning.PretrainedWeights,
-    cache: TrialCache,
+    cache: datasets.TrialCache,
     options: SearchOptions,
     recipe: dict[str, Any],
 ) -> Search:
@@ -106,14 +105,33 @@ def _search(
         options.model_dump(mode="json", include={"folds", "pruning", "space"}),
         recipe,
         {family: VERSIONS[family] for family in _OF_TRIALS},
-        _fingerprint(splits),
+        splits_fingerprint(splits),
     ]
     name = sha256_of_lines([json.dumps(part, sort_keys=True) for part in what])[:12]
     data = {"prepared_images": prepared_images, "pretrained_weights": start}
     return Search(study, name, options, recipe, data, parts, decoded, cache)
 
 
-def _fingerprint(splits: pd.DataFrame) -> str:
+def search_note(found: metrics.SearchResult | None, splits: pd.DataFrame, spec: learning.ModelSpec) -> str:
+    """Say for the model card what a search has seen of the images; nothing if they were split otherwise since then.
+
+    Args:
+        found: From ``compare_on_fresh_folds``; ``None`` where there was no search.
+        splits: As they are now.
+        spec: Of the model.
+    """
+    if found is None or found.splits != splits_fingerprint(splits):
+        return ""
+    if found.sha256 == spec.sha256:
+        return f"A search chose the recipe of this model. {metrics.search_sentence(found)}"
+    return (
+        f"A search has judged {metrics.count(found.trials, 'trial')} by {metrics.count(found.images, 'image')}. This "
+        "model is not the best of them; but whatever was chosen by them looks better on these images than it is."
+    )
+
+
+def splits_fingerprint(splits: pd.DataFrame) -> str:
+    """Return the checksum of which image is in which part, and of its label."""
     return sha256_of_lines(splits["image_id"] + " " + splits["label"] + " " + splits["split"])
 
 
@@ -148,7 +166,7 @@ def compare_on_fresh_folds(
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
     start: learning.PretrainedWeights,
-    cache: TrialCache,
+    cache: datasets.TrialCache,
     options: SearchOptions,
     **recipe: Any,
 ) -> metrics.SearchResult:
@@ -177,7 +195,7 @@ def compare_on_fresh_folds(
             if options.folds == 0:  # of the others, the search has chosen
                 predicted = predicted[~predicted["image_id"].isin(chose["image_id"])]
             right[name] = predicted
-    found = metrics.search_result(trials, len(chose), options.fresh_folds, right, _fingerprint(splits))
+    found = metrics.search_result(trials, len(chose), options.fresh_folds, right, splits_fingerprint(splits))
     logger.info(metrics.search_sentence(found))
     return found
 
@@ -187,7 +205,7 @@ def _predict_folds(
     values: dict[str, Any],
     folds: pd.DataFrame,
     data: dict[str, Any],
-    cache: TrialCache,
+    cache: datasets.TrialCache,
     recipe: dict[str, Any],
 ) -> pd.DataFrame:
     changed = {**recipe, **with_values({name: recipe[name] for name in GROUPS}, values)}

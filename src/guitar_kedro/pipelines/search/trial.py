@@ -9,8 +9,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 from kedro.pipeline.node import Node
 
-from guitar_kedro import learning
-from guitar_kedro.datasets import TrialCache
+from guitar_kedro import datasets, learning
 from guitar_kedro.learning.training.recipe import PhaseOptions, ProbeOptions
 from guitar_kedro.pipelines.training.pipeline import create_pipeline
 from guitar_kedro.pipelines.training.plan import PHASES, PROBE, plan_stages
@@ -24,7 +23,7 @@ def train_recipe(
     data: Mapping[str, Any],
     splits: Any,
     decoded: Any,
-    cache: TrialCache,
+    cache: datasets.TrialCache,
     report: Callable[[dict[str, Any]], None] | None = None,
 ) -> tuple[learning.Checkpoint, dict[str, Any]]:
     """Train all stages, as ``kedro run`` does with these parameters, and write nothing but what trials share.
@@ -68,7 +67,7 @@ def _value(recipe: Mapping[str, Any], name: str) -> Any:
     return options.model_validate(value) if groups and last in PHASES else value
 
 
-def _shared(cache: TrialCache, name: str) -> AbstractDataset[Any, Any] | None:
+def _shared(cache: datasets.TrialCache, name: str) -> AbstractDataset[Any, Any] | None:
     if name.startswith("pixels_"):
         return cache.pixels()
     return cache.features() if name.endswith(".features") else None
