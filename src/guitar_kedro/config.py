@@ -236,6 +236,7 @@ def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
     from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
     from guitar_kedro.pipelines.calibration.options import CalibrationOptions
     from guitar_kedro.pipelines.ingestion.options import IngestionOptions
+    from guitar_kedro.pipelines.search.options import SearchOptions
     from guitar_kedro.pipelines.training.plan import plan_stages
 
     stages = parameters.get("stages")
@@ -245,6 +246,7 @@ def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
         "ingestion": IngestionOptions,
         "training": TrainingOptions,
         "calibration": CalibrationOptions,
+        "search": SearchOptions,
     }
     groups |= {f"stages.{name}": StageOptions for name in (stages if isinstance(stages, dict) else ())}
     return completed(parameters, groups)

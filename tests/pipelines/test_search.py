@@ -20,6 +20,7 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.learning import ModelSpec
 from guitar_kedro.metrics import search_result, search_sentence
 from guitar_kedro.metrics.search import flattery
+from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.pipelines.search.nodes import search_note, splits_fingerprint
 from guitar_kedro.pipelines.search.options import Range, SearchOptions
 from guitar_kedro.pipelines.search.schemas import TrialRow
@@ -148,6 +149,10 @@ def test_a_trial_whose_process_was_killed_is_marked_as_failed_and_tried_again(tm
     ]
     assert suggest(again.ask(), OPTIONS.space) == tried
     assert table_of(again, OPTIONS)["state"].tolist() == ["complete", "failed"]
+
+
+def test_a_missing_optuna_is_told_with_what_brings_it():
+    assert "pip install 'guitar-kedro[search]'" in str(user_error_behind(ImportError("No module named 'optuna'")))
 
 
 def trials_table(errors: list[float]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 from kedro.io import DataCatalog
@@ -115,7 +115,7 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
 
 
 def _check_trained(
-    names: Iterable[str], catalog: DataCatalog, parameters: Mapping[str, Any], with_weights: bool
+    names: Collection[str], catalog: DataCatalog, parameters: Mapping[str, Any], with_weights: bool
 ) -> None:
     """Check stages that will be trained."""
     stages = parameters.get("stages", {})

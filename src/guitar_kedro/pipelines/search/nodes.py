@@ -14,6 +14,7 @@ from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.lazy import np, pd
 from guitar_kedro.pipelines.cross_validation.nodes import CrossValidationOptions, deal_folds
 from guitar_kedro.pipelines.search.options import SearchOptions
+from guitar_kedro.pipelines.search.schemas import TrialRow
 from guitar_kedro.pipelines.search.space import GROUPS, with_values
 from guitar_kedro.pipelines.search.trial import train_recipe
 from guitar_kedro.pipelines.training.nodes import with_paths
@@ -167,7 +168,8 @@ def compare_on_fresh_folds(
     prepared_images: images.PreparedImages,
     start: learning.PretrainedWeights,
     cache: datasets.TrialCache,
-    options: SearchOptions,
+    folds: int,
+    fresh_folds: int,
     **recipe: Any,
 ) -> metrics.SearchResult:
     """Compare the best trial with the recipe as it is, on folds that no trial was trained or judged on.
@@ -178,24 +180,24 @@ def compare_on_fresh_folds(
         prepared_images: Likewise.
         start: Likewise.
         cache: Likewise.
-        options: Likewise.
-        **recipe: Likewise.
+        folds: By so many trials were judged; 0 stands for the validation part.
+        fresh_folds: On so many they are compared.
+        **recipe: As of ``run_trials``.
     """
     best = metrics.best_trial(trials)
     assert best is not None  # the recipe as it is has ended
-    values, right = _values(best, options), {}
-    chose = splits[splits["split"] != TEST if options.folds else splits["split"] == VALIDATION]
-    if options.fresh_folds:
-        folds = deal_folds(
-            splits, CrossValidationOptions(folds=options.fresh_folds), recipe["seed"] + 1, "search.fresh_folds"
-        )
+    values, predictions = _values(best), {}
+    chose = splits[splits["split"] != TEST if folds else splits["split"] == VALIDATION]
+    if fresh_folds:
+        how = CrossValidationOptions(folds=fresh_folds)
+        dealt = deal_folds(splits, how, recipe["seed"] + 1, "search.fresh_folds")
         data = {"prepared_images": prepared_images, "pretrained_weights": start}
         for name, changed in ({"recipe": {}, "best": values} if values else {"recipe": {}}).items():
-            predicted = _predict_folds(f"{name}, fresh folds", changed, folds, data, cache, recipe)
-            if options.folds == 0:  # of the others, the search has chosen
+            predicted = _predict_folds(f"{name}, fresh folds", changed, dealt, data, cache, recipe)
+            if not folds:  # by the others, the search has chosen
                 predicted = predicted[~predicted["image_id"].isin(chose["image_id"])]
-            right[name] = predicted
-    found = metrics.search_result(trials, len(chose), options.fresh_folds, right, splits_fingerprint(splits))
+            predictions[name] = predicted
+    found = metrics.search_result(trials, len(chose), fresh_folds, predictions, splits_fingerprint(splits))
     logger.info(metrics.search_sentence(found))
     return found
 
@@ -218,15 +220,18 @@ def _predict_folds(
     return pd.concat(predictions, ignore_index=True)[["image_id", "label", "predicted"]]
 
 
-def _values(trial: pd.Series, options: SearchOptions) -> dict[str, Any]:
-    return {path: json.loads(trial[path]) for path in options.space if trial[path]}
+def _space(columns: pd.Index) -> list[str]:
+    return [name for name in columns if name not in TrialRow.model_fields]
+
+
+def _values(trial: pd.Series) -> dict[str, Any]:
+    return {path: json.loads(trial[path]) for path in _space(trial.index) if trial[path]}
 
 
 def report_search(
     trials: pd.DataFrame,
     parameter_importances: dict[str, float],
     search_result: metrics.SearchResult,
-    options: SearchOptions,
     stages: dict[str, Any],
     training: dict[str, Any],
     seed: int,
@@ -237,17 +242,16 @@ def report_search(
         trials: From ``run_trials``.
         parameter_importances: Likewise.
         search_result: From ``compare_on_fresh_folds``.
-        options: Of the search.
         stages: As they are configured.
         training: Likewise.
         seed: Likewise.
     """
     best = metrics.best_trial(trials)
     assert best is not None
-    values = _values(best, options)
+    values = _values(best)
     sentence = metrics.search_sentence(search_result)
     recipe = {**with_values({"stages": stages, "training": training}, values), "seed": seed}
     changed = [f"{path}: {json.dumps(value)}" for path, value in values.items()] or ["nothing"]
     head = "".join(f"# {line}\n" for line in (sentence, "What differs from the recipe as it was:", *changed))
-    figure = plots.search_figure(trials, list(options.space), parameter_importances, sentence)
+    figure = plots.search_figure(trials, _space(trials.columns), parameter_importances, sentence)
     return figure, head + yaml.safe_dump({"run": run_options(recipe)}, sort_keys=False, allow_unicode=True)

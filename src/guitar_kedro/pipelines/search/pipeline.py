@@ -14,21 +14,25 @@ def create_pipeline() -> Pipeline:
         "prepared_images": "prepared_images",
         "start": PRETRAINED,
         "cache": "trial_cache",
-        "options": "params:search",
         **recipe,
     }
     return Pipeline(
         [
             Node(
                 func=nodes.run_trials,
-                inputs={"study": "study", **trains},
+                inputs={"study": "study", "options": "params:search", **trains},
                 outputs=["trials", "parameter_importances"],
                 name="run_trials",
                 tags=["decoded_pixels", "trained_networks"],
             ),
             Node(
                 func=nodes.compare_on_fresh_folds,
-                inputs={"trials": "trials", **trains},
+                inputs={
+                    "trials": "trials",
+                    "folds": "params:search.folds",
+                    "fresh_folds": "params:search.fresh_folds",
+                    **trains,
+                },
                 outputs="search_result",
                 name="compare_on_fresh_folds",
                 tags=["decoded_pixels", "trained_networks", "predictions"],
@@ -39,7 +43,6 @@ def create_pipeline() -> Pipeline:
                     "trials": "trials",
                     "parameter_importances": "parameter_importances",
                     "search_result": "search_result",
-                    "options": "params:search",
                     **{name: parameter for name, parameter in recipe.items() if name != "device"},
                 },
                 outputs=["search_plot", "best_trial"],

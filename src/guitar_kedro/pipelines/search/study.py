@@ -6,13 +6,14 @@ import json
 import socket
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
 import optuna
 import pandas as pd
+import torch
 from optuna.distributions import BaseDistribution
 from optuna.pruners import NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, TPESampler
@@ -80,6 +81,7 @@ class Search:
         parts: Splits by which a trial is judged one after the other.
         decoded: As of ``train_recipe``.
         cache: Likewise.
+        threads: Of this process. Another one takes as many, or what it sums up is rounded otherwise.
     """
 
     storage: BaseStorage
@@ -90,6 +92,7 @@ class Search:
     parts: tuple[pd.DataFrame, ...]
     decoded: pd.DataFrame
     cache: TrialCache
+    threads: int = field(default_factory=torch.get_num_threads)
 
     @property
     def who(self) -> str:
@@ -157,6 +160,7 @@ def run_trial(search: Search) -> int | None:
     Raises:
         UserError: If the recipe as it is cannot be trained.
     """
+    torch.set_num_threads(search.threads)
     study = search.open()
     if search.options.trials and len(ended(study)) + len(running(study)) >= search.options.trials:
         return None
