@@ -248,6 +248,6 @@ def test_the_card_of_the_winner_says_how_many_trials_chose_it():
     )
     assert search_note(found, splits, spec).startswith("A search chose the recipe of this model. Of 2 trials")
     other = spec.model_copy(update={"sha256": "others"})
-    assert search_note(found, splits, other).startswith("A search has judged 2 trials by 50 images of these")
+    assert search_note(found, splits, other).startswith("A search has judged 2 trials by 50 images. This model is not")
     assert search_note(found, splits.assign(label="b"), spec) == ""
     assert search_note(None, splits, spec) == ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import socket
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -81,7 +83,8 @@ class Search:
         parts: Splits by which a trial is judged one after the other.
         decoded: As of ``train_recipe``.
         cache: Likewise.
-        threads: Of this process. Another one takes as many, or what it sums up is rounded otherwise.
+        process: That began the search.
+        threads: Of that process. Another one takes as many, or what it sums up is rounded otherwise.
     """
 
     storage: BaseStorage
@@ -92,6 +95,7 @@ class Search:
     parts: tuple[pd.DataFrame, ...]
     decoded: pd.DataFrame
     cache: TrialCache
+    process: int = field(default_factory=os.getpid)
     threads: int = field(default_factory=torch.get_num_threads)
 
     @property
@@ -154,6 +158,9 @@ def tickets(study: optuna.Study, options: SearchOptions) -> Iterator[None]:
 def run_trial(search: Search) -> int | None:
     """Run the next trial of a study.
 
+    Args:
+        search: Of which trial.
+
     Returns:
         Its number; ``None`` if others have begun the last one meanwhile.
 
@@ -161,6 +168,9 @@ def run_trial(search: Search) -> int | None:
         UserError: If the recipe as it is cannot be trained.
     """
     torch.set_num_threads(search.threads)
+    if os.getpid() != search.process:  # lines and bars of several trials would mix; what became of them is told there
+        logging.disable()
+        os.environ["TERM"] = "dumb"
     study = search.open()
     if search.options.trials and len(ended(study)) + len(running(study)) >= search.options.trials:
         return None
@@ -177,7 +187,7 @@ def run_trial(search: Search) -> int | None:
         if is_recipe:
             study.tell(trial, state=TrialState.FAIL)
             raise
-        trial.set_user_attr("reason", str(error))
+        trial.set_user_attr("reason", str(error).splitlines()[-1].strip())  # fastai says before it where it was raised
         study.tell(trial, state=TrialState.PRUNED)
     else:
         study.tell(trial, error_rate)
