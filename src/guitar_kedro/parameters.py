@@ -20,11 +20,13 @@ TEXTS = {
     "images",
     "name",
     "names_encoding",
+    "note",
     "ood_images",
     "published_accuracy",
     "rdzv_endpoint",
     "sha256",
     "start_from",
+    "to",
     "weights",
 }
 # what parameters and pipelines were called before, and catalog entries
