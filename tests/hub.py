@@ -26,7 +26,7 @@ class Hub(ThreadingHTTPServer):
         self.large: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.commits = 0
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=[0.05], daemon=True).start()
 
     @property
     def url(self) -> str:
@@ -42,9 +42,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         repository = re.match(r"/api/models/([^/]+/[^/]+)/tree/main", self._take())
-        files = self.server.files[repository[1]] if repository else {}
-        sizes = ((name, content) for name, content in files.items())
-        self._answer([{"type": "file", "path": name, "size": len(each), "oid": "0" * 40} for name, each in sizes])
+        if repository is None:
+            return self._answer({"error": "Not found"}, 404)
+        files = self.server.files[repository[1]].items()
+        self._answer([{"type": "file", "path": name, "size": len(each), "oid": "0" * 40} for name, each in files])
 
     def do_PUT(self) -> None:
         content, oid = self._body(), self._take().rpartition("/")[2]

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from hub import READS_ONLY, TOKEN, Hub
 from huggingface_hub import constants
+from kedro.io import DatasetError
 
 from guitar_kedro.datasets import PublicationDataset
 from guitar_kedro.errors import UserError
+from guitar_kedro.mistakes import user_error_behind
 
 CARD = b"---\nlicense: mit\n---\n\n# A model\n"
 FILES = {"README.md": CARD, "model.onnx": b"onnx" * 100, "spec.json": b"{}"}
@@ -22,10 +24,18 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     hub = Hub()
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # large files go to the hub itself
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)  # as where the project is imported first
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.delenv("HF_TOKEN", raising=False)
     yield hub
     hub.shutdown()
+
+
+def refused(files: dict[str, bytes]) -> str:
+    """Sends files that are not taken, and returns what is said."""
+    with pytest.raises(DatasetError) as error:
+        PublicationDataset("hf://ada/guitars").save(files)
+    return str(user_error_behind(error.value))
 
 
 def test_a_model_is_sent_whole_to_a_repository_that_is_made_and_leaves_what_others_put_there(
@@ -59,35 +69,34 @@ def test_who_is_not_logged_in_is_told_before_anything_is_exported(hub: Hub):
 @pytest.mark.parametrize(
     ("token", "reason"),
     [
-        ("hf_of_nobody", r"it does not know the token: log in with `hf auth login`"),
+        ("hf_of_nobody", "it does not know the token: log in with `hf auth login`"),
         (READS_ONLY, r"the token may not do this: log in"),
     ],
 )
 def test_a_token_that_is_refused_is_told(hub: Hub, monkeypatch: pytest.MonkeyPatch, token: str, reason: str):
     monkeypatch.setenv("HF_TOKEN", token)
-    with pytest.raises(UserError, match=f"hf://ada/guitars: the model could not be published at {hub.url} .{reason}"):
-        PublicationDataset("hf://ada/guitars").save(FILES)
+    said = f"hf://ada/guitars: the model could not be published at {hub.url} ({reason}"
+    assert refused(FILES).startswith(said)
     assert hub.files == {}
 
 
 def test_a_header_that_the_hub_does_not_take_is_told_and_nothing_sent(hub: Hub, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    with pytest.raises(UserError, match=r'Invalid metadata in README.md. - "license" must be one of'):
-        PublicationDataset("hf://ada/guitars").save({**FILES, "README.md": CARD.replace(b"mit", b"My own!")})
+    said = refused({**FILES, "README.md": CARD.replace(b"mit", b"My own!")})
+    assert '(it answered 400: "license" must be one of)' in said
     assert hub.files == {"ada/guitars": {}}
 
 
 def test_a_hub_that_does_not_answer_is_told(hub: Hub, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(UserError, match=r"could not be published at http://127.0.0.1:9 \(.*refused"):
-        PublicationDataset("hf://ada/guitars").save(FILES)
+    assert "could not be published at http://127.0.0.1:9 ([Errno 111] Connection refused)" in refused(FILES)
 
 
 def test_a_folder_gets_all_files_or_none(tmp_path: Path):
     publication = PublicationDataset((tmp_path / "shelf" / "guitars").as_uri())
-    with pytest.raises(TypeError):
-        publication.save({**FILES, "broken": None})
+    with pytest.raises(FileNotFoundError):
+        publication.save({**FILES, "no such/folder": b""})
     assert not list((tmp_path / "shelf").iterdir())
     publication.save(FILES)
     assert {path.name: path.read_bytes() for path in (tmp_path / "shelf/guitars").iterdir()} == FILES

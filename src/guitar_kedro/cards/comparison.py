@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.console import Group, RenderableType
-from rich.padding import Padding
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -27,12 +28,15 @@ from guitar_kedro.metrics.formatting import clock, count, interval, percent, rou
 from guitar_kedro.metrics.stages import effect, p_value
 
 NOTHING = "-"
+_WIDEST = 10_000  # letters of a table
 
 
 def comparison_report(
     experiments: Sequence[Experiment], table: pd.DataFrame, workspace: str, failed: Sequence[str]
 ) -> RenderableType:
-    """Lay experiments out for a terminal: a row for each, and what differs from the one that it is compared with.
+    """Lay experiments out for a terminal: of each what differs from the one that it is compared with, and a table.
+
+    The table comes last, since the rest of many is longer than a screen.
 
     Args:
         experiments: The newest first.
@@ -49,18 +53,24 @@ def comparison_report(
         shown.add_column(name, no_wrap=True, justify="left" if name in ("model", "note") else "right")
     for row in rows:
         shown.add_row(*map(Text, row))
-    parts: list[RenderableType] = [Text(heading(table, workspace), "bold"), Text(), shown, Text()]
+    parts: list[RenderableType] = [Text(heading(table, workspace), "bold"), Text()]
+    for version, compared_with, words in changes(experiments, table):
+        parts.append(Text.assemble((version, "cyan"), f" from {compared_with}"))
+        parts += [Text(f"  {each}") for each in words]
+    parts += [Text(), _Whole(shown), Text()]
     parts += [Text(sentence, "dim") for sentence in explanations(table)]
-    parts += [Text(sentence, "yellow") for sentence in warnings(table, failed)]
-    found = [
-        part
-        for version, compared_with, words in changes(experiments, table)
-        for part in (
-            Text.assemble((version, "cyan"), f" from {compared_with}"),
-            Padding(Text("\n".join(words)), (0, 0, 0, 2)),
-        )
-    ]
-    return Group(*parts, *([Text(), Text("What differs", "bold"), *found] if found else []))
+    return Group(*parts, *(Text(sentence, "yellow") for sentence in warnings(table, failed)))
+
+
+class _Whole:
+    """A table as wide as it is: where it is wider than the terminal, that breaks the lines, and nothing is cut off."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = Measurement.get(console, options.update(width=_WIDEST), self._table).maximum
+        yield from console.render(self._table, options.update(width=width))
 
 
 def heading(table: pd.DataFrame, workspace: str) -> str:
@@ -74,18 +84,18 @@ def head_and_rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     Args:
         table: From ``compare_experiments``.
     """
-    columns = {
+    columns: dict[str, Callable[[Any], str]] = {
         "model": lambda row: row.version,
         "split": lambda row: str(row.split or "?"),
         "error": lambda row: percent(row.error_rate, 2) if row.images else NOTHING,
         "95 % interval": lambda row: interval(row.error_low, row.error_high) if row.images else NOTHING,
         "test": lambda row: percent(row.test_error_rate, 2) if row.test_images else NOTHING,
         "ECE": lambda row: percent(row.calibration_error) if row.images else NOTHING,
-        "training": lambda row: NOTHING if math.isnan(row.seconds) else clock(row.seconds / 60),
+        "training": lambda row: _written(row.seconds, lambda seconds: clock(seconds / 60)),
         "MB": lambda row: rounded(row.megabytes),
         "fixed": lambda row: f"{row.fixed:,}" if row.images_of_both else NOTHING,
         "broken": lambda row: f"{row.broken:,}" if row.images_of_both else NOTHING,
-        "McNemar": lambda row: p_value(row.p_value) if row.images_of_both else NOTHING,
+        "p": lambda row: p_value(row.p_value).removeprefix("p = ") if row.images_of_both else NOTHING,
         "note": lambda row: in_one_line(row.note),
     }
     if not has_several_splits(table):
@@ -107,7 +117,7 @@ def explanations(table: pd.DataFrame) -> list[str]:
         chosen = f"{compared.iloc[0]}" if len(compared) > 1 and compared.nunique() == 1 else "the model below it"
         other = [
             f"Fixed and broken: images that a model has right and {chosen} wrong, and the other way round, among those "
-            "that both held out; the exact McNemar test says how likely chance alone parts them so far."
+            "that both held out; p is that of the exact McNemar test: how likely chance alone parts them so far."
         ]
     return [
         "Error and expected calibration error (ECE) are those on the validation part; test is the error on the test "
@@ -173,7 +183,8 @@ def difference_report(before: Experiment, now: Experiment) -> RenderableType:
 def difference_sentences(before: Experiment, now: Experiment) -> list[str]:
     """Say what changed from one experiment to another, a sentence for each thing."""
     changes = what_changed(before, now)
-    sentences = [f"{words[0].upper() if words.startswith('the') else words[0]}{words[1:]}." for words in changes]
+    # the others begin with the name of a parameter or a package
+    sentences = [f"{words.capitalize() if words.startswith('the ') else words}." for words in changes]
     if not changes:
         sentences.append(f"Nothing that is on record changed: parameters, images, split, code ({_code(now)}).")
     elif now.record and before.record and _code(now) == _code(before) and "changes in no commit" in _code(now):
@@ -188,7 +199,7 @@ def difference_sentences(before: Experiment, now: Experiment) -> list[str]:
     else:
         sentences.append("No image was held out by both, so that nothing says which of the two is better.")
     sentences.append(_pair("The expected calibration error", before.calibration_error, now.calibration_error, percent))
-    sentences.append(_pair("Training", before.seconds, now.seconds, lambda seconds: clock(seconds / 60)))
+    sentences.append(_pair("The time of training", before.seconds, now.seconds, lambda seconds: clock(seconds / 60)))
     sentences.append(_pair("The size of the weights", before.megabytes, now.megabytes, lambda size: f"{size:.3g} MB"))
     if before.test or now.test:
         sentences.append(_errors("test", before.test, now.test))
@@ -214,8 +225,12 @@ def _errors(part: str, before: Errors | None, now: Errors | None) -> str:
 
 
 def _pair(what: str, before: float, now: float, write: Callable[[float], str]) -> str:
-    words, words_then = ("unknown" if math.isnan(value) else write(value) for value in (now, before))
+    words, words_then = (_written(value, write, "unknown") for value in (now, before))
     return f"{what} is {words}, {'as before' if words == words_then else f'was {words_then}'}."
+
+
+def _written(value: float, write: Callable[[float], str], nothing: str = NOTHING) -> str:
+    return nothing if math.isnan(value) else write(value)
 
 
 def _pictures(rows: pd.DataFrame) -> Table:

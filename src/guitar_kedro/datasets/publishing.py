@@ -50,18 +50,17 @@ class PublicationDataset(AbstractDataset[dict[str, bytes], None]):
             UserError: If it is no such place, there is something already in the folder, or nobody is logged in at the
                 hub.
         """
-        if self._to is None:
-            raise UserError("Where is the model to be published? Say --params=to=hf://USER/NAME or to=file:///PLACE.")
+        to = self._asked()
         if not isinstance(self._dry_run, bool):
             raise UserError(f"--params=dry_run={self._dry_run}: it is true or false.")
-        if self._to.startswith(_HUB):
-            _repository(self._to)
+        if to.startswith(_HUB):
+            _repository(to)
             from huggingface_hub import get_token
 
             if not self._dry_run and not get_token():
-                raise UserError(f"--params=to={self._to}: nobody is logged in at the hub; {_LOG_IN}.")
+                raise UserError(f"--params=to={to}: nobody is logged in at the hub; {_LOG_IN}.")
         else:
-            _folder(self._to)
+            _folder(to)
 
     @property
     def folder(self) -> Path | None:
@@ -75,16 +74,17 @@ class PublicationDataset(AbstractDataset[dict[str, bytes], None]):
             UserError: If they cannot be sent.
         """
         self.check()
+        to = self._asked()
         for name, content in data.items():
             logger.info("%s %s (%s)", "would send" if self._dry_run else "sending", name, decimal(len(content)))
         if self._dry_run:
             logger.info("%s:\n%s", CARD_FILE, data[CARD_FILE].decode())
-            logger.info("Nothing was sent to %s", self._to)
-        elif self._to.startswith(_HUB):
-            logger.info("Published: %s", _send(_repository(self._to), data))
+            logger.info("Nothing was sent to %s", to)
+        elif to.startswith(_HUB):
+            logger.info("Published: %s", _send(_repository(to), data))
         else:
-            _write(_folder(self._to), data)
-            logger.info("Published: %s", self._to)
+            _write(_folder(to), data)
+            logger.info("Published: %s", to)
 
     def load(self) -> None:
         """Refuse.
@@ -93,6 +93,11 @@ class PublicationDataset(AbstractDataset[dict[str, bytes], None]):
             UserError: Always.
         """
         raise UserError("What was published is not read again.")
+
+    def _asked(self) -> str:
+        if self._to is None:
+            raise UserError("Where is the model to be published? Say --params=to=hf://USER/NAME or to=file:///PLACE.")
+        return self._to
 
     def _exists(self) -> bool:
         return False
@@ -137,15 +142,15 @@ def _write(folder: Path, data: dict[str, bytes]) -> None:
 def _send(repository: str, data: dict[str, bytes]) -> str:
     """Send files to the hub in one commit, and return the address of the model."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-    from huggingface_hub.errors import HTTPError
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client that it uses
 
     hub = HfApi()
     try:
         hub.create_repo(repository, exist_ok=True)
         left = _OPTIONAL.intersection(hub.list_repo_files(repository)) - data.keys()
-        operations = [CommitOperationAdd(name, content) for name, content in data.items()]
-        operations += [CommitOperationDelete(name) for name in sorted(left)]
-        hub.create_commit(repository, operations, commit_message="Publish the model and its card")
+        added = (CommitOperationAdd(name, content) for name, content in data.items())
+        removed = (CommitOperationDelete(name) for name in sorted(left))
+        hub.create_commit(repository, [*added, *removed], commit_message="Publish the model and its card")
     except (HTTPError, OSError, RuntimeError, ValueError) as error:
         raise UserError(
             f"{_HUB}{repository}: the model could not be published at {hub.endpoint} ({_reason(error)}). Of what was "
@@ -155,9 +160,8 @@ def _send(repository: str, data: dict[str, bytes]) -> str:
 
 
 def _reason(error: Exception) -> str:
-    answers = [link for link in causes(error) if getattr(link, "response", None) is not None]
-    if not answers:
+    answer: Any = next((link for link in causes(error) if getattr(link, "response", None) is not None), None)
+    if answer is None:
         return " ".join(str(error).split()) or type(error).__name__
-    code = answers[0].response.status_code
-    said = getattr(answers[0], "server_message", None)
+    code, said = answer.response.status_code, getattr(answer, "server_message", None)
     return _ANSWERS.get(code, f"it answered {code}{f': {said}' if said else ''}")

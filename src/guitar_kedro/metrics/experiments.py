@@ -140,7 +140,7 @@ def compare_experiments(experiments: Sequence[Experiment], against: Experiment |
     Returns:
         A row per experiment, as ``ExperimentRow`` describes it, in the same order.
     """
-    splits, parameters = _split_numbers(experiments), differing_parameters(experiments)
+    splits, parameters = split_numbers(experiments), differing_parameters(experiments)
     rows = []
     for number, (experiment, earlier) in enumerate(zip(experiments, [*experiments[1:], None], strict=True)):
         other = against or earlier
@@ -237,6 +237,12 @@ def changed_sides(before: Experiment, now: Experiment) -> tuple[pd.DataFrame, pd
     return both[right & ~right_before], both[right_before & ~right]
 
 
+def split_numbers(experiments: Sequence[Experiment]) -> dict[str | None, int]:
+    """Give the splits of experiments, the newest of which comes first, numbers from that of the oldest on."""
+    known = dict.fromkeys(each.split for each in reversed(experiments) if each.split is not None)
+    return {split: number for number, split in enumerate(known, 1)}
+
+
 def same_split(one: Experiment, other: Experiment) -> bool:
     """Tell whether two experiments are known to be of one split."""
     return one.split is not None and one.split == other.split
@@ -285,11 +291,6 @@ def code_version(record: Mapping[str, Any]) -> str:
     code = record["code"]
     commit = f" at {code['commit'][:9]}" if code["commit"] else ""
     return f"{code['version']}{commit}{' with changes in no commit' if code['modified'] else ''}"
-
-
-def _split_numbers(experiments: Sequence[Experiment]) -> dict[str | None, int]:
-    known = dict.fromkeys(each.split for each in reversed(experiments) if each.split is not None)
-    return {split: number for number, split in enumerate(known, 1)}
 
 
 def _of_test(test: Errors | None) -> dict[str, Any]:
