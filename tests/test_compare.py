@@ -25,7 +25,7 @@ def project(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """A clone in which three models were made, the last one on another split."""
     project = shutil.copytree(finished_project, tmp_path_factory.mktemp("tried") / "project")
     run_in(project, "run", "--pipeline=train", "--params=note=two epochs, no more,stages.larger.unfrozen.epochs=2")
-    run_in(project, "run", "--pipeline=train", "--params=splitting.validation=0.3")
+    run_in(project, "run", "--pipeline=train", "--params=splitting.validation=0.4")
     return project
 
 
@@ -56,7 +56,7 @@ def test_all_models_stand_in_a_table_with_what_differs(project: Path):
     assert rows[first][7] != "-", "the test part was opened for it"
     assert rows[second][7] == "-"
     assert "stages.larger.unfrozen.epochs is 2, was 1" in text
-    assert "splitting.validation is 0.3, was 0.2" in text
+    assert "splitting.validation is 0.4, was 0.2" in text
     assert "errors on different images do not compare. Fixed and broken do" in text
 
     [other] = {
@@ -77,7 +77,7 @@ def test_what_cannot_be_compared_is_told_in_a_sentence(project: Path, tmp_path: 
     for arguments, sentence in [
         (["1999", versions(project)[0]], "There is no model 1999; choose one of"),
         ([versions(project)[0]], "kedro compare takes two models, to tell what changed; or none"),
-        ([f"--html={tmp_path}/nowhere/page.html"], "nowhere"),
+        ([f"--html={tmp_path}/nowhere/page.html"], "/nowhere; make it, or name another one."),
         (["--env=photos"], "The workspace photos has no model yet: run `kedro run --env=photos` first."),
     ]:
         run = kedro_in(project, "compare", *arguments)
@@ -87,7 +87,7 @@ def test_what_cannot_be_compared_is_told_in_a_sentence(project: Path, tmp_path: 
 
 
 def test_a_note_that_is_given_afterwards_names_the_model_that_is_there_and_figures_are_kept(project: Path):
-    parameters = "splitting.validation=0.3,note=007"
+    parameters = "splitting.validation=0.4,note=007"
     run_in(project, "run", "--pipelines=train,compare", f"--params={parameters}")
     record = json.loads(sorted((project / REPORTS).glob("run_record.json/*/*"))[-1].read_text())
     assert record["note"] == "007"

@@ -194,6 +194,8 @@ def compare(models: tuple[str, ...], against: str | None, html: Path | None, **w
     """
     if len(models) not in (0, 2) or (models and (against or html)):
         raise UserError("kedro compare takes two models, to tell what changed; or none, to show all of them.")
+    if html and not html.absolute().parent.is_dir():
+        raise UserError(f"--html={html}: there is no folder {html.parent}; make it, or name another one.")
     from guitar_kedro import cards, metrics
 
     with _context(**where) as context:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from guitar_kedro.cards.rendering import render
 from guitar_kedro.errors import UserError
 from guitar_kedro.metrics.errors import Errors
+from guitar_kedro.metrics.formatting import count
 
 if TYPE_CHECKING:
     from guitar_kedro.learning import ModelSpec
@@ -28,7 +29,6 @@ def hub_card(card: str, spec: ModelSpec, test: Errors | None, licence: str, data
     """
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-    name = card.partition("\n")[0].removeprefix("# ").strip()
     results = None
     if test is not None and test.error_rate is not None:
         results = [
@@ -49,9 +49,9 @@ def hub_card(card: str, spec: ModelSpec, test: Errors | None, licence: str, data
             tags=["image-classification", "onnx", "safetensors", "fastai", "kedro"],
             datasets=list(datasets) or None,
             metrics=["accuracy"],
-            model_name=name,
+            model_name=f"{spec.architecture} for {count(len(spec.classes), 'class')} of pictures",
             eval_results=results,
         )
-        return str(ModelCard(render("hub_card.md.j2", header=header.to_yaml(), card=card, spec=spec)))
+        return str(ModelCard(render("hub_card.md.j2", header=header.to_yaml(), card=card)))
     except ValueError as error:
         raise UserError(f"The header of the card cannot be used ({error}); mend `publish` in parameters.yml.") from None

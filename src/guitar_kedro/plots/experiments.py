@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as plotly
 
 from guitar_kedro.files import in_one_line
-from guitar_kedro.metrics.experiments import PARAMETER, Experiment, split_numbers
+from guitar_kedro.metrics.experiments import PARAMETER, UNKNOWN_SPLIT, Experiment, split_numbers
 from guitar_kedro.metrics.formatting import count
 from guitar_kedro.plots import style
 from guitar_kedro.plots.pointing import cut, short
@@ -21,7 +21,7 @@ _FEW = 12  # values, all of which are named at their axis
 _DECADES = 50  # times the smallest value: from there on an axis is logarithmic
 _LONGEST_WORDS = 24  # letters at an axis
 _NOTHING = {"color": "rgba(0, 0, 0, 0)"}
-_MARGIN = {"t": 130, "l": 150, "r": 50, "b": 30}  # pixels
+_MARGIN = {"t": 150, "l": 150, "r": 50, "b": 30}  # pixels
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _MEASURED = {  # columns that every experiment has, with what they are called and the factor of their unit
     "megabytes": ("MB", 1),
@@ -48,7 +48,7 @@ def experiment_coordinates(table: pd.DataFrame) -> plotly.Figure:
     names = [note or version[:16] for note, version in zip(shown["note"], shown["version"], strict=True)]
     dimensions = [_axis("model, newest on top", list(range(len(shown))), dict(enumerate(names)))]
     if shown["split"].nunique() > 1:
-        dimensions.append(_dimension("split", shown["split"].astype(str)))
+        dimensions.append(_dimension("split", shown["split"].astype(str).replace(str(UNKNOWN_SPLIT), "?")))
     dimensions += [_dimension(name, shown[column]) for column, name in zip(drawn, _short_paths(drawn), strict=True)]
     for column in measured:
         label, factor = _MEASURED[column]
@@ -98,7 +98,7 @@ def experiment_curves(experiments: Sequence[Experiment]) -> plotly.Figure:
 
 def _layout(title: str, subtitle: str) -> dict[str, Any]:
     return {
-        "title": {"text": title, "subtitle": {"text": subtitle}},
+        "title": {"text": title, "subtitle": {"text": subtitle}, "y": 0.95, "yanchor": "top"},
         "template": "plotly_white",
         "font": {"color": style.INK},
         "hoverlabel": {"align": "left"},

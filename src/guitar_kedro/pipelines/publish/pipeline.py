@@ -14,7 +14,7 @@ def create_pipeline() -> Pipeline:
                 inputs=["bundle", "latest_model_card_markdown", "test_log", "params:publish"],
                 outputs="publication",
                 name="publish_model",
-                tags=["bundles", "any_model"],
+                tags="bundles",
             )
         ]
     )
