@@ -18,7 +18,8 @@ from guitar_kedro.metrics.errors import Errors
 from guitar_kedro.metrics.experiments import Experiment, errors_on_test
 from guitar_kedro.metrics.predictions import PredictionRow, probabilities
 
-PHASES = ("probe", "frozen", "unfrozen")  # of a stage, in the order of training
+_MAKER = "calibrate.calibrate_model"  # the node that makes a model
+_PHASES = ("probe", "frozen", "unfrozen")  # of a stage, in the order of training
 _PREDICTED = ["image_id", "file", "label", "predicted"]
 
 
@@ -68,11 +69,13 @@ class ExperimentsDataset(AbstractDataset[None, list[Experiment]]):
         return [self._experiment(version, records, openings) for version in sorted(versions, reverse=True)]
 
     def failures(self) -> list[str]:
-        """Say how the runs ended that failed before they had a model, the newest first."""
+        """Say how the runs ended that were to make a model and failed before, the newest first."""
         return [
             record["exit"]
             for record in self._records()
-            if record["exit"] != "finished" and "model" not in {**record["loaded"], **record["saved"]}
+            if record["exit"] != "finished"
+            and _MAKER in {*record["nodes"], *record["skipped"]}
+            and "model" not in {**record["loaded"], **record["saved"]}
         ]
 
     def save(self, data: None) -> None:
@@ -113,7 +116,7 @@ class ExperimentsDataset(AbstractDataset[None, list[Experiment]]):
 
     def _history(self, versions: dict[str, str], record: dict[str, Any]) -> pd.DataFrame:
         """Put the epochs of all stages of the run together, whichever run trained them."""
-        order = [(stage, phase) for stage in record.get("parameters", {}).get("stages", {}) for phase in PHASES]
+        order = [(stage, phase) for stage in record.get("parameters", {}).get("stages", {}) for phase in _PHASES]
         tables = []
         for stage, phase in order:
             version = versions.get(f"train.{stage}.{phase}_history")
