@@ -217,7 +217,7 @@ def _code(experiment: Experiment) -> str:
 def _errors(part: str, before: Errors | None, now: Errors | None) -> str:
     def words(errors: Errors | None) -> str:
         if errors is None or not errors.images or errors.error_rate is None:
-            return "unknown"
+            return "not measured"
         among = f"{errors.errors:,} of {count(errors.images, 'image')}"
         return f"{percent(errors.error_rate, 2)} ({among}; {interval(errors.error_low, errors.error_high)})"
 
@@ -225,7 +225,7 @@ def _errors(part: str, before: Errors | None, now: Errors | None) -> str:
 
 
 def _pair(what: str, before: float, now: float, write: Callable[[float], str]) -> str:
-    words, words_then = (_written(value, write, "unknown") for value in (now, before))
+    words, words_then = (_written(value, write, "not known") for value in (now, before))
     return f"{what} is {words}, {'as before' if words == words_then else f'was {words_then}'}."
 
 
