@@ -41,6 +41,7 @@ _WORKSPACE = re.compile(r"^workspace:\s*(?:\$\{workspace_name:\s*)?([\w-]+)", re
 _FURTHER_PATHS = {  # of datasets that look at several places
     "guitar_kedro.datasets.BundleDataset": ("model",),
     "guitar_kedro.datasets.ModelBeforeCurationDataset": ("predictions", "applied_curation"),
+    "guitar_kedro.datasets.PhotosDataset": ("collected",),
     "guitar_kedro.datasets.PredictionsBeforeCurationDataset": ("applied_curation",),
     "guitar_kedro.datasets.SealedLabelsDataset": ("log",),
 }
@@ -124,7 +125,7 @@ class StagesConfigLoader(OmegaConfigLoader):
                         f"catalog: {entry_name} is {entry!r}; an entry holds the type of a dataset and its arguments, "
                         "see conf/base/catalog.yml."
                     )
-                for name in _FURTHER_PATHS.get(entry["type"], ()):
+                for name in entry.keys() & set(_FURTHER_PATHS.get(entry["type"], ())):
                     entry[name] = str(project_folder() / entry[name])
         return found
 
@@ -282,6 +283,7 @@ def _check_names(given: dict[str, Any], known: set[str]) -> None:
                 )
             close = ["name"] if name == "workspace" else difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
+            hint = " A workspace of your own has --env=photos." if name == "name" else hint
             raise UserError(
                 f"--params={name}=...: no such parameter in this environment.{hint} "
                 f"It knows {', '.join(sorted(known))}."

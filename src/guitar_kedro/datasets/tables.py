@@ -141,6 +141,10 @@ class SpreadsheetDataset(TableDataset):
                 _write(_harmless(_as_declared(table, self._row)), file, header=number == 0)
 
 
+class OptionalSpreadsheetDataset(OptionalTableDataset, SpreadsheetDataset):
+    """A table for people that need not be there; until it was made, it is empty."""
+
+
 def table_preview(table: pd.DataFrame) -> TablePreview:
     """Return the first columns of a table for kedro-viz, and say how many there are beside them.
 
