@@ -17,7 +17,7 @@ from guitar_kedro.images.fetching import NotFetched, fetch, new_client
 
 AT_ONCE = 2  # requests to a host, as https://wikitech.wikimedia.org/wiki/Robot_policy has it for files
 AT_ONCE_IN_ALL = 16
-ATTEMPTS = 4
+ATTEMPTS = 3
 LONGEST_PAUSE = 120.0  # seconds; a host that asks for a longer one is left alone until the next run
 FAILURES = 3  # one after the other, after which a host is left alone until the next run
 SECONDS = 60.0  # that an answer may take

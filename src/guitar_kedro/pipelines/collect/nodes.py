@@ -76,7 +76,8 @@ def list_attributions(
     found = [*_named(queries), *collecting.found(collected_images, searches, how)]
     rejected = pd.DataFrame(_rejected(collected_images, found, how), columns=list(RejectedDownloadRow.model_fields))
     _say_per_class(kept, rejected, list(dict.fromkeys(queries["label"])))
-    _say_what_to_do(how, collecting.unanswered(collected_images, searches, how), collected_images.to_be_tried_again())
+    unanswered, again = collecting.unanswered(collected_images, searches, how), collected_images.to_be_tried_again()
+    _say_what_to_do(how, len(searches), unanswered, again)
     return [kept.sort_values("file")], [rejected.sort_values(["label", "url"])]
 
 
@@ -168,14 +169,14 @@ def _say_per_class(kept: pd.DataFrame, rejected: pd.DataFrame, labels: Sequence[
         logger.info("  and %d classes with more", len(counts) - CLASSES_IN_LOG)
 
 
-def _say_what_to_do(how: collecting.CollectingOptions, unanswered: dict[str, int], again: int) -> None:
-    if unanswered or again:
-        left = [f"{count(number, 'search')} of {title}" for title, number in unanswered.items()]
-        left += [f"{count(again, 'image')} that could not be fetched"] if again else []
-        logger.warning("Not done yet: %s. The same command goes on with that, and asks nothing twice", listed(left))
+def _say_what_to_do(how: collecting.CollectingOptions, searches: int, unanswered: dict[str, int], again: int) -> None:
+    left = [f"{title} answered {searches - number} of {searches} searches" for title, number in unanswered.items()]
+    left += [f"{count(again, 'image')} could not be fetched"] if again else []
+    if left:
+        logger.warning("Not all is done: %s. The same command goes on, and asks nothing twice", "; ".join(left))
     others = sorted(collecting.all_sources().keys() - how.sources.keys())
     logger.info(
-        "For more of a class, give it further searches in the table: other words, other languages. %sOr put photos of "
-        "your own into its folder. Look through all of them: what is wrong can be deleted, and will not come again",
-        f"Ask other sources: collect.sources knows {listed(others)} as well. " if others else "",
+        "For more of a class, give it further searches in the table: other words, other languages. %sPhotos of your own "
+        "may lie in its folder as well. Look through all of them: what is wrong can be deleted, and does not come again",
+        f"Or ask other sources: collect.sources knows {listed(others)} as well. " if others else "",
     )

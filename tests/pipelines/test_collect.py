@@ -1,0 +1,130 @@
+"""The real command line, from a table of searches to licensed class folders on which the next run trains."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from picture_sources import BROKEN, PictureSources, closed_port, picture_sources
+from small_project import Command, Kedro
+
+CLASSES = ("cat", "dog", "owl")
+WORKSPACE = "data/01_raw/pets"
+COLLECT = ("run", "--env=photos", "--pipeline=collect")
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+def sources() -> Iterator[PictureSources]:
+    with picture_sources() as server:
+        yield server
+
+
+def fill(sources: PictureSources, count: int) -> None:
+    """Lets two sources find so many pictures in all, one of twenty of which is broken."""
+    names = [
+        f"{BROKEN[number // 20 % len(BROKEN)] if number % 20 == 0 else 'photo'}-{number}" for number in range(count)
+    ]
+    for place, name in enumerate(names):
+        label = CLASSES[place % len(CLASSES)]
+        sources.found.setdefault(f"{'' if place % 5 < 3 else 'commons '}{label} photo", []).append(name)
+
+
+def write_queries(project: Path) -> str:
+    (project / "queries.csv").write_text("query,label\n" + "".join(f"{label} photo,{label}\n" for label in CLASSES))
+    return "queries=queries.csv,name=pets"
+
+
+def table(project: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(project / WORKSPACE / f"{name}.csv", keep_default_na=False)
+
+
+def settled(project: Path) -> set[str]:
+    """The paths of the pictures of which the journal says what became of them, and of the pages that it has."""
+    lines = (project / WORKSPACE / "collected.jsonl").read_bytes().split(b"\n")[:-1]
+    known = (json.loads(line) for line in lines)
+    urls = (line["page"]["asked"] if "page" in line else line["picture"]["candidate"]["url"] for line in known)
+    return {f"/{url.split('/', 3)[3]}" for url in urls}
+
+
+def kill_at(project: Path, sources: PictureSources, answers: int, *command: str) -> None:
+    """Starts a command, and kills it when the server has given so many answers."""
+    running = Command(project, *command, output=project)
+    deadline = time.monotonic() + 120
+    while len(sources.log) < answers and time.monotonic() < deadline:
+        assert running.poll() is None, running.said()
+        time.sleep(0.005)
+    running.kill()
+    running.wait(timeout=20)
+
+
+def check_killed_twice(project: Path, kedro: Kedro, sources: PictureSources, count: int) -> None:
+    fill(sources, count)
+    down = closed_port()
+    here = sources.params("openverse", "commons", inaturalist=f"http://{down}/v1")
+    params = f"{write_queries(project)},ingestion.max_bytes=1000000,{here}"
+    for share in (3, 2):
+        kill_at(project, sources, count // share, *COLLECT, f"--params={params}")
+        known, answered = settled(project), len(sources.log)
+        assert 0 < len(known) < count
+    run = kedro(*COLLECT, f"--params={params}")
+    said = run.stdout + run.stderr
+    assert run.returncode == 0, said
+    assert not known & set(sources.log[answered:]), "what was known is asked again"
+
+    names = {name for found in sources.found.values() for name in found}
+    broken = {name for name in names if not name.startswith("photo")}
+    kept, rejected = table(project, "attributions"), table(project, "rejected_downloads")
+    assert set(kept["url"].str.rpartition("/")[2]) == names - broken
+    assert set(rejected["url"].str.rpartition("/")[2]) == broken
+    assert (rejected["detail"] != "").all()
+    files = {
+        path.relative_to(project / WORKSPACE / "collected").as_posix()
+        for path in project.glob(f"{WORKSPACE}/collected/*/*")
+    }
+    assert files == set(kept["file"])
+    for row in kept.itertuples():
+        assert hashlib.sha256((project / WORKSPACE / "collected" / row.file).read_bytes()).hexdigest() == row.sha256
+    for column in ("source", "page", "author", "license", "license_url", "query", "time"):
+        assert (kept[column] != "").all(), column
+    assert "iNaturalist was not asked for all" in said
+    assert "iNaturalist answered 0 of 3 searches" in said
+    assert "cat: " in said and "For more of a class" in said
+
+
+def test_what_is_collected_is_complete_after_kills_and_nothing_is_asked_twice(
+    project: Path, kedro: Kedro, sources: PictureSources
+):
+    check_killed_twice(project, kedro, sources, 120)
+
+    run = kedro("run", "--env=photos", "--pipelines=ingestion", "--params=name=pets")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"The images are those that were collected: {WORKSPACE}/collected" in run.stdout
+    assert len(pd.read_csv(project / "data/03_primary/pets/image_table.csv")) == 120 - 6
+
+
+@pytest.mark.torture
+def test_five_hundred_pictures_are_complete_after_kills_and_nothing_is_asked_twice(
+    project: Path, kedro: Kedro, sources: PictureSources
+):
+    check_killed_twice(project, kedro, sources, 500)
+
+
+def one_line(kedro: Kedro, *command: str) -> str:
+    run = kedro(*command)
+    assert run.returncode != 0
+    assert "Traceback" not in run.stdout + run.stderr
+    return (run.stdout + run.stderr).strip().splitlines()[-1]
+
+
+def test_what_a_person_got_wrong_is_told_before_anything_is_asked(project: Path, kedro: Kedro, sources: PictureSources):
+    queries = write_queries(project)
+    assert "--params=contact=" in one_line(kedro, *COLLECT, f"--params={queries}")
+    assert "--env=photos" in one_line(kedro, "run", "--pipeline=collect", "--params=queries=queries.csv")
+    (project / "wrong.csv").write_text("query,label\ncat,a/b\n")
+    assert "wrong.csv, line 2: the label 'a/b'" in one_line(kedro, *COLLECT, "--params=queries=wrong.csv")
