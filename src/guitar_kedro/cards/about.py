@@ -87,11 +87,11 @@ def data(facts: CardFacts) -> list[Block]:
 
 
 def _licences(attributions: Attributions) -> list[Block]:
-    rows = [(row.license, row.license_url, f"{row.images:,}") for row in attributions.licenses.itertuples()]
-    rows += [("not collected, and so not known", NOTHING, f"{attributions.others:,}")] if attributions.others else []
+    rows = [(row.license, f"{row.images:,}", row.license_url) for row in attributions.licenses.itertuples()]
+    rows += [("not collected, and so not known", f"{attributions.others:,}", NOTHING)] if attributions.others else []
     content = base64.b64encode(attributions.table.encode()).decode("ascii")
     return [
-        *table("Licences of the images", "licence|its text|images #", rows),
+        *table("Licences of the images", "licence|images #|its text", rows),
         Block("text", f"Who made each image that was collected, and where it is from: {attributions.path}"),
         Block("file", "attributions.csv", address=f"data:text/csv;charset=utf-8;base64,{content}"),
     ]

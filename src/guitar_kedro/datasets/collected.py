@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractDataset
-from kedro_datasets._typing import TablePreview
 
 from guitar_kedro.collecting.journal import Collection, Journal
 from guitar_kedro.datasets.handwritten import read_handwritten_table
@@ -67,10 +66,6 @@ class QueriesDataset(AbstractDataset[None, pd.DataFrame]):
             UserError: Always.
         """
         raise UserError(f"{self._queries} is written by hand: the project only reads it.")
-
-    def preview(self, nrows: int = 5) -> TablePreview:
-        """Return the first rows, for kedro-viz."""
-        return TablePreview(self.load().head(nrows).to_dict(orient="split"))
 
     def _exists(self) -> bool:
         return self._queries is not None

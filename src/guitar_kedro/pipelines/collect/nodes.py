@@ -176,7 +176,7 @@ def _say_what_to_do(how: collecting.CollectingOptions, searches: int, unanswered
         logger.warning("Not all is done: %s. The same command goes on, and asks nothing twice", "; ".join(left))
     others = sorted(collecting.all_sources().keys() - how.sources.keys())
     logger.info(
-        "For more of a class, give it further searches in the table: other words, other languages. %sPhotos of your own "
-        "may lie in its folder as well. Look through all of them: what is wrong can be deleted, and does not come again",
+        "For more of a class, give it further searches in the table: other words, other languages. %sPhotos of your "
+        "own may lie in its folder as well. Look through all of them: what you delete does not come again",
         f"Or ask other sources: collect.sources knows {listed(others)} as well. " if others else "",
     )
