@@ -108,6 +108,25 @@ def test_what_is_collected_is_complete_after_kills_and_nothing_is_asked_twice(
     assert len(pd.read_csv(project / "data/03_primary/pets/image_table.csv")) == 120 - 6
 
 
+def test_further_lines_of_the_table_and_addresses_in_it_join_what_is_there(
+    project: Path, kedro: Kedro, sources: PictureSources
+):
+    sources.found = {"tabby": ["a"], "beagle": ["b"]}
+    params = f"queries=queries.csv,name=pets,{sources.params('openverse')}"
+    queries = project / "queries.csv"
+    queries.write_text("query,label\ntabby,cat\n")
+    assert kedro(*COLLECT, f"--params={params}").returncode == 0
+    mine = [f",dog,{sources.url}/picture/{name},{license}," for name, license in (("c", "CC BY 4.0"), ("d", ""))]
+    queries.write_text("\n".join(["query,label,url,license,author", "tabby,cat,,,", "beagle,dog,,,", *mine]))
+    run = kedro(*COLLECT, f"--params={params}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert sorted(table(project, "attributions")["url"].str[-1]) == ["a", "b", "c"]
+    assert table(project, "rejected_downloads")[["url", "reason"]].to_numpy().tolist() == [
+        [f"{sources.url}/picture/d", "no_license"]
+    ]
+    assert len(sources.log) == 2 + 3, "two searches, three pictures"
+
+
 @pytest.mark.torture
 def test_five_hundred_pictures_are_complete_after_kills_and_nothing_is_asked_twice(
     project: Path, kedro: Kedro, sources: PictureSources

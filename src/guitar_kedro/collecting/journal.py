@@ -7,15 +7,18 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from guitar_kedro.collecting.candidate import Candidate
 from guitar_kedro.collecting.source import Page
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import written_whole
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 ALREADY = "collected_already"
 
@@ -60,7 +63,7 @@ class Collection:
     files: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path, journal: Path) -> Collection:
+    def read(cls, folder: Path, journal: Path) -> Self:
         """Read what runs have noted; of a line that a killed one has not written to its end, nothing.
 
         Args:
@@ -75,7 +78,7 @@ class Collection:
         for number, line in enumerate(lines, start=1):
             try:
                 found.add(**json.loads(line))
-            except (ValueError, TypeError, LookupError):
+            except (ValueError, TypeError, LookupError, AttributeError):
                 raise UserError(
                     f"{journal}, line {number}: it is not as it was written; remove the line, and what it told is "
                     "asked again."
@@ -138,12 +141,9 @@ class Journal(Collection):
             UserError: If a line of the file is none of the project's.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        found = cls.read(folder, path)
-        with path.open("ab") as lines:
-            content = path.read_bytes()
-            lines.truncate(content.rfind(b"\n") + 1)
-            journal = cls(**{each.name: getattr(found, each.name) for each in fields(Collection)})
-            journal._lines = lines
+        journal = cls.read(folder, path)
+        with path.open("ab") as journal._lines:
+            journal._lines.truncate(path.read_bytes().rfind(b"\n") + 1)
             yield journal
 
     def note_page(self, asked: str, page: Page) -> None:
