@@ -71,13 +71,19 @@ def list_attributions(
         ``attributions``: a row for each picture that is there. ``rejected_downloads``: a row for each that was found
         and is not kept. Each is a stream of one table.
     """
-    how, searches = _how(queries, options), _searches(queries)
-    kept = pd.DataFrame(map(_attribution, collected_images.kept()), columns=list(AttributionRow.model_fields))
+    how, searches, outcomes = _how(queries, options), _searches(queries), collected_images.kept()
+    kept = pd.DataFrame(map(_attribution, outcomes), columns=list(AttributionRow.model_fields))
     found = [*_named(queries), *collecting.found(collected_images, searches, how)]
     rejected = pd.DataFrame(_rejected(collected_images, found, how), columns=list(RejectedDownloadRow.model_fields))
     _say_per_class(kept, rejected, list(dict.fromkeys(queries["label"])))
     unanswered, again = collecting.unanswered(collected_images, searches, how), collected_images.to_be_tried_again()
     _say_what_to_do(how, len(searches), unanswered, again)
+    if outside := sum(collecting.refusal(outcome.candidate, how.licenses) is not None for outcome in outcomes):
+        logger.warning(
+            "%s collected under licences that collect.licenses does not name any more: see attributions.csv, and "
+            "delete what you do not want",
+            count(outside, "image"),
+        )
     return [kept.sort_values("file")], [rejected.sort_values(["label", "url"])]
 
 
