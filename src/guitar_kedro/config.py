@@ -274,8 +274,13 @@ def _check_device(parameters: dict[str, Any]) -> None:
 
 
 def _check_names(given: dict[str, Any], known: set[str]) -> None:
-    for name in given:
+    for name, value in given.items():
         if name not in known:
+            if name == "name":
+                raise UserError(
+                    f"--params=name={value}: this environment has one workspace, which has its name already; "
+                    "workspaces of your own are those of --env=photos."
+                )
             if (before := list(given)[: list(given).index(name)]) and is_text(before[-1]):
                 raise UserError(
                     f"--params=...,{name}=...: no such parameter in this environment. If it belongs to the value of "
@@ -283,7 +288,6 @@ def _check_names(given: dict[str, Any], known: set[str]) -> None:
                 )
             close = ["name"] if name == "workspace" else difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
-            hint = " A workspace of your own has --env=photos." if name == "name" else hint
             raise UserError(
                 f"--params={name}=...: no such parameter in this environment.{hint} "
                 f"It knows {', '.join(sorted(known))}."

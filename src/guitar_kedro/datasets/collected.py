@@ -13,7 +13,7 @@ from kedro.io import AbstractDataset
 from guitar_kedro.collecting.journal import Collection, Journal
 from guitar_kedro.datasets.handwritten import read_handwritten_table
 from guitar_kedro.errors import UserError
-from guitar_kedro.files import composed, local_path
+from guitar_kedro.files import composed, local_path, sha256_of_file
 
 _COLUMNS = ("query", "label", "url", "license", "author", "file")
 _NO_NAME = re.compile(r"""[\x00-\x1f\x7f/\\:*?"<>|]|^[.~]|[.]$""")  # of a folder, on one of the systems
@@ -66,6 +66,11 @@ class QueriesDataset(AbstractDataset[None, pd.DataFrame]):
             UserError: Always.
         """
         raise UserError(f"{self._queries} is written by hand: the project only reads it.")
+
+    def fingerprint(self) -> str | None:
+        """Return the checksum of the file, or ``None`` where there is none."""
+        path = local_path(self._queries) if self._queries else None
+        return sha256_of_file(path) if path and path.is_file() else None
 
     def _exists(self) -> bool:
         return self._queries is not None
