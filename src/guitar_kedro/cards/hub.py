@@ -52,6 +52,6 @@ def hub_card(card: str, spec: ModelSpec, test: Errors | None, licence: str, data
             model_name=f"{spec.architecture} for {count(len(spec.classes), 'class')} of pictures",
             eval_results=results,
         )
-        return str(ModelCard(render("hub_card.md.j2", header=header.to_yaml(), card=card)))
+        return str(ModelCard(render("hub_card.md.j2", header=header.to_yaml(), card=card.strip())))
     except ValueError as error:
         raise UserError(f"The header of the card cannot be used ({error}); mend `publish` in parameters.yml.") from None
