@@ -16,7 +16,7 @@ from rich.filesize import decimal
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path, written_whole
-from guitar_kedro.learning.export.bundle import INT8_FILE, PICKLE_FILE
+from guitar_kedro.learning.export.bundle import ATTRIBUTIONS_FILE, INT8_FILE, PICKLE_FILE
 from guitar_kedro.mistakes import causes
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 CARD_FILE = "README.md"  # which the hub shows as the card of a model
 _HUB = "hf://"
 _FOLDER = "file://"
-_OPTIONAL = {INT8_FILE, PICKLE_FILE}  # of a bundle: an earlier one may have had them
+_OPTIONAL = {ATTRIBUTIONS_FILE, INT8_FILE, PICKLE_FILE}  # of a bundle: an earlier one may have had them
 _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN, with a token that may write"
 _ANSWERS = {401: f"it does not know the token: {_LOG_IN}", 403: f"the token may not do this: {_LOG_IN} there"}
 

@@ -10,6 +10,7 @@ from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, WEIGHTS_FILE, C
 
 FACTS_FILE = "bundle.json"
 ONNX_FILE, INT8_FILE, PICKLE_FILE = "model.onnx", "model_int8.onnx", "export.pkl"
+PAGE_FILE, ATTRIBUTIONS_FILE = "model_card.html", "attributions.csv"
 EXAMPLE_FILES = ("example.py", "preprocessing.py")
 
 

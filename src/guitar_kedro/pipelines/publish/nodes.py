@@ -8,7 +8,7 @@ from guitar_kedro import cards, learning, metrics
 from guitar_kedro.datasets.publishing import CARD_FILE
 from guitar_kedro.errors import UserError
 from guitar_kedro.lazy import pd
-from guitar_kedro.pipelines.export.nodes import CARD_FILE as PAGE_FILE
+from guitar_kedro.learning.export.bundle import PAGE_FILE
 from guitar_kedro.pipelines.publish.options import PublishOptions
 
 logger = logging.getLogger(__name__)
