@@ -10,18 +10,26 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*
 _TOOL = re.compile(r"(curl|dask|docker|kedro|make|pip|pre-commit|py|python|\.venv\S+) ")
 _DOWNLOADS = "downloads"
 _RESNET = "name=pets,architecture=resnet50,weights=default,image_size=320,epochs=5"
+_QUERIES = "queries=queries.csv,name=pets,contact=me@example.org"
 ELSEWHERE = {
     ".venv/bin/kedro new --starter=dist/starter": "test_starter.py",
     "curl -F pictures=@photo.jpg http://127.0.0.1:8000/predict": "serving/test_service.py",
     "dask scheduler": "test_cluster.py",
     "dask worker tcp://HOST:8786": "test_cluster.py",
+    "kedro compare A B": "test_compare.py",
     "kedro new": "test_starter.py",
     "kedro new --starter=PATH": "test_starter.py",
     "kedro package": "test_package.py",
     "kedro run --env=modern --params=images=PATH": "test_cli.py",
+    "kedro run --env=photos --pipeline=collect --params=queries=FILE": "pipelines/test_collect.py",
+    f"kedro run --env=photos --pipeline=collect --params={_QUERIES}": "pipelines/test_collect.py",
     "kedro run --params=cluster=tcp://HOST:8786": "test_cluster.py",
     "kedro run --params=images_per_class=400,image_pixels=256": "test_cli.py",
     "kedro run --pipeline=search --params=search.workers=2": "pipelines/test_search.py",
+    "kedro run --pipeline=publish --params=to=file:///srv/models/guitars": "test_compare.py",
+    "kedro run --pipeline=publish --params=to=hf://USER/NAME": "test_compare.py",
+    "kedro run --pipeline=publish --params=to=hf://USER/NAME,dry_run=true": "test_compare.py",
+    "kedro run --pipeline=publish --params=to=hf://USER/NAME,publish.license=apache-2.0": "test_compare.py",
     "kedro serve": "serving/test_service.py",
     "kedro viz run": "test_viz.py",
     "python -m guitar_kedro --conf-source=ARCHIVE": "test_package.py",

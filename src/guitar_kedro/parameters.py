@@ -17,15 +17,19 @@ from guitar_kedro.images.downloads import is_address, parts_of
 TEXTS = {
     "architecture",
     "cluster",
+    "contact",
     "images",
     "name",
     "names_encoding",
+    "note",
     "ood_images",
     "published_accuracy",
+    "queries",
     "rdzv_endpoint",
     "sha256",
     "start_from",
     "study",
+    "to",
     "weights",
 }
 # what parameters and pipelines were called before, and catalog entries

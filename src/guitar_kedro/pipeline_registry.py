@@ -11,12 +11,15 @@ from kedro.pipeline import Pipeline
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.pipelines import (
     calibration,
+    collect,
+    compare,
     cross_validation,
     evaluation,
     export,
     ingestion,
     networks,
     prediction,
+    publish,
     reporting,
     search,
     splitting,
@@ -47,8 +50,11 @@ def register_pipelines() -> dict[str, Pipeline]:
         "cross_validation": cross_validation.create_pipeline(stages[0]),
         "networks": networks.create_pipeline(networks.plan_networks(parameters.get("networks")), stages[0]),
         "search": search.create_pipeline(),
+        "collect": collect.create_pipeline(),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
+        "publish": publish.create_pipeline(),
+        "compare": compare.create_pipeline(),
     }
     sums = {
         "train": ("ingestion", "splitting", "training", "calibration"),
@@ -56,6 +62,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "networks": ("ingestion", "splitting", "networks"),
         "search": ("ingestion", "splitting", "search"),
         "cross_validation": ("cross_validation", "reporting"),
+        "publish": ("export", "publish"),
         "__default__": ("ingestion", "splitting", "training", "calibration", "evaluation", "reporting"),
     }
     return parts | {name: sum((parts[part] for part in names), Pipeline([])) for name, names in sums.items()}

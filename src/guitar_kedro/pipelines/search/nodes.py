@@ -59,6 +59,7 @@ def run_trials(
         UserError: If the recipe as it is cannot be trained, or other machines have not ended their trials.
     """
     from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     from guitar_kedro.pipelines.search import study as trials
@@ -77,6 +78,8 @@ def run_trials(
             f"A process of the search was ended, perhaps for want of memory (search.workers={options.workers}): run "
             "the same command again, with fewer of them. What was finished is kept."
         ) from error
+    if options.workers > 1:
+        get_reusable_executor().shutdown()  # or idle workers stay for minutes
     if elsewhere := trials.running(found):
         raise UserError(
             f"{metrics.count(len(elsewhere), 'trial')} of the study still run elsewhere ("
