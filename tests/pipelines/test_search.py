@@ -12,9 +12,11 @@ import optuna
 import pandas as pd
 import pytest
 import yaml
+from kedro.framework.project import pipelines
 from optuna.trial import TrialState
-from small_project import Command, kedro_in
+from small_project import ROOT, Command, kedro_in
 
+from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.datasets import StudyDataset, TrialCache
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import ModelSpec
@@ -24,7 +26,7 @@ from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.pipelines.search.nodes import search_note, splits_fingerprint
 from guitar_kedro.pipelines.search.options import Range, SearchOptions
 from guitar_kedro.pipelines.search.schemas import TrialRow
-from guitar_kedro.pipelines.search.space import alternatives, suggest, with_values
+from guitar_kedro.pipelines.search.space import GROUPS, alternatives, suggest, with_values
 from guitar_kedro.pipelines.search.study import Search, SeededSampler, prepare, table_of
 from guitar_kedro.plots import search_figure
 
@@ -100,6 +102,16 @@ def test_what_cannot_be_tried_is_named_before_anything_runs(path: str, values: A
     space = SearchOptions.model_validate({"space": {path: values}}).space
     with pytest.raises(UserError, match=rf"search.space.{path}.*{problem}"):
         list(alternatives(space, RECIPE))
+
+
+@pytest.mark.parametrize("env", [None, "photos", "modern", "guitars"])
+def test_all_that_the_search_of_an_env_tries_can_be_trained_with(env: str | None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(StagesConfigLoader, "current", None)
+    loader = StagesConfigLoader(ROOT / "conf", env, base_env="base", default_run_env="local")
+    parameters = loader["parameters"]
+    pipelines.configure(None)
+    options = SearchOptions.model_validate(parameters["search"])
+    assert list(alternatives(options.space, {name: parameters[name] for name in GROUPS}))
 
 
 def test_an_architecture_brings_its_weights_and_stages_that_go_on_with_it_get_it_as_well():
