@@ -18,6 +18,7 @@ ELSEWHERE = {
     "kedro new": "test_starter.py",
     "kedro new --starter=PATH": "test_starter.py",
     "kedro package": "test_package.py",
+    "kedro review": "serving/review/test_page.py",
     "kedro run --env=modern --params=images=PATH": "test_cli.py",
     "kedro run --params=cluster=tcp://HOST:8786": "test_cluster.py",
     "kedro run --params=images_per_class=400,image_pixels=256": "test_cli.py",

@@ -25,6 +25,7 @@ from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS, in_one_senten
 from guitar_kedro.errors import UserError
 from guitar_kedro.project import project_folder
 from guitar_kedro.serving.command import serve
+from guitar_kedro.serving.review.command import review
 from guitar_kedro.yaml_files import check_yaml
 
 _WHERE = [ENV, CONF_SOURCE, PARAMS]
@@ -122,6 +123,7 @@ run.params = [_OURS.get(option.name, option) for option in kedro_run.params]
 run.callback = _run
 cli.add_command(run)
 cli.add_command(serve)
+cli.add_command(review)
 
 
 @contextlib.contextmanager

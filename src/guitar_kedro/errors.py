@@ -27,10 +27,19 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         """Return the sentences, with commands that can be typed as they stand."""
-        return _COMMAND.sub(lambda found: _in_session(*found.groups()), super().__str__())
+        return with_session(super().__str__())
 
 
-_COMMAND = re.compile(r"`kedro (run|status|prune|serve)( [^`]*)?`")
+def with_session(text: str) -> str:
+    """Complete the commands in a text, so that they can be typed as they stand.
+
+    Args:
+        text: With commands in backticks.
+    """
+    return _COMMAND.sub(lambda found: _in_session(*found.groups()), text)
+
+
+_COMMAND = re.compile(r"`kedro (run|status|prune|serve|review)( [^`]*)?`")
 _session: dict[str, list[str]] = {"options": [], "params": []}
 
 

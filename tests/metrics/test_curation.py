@@ -65,6 +65,30 @@ def test_parts_that_share_no_image_are_compared_by_their_rates_alone():
     assert "0 images" in curation_sentence(effect)
 
 
+TEST_BEFORE = predictions(r=("cat", "dog"), s=("dog", "dog"), t=("cat", "cat"), x=("cat", "dog"))
+TEST_NOW = predictions(r=("dog", "dog"), s=("dog", "dog"), t=("cat", "dog"))
+
+
+def test_a_mended_test_part_is_told_with_the_accuracy_by_both_labels():
+    effect = curation_effect(BEFORE, NOW, DECISIONS, [], (TEST_BEFORE, TEST_NOW))
+    assert effect.test.model_dump() == {
+        "images": 3,
+        "mended": 1,
+        "left": 1,
+        "errors_by_labels_before": 2,
+        "errors": 1,
+    }
+    words = curation_sentence(effect)
+    assert "The test part was mended as well: 1 label changed, 1 image dropped. On the 3 images of before" in words
+    assert "the accuracy of the present model is 33.3 % by the labels of then and 66.7 % by those of now" in words
+
+
+def test_a_test_part_with_the_labels_of_before_needs_no_words():
+    effect = curation_effect(BEFORE, NOW, DECISIONS[:0], [], (TEST_NOW, TEST_NOW))
+    assert effect.test is None
+    assert "test part" not in curation_sentence(effect)
+
+
 def test_what_else_changed_is_told_beside_the_effect():
     made = {"stage": "first", "epochs": 3, "learning_rates": [1e-3]}
     before = {

@@ -5,6 +5,7 @@ from .checkpoints import ModelSpecDataset as ModelSpecDataset
 from .curation import CurationDataset as CurationDataset
 from .curation import ModelBeforeCurationDataset as ModelBeforeCurationDataset
 from .curation import PredictionsBeforeCurationDataset as PredictionsBeforeCurationDataset
+from .decisions import DecisionRow as DecisionRow
 from .drawn_images import DrawnImagesDataset as DrawnImagesDataset
 from .drawn_images import DrawnOthersDataset as DrawnOthersDataset
 from .features import FeaturesDataset as FeaturesDataset

@@ -33,10 +33,25 @@ class OfBoth(Result):
     p_value: float
 
 
+class OfTest(Result):
+    """What became of the labels of the test part, by which the present model is judged.
+
+    ``mended`` of the ``images`` that are in it then and now have other labels, ``left`` are in it no more. The errors
+    are those of the present model on these ``images``, by the labels of then and by those of now.
+    """
+
+    images: int
+    mended: int
+    left: int
+    errors_by_labels_before: int
+    errors: int
+
+
 class CurationEffect(Result):
     """What the curation changed; without an earlier model, only the decisions are set, how many of each action.
 
     ``before`` and ``now`` are of the validation part of each model; ``changes`` may have an effect beside the curation.
+    ``test`` is there where labels of the test part were mended, or images dropped from it.
     """
 
     decisions: dict[str, int]
@@ -44,6 +59,7 @@ class CurationEffect(Result):
     before: Errors | None = None
     now: Errors | None = None
     both: OfBoth | None = None
+    test: OfTest | None = None
 
 
 def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -63,7 +79,11 @@ def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
 
 
 def curation_effect(
-    before: pd.DataFrame, now: pd.DataFrame, decisions: pd.DataFrame, changes: Sequence[str]
+    before: pd.DataFrame,
+    now: pd.DataFrame,
+    decisions: pd.DataFrame,
+    changes: Sequence[str],
+    test: tuple[pd.DataFrame, pd.DataFrame] | None = None,
 ) -> CurationEffect:
     """Compare the model before the curation changed with the one after it.
 
@@ -73,8 +93,9 @@ def curation_effect(
     Args:
         before: Predictions of the earlier model on its validation part, with the labels of then; may be empty.
         now: Those of the present model, with the labels of now.
-        decisions: ``action`` (drop, relabel, keep) of each decision that acts now.
+        decisions: ``file`` and ``action`` (drop, relabel, keep) of each decision that acts now.
         changes: From ``recipe_changes``: what may have an effect beside the curation.
+        test: Predictions of both models on their test parts, the earlier ones first.
     """
     counts = decisions["action"].value_counts().to_dict()
     if before.empty:
@@ -98,6 +119,23 @@ def curation_effect(
             broken=broken,
             p_value=mcnemar_test(fixed, broken),
         ),
+        test=_of_test(*test, decisions) if test else None,
+    )
+
+
+def _of_test(before: pd.DataFrame, now: pd.DataFrame, decisions: pd.DataFrame) -> OfTest | None:
+    """Compare the labels of the test part; ``None`` where all are as they were."""
+    both = before[["file", "label"]].merge(now[["file", "label", "predicted"]], on="file", suffixes=("_before", ""))
+    dropped = decisions.loc[decisions["action"] == "drop", "file"]
+    mended, left = int((both["label_before"] != both["label"]).sum()), int(before["file"].isin(dropped).sum())
+    if both.empty or not (mended or left):
+        return None
+    return OfTest(
+        images=len(both),
+        mended=mended,
+        left=left,
+        errors_by_labels_before=int((both["label_before"] != both["predicted"]).sum()),
+        errors=int((both["label"] != both["predicted"]).sum()),
     )
 
 
@@ -118,6 +156,18 @@ def curation_sentence(effect: CurationEffect) -> str:
         f"models were measured on, the earlier one made {count(both.errors_before, 'error')} by the labels of then "
         f"and {both.errors_before_relabelled:,} by those of now; the present one makes {both.errors:,} "
         f"({both.fixed:,} fixed, {both.broken:,} broken; McNemar p = {both.p_value:.2g}).{others}"
+        f"{_test_sentence(effect.test) if effect.test else ''}"
+    )
+
+
+def _test_sentence(test: OfTest) -> str:
+    """Say that labels by which the model is judged were mended, and how much of its accuracy comes from that."""
+    before, now = (percent(1 - errors / test.images) for errors in (test.errors_by_labels_before, test.errors))
+    return (
+        f" The test part was mended as well: {count(test.mended, 'label')} changed, {count(test.left, 'image')} dropped. "
+        f"On the {count(test.images, 'image')} of before that it has, the accuracy of the present model is {before} by "
+        f"the labels of then and {now} by those of now. Where labels were looked at because a model disagreed, the "
+        "second number flatters it."
     )
 
 

@@ -282,12 +282,14 @@ def report_curation(
     model_spec: learning.ModelSpec,
 ) -> metrics.CurationEffect:
     """Say what the changes of the curation file did to the accuracy."""
-    before = predictions_before_curation
+    before, test = predictions_before_curation, None
     if len(before):
         last_stage = before.loc[before["split"] == TEST, "stage"].iloc[0]  # the test part is seen by the model only
+        test = metrics.of_stage(before, last_stage, TEST), _of_model(predictions, model_spec, TEST)
         before = metrics.of_stage(before, last_stage, VALIDATION)
     changes = metrics.recipe_changes(model_before_curation, model_spec.model_dump(mode="json"))
-    return metrics.curation_effect(before, _of_model(predictions, model_spec, VALIDATION), applied_curation, changes)
+    now = _of_model(predictions, model_spec, VALIDATION)
+    return metrics.curation_effect(before, now, applied_curation, changes, test)
 
 
 def compare_neighbours(
