@@ -86,9 +86,7 @@ def start_service(
             process = start_kedro(project, *command, output=log)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if found := said.exists() and re.search(
-            r" at (http://\S+)", said.read_text(encoding="utf-8")
-        ):
+        if found := said.exists() and re.search(r" at (http://\S+)", said.read_text(encoding="utf-8")):
             return Running(process, found.group(1))
         time.sleep(0.05)
     process.kill()

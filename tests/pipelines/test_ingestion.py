@@ -348,7 +348,7 @@ def test_decisions_of_all_workspaces_act_where_they_name_an_image_and_its_own_sa
     _, rejected = ingest(photos, tmp_path / "store", pd.concat([own, shared.assign(source="all.csv")]))
     assert rejected["file"].tolist() == ["cat/2.png"]
     (line,) = said(caplog, logging.WARNING)
-    assert line.startswith("Curation: 1 decision of these images stand in all.csv, which all workspaces read")
+    assert line.startswith("Curation: 1 decision about these images read from all.csv, which all workspaces read")
 
 
 def test_that_an_unreadable_file_is_dropped_is_no_line_that_names_nothing(

@@ -67,7 +67,7 @@ def test_keys_decide_and_each_decision_is_in_the_file_with_who_and_why(visit: Vi
     assert all(row.by and row.when.endswith("+00:00") and row.why.startswith("the model is not sure") for row in rows)
     assert page.locator(".tile").nth(4).get_attribute("class").split()[-1] == "current"
     expect(page.locator("#progress")).to_have_text(re.compile(r"^4 of \d+ looked at; 2 changed$"))
-    expect(page.locator("#next")).to_have_text("4 decisions wait for the next run: kedro run")
+    expect(page.locator("#next")).to_have_text("4 decisions for the next run to follow: kedro run")
 
 
 def test_what_was_decided_is_taken_back_and_survives_a_reload(visit: Visit, curation: Path):

@@ -124,8 +124,8 @@ def _as_named_here(curation: pd.DataFrame, files: set[str]) -> pd.DataFrame:
     shared = shared[shared["file"].isin(files - set(own["file"]))]
     if len(shared):
         logger.warning(
-            "Curation: %s of these images stand in %s, which all workspaces read; move its lines to the curation file "
-            "of this one, and they act here alone",
+            "Curation: %s about these images read from %s, which all workspaces read; move its lines to the curation "
+            "file of this one, and they act here alone",
             count(len(shared), "decision"),
             shared["source"].iloc[0],
         )

@@ -168,7 +168,7 @@ class Session:
         )
         waiting += len(self._applied.keys() - {self._files[row] for row in self._decisions})
         if waiting:
-            return with_session(f"{count(waiting, 'decision')} wait for the next run: `kedro run`")
+            return with_session(f"{count(waiting, 'decision')} for the next run to follow: `kedro run`")
         if not self.items.classes:
             return with_session("There is no model yet to say which labels are likely wrong: `kedro run`")
         if not self._made.out_of_fold:

@@ -3,7 +3,7 @@
 const grid = document.getElementById("grid");
 const WORDS = { keep: "kept", drop: "dropped" };
 
-export const percent = (share) => (share === null ? "" : share >= 0.9995 ? ">99.9 %" : `${(100 * share).toPrecision(3)} %`);
+export const percent = (share) => (share === null ? "" : share >= 0.9995 ? ">99.9 %" : `${(100 * share).toFixed(1)} %`);
 
 export function draw(items, names) {
   grid.replaceChildren(...items.map((item, place) => tile(item, place, items, names)));

@@ -9,7 +9,7 @@ const box = (id) => document.getElementById(id);
 const FILTERS = ["label", "part", "state", "text"];
 const AHEAD = 12; // so many before the end of a page, the next one is fetched
 let about = null, names = {}, queue = null;
-let page = { items: [], start: 0, total: 0 }, current = 0, anchor = 0, next = null, asked = 0;
+let page = { items: [], start: 0, total: 0 }, current = 0, anchor = 0, next = null, asked = 0, turning = false;
 const done = []; // what undo takes back: for each key the files with what was decided before
 
 const query = (more) => new URLSearchParams({
@@ -23,22 +23,23 @@ async function ask(path) {
   return said;
 }
 
-async function load(more = {}, place = 0) {
+async function load(more = {}, place = "") {
   const number = (asked += 1);
+  turning = true; // a key that comes now is about no picture that is seen
   try {
     const found = await (more.ready || ask(`/items?${query(more)}`));
     if (number === asked) turn(found, place);
   } catch (error) {
     warn(error.message);
   }
+  turning = number !== asked;
 }
 
 function turn(found, place) {
   page = found;
   next = null;
   grid.draw(page.items, names);
-  const firstUndecided = page.items.findIndex((item) => !item.decision);
-  current = anchor = place === "undecided" ? Math.max(0, firstUndecided) : place < 0 ? Math.max(0, page.items.length - 1) : 0;
+  current = anchor = Math.max(0, place === "undecided" ? page.items.findIndex((item) => !item.decision) : ends(place) - 1);
   const end = page.start + page.items.length;
   box("range").textContent = page.total ? `${(page.start + 1).toLocaleString("en")} to ${end.toLocaleString("en")} of ${page.total.toLocaleString("en")}` : "";
   box("pager").hidden = page.total <= page.items.length;
@@ -47,6 +48,11 @@ function turn(found, place) {
   box("back").disabled = page.start === 0;
   box("on").disabled = end >= page.total;
   point();
+}
+
+function ends(before) { // where the page before this one ends: a first page may reach into it
+  const place = page.items.findIndex((item) => item.file === before);
+  return before && place < 0 ? page.items.length : place;
 }
 
 function point() {
@@ -73,7 +79,7 @@ function forth() {
 }
 
 function back() {
-  if (page.start > 0) load({ before: page.items[0].file }, -1);
+  if (page.start > 0) load({ before: page.items[0].file }, page.items[0].file);
 }
 
 function move(step, extend) {
@@ -86,6 +92,7 @@ function move(step, extend) {
 }
 
 function decide(action, label = "") {
+  if (turning) return;
   const from = Math.min(anchor, current), to = Math.max(anchor, current);
   const chosen = page.items.slice(from, to + 1);
   const possible = chosen.filter((item) => action === "drop" || item.image);
@@ -181,6 +188,7 @@ function choose(name) {
   queue = about.queues.find((each) => each.key === name) || about.queues[0];
   location.hash = queue.key;
   for (const link of document.querySelectorAll("[data-queue]")) link.toggleAttribute("aria-current", link.dataset.queue === queue.key);
+  document.querySelector("[data-queue][aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
   box("title").textContent = queue.title;
   box("about").textContent = queue.about;
   box("states").hidden = queue.key === "rest";

@@ -3,7 +3,7 @@
 import { decided, percent } from "./grid.js";
 
 const box = (id) => document.getElementById(id);
-const dialog = box("single"), figure = box("figure"), large = box("large");
+const dialog = box("single"), figure = box("figure"), large = box("large"), actions = box("actions");
 const ZOOM = 3;
 let shown = null;
 
@@ -11,6 +11,7 @@ export const isOpen = () => dialog.open;
 
 export async function show(item, names) {
   if (!dialog.open) dialog.showModal();
+  dialog.append(actions); // a modal dialog lies over everything else
   const isNew = shown?.file !== item.file;
   shown = item;
   box("decision").textContent = decided(item, names) || "not looked at yet";
@@ -55,7 +56,10 @@ export function close() {
   dialog.close();
 }
 
-dialog.addEventListener("close", () => (shown = null));
+dialog.addEventListener("close", () => {
+  shown = null;
+  document.body.append(actions);
+});
 
 export function zoom(on = !figure.classList.contains("zoomed"), x = 0.5, y = 0.5) {
   figure.classList.toggle("zoomed", on);
