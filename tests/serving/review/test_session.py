@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from kedro.io import DataCatalog, MemoryDataset, Version
+from PIL import Image
 from rows import table_of
 from small_service import jpeg
 
@@ -24,6 +25,7 @@ from guitar_kedro.datasets import (
 )
 from guitar_kedro.datasets.decisions import DecisionRow, DecisionsFile
 from guitar_kedro.images import FileRecord
+from guitar_kedro.images.thumbnails import kept_thumbnail
 from guitar_kedro.learning import Features, FeatureStream
 from guitar_kedro.metrics.predictions import PredictionRow
 from guitar_kedro.metrics.suspects import SuspectRow
@@ -221,9 +223,21 @@ def test_the_nearest_pictures_of_both_classes_stand_beside_one_and_odd_ones_come
     assert {picture["file"] for picture in own["pictures"]} <= {"cat/0.jpg", "cat/2.jpg", "cat/3.jpg"}
 
 
-def test_a_thumbnail_is_made_once(made: Made):
+def test_a_thumbnail_is_made_once_and_may_go_with_its_picture(made: Made):
+    store = PreparedImagesDataset(made.at("prepared"))
+    path = store.folder / f"{'0' * 20}.jpg"
+    path.write_bytes(jpeg(1, (600, 400)))
+    thumbnail = kept_thumbnail(path)
+    with Image.open(thumbnail) as picture:
+        assert picture.size == (256, 171)
+    written = thumbnail.stat().st_mtime_ns
+    assert kept_thumbnail(path).stat().st_mtime_ns == written
+    assert set(store.unneeded()) == {path, thumbnail}  # it stands in no record
+
+
+def test_pictures_that_are_small_are_their_own_thumbnails_and_others_have_no_address(made: Made):
     session = Session(made.workspace())
-    path = session.picture(made.ids["cat/0.jpg"], is_thumbnail=True)
-    assert path.parent.name == "prepared"  # it is small enough
+    name = made.ids["cat/0.jpg"]
+    assert session.picture(name, is_thumbnail=True) == session.picture(name, is_thumbnail=False)
     with pytest.raises(KeyError):
         session.picture("0" * 20, is_thumbnail=False)
