@@ -164,10 +164,10 @@ def _test_sentence(test: OfTest) -> str:
     """Say that labels by which the model is judged were mended, and how much of its accuracy comes from that."""
     before, now = (percent(1 - errors / test.images) for errors in (test.errors_by_labels_before, test.errors))
     return (
-        f" The test part was mended as well: {count(test.mended, 'label')} changed, {count(test.left, 'image')} dropped. "
-        f"On the {count(test.images, 'image')} of before that it has, the accuracy of the present model is {before} by "
-        f"the labels of then and {now} by those of now. Where labels were looked at because a model disagreed, the "
-        "second number flatters it."
+        f" The test part was mended as well: {count(test.mended, 'label')} changed, {count(test.left, 'image')} "
+        f"dropped. On the {count(test.images, 'image')} of before that it has, the accuracy of the present model is "
+        f"{before} by the labels of then and {now} by those of now. Where labels were looked at because a model "
+        "disagreed, the second number flatters it."
     )
 
 

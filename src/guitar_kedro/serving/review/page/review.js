@@ -179,6 +179,7 @@ function tell({ progress, next: then }) {
     const { total, looked } = progress[name];
     document.querySelector(`[data-queue="${name}"] .count`).textContent = (total - looked).toLocaleString("en");
   }
+  if (!queue) return;
   const { total, looked, changed } = progress[queue.key];
   box("progress").textContent = `${looked.toLocaleString("en")} of ${total.toLocaleString("en")} looked at; ${changed.toLocaleString("en")} changed`;
   box("bar").value = total ? looked / total : 1;
@@ -220,12 +221,12 @@ async function begin() {
   box("queues").replaceChildren(...about.queues.map(queueLink));
   box("effects").hidden = !about.effect;
   box("effect").textContent = about.effect;
-  const first = about.queues.find(({ key: name }) => about.progress[name].total > about.progress[name].looked);
-  choose(location.hash.slice(1) || first?.key);
-  saving.begin(about.workspace, (said) => {
+  await saving.begin(about.workspace, (said) => { // what waited before a reload is shown as decided
     warn(said.trouble);
     tell(said);
   });
+  const first = about.queues.find(({ key: name }) => about.progress[name].total > about.progress[name].looked);
+  choose(location.hash.slice(1) || first?.key);
 }
 
 addEventListener("hashchange", () => location.hash.slice(1) !== queue.key && choose(location.hash.slice(1)));
