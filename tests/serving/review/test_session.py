@@ -31,7 +31,8 @@ from guitar_kedro.metrics.predictions import PredictionRow
 from guitar_kedro.metrics.suspects import SuspectRow
 from guitar_kedro.pipelines.ingestion.schemas import ImageRow, RejectedRow
 from guitar_kedro.pipelines.splitting.schemas import SimilarRow, SplitRow
-from guitar_kedro.serving.review.session import Decided, Session, Wanted
+from guitar_kedro.serving.review.decisions import Decided
+from guitar_kedro.serving.review.session import Session, Wanted
 from guitar_kedro.serving.review.workspace import Workspace
 
 # of each image: its label, its part, the probability of "cat", and its energy

@@ -15,7 +15,8 @@ from starlette.exceptions import HTTPException
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.probing import UnreadableImage
 from guitar_kedro.mistakes import user_error_behind
-from guitar_kedro.serving.review.session import Decided, NotPossible, Session, Wanted
+from guitar_kedro.serving.review.decisions import Decided, NotPossible
+from guitar_kedro.serving.review.session import Session, Wanted
 
 _ASSETS = {
     "style.css": ("guitar_kedro.serving", "text/css"),

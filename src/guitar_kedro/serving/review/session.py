@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from guitar_kedro.datasets.decisions import CurationRow
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.errors import with_session
-from guitar_kedro.files import one_spelling
 from guitar_kedro.images.thumbnails import SIDE, kept_thumbnail
 from guitar_kedro.metrics.curation import curation_sentence
 from guitar_kedro.metrics.formatting import count, percent
+from guitar_kedro.serving.review.decisions import Decided, Decisions
 from guitar_kedro.serving.review.items import list_items
 from guitar_kedro.serving.review.neighbours import Neighbours
 from guitar_kedro.serving.review.queues import Queue, make_queues
@@ -27,10 +24,6 @@ from guitar_kedro.serving.review.workspace import Workspace
 PAGE = 60  # items
 CLASSES_SHOWN = 5  # beside a single picture
 UNDECIDED = "undecided"
-
-
-class NotPossible(Exception):
-    """A decision that cannot be taken; the message says why, as a sentence."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +51,6 @@ class Wanted:
     resume: bool = False
 
 
-@dataclass(frozen=True)
-class Decided:
-    """What is decided about a file: an action and, for relabel, a label; without an action, nothing any more."""
-
-    file: str
-    action: str
-    label: str = ""
-
-
 class Session:
     """The queues of a workspace, and the decisions in its curation file."""
 
@@ -78,14 +62,10 @@ class Session:
         """
         self._workspace, self._lock = workspace, threading.RLock()
         self.workspace = workspace.name
-        try:
-            self._by = getpass.getuser()
-        except (OSError, KeyError):  # a process without a name, as in a container
-            self._by = "review"
         self._load()
 
     def _load(self) -> None:
-        self._state = self._workspace.state()
+        state = self._workspace.state()
         self._made = made = self._workspace.load()
         self.items = list_items(made)
         table = self.items.table
@@ -99,33 +79,10 @@ class Session:
         self._is_label = {label: (table["label"] == label).to_numpy() for label in self.names}
         self._is_part = {part: (table["part"] == part).to_numpy() for part in dict.fromkeys(table["part"]) if part}
         self._lower = [file.lower() for file in self._files]
-        self._row_of = {one_spelling(file): row for row, file in enumerate(self._files)}
-        self._row_of |= {file: row for row, file in enumerate(self._files)}
         self._sides = table[["width", "height"]].fillna(0).max(axis=1).to_numpy(int)
         self._row_of_image = dict(zip(self._images, range(len(self._images)), strict=True))
-        applied = made.tables["applied_curation"]
-        rows = applied[["file", "action", "label"]].itertuples(index=False, name=None) if len(applied) else ()
-        self._applied = {file: (action, label) for file, action, label in rows}
-        self._seen: Any = None
-
-    def _sync(self) -> None:
-        """Take in what others have written into the curation file meanwhile."""
-        own, shared = self._workspace.decisions.rows(), self._workspace.shared_rows()
-        if self._seen is not None and self._seen[0] is own and self._seen[1] is shared:
-            return
-        self._decisions: dict[int, CurationRow] = {}
-        for rows in (shared, own):  # what stands in both is as the workspace's own says
-            found = ((self._row(file), row) for file, row in rows.items())
-            self._decisions |= {row: decision for row, decision in found if row is not None}
-        self._is_decided = np.zeros(len(self._files), bool)
-        self._is_changed = np.zeros(len(self._files), bool)
-        for row, decision in self._decisions.items():
-            self._is_decided[row], self._is_changed[row] = True, decision.action != "keep"
-        self._seen = own, shared
-
-    def _row(self, file: str) -> int | None:
-        row = self._row_of.get(file)
-        return self._row_of.get(one_spelling(file)) if row is None else row
+        self._decisions = Decisions(self._workspace, table, self.names)
+        self._state = state
 
     def overview(self) -> dict[str, Any]:
         """Describe the queues and how far they are, what to do next, and what the last changes brought.
@@ -135,10 +92,10 @@ class Session:
         with self._lock:
             if self._workspace.state() != self._state:
                 self._load()
-            self._sync()
+            self._decisions.sync()
             return {
                 "workspace": self.workspace,
-                "by": self._by,
+                "by": self._decisions.by,
                 "classes": [{"label": label, "name": name} for label, name in self.names.items()],
                 "parts": list(self._is_part),
                 "queues": [
@@ -152,8 +109,8 @@ class Session:
         progress = {
             key: {
                 "total": len(queue.rows),
-                "looked": int(self._is_decided[queue.rows].sum()),
-                "changed": int(self._is_changed[queue.rows].sum()),
+                "looked": int(self._decisions.is_decided[queue.rows].sum()),
+                "changed": int(self._decisions.is_changed[queue.rows].sum()),
             }
             for key, queue in self._queues.items()
         }
@@ -161,12 +118,7 @@ class Session:
 
     def _next(self) -> str:
         """Say what to do next, as a sentence with a command."""
-        waiting = sum(
-            self._applied.get(self._files[row]) != (decision.action, one_spelling(decision.label))
-            for row, decision in self._decisions.items()
-            if self._images[row]
-        )
-        waiting += len(self._applied.keys() - {self._files[row] for row in self._decisions})
+        waiting = self._decisions.waiting(self._made.tables["applied_curation"])
         if waiting:
             return with_session(f"{count(waiting, 'decision')} for the next run to follow: `kedro run`")
         if not self.items.classes:
@@ -183,7 +135,7 @@ class Session:
             KeyError: If there is no such queue.
         """
         with self._lock:
-            self._sync()
+            self._decisions.sync()
             queue, places = self._queues[wanted.queue], self._places[wanted.queue]
             matches = np.flatnonzero(self._matches(wanted, queue))
             start = self._start(wanted, places, matches)
@@ -203,28 +155,28 @@ class Session:
         if wanted.part:
             found &= self._is_part.get(wanted.part, nothing)[rows]
         if queue.undecided or wanted.state == UNDECIDED:
-            found &= ~self._is_decided[rows]
+            found &= ~self._decisions.is_decided[rows]
         elif wanted.state:
-            found &= self._is_decided[rows]
+            found &= self._decisions.is_decided[rows]
         if text := wanted.text.lower():
             found &= np.fromiter((text in file for file in self._lower), bool, len(self._lower))[rows]
         return found
 
     def _start(self, wanted: Wanted, places: np.ndarray, matches: np.ndarray) -> int:
-        row = self._row_of.get(wanted.after or wanted.before)
+        row = self._decisions.row(wanted.after or wanted.before)
         if row is not None and places[row] >= 0:
             if wanted.after:
                 return int(np.searchsorted(matches, places[row], side="right"))
             return max(0, int(np.searchsorted(matches, places[row])) - PAGE)
         if not wanted.resume:
             return 0
-        undecided = np.flatnonzero(~self._is_decided[self._queues[wanted.queue].rows[matches]])
+        undecided = np.flatnonzero(~self._decisions.is_decided[self._queues[wanted.queue].rows[matches]])
         return int(undecided[0]) // PAGE * PAGE if len(undecided) else 0
 
     def _item(self, queue: Queue, place: int) -> dict[str, Any]:
         row = int(queue.rows[place])
         said = self.items.table.iloc[row]
-        decision = self._decisions.get(row)
+        decision = self._decisions.of(row)
         return {
             "file": self._files[row],
             "image": self._images[row],
@@ -244,7 +196,9 @@ class Session:
         Raises:
             KeyError: If there is no such file.
         """
-        row = self._row_of[file]
+        row = self._decisions.row(file)
+        if row is None:
+            raise KeyError(file)
         said, table = self.items.likeliest(row, CLASSES_SHOWN), self.items.table
         other = next((label for label, _ in said if label != self._labels[row]), "")
         return {
@@ -274,33 +228,9 @@ class Session:
             UserError: If the file cannot be written.
         """
         with self._lock:
-            self._sync()
-            now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-            rows = {row: decision for decision in decided for row, decision in [self._possible(decision)]}
-            lines = {row: self._line(row, decision, queue, now) for row, decision in rows.items()}
-            self._workspace.decisions.change(lines.values())
-            self._sync()
+            self._decisions.sync()
+            self._decisions.decide(decided, lambda row: self._why(row, queue))
             return self._progress()
-
-    def _possible(self, decided: Decided) -> tuple[int, Decided]:
-        row = self._row_of.get(decided.file)
-        if row is None:
-            raise NotPossible(f"There is no picture {decided.file} any more: load the page again.")
-        if decided.action in ("keep", "relabel") and not self._images[row]:
-            raise NotPossible(f"{decided.file} cannot be read: mend the file; drop says that you know of it.")
-        if decided.action != "relabel":
-            return row, Decided(decided.file, decided.action)
-        if decided.label not in self.names:
-            raise NotPossible(f"There is no class {decided.label}.")
-        return row, decided
-
-    def _line(self, row: int, decided: Decided, queue: str, now: str) -> CurationRow:
-        earlier = self._decisions.get(row)
-        is_own = earlier is not None and earlier.file in self._workspace.decisions.rows()
-        file = earlier.file if earlier is not None and is_own else decided.file  # as a person may have spelled it
-        return CurationRow(
-            file=file, action=decided.action, label=decided.label, by=self._by, when=now, why=self._why(row, queue)
-        )
 
     def _why(self, row: int, queue: str) -> str:
         said = self.items.table.iloc[row]
