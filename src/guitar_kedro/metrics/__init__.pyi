@@ -14,6 +14,7 @@ from .curation import curation_effect as curation_effect
 from .curation import curation_sentence as curation_sentence
 from .curation import recipe_changes as recipe_changes
 from .embedding import embed as embed
+from .embedding import lie_apart as lie_apart
 from .errors import share_of as share_of
 from .formatting import count as count
 from .formatting import display_name as display_name

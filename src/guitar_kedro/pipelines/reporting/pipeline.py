@@ -91,7 +91,14 @@ def create_pipeline(stages: list[StagePlan], by_features: bool = False) -> Pipel
                 func=prefilled(
                     nodes.draw_embedding_map, source="the frozen network of the probe" if of_probe else "the model"
                 ),
-                inputs=["predictions", "suspect_labels", of_probe or "model_features", "model_spec", "params:seed"],
+                inputs=[
+                    "predictions",
+                    "suspect_labels",
+                    of_probe or "model_features",
+                    "prepared_images",
+                    "model_spec",
+                    "params:seed",
+                ],
                 outputs=["embedding_map", "embedding_explorer"],
                 name="draw_embedding_map",
             ),
