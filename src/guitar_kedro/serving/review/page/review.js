@@ -7,6 +7,7 @@ import * as single from "./single.js";
 
 const box = (id) => document.getElementById(id);
 const FILTERS = ["label", "part", "state", "text"];
+const PAUSE = 1000; // ms
 const AHEAD = 12; // so many before the end of a page, the next one is fetched
 let about = null, names = {}, queue = null;
 let page = { items: [], start: 0, total: 0 }, current = 0, anchor = 0, next = null, asked = 0, turning = false;
@@ -23,21 +24,25 @@ async function ask(path) {
   return said;
 }
 
-async function load(more = {}, place = "") {
+async function load(more = {}, place = "", ready = null) {
   const number = (asked += 1);
   turning = true; // a key that comes now is about no picture that is seen
   try {
-    const found = await (more.ready || ask(`/items?${query(more)}`));
-    if (number === asked) turn(found, place);
+    const found = await (ready || ask(`/items?${query(more)}`));
+    if (number !== asked) return;
+    turn(found, place);
   } catch (error) {
-    warn(error.message);
+    if (number !== asked) return;
+    warn(error instanceof TypeError ? "The server does not answer; start kedro review again." : error.message);
+    if (error instanceof TypeError) return setTimeout(() => number === asked && load(more, place), PAUSE);
   }
-  turning = number !== asked;
+  turning = false;
 }
 
 function turn(found, place) {
   page = found;
   next = null;
+  warn("");
   grid.draw(page.items, names);
   current = anchor = Math.max(0, place === "undecided" ? page.items.findIndex((item) => !item.decision) : ends(place) - 1);
   const end = page.start + page.items.length;
@@ -75,7 +80,7 @@ function fetchAhead() {
 
 function forth() {
   const last = page.items.at(-1);
-  if (last && page.start + page.items.length < page.total) load(next ? { ready: next } : { after: last.file });
+  if (last && page.start + page.items.length < page.total) load({ after: last.file }, "", next);
 }
 
 function back() {
