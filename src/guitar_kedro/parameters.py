@@ -17,11 +17,13 @@ from guitar_kedro.images.downloads import is_address, parts_of
 TEXTS = {
     "architecture",
     "cluster",
+    "contact",
     "images",
     "name",
     "names_encoding",
     "ood_images",
     "published_accuracy",
+    "queries",
     "rdzv_endpoint",
     "sha256",
     "start_from",

@@ -2,6 +2,8 @@ from .bundles import BundleDataset as BundleDataset
 from .checkpoints import CheckpointDataset as CheckpointDataset
 from .checkpoints import LearnerDataset as LearnerDataset
 from .checkpoints import ModelSpecDataset as ModelSpecDataset
+from .collected import CollectedImagesDataset as CollectedImagesDataset
+from .collected import QueriesDataset as QueriesDataset
 from .curation import CurationDataset as CurationDataset
 from .curation import ModelBeforeCurationDataset as ModelBeforeCurationDataset
 from .curation import PredictionsBeforeCurationDataset as PredictionsBeforeCurationDataset
@@ -27,6 +29,7 @@ from .reports import PageDataset as PageDataset
 from .sealed import SealedLabels as SealedLabels
 from .sealed import SealedLabelsDataset as SealedLabelsDataset
 from .tables import LogDataset as LogDataset
+from .tables import OptionalSpreadsheetDataset as OptionalSpreadsheetDataset
 from .tables import OptionalTableDataset as OptionalTableDataset
 from .tables import SpreadsheetDataset as SpreadsheetDataset
 from .tables import TableDataset as TableDataset

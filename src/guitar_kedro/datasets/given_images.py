@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import re
 from collections.abc import Iterable
@@ -18,6 +19,8 @@ from guitar_kedro.images.archives import check_encoding
 from guitar_kedro.images.downloads import is_address, name_for, parts_of
 from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import ImageStream, address_state, check_sha256, find_images, is_usable, stream_images
+
+logger = logging.getLogger(__name__)
 
 
 class GivenImagesDataset(RawImagesDataset):
@@ -97,7 +100,8 @@ def _as_given(name: str, place: object) -> str | None:
 class PhotosDataset(GivenImagesDataset):
     """Class folders, an archive of them, or the URL of such an archive.
 
-    What was given is noted in the workspace, so that later runs need not name it again.
+    What was given is noted in the workspace, so that later runs need not name it again. Where nothing was, it is what
+    was collected for the workspace.
     """
 
     def __init__(
@@ -106,6 +110,7 @@ class PhotosDataset(GivenImagesDataset):
         images: str | None = None,
         sha256: str | None = None,
         names_encoding: str | int | None = None,
+        collected: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Take note of where the pictures are.
@@ -116,6 +121,7 @@ class PhotosDataset(GivenImagesDataset):
                 http(s) URL of an archive; ``None`` stands for the one that was noted.
             sha256: Checksum of the archive, if it is known.
             names_encoding: Encoding of names in an archive which are no UTF-8, if it is known.
+            collected: The folder to which pictures are collected, where they are.
             metadata: For Kedro's plugins.
 
         Raises:
@@ -124,7 +130,7 @@ class PhotosDataset(GivenImagesDataset):
         if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256)):
             raise UserError(f"--params=sha256={sha256}: a SHA-256 has 64 hexadecimal digits.")
         super().__init__(filepath, images, names_encoding, metadata)
-        self._sha256 = sha256
+        self._sha256, self.collected = sha256, Path(collected) if collected else None
 
     def load(self) -> list[RawImage]:
         """Bring the pictures here where they are not yet, and list them.
@@ -146,6 +152,8 @@ class PhotosDataset(GivenImagesDataset):
                 f"{images} does not exist any more, and an earlier run noted it as the place of the images of "
                 f"workspace {self._folder.name}: put it back, or name another place with --params=images=PATH_OR_URL."
             )
+        if self._images is None and not self._noted.exists():
+            logger.info("The images are those that were collected: %s", os.path.relpath(images))
         found = find_images(images, self._folder, self._sha256, names_encoding=self._names_encoding)
         self._note(images if is_address(images) else str(real_path(local_path(images))))
         return found
@@ -173,6 +181,8 @@ class PhotosDataset(GivenImagesDataset):
         if self._images is not None:
             return self._images
         note = next((note for note in (self._noted, self._noted_earlier) if note.exists()), None)
+        if note is None and self.collected is not None and self.collected.is_dir():
+            return str(self.collected)
         return _read_note(note) if note else None
 
     @property

@@ -1,3 +1,5 @@
+from .attributions import attributions_of as attributions_of
+from .attributions import images_by_license as images_by_license
 from .calibration import auroc as auroc
 from .calibration import confidence_threshold as confidence_threshold
 from .calibration import fewest_for_confidence as fewest_for_confidence

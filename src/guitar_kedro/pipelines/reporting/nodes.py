@@ -9,10 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from guitar_kedro import cards, images, learning, metrics, plots
+from guitar_kedro import cards, datasets, images, learning, metrics, plots
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.lazy import np, pd
 from guitar_kedro.learning.inference.decision import Decision, decide
+from guitar_kedro.pipelines.collect.schemas import AttributionRow
 from guitar_kedro.pipelines.cross_validation.nodes import OUT_OF_FOLD, honest_sentence
 from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.project import project_folder
@@ -401,6 +402,7 @@ def write_model_card(
     tta_gain: metrics.TtaGain,
     honest_accuracy: metrics.HonestAccuracy | None,
     curation_effect: metrics.CurationEffect,
+    attributions: pd.DataFrame,
     published_accuracy: str | None,
     workspace: str,
     *figures: Any,
@@ -439,9 +441,23 @@ def write_model_card(
         versions={library: version(library) for library in LIBRARIES},
         limits=(),
         model_path=f"data/06_models/{workspace}/model",
+        attributions=_attributions(attributions, image_table, workspace),
     )
     pictures = dict(zip(CARD_FIGURES.values(), figures, strict=True))
     return cards.model_card_html(facts, pictures), cards.model_card_markdown(facts)
+
+
+def _attributions(attributions: pd.DataFrame, image_table: pd.DataFrame, workspace: str) -> cards.Attributions | None:
+    own = metrics.attributions_of(attributions, image_table)
+    if own.empty:
+        return None
+    licenses = metrics.images_by_license(own, image_table)
+    return cards.Attributions(
+        licenses=licenses,
+        others=len(image_table) - int(licenses["images"].sum()),
+        path=f"data/01_raw/{workspace}/attributions.csv",
+        table=datasets.SpreadsheetDataset.as_text(own, AttributionRow),
+    )
 
 
 def _source(image_table: pd.DataFrame) -> str:

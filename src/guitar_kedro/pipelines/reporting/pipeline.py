@@ -130,6 +130,7 @@ def create_pipeline(stages: list[StagePlan], by_features: bool = False) -> Pipel
                     "tta_gain",
                     "honest_accuracy",
                     "curation_effect",
+                    "attributions",
                     "params:published_accuracy",
                     "params:workspace",
                     *nodes.CARD_FIGURES,
