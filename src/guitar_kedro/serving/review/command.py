@@ -32,6 +32,7 @@ def review(host: str, port: int, env: str | None, conf_source: str | None, param
         from guitar_kedro.serving.server import Server, address, let_in, listen
         from guitar_kedro.serving.watch import Metrics, Watch
 
+        logging.getLogger("guitar_kedro.serving.requests").setLevel(logging.WARNING)  # each thumbnail is one
         sock = listen(host, port)
         session = Session(Workspace(catalog))
         gate = Gate(create_app(session), *sock.getsockname()[:2])

@@ -114,7 +114,8 @@ function set(changes) {
     item.decision = action ? { action, label } : null;
     grid.redraw(page.items.indexOf(item), item, names);
   }
-  box("said").textContent = `${changes.length} ${changes[0].action || "undone"}`;
+  const what = changes.length > 1 ? `${changes.length} pictures` : changes[0].item.file;
+  box("said").textContent = `${what}: ${grid.decided(changes[0].item, names) || "not decided any more"}`;
   saving.save(queue.key, changes.map(({ item, action, label = "" }) => ({ file: item.file, action, label })));
 }
 
