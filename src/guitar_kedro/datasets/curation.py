@@ -19,7 +19,7 @@ from guitar_kedro.learning.networks.checkpoint import SPEC_FILE
 from guitar_kedro.metrics.predictions import PredictionRow
 
 
-class AppliedRow(CurationRow):
+class LoadedRow(CurationRow):
     """A decision, and where it was read.
 
     Attributes:
@@ -60,16 +60,16 @@ class CurationDataset(AbstractDataset[None, pd.DataFrame]):
         """Load the decisions.
 
         Returns:
-            A ``AppliedRow`` per decision, those of the workspace first.
+            A ``LoadedRow`` per decision, those of the workspace first.
 
         Raises:
             UserError: If a file is no table of decisions.
         """
-        rows = [AppliedRow(**dict(row)) for row in self.file.rows().values()]
+        rows = [LoadedRow(**dict(row)) for row in self.file.rows().values()]
         if self.shared is not None:
             shared = self.shared.rows().values()
-            rows += [AppliedRow(**dict(row), source=str(self._shared)) for row in shared]
-        return pd.DataFrame([dict(row) for row in rows], columns=list(AppliedRow.model_fields), dtype="str")
+            rows += [LoadedRow(**dict(row), source=str(self._shared)) for row in shared]
+        return pd.DataFrame([dict(row) for row in rows], columns=list(LoadedRow.model_fields), dtype="str")
 
     def save(self, data: None) -> None:
         """Refuse: people write this file, and ``kedro review`` for them.
