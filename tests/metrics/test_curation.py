@@ -83,6 +83,14 @@ def test_a_mended_test_part_is_told_with_the_accuracy_by_both_labels():
     assert "the accuracy of the present model is 33.3 % by the labels of then and 66.7 % by those of now" in words
 
 
+def test_labels_of_the_test_part_that_were_mended_long_ago_are_not_forgotten():
+    decisions = pd.DataFrame({"file": ["r", "a"], "action": ["relabel", "relabel"]})
+    for before, test_before in ((BEFORE, TEST_NOW), (BEFORE[:0], TEST_NOW[:0])):
+        effect = curation_effect(before, NOW, decisions, [], (test_before, TEST_NOW))
+        assert (effect.mended_in_test, effect.test) == (1, None)
+        assert curation_sentence(effect).endswith("Labels of the test part that were mended by hand: 1.")
+
+
 def test_a_test_part_with_the_labels_of_before_needs_no_words():
     effect = curation_effect(BEFORE, NOW, DECISIONS[:0], [], (TEST_NOW, TEST_NOW))
     assert effect.test is None

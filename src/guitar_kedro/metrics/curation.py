@@ -51,10 +51,12 @@ class CurationEffect(Result):
     """What the curation changed; without an earlier model, only the decisions are set, how many of each action.
 
     ``before`` and ``now`` are of the validation part of each model; ``changes`` may have an effect beside the curation.
-    ``test`` is there where labels of the test part were mended, or images dropped from it.
+    ``mended_in_test`` images of the test part have another label than they came with. ``test`` is there where, since
+    the earlier model, labels of the test part were mended, or images dropped from it.
     """
 
     decisions: dict[str, int]
+    mended_in_test: int = 0
     changes: tuple[str, ...] = ()
     before: Errors | None = None
     now: Errors | None = None
@@ -95,11 +97,13 @@ def curation_effect(
         now: Those of the present model, with the labels of now.
         decisions: ``file`` and ``action`` (drop, relabel, keep) of each decision that acts now.
         changes: From ``recipe_changes``: what may have an effect beside the curation.
-        test: Predictions of both models on their test parts, the earlier ones first.
+        test: Predictions of both models on their test parts, the earlier ones first; these may be empty.
     """
     counts = decisions["action"].value_counts().to_dict()
+    mended = decisions.loc[decisions["action"] == "relabel", "file"]
+    in_test = int(test[1]["file"].isin(mended).sum()) if test else 0
     if before.empty:
-        return CurationEffect(decisions=counts)
+        return CurationEffect(decisions=counts, **({"mended_in_test": in_test} if in_test else {}))
     both = before[["file", "label", "predicted"]].merge(
         now[["file", "label", "predicted"]], on="file", suffixes=("_before", ""), validate="one_to_one"
     )
@@ -107,6 +111,7 @@ def curation_effect(
     fixed, broken = count_changes(right_before, right)
     return CurationEffect(
         decisions=counts,
+        mended_in_test=in_test,
         changes=tuple(changes),
         before=count_errors(before),
         now=count_errors(now),
@@ -140,14 +145,14 @@ def _of_test(before: pd.DataFrame, now: pd.DataFrame, decisions: pd.DataFrame) -
 
 
 def curation_sentence(effect: CurationEffect) -> str:
-    """Say what the curation changed; empty where there is nothing to compare.
+    """Say what the curation changed; empty where there is nothing to compare, and the test part is as it came.
 
     Args:
         effect: From ``curation_effect``.
     """
     before, now, both, counts = effect.before, effect.now, effect.both, effect.decisions
     if not (before and now and both):
-        return ""
+        return _mended_sentence(effect)
     decisions = [f"{counts[action]:,} {done}" for action, done in _ACTIONS.items() if action in counts]
     others = f" That is not the effect of the curation alone: {'; '.join(effect.changes)}." if effect.changes else ""
     return (
@@ -156,15 +161,21 @@ def curation_sentence(effect: CurationEffect) -> str:
         f"models were measured on, the earlier one made {count(both.errors_before, 'error')} by the labels of then "
         f"and {both.errors_before_relabelled:,} by those of now; the present one makes {both.errors:,} "
         f"({both.fixed:,} fixed, {both.broken:,} broken; McNemar p = {both.p_value:.2g}).{others}"
-        f"{_test_sentence(effect.test) if effect.test else ''}"
+        f" {_test_sentence(effect.test) if effect.test else _mended_sentence(effect)}".rstrip()
     )
+
+
+def _mended_sentence(effect: CurationEffect) -> str:
+    if not effect.mended_in_test:
+        return ""
+    return f"Labels of the test part that were mended by hand: {effect.mended_in_test:,}."
 
 
 def _test_sentence(test: OfTest) -> str:
     """Say that labels by which the model is judged were mended, and how much of its accuracy comes from that."""
     before, now = (percent(1 - errors / test.images) for errors in (test.errors_by_labels_before, test.errors))
     return (
-        f" The test part was mended as well: {count(test.mended, 'label')} changed, {count(test.left, 'image')} "
+        f"The test part was mended as well: {count(test.mended, 'label')} changed, {count(test.left, 'image')} "
         f"dropped. On the {count(test.images, 'image')} of before that it has, the accuracy of the present model is "
         f"{before} by the labels of then and {now} by those of now. Where labels were looked at because a model "
         "disagreed, the second number flatters it."
