@@ -54,7 +54,8 @@ def test_a_curation_that_was_taken_back_is_told_as_well():
 
 def test_without_an_earlier_model_there_is_nothing_to_say():
     effect = curation_effect(pd.DataFrame(), NOW, DECISIONS, [])
-    assert effect.model_dump(exclude_unset=True) == {"decisions": {"drop": 2, "relabel": 1}}
+    assert effect.decisions == {"drop": 2, "relabel": 1}
+    assert effect.before is effect.now is effect.both is None
     assert curation_sentence(effect) == ""
 
 

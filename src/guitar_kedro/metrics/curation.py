@@ -48,7 +48,7 @@ class OfTest(Result):
 
 
 class CurationEffect(Result):
-    """What the curation changed; without an earlier model, only the decisions are set, how many of each action.
+    """What the curation changed; without an earlier model, only how many decisions of each action there are is known.
 
     ``before`` and ``now`` are of the validation part of each model; ``changes`` may have an effect beside the curation.
     ``mended_in_test`` images of the test part have another label than they came with. ``test`` is there where, since
@@ -103,7 +103,7 @@ def curation_effect(
     mended = decisions.loc[decisions["action"] == "relabel", "file"]
     in_test = int(test[1]["file"].isin(mended).sum()) if test else 0
     if before.empty:
-        return CurationEffect(decisions=counts, **({"mended_in_test": in_test} if in_test else {}))
+        return CurationEffect(decisions=counts, mended_in_test=in_test)
     both = before[["file", "label", "predicted"]].merge(
         now[["file", "label", "predicted"]], on="file", suffixes=("_before", ""), validate="one_to_one"
     )
