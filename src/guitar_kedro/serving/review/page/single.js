@@ -27,8 +27,9 @@ export async function show(item, names) {
   box("likeliest").replaceChildren();
   box("neighbours").replaceChildren();
   const response = await fetch(`/detail?${new URLSearchParams({ file: item.file })}`);
-  if (!response.ok || shown.file !== item.file) return;
+  if (!response.ok) return;
   const { size, likeliest, neighbours } = await response.json();
+  if (shown?.file !== item.file) return; // another one is shown meanwhile
   box("file").textContent = [item.file, size[0] ? `${size[0]} × ${size[1]} px` : "", item.part].filter(Boolean).join(" · ");
   box("likeliest").replaceChildren(...likeliest.map((each) => share(each, item, names)));
   box("neighbours").replaceChildren(...neighbours.map((each) => alike(each, names)));
