@@ -41,6 +41,7 @@ _WORKSPACE = re.compile(r"^workspace:\s*(?:\$\{workspace_name:\s*)?([\w-]+)", re
 _FURTHER_PATHS = {  # of datasets that look at several places
     "guitar_kedro.datasets.BundleDataset": ("model",),
     "guitar_kedro.datasets.CurationDataset": ("shared",),
+    "guitar_kedro.datasets.ExperimentsDataset": ("models", "predictions", "histories", "test_log"),
     "guitar_kedro.datasets.ModelBeforeCurationDataset": ("predictions", "applied_curation"),
     "guitar_kedro.datasets.PhotosDataset": ("collected",),
     "guitar_kedro.datasets.PredictionsBeforeCurationDataset": ("applied_curation",),
