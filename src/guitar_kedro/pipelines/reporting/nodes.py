@@ -464,8 +464,8 @@ def _source(image_table: pd.DataFrame) -> str:
     if images.is_address(sources[0]):
         return os.path.commonpath(sources).replace(":/", "://", 1)
     common = Path(os.path.commonpath(sources))
-    # a card is for others: where the project lies on this computer is nothing to them
-    return str(common.relative_to(project_folder()) if common.is_relative_to(project_folder()) else common)
+    # a card is for others: where folders lie on this computer, and whose they are, is nothing to them
+    return str(common.relative_to(project_folder())) if common.is_relative_to(project_folder()) else common.name
 
 
 def _of_model(predictions: pd.DataFrame, model_spec: learning.ModelSpec, part: str) -> pd.DataFrame:
