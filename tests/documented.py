@@ -20,6 +20,7 @@ ELSEWHERE = {
     "kedro new": "test_starter.py",
     "kedro new --starter=PATH": "test_starter.py",
     "kedro package": "test_package.py",
+    "kedro review": "serving/review/test_page.py",
     "kedro run --env=modern --params=images=PATH": "test_cli.py",
     "kedro run --env=photos --pipeline=collect --params=queries=FILE": "pipelines/test_collect.py",
     f"kedro run --env=photos --pipeline=collect --params={_QUERIES}": "pipelines/test_collect.py",

@@ -64,8 +64,10 @@ class Running:
 Start = Callable[..., Running]
 
 
-def start_service(project: Path, folder: Path, *options: str, params: str = "", forked: bool = True) -> Running:
-    """Starts ``kedro serve`` in a project, and waits until it says where it listens.
+def start_service(
+    project: Path, folder: Path, *options: str, params: str = "", forked: bool = True, name: str = "serve"
+) -> Running:
+    """Starts ``kedro serve``, or another such command, in a project, and waits until it says where it listens.
 
     Args:
         project: The project.
@@ -73,8 +75,9 @@ def start_service(project: Path, folder: Path, *options: str, params: str = "", 
         options: Of the command.
         params: Of the command.
         forked: Whether its process has imported everything at once, or does as a user's does.
+        name: Of the command.
     """
-    command = ("serve", "--port=0", f"--params={params}", *options)
+    command = (name, "--port=0", f"--params={params}", *options)
     said = folder / "stdout"
     if forked:
         process = Command(project, *command, output=folder)
@@ -83,12 +86,12 @@ def start_service(project: Path, folder: Path, *options: str, params: str = "", 
             process = start_kedro(project, *command, output=log)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if found := said.exists() and re.search(r"Serving at (http://\S+)", said.read_text(encoding="utf-8")):
+        if found := said.exists() and re.search(r" at (http://\S+)", said.read_text(encoding="utf-8")):
             return Running(process, found.group(1))
         time.sleep(0.05)
     process.kill()
     raise AssertionError(
-        f"kedro serve did not start:\n{[path.read_text() for path in folder.iterdir() if path.is_file()]}"
+        f"kedro {name} did not start:\n{[path.read_text() for path in folder.iterdir() if path.is_file()]}"
     )
 
 

@@ -183,7 +183,8 @@ def test_a_machine_that_is_set_to_ascii_and_to_windows_that_it_lacks_runs_all(pr
     photos = draw_photos(tmp_path / "photos", ("Kätzchen", "собака"), 4)
     (photos / "Kätzchen" / "été.jpg").write_bytes(b"no picture")
     curation = "file;action;label\nKätzchen/1.jpg;drop;\nKätzchen/né.jpg;drop;\n"
-    (project / "data/01_raw/curation.csv").write_text(curation, encoding="utf-8")
+    (project / "data/01_raw/photos").mkdir()
+    (project / "data/01_raw/photos/curation.csv").write_text(curation, encoding="utf-8")
     command = [sys.executable, "-m", "kedro", "run", "--env=photos", "--pipelines=ingestion"]
     machine = {"PYTHONUTF8": "0", "LC_ALL": "C", "MPLBACKEND": "nonsense", "COLUMNS": "300"}
     run = subprocess.run(

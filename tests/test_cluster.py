@@ -121,7 +121,7 @@ def ingest(
 
     prepared = PreparedImagesDataset(str(store))
     prepared.save(stream)
-    curation = pd.DataFrame(columns=["file", "action", "label"], dtype="str")
+    curation = pd.DataFrame(columns=["file", "action", "label", "source"], dtype="str")
     tables = [
         table.to_csv() for table in ingestion.build_image_table(prepared.load(), curation, OPTIONS.duplicate_distance)
     ]

@@ -179,7 +179,7 @@ def image_tables(_: Path) -> Any:
     ]
     rows += [record("b/6", "f"), record("b/7", "3")]
     rows[1]["perceptual_hash"] = "0" * 63 + "3"
-    curation = pd.DataFrame([["b/7", "relabel", "a"]], columns=["file", "action", "label"])
+    curation = pd.DataFrame([["b/7", "relabel", "a"]], columns=["file", "action", "label"]).assign(source="")
     prepared = SimpleNamespace(records=pd.DataFrame(rows).assign(detail="", note=""))
     table, rejected, _ = build_image_table(prepared, curation, 4)
     kept = table[["image_id", "label", "file", "duplicate_group"]].astype(str).agg(" ".join, axis=1)

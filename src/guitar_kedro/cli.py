@@ -26,6 +26,7 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.files import written_whole
 from guitar_kedro.project import project_folder
 from guitar_kedro.serving.command import serve
+from guitar_kedro.serving.review.command import review
 from guitar_kedro.yaml_files import check_yaml
 
 _WHERE = [ENV, CONF_SOURCE, PARAMS]
@@ -123,6 +124,7 @@ run.params = [_OURS.get(option.name, option) for option in kedro_run.params]
 run.callback = _run
 cli.add_command(run)
 cli.add_command(serve)
+cli.add_command(review)
 
 
 @contextlib.contextmanager

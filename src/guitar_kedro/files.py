@@ -73,6 +73,11 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def one_spelling(text: str) -> str:
+    """Return text in one line, in which an accent is written in one way."""
+    return composed(in_one_line(text))
+
+
 def local_path(text: str) -> Path:
     """Return the path that a person typed; ``~`` stands for their home folder.
 

@@ -158,7 +158,7 @@ def test_no_curation_file_means_no_decisions(tmp_path: Path):
         ("file,action,label\na.jpg,drop,\na,b.jpg,relabel,cat\n", "line 3: it has 4 fields"),
         ("file,action,label\na.jpg,drop\n", "line 2: it has 2 fields"),
         ("file,action,label,,\na.jpg,drop,,x,\n", "line 2: it has 5 fields, and the first line names 3"),
-        ("file,action,label,why\na.jpg,drop,,blurred\n", "there is no column 'why'"),
+        ("file,action,label,hint\na.jpg,drop,,blurred\n", "there is no column 'hint'"),
         ("file,action,label,label\na.jpg,drop,,\n", "the column label stands in the first line twice"),
         ("a.jpg,drop,\n", "there is no column 'a.jpg'; the first line can name file, action, label"),
         ("file,action,label\n,drop,\n", "line 2: the name of the file is missing"),
@@ -185,14 +185,15 @@ DECISIONS = 'file,action,label\n"caf\u00e9, 1.jpg",drop,\n\n2.jpg, relabel , cat
 def test_the_curation_file_may_come_from_any_spreadsheet(tmp_path: Path, encoding: str, separator: str, end: str):
     text = DECISIONS.replace("\u00e9,", "\u00e9;").replace(",", separator).replace("\u00e9;", "\u00e9,")
     table = curation(tmp_path, text.replace("\n", end).encode(encoding)).load()
-    assert table.to_numpy().tolist() == [["caf\u00e9, 1.jpg", "drop", ""], ["2.jpg", "relabel", "cat"]]
+    decided = table[["file", "action", "label"]].to_numpy().tolist()
+    assert decided == [["caf\u00e9, 1.jpg", "drop", ""], ["2.jpg", "relabel", "cat"]]
 
 
 @pytest.mark.parametrize("text", ["", "\n \n\n", "file,action,label", "file;action;label\n", ",,\n"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_curation_file_without_lines_decides_nothing(tmp_path: Path, text: str, encoding: str):
     table = curation(tmp_path, text.encode(encoding)).load()
-    assert list(table.columns) == ["file", "action", "label"]
+    assert list(table.columns) == ["file", "action", "label", "by", "when", "why", "source"]
     assert table.empty
 
 

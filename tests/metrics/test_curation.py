@@ -54,7 +54,8 @@ def test_a_curation_that_was_taken_back_is_told_as_well():
 
 def test_without_an_earlier_model_there_is_nothing_to_say():
     effect = curation_effect(pd.DataFrame(), NOW, DECISIONS, [])
-    assert effect.model_dump(exclude_unset=True) == {"decisions": {"drop": 2, "relabel": 1}}
+    assert effect.decisions == {"drop": 2, "relabel": 1}
+    assert effect.before is effect.now is effect.both is None
     assert curation_sentence(effect) == ""
 
 
@@ -63,6 +64,38 @@ def test_parts_that_share_no_image_are_compared_by_their_rates_alone():
     assert effect.both.images == 0
     assert effect.both.p_value == pytest.approx(1)
     assert "0 images" in curation_sentence(effect)
+
+
+TEST_BEFORE = predictions(r=("cat", "dog"), s=("dog", "dog"), t=("cat", "cat"), x=("cat", "dog"))
+TEST_NOW = predictions(r=("dog", "dog"), s=("dog", "dog"), t=("cat", "dog"))
+
+
+def test_a_mended_test_part_is_told_with_the_accuracy_by_both_labels():
+    effect = curation_effect(BEFORE, NOW, DECISIONS, [], (TEST_BEFORE, TEST_NOW))
+    assert effect.test.model_dump() == {
+        "images": 3,
+        "mended": 1,
+        "left": 1,
+        "errors_by_labels_before": 2,
+        "errors": 1,
+    }
+    words = curation_sentence(effect)
+    assert "The test part was mended as well: 1 label changed, 1 image dropped. On the 3 images of before" in words
+    assert "the accuracy of the present model is 33.3 % by the labels of then and 66.7 % by those of now" in words
+
+
+def test_labels_of_the_test_part_that_were_mended_long_ago_are_not_forgotten():
+    decisions = pd.DataFrame({"file": ["r", "a"], "action": ["relabel", "relabel"]})
+    for before, test_before in ((BEFORE, TEST_NOW), (BEFORE[:0], TEST_NOW[:0])):
+        effect = curation_effect(before, NOW, decisions, [], (test_before, TEST_NOW))
+        assert (effect.mended_in_test, effect.test) == (1, None)
+        assert curation_sentence(effect).endswith("Labels of the test part that were mended by hand: 1.")
+
+
+def test_a_test_part_with_the_labels_of_before_needs_no_words():
+    effect = curation_effect(BEFORE, NOW, DECISIONS[:0], [], (TEST_NOW, TEST_NOW))
+    assert effect.test is None
+    assert "test part" not in curation_sentence(effect)
 
 
 def test_what_else_changed_is_told_beside_the_effect():

@@ -32,7 +32,7 @@ OPTIONS = IngestionOptions(
 )
 PREPARING = {**OPTIONS.model_dump(exclude={"duplicates", "duplicate_distance"}), "cluster": None}
 LIMITS = Limits(OPTIONS.max_bytes, OPTIONS.max_pixels, OPTIONS.max_frames)
-NO_CURATION = pd.DataFrame(columns=["file", "action", "label"], dtype="str")
+NO_CURATION = pd.DataFrame(columns=["file", "action", "label", "source"], dtype="str")
 
 
 def draw(path: Path, seed: int, size: tuple[int, int] = (48, 40), **options: object) -> None:
@@ -58,7 +58,7 @@ def ingest(photos: Path, store: Path, curation: pd.DataFrame = NO_CURATION) -> t
 
 
 def decide(*rows: tuple[str, str, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["file", "action", "label"])
+    return pd.DataFrame(rows, columns=["file", "action", "label"]).assign(source="")
 
 
 def test_a_colour_profile_that_is_not_followed_stands_in_the_table_and_the_log(
@@ -338,6 +338,26 @@ def test_a_decision_is_about_a_file_however_its_accents_are_written(photos: Path
     twice = decide((f"d{composed}/1.png", "drop", ""), (f"d{decomposed}/1.png", "keep", ""))
     with pytest.raises(UserError, match="stands twice in the curation file"):
         ingest(photos, tmp_path / "store", twice)
+
+
+def test_decisions_of_all_workspaces_act_where_they_name_an_image_and_its_own_say_nothing(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    own = decide(("cat/1.png", "keep", ""))
+    shared = decide(("cat/1.png", "drop", ""), ("cat/2.png", "drop", ""), ("bird/1.png", "drop", ""))
+    _, rejected = ingest(photos, tmp_path / "store", pd.concat([own, shared.assign(source="all.csv")]))
+    assert rejected["file"].tolist() == ["cat/2.png"]
+    (line,) = said(caplog, logging.WARNING)
+    assert line.startswith("Curation: 1 decision about these images read from all.csv, which all workspaces read")
+
+
+def test_that_an_unreadable_file_is_dropped_is_no_line_that_names_nothing(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (photos / "cat" / "x.png").write_bytes(b"no picture")
+    _, rejected = ingest(photos, tmp_path / "store", decide(("cat/x.png", "drop", "")))
+    assert rejected["reason"].tolist() == ["not_an_image"]
+    assert "name files that are none of these images" not in caplog.text
 
 
 def test_of_two_files_that_differ_in_how_accents_are_written_a_decision_is_about_the_one_it_names(

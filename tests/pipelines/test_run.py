@@ -310,7 +310,8 @@ def test_the_proposal_becomes_the_curation_and_the_next_report_says_what_it_chan
     splits = pd.read_csv(project / "data/05_model_input/demo/splits.csv")
     lines = ["file,action,label", *proposal.read_text().splitlines()[1:4]]
     assert len(lines) > 1
-    (project / "data/01_raw/curation.csv").write_text("\n".join(lines) + "\n")
+    (project / "data/01_raw/demo").mkdir()
+    (project / "data/01_raw/demo/curation.csv").write_text("\n".join(lines) + "\n")
     run = kedro_in(project, "run")
     assert run.returncode == 0, run.stdout + run.stderr
     after = pd.read_csv(project / "data/05_model_input/demo/splits.csv")

@@ -7,6 +7,7 @@ from .collected import QueriesDataset as QueriesDataset
 from .curation import CurationDataset as CurationDataset
 from .curation import ModelBeforeCurationDataset as ModelBeforeCurationDataset
 from .curation import PredictionsBeforeCurationDataset as PredictionsBeforeCurationDataset
+from .decisions import DecisionRow as DecisionRow
 from .drawn_images import DrawnImagesDataset as DrawnImagesDataset
 from .drawn_images import DrawnOthersDataset as DrawnOthersDataset
 from .experiments import ExperimentsDataset as ExperimentsDataset

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,75 +11,89 @@ from kedro.io import AbstractDataset, Version
 from kedro_datasets._typing import JSONPreview, TablePreview
 from pydantic import BaseModel
 
-from guitar_kedro.datasets.handwritten import read_handwritten_table
+from guitar_kedro.datasets.decisions import CurationRow, DecisionRow, DecisionsFile
 from guitar_kedro.datasets.tables import TableDataset
 from guitar_kedro.errors import UserError
+from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.learning.networks.checkpoint import SPEC_FILE
 from guitar_kedro.metrics.predictions import PredictionRow
 
 
-class DecisionRow(BaseModel):
-    """What a person decided about a file.
+class LoadedRow(CurationRow):
+    """A decision, and where it was read.
 
     Attributes:
-        file: Name of the file in the source.
-        action: ``keep``, ``drop`` or ``relabel``.
-        label: The class that it gets; empty where it keeps its own.
+        source: The file that all workspaces share; empty where it stands in that of the workspace.
     """
 
-    file: str
-    action: str
-    label: str
+    source: str = ""
 
 
-class CurationDataset(TableDataset):
-    """What a person decided about single images: a ``DecisionRow`` for each.
+class CurationDataset(AbstractDataset[None, pd.DataFrame]):
+    """What a person decided about single images of a workspace.
 
-    The file is optional; without it there is nothing to apply, and the table is empty.
+    Both files are optional; without them there is nothing to apply, and the table is empty.
     """
 
-    _schema = DecisionRow
-    ACTIONS = ("keep", "drop", "relabel")
+    def __init__(self, filepath: str, shared: str | None = None, metadata: dict[str, Any] | None = None) -> None:
+        """Take note of the files.
+
+        Args:
+            filepath: Of the workspace.
+            shared: Which all workspaces read beside it, as far as it names their images.
+            metadata: For Kedro's plugins.
+        """
+        self._filepath, self._shared = Path(filepath), Path(shared) if shared else None
+        self.metadata = metadata
+
+    @property
+    def file(self) -> DecisionsFile:
+        """The file of the workspace."""
+        return DecisionsFile(self._filepath)
+
+    @property
+    def shared(self) -> DecisionsFile | None:
+        """The file that all workspaces share."""
+        return DecisionsFile(self._shared) if self._shared else None
 
     def load(self) -> pd.DataFrame:
         """Load the decisions.
 
         Returns:
-            A row per decision.
+            A ``LoadedRow`` per decision, those of the workspace first.
 
         Raises:
-            UserError: If the file is no such table, an action is none of the three, a file stands twice, or a relabel
-                has no label.
+            UserError: If a file is no table of decisions.
         """
-        path = self._load_path()
-        if not path.exists():
-            if path.is_symlink():
-                raise UserError(f"{path} is a link to {os.readlink(path)}, which is not there: mend or remove it.")
-            return pd.DataFrame(columns=list(DecisionRow.model_fields), dtype="str")
-        table = read_handwritten_table(path, list(DecisionRow.model_fields), optional=("label",))
-        for column in ("action", "label"):  # people write a space after a comma
-            table[column] = table[column].str.strip()
-        for row in table.itertuples():
-            if not row.file:
-                raise UserError(f"{path}, line {row.Index}: the name of the file is missing.")
-            if row.action not in self.ACTIONS:
-                raise UserError(f"{path}, line {row.Index}: the action {row.action!r} is none of keep, drop, relabel.")
-            if row.action == "relabel" and not row.label:
-                raise UserError(f"{path}, line {row.Index}: a relabel needs the new label in the column label.")
-        if (twice := table["file"].duplicated()).any():
-            again = table[twice].iloc[0]
-            raise UserError(
-                f"{path}, line {again.name}: {again['file']} stands in it twice; leave one line for each file."
-            )
-        return table.reset_index(drop=True)
+        rows = [LoadedRow(**dict(row)) for row in self.file.rows().values()]
+        if self.shared is not None:
+            shared = self.shared.rows().values()
+            rows += [LoadedRow(**dict(row), source=str(self._shared)) for row in shared]
+        return pd.DataFrame([dict(row) for row in rows], columns=list(LoadedRow.model_fields), dtype="str")
 
-    def save(self, data: Any) -> None:
-        """Refuse: a person writes this file.
+    def save(self, data: None) -> None:
+        """Refuse: people write this file, and ``kedro review`` for them.
 
         Raises:
             UserError: Always.
         """
-        raise UserError(f"{self._filepath} is written by hand: the project only reads it.")
+        raise UserError(f"{self._filepath} is written by people: a run only reads it.")
+
+    def fingerprint(self) -> str | None:
+        """Return a checksum of what was decided, by whom and why left aside; ``None`` if nothing was."""
+        table = self.load()
+        decided = table[list(DecisionRow.model_fields)].assign(is_shared=table["source"] != "")
+        return sha256_of_lines(decided.to_csv(index=False, header=False).splitlines()) if len(decided) else None
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Return the first rows, for kedro-viz."""
+        return TablePreview(self.load().head(nrows).to_dict(orient="split"))
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "shared": self._shared}
 
 
 class PredictionsBeforeCurationDataset(AbstractDataset[None, Any]):

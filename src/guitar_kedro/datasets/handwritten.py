@@ -61,8 +61,7 @@ def read_handwritten_table(path: Path, columns: Sequence[str], optional: Sequenc
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Go through the lines that are not blank: their numbers, of one with line breaks in it the last, and fields."""
     text = _text(path)
-    first = next(filter(str.strip, _LINE_END.split(text)), "")
-    separator = max(_SEPARATORS, key=first.count)
+    separator = _separator(text)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         for fields in lines:
@@ -72,6 +71,16 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise UserError(
             f"{path}, line {lines.line_num}: it cannot be read ({error}); is there a quotation mark without another?"
         ) from None
+
+
+def separator_of(path: Path) -> str:
+    """Return what stands between the fields of such a table: the comma, the semicolon or the tab."""
+    return _separator(_text(path))
+
+
+def _separator(text: str) -> str:
+    first = next(filter(str.strip, _LINE_END.split(text)), "")
+    return max(_SEPARATORS, key=first.count)
 
 
 def _text(path: Path) -> str:

@@ -18,6 +18,7 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.images.ingest import HOW_COLUMNS, RECORD_COLUMNS, FileRecord
 from guitar_kedro.images.store import PreparedImages
+from guitar_kedro.images.thumbnails import THUMBNAILS
 from guitar_kedro.versions import VERSIONS
 
 _PREPARED_FILE = re.compile(r"[0-9a-f]{20}\.(jpg|part)")  # the name of its content: see PreparedImage.name
@@ -95,7 +96,8 @@ class PreparedImagesDataset(IndexedFolder):
     def unneeded(self) -> Iterator[Path]:
         """List the pictures that stand in no record; what else lies there is not the project's."""
         named = {prepared for table in self._tables() for prepared in table["prepared"]}
-        files = (path for path in sorted(self.folder.glob("*")) if _PREPARED_FILE.fullmatch(path.name))
+        places = [*sorted(self.folder.glob("*")), *sorted((self.folder / THUMBNAILS).glob("*"))]
+        files = (path for path in places if _PREPARED_FILE.fullmatch(path.name))
         return (path for path in files if path.suffix == ".part" or path.stem not in named)
 
     def preview(self, nrows: int = 5) -> TablePreview:

@@ -21,7 +21,7 @@ from guitar_kedro.errors import UserError
 
 _MOST_COLUMNS = 40  # of a preview: predictions have one for each class
 # what a cell begins with that a spreadsheet computes (owasp.org/www-community/attacks/CSV_Injection)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _DTYPES = {str: "str", float: "float64", int: "int64", bool: "bool"}
 _IS = {
     "str": lambda cells: not is_numeric_dtype(cells),
@@ -222,6 +222,6 @@ def _text_columns(table: pd.DataFrame) -> list[tuple[str, pd.Series]]:
 
 
 def _harmless(table: pd.DataFrame) -> pd.DataFrame:
-    begins = (*_FORMULA, "'")
+    begins = (*FORMULA, "'")
     text = {name: cells.mask(cells.str.startswith(begins), "'" + cells) for name, cells in _text_columns(table)}
     return table.assign(**text)

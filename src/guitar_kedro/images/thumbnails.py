@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 from PIL import Image
@@ -9,8 +11,30 @@ from PIL import Image
 from guitar_kedro.images.probing import PREPARED, Limits
 from guitar_kedro.images.reading import read
 
+THUMBNAILS = "thumbnails"  # folder in that of the prepared pictures
+SIDE = 256  # px
 
-def open_thumbnail(source: Path | bytes, longest_side: int = 256) -> Image.Image:
+
+def kept_thumbnail(picture: Path) -> Path:
+    """Say where the thumbnail of a prepared picture lies; it is made when somebody first asks for it.
+
+    Args:
+        picture: Path of the prepared picture.
+
+    Raises:
+        UnreadableImage: If it cannot be read.
+        OSError: If it is not there, or there is no room.
+    """
+    path = picture.parent / THUMBNAILS / picture.name
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as beside:
+            open_thumbnail(picture, SIDE).save(beside, "JPEG", quality=80)
+        os.replace(beside.name, path)  # others may make it at the same time
+    return path
+
+
+def open_thumbnail(source: Path | bytes, longest_side: int = SIDE) -> Image.Image:
     """Open a picture, shrunk to what is shown of it.
 
     Args:

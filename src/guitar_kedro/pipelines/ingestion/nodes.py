@@ -7,10 +7,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import closing
 from functools import partial
 
-from guitar_kedro import images, plots
+from guitar_kedro import datasets, images, plots
 from guitar_kedro.display_names import look_alikes
 from guitar_kedro.errors import UserError, listed
-from guitar_kedro.files import composed, in_one_line
+from guitar_kedro.files import one_spelling
 from guitar_kedro.lazy import pd
 from guitar_kedro.metrics.formatting import count
 from guitar_kedro.pipelines.ingestion.schemas import ImageRow, RejectedRow
@@ -83,7 +83,10 @@ def build_image_table(
         raise UserError(
             f"None of the {len(records)} files can be read as an image ({_reasons(records)}).{_why(records)}"
         )
-    curation = _as_named_here(curation, set(readable["file"]))
+    curation = _as_named_here(curation, set(records["file"]))
+    # that a file stays out which cannot be read is no news
+    is_out = curation["file"].isin(records.loc[records["reason"] != "", "file"])
+    curation = curation[~is_out | (curation["action"] != "drop")]
     readable["duplicate_group"] = images.near_duplicate_groups(
         readable["perceptual_hash"].tolist(), duplicate_distance, readable["pixel_hash"].tolist()
     )
@@ -95,8 +98,8 @@ def build_image_table(
     refused = pd.concat([records[records["reason"] != ""], curated[~kept]])
     rejected = refused.sort_values("file")[list(RejectedRow.model_fields)].reset_index(drop=True)
     _check_and_report(image_table, rejected, len(records))
-    applied = curation[curation["file"].isin(readable["file"])].sort_values("file").reset_index(drop=True)
-    return image_table, rejected, applied
+    applied = curation.loc[curation["file"].isin(readable["file"]), list(datasets.DecisionRow.model_fields)]
+    return image_table, rejected, applied.sort_values("file").reset_index(drop=True)
 
 
 def _image_ids(prepared: pd.Series) -> pd.Series:
@@ -105,20 +108,28 @@ def _image_ids(prepared: pd.Series) -> pd.Series:
 
 
 def _as_named_here(curation: pd.DataFrame, files: set[str]) -> pd.DataFrame:
-    """Spell files as the tables do, and labels as classes are: two spellings of an accent are one name.
+    """Spell files as the tables do, and labels as classes are; of the shared file, take what is about these images.
 
-    Where two files differ by nothing else, each line is about the one that is spelled alike.
+    Two spellings of an accent are one name. Where two files differ by nothing else, each line is about the one that is
+    spelled alike.
     """
-
-    def one(text: str) -> str:
-        return composed(in_one_line(text))
-
-    spelled = {one(file): file for file in sorted(files)}
-    names = [file if file in files else spelled.get(one(file), file) for file in curation["file"]]
-    named = curation.assign(file=names, label=[one(label) for label in curation["label"]])
-    if len(twice := named[named["file"].duplicated()]):
-        raise UserError(f"{twice['file'].iloc[0]} stands twice in the curation file; leave one line for each file.")
-    return named
+    spelled = {one_spelling(file): file for file in sorted(files)}
+    names = [file if file in files else spelled.get(one_spelling(file), file) for file in curation["file"]]
+    named = curation.assign(file=names, label=[one_spelling(label) for label in curation["label"]])
+    own, shared = named[named["source"] == ""], named[named["source"] != ""]
+    for table in (own, shared):
+        if len(twice := table[table["file"].duplicated()]):
+            place = table["source"].iloc[0] or "the curation file"
+            raise UserError(f"{twice['file'].iloc[0]} stands twice in {place}; leave one line for each file.")
+    shared = shared[shared["file"].isin(files - set(own["file"]))]
+    if len(shared):
+        logger.warning(
+            "Curation: %s about these images read from %s, which all workspaces read; move its lines to the curation "
+            "file of this one, and they act here alone",
+            count(len(shared), "decision"),
+            shared["source"].iloc[0],
+        )
+    return pd.concat([own, shared], ignore_index=True)
 
 
 def _apply_curation(readable: pd.DataFrame, curation: pd.DataFrame) -> pd.DataFrame:

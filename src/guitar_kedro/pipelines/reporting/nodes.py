@@ -292,12 +292,13 @@ def report_curation(
     model_spec: learning.ModelSpec,
 ) -> metrics.CurationEffect:
     """Say what the changes of the curation file did to the accuracy."""
-    before = predictions_before_curation
+    before = test_before = predictions_before_curation
     if len(before):
         last_stage = before.loc[before["split"] == TEST, "stage"].iloc[0]  # the test part is seen by the model only
-        before = metrics.of_stage(before, last_stage, VALIDATION)
+        before, test_before = (metrics.of_stage(before, last_stage, part) for part in (VALIDATION, TEST))
     changes = metrics.recipe_changes(model_before_curation, model_spec.model_dump(mode="json"))
-    return metrics.curation_effect(before, _of_model(predictions, model_spec, VALIDATION), applied_curation, changes)
+    now, test = (_of_model(predictions, model_spec, part) for part in (VALIDATION, TEST))
+    return metrics.curation_effect(before, now, applied_curation, changes, (test_before, test))
 
 
 def compare_neighbours(
