@@ -40,9 +40,9 @@ _LONGEST_NAME = 100  # of 255 bytes that a file name may have, the project puts 
 _WORKSPACE = re.compile(r"^workspace:\s*(?:\$\{workspace_name:\s*)?([\w-]+)", re.MULTILINE)
 _FURTHER_PATHS = {  # of datasets that look at several places
     "guitar_kedro.datasets.BundleDataset": ("model",),
-    "guitar_kedro.datasets.ModelBeforeCurationDataset": ("predictions", "applied_curation"),
-    "guitar_kedro.datasets.PredictionsBeforeCurationDataset": ("applied_curation",),
+    "guitar_kedro.datasets.ModelBeforeChangeDataset": ("image_labels", "predictions"),
     "guitar_kedro.datasets.SealedLabelsDataset": ("log",),
+    "guitar_kedro.datasets.TableBeforeChangeDataset": ("image_labels", "predictions"),
 }
 _NO_WORKSPACES = {"pretrained": "the folder of downloaded weights"}
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

@@ -17,7 +17,10 @@ from guitar_kedro.images.downloads import is_address, parts_of
 TEXTS = {
     "architecture",
     "cluster",
+    "folders",
+    "group_from",
     "images",
+    "labels",
     "name",
     "names_encoding",
     "ood_images",
@@ -46,8 +49,10 @@ RENAMED_ENTRIES = {
     "augmented_views": "tta_gain",
     "epoch_states": "epochs_per_state, a parameter,",
     "ledger": "run_cache",
+    "model_before_curation": "model_before_change",
     "other_images": "ood_images",
     "other_predictions": "ood_predictions",
+    "predictions_before_curation": "predictions_before_change",
     "processes": "nproc_per_node, a parameter,",
 }
 _NEVER_NULL = {"name"}

@@ -292,7 +292,9 @@ def test_classes_are_listed_with_their_numbers_of_images(
 
 def test_of_very_many_classes_the_largest_and_the_smallest_are_listed(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     labels = [f"class{number:04d}" for number in range(1000) for _ in range(1 + (number == 500))]
-    columns = dict.fromkeys(("width", "height", "file_hash", "source", "reason", "detail", "note"), "")
+    columns = dict.fromkeys(
+        ("width", "height", "file_hash", "source", "reason", "detail", "note", "given_split", "group"), ""
+    )
     records = pd.DataFrame({"label": labels}).assign(**columns)
     records["file"] = records["prepared"] = records["pixel_hash"] = [f"{number:064x}" for number in range(len(labels))]
     rng = np.random.default_rng(0)

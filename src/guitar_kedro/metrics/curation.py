@@ -1,4 +1,4 @@
-"""What a person's decisions about single images did to the accuracy."""
+"""What changes of the images, and a person's decisions about single ones, did to the accuracy."""
 
 from __future__ import annotations
 
@@ -33,13 +33,30 @@ class OfBoth(Result):
     p_value: float
 
 
-class CurationEffect(Result):
-    """What the curation changed; without an earlier model, only the decisions are set, how many of each action.
+class ImageChanges(Result):
+    """How many images came, went, got another label, or moved to another part of the split.
 
-    ``before`` and ``now`` are of the validation part of each model; ``changes`` may have an effect beside the curation.
+    ``renamed`` are classes that are called otherwise, by their names of before: their images count as relabelled only
+    where they got another label beside that.
+    """
+
+    added: int
+    removed: int
+    relabelled: int
+    moved: int
+    renamed: dict[str, str]
+    new_classes: tuple[str, ...]
+    lost_classes: tuple[str, ...]
+
+
+class CurationEffect(Result):
+    """What changes of the images did; without an earlier model, only the decisions are set, how many of each action.
+
+    ``before`` and ``now`` are of the validation part of each model; ``changes`` may have an effect beside the images.
     """
 
     decisions: dict[str, int]
+    images: ImageChanges | None = None
     changes: tuple[str, ...] = ()
     before: Errors | None = None
     now: Errors | None = None
@@ -62,30 +79,64 @@ def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
     return [f"{name} was {then} and is {is_now}" for name, (then, is_now) in differing.items()]
 
 
+def image_changes(before: pd.DataFrame, now: pd.DataFrame) -> ImageChanges:
+    """Compare the images of two models, which are told by their content.
+
+    Args:
+        before: ``image_id``, ``label`` and ``split`` of each image of the earlier model.
+        now: Those of the present one.
+    """
+    both = before.merge(now, on="image_id", suffixes=("_before", ""), validate="one_to_one")
+    lost, new = (sorted(set(one["label"]) - set(other["label"])) for one, other in ((before, now), (now, before)))
+    renamed: dict[str, str] = {}
+    for label in lost:
+        labels = set(both.loc[both["label_before"] == label, "label"])
+        if len(labels) == 1 and labels <= set(new) - set(renamed.values()):
+            renamed[label] = labels.pop()
+    return ImageChanges(
+        added=len(now) - len(both),
+        removed=len(before) - len(both),
+        relabelled=int((both["label_before"].replace(renamed) != both["label"]).sum()),
+        moved=int((both["split_before"] != both["split"]).sum()),
+        renamed=renamed,
+        new_classes=tuple(label for label in new if label not in renamed.values()),
+        lost_classes=tuple(label for label in lost if label not in renamed),
+    )
+
+
 def curation_effect(
-    before: pd.DataFrame, now: pd.DataFrame, decisions: pd.DataFrame, changes: Sequence[str]
+    before: pd.DataFrame,
+    now: pd.DataFrame,
+    decisions: pd.DataFrame,
+    changes: Sequence[str],
+    images: ImageChanges | None = None,
 ) -> CurationEffect:
-    """Compare the model before the curation changed with the one after it.
+    """Compare the model before the images, or their labels, changed with the one after it.
 
     Errors become fewer for two reasons: the labels they are counted by are mended, and the network has learnt from
-    mended labels. On the images that both models were measured on, the two are told apart.
+    other images and labels. On the images that both models were measured on, the two are told apart.
 
     Args:
         before: Predictions of the earlier model on its validation part, with the labels of then; may be empty.
         now: Those of the present model, with the labels of now.
         decisions: ``action`` (drop, relabel, keep) of each decision that acts now.
-        changes: From ``recipe_changes``: what may have an effect beside the curation.
+        changes: From ``recipe_changes``: what may have an effect beside the images.
+        images: From ``image_changes``; ``None`` without an earlier model.
     """
     counts = decisions["action"].value_counts().to_dict()
-    if before.empty:
+    if before.empty or images is None:
         return CurationEffect(decisions=counts)
-    both = before[["file", "label", "predicted"]].merge(
-        now[["file", "label", "predicted"]], on="file", suffixes=("_before", ""), validate="one_to_one"
+    names = {"label": images.renamed, "predicted": images.renamed}
+    both = (
+        before[["image_id", "label", "predicted"]]
+        .replace(names)
+        .merge(now[["image_id", "label", "predicted"]], on="image_id", suffixes=("_before", ""), validate="one_to_one")
     )
     right_before, right = (both["label"] == both[name] for name in ("predicted_before", "predicted"))
     fixed, broken = count_changes(right_before, right)
     return CurationEffect(
         decisions=counts,
+        images=images,
         changes=tuple(changes),
         before=count_errors(before),
         now=count_errors(now),
@@ -102,23 +153,34 @@ def curation_effect(
 
 
 def curation_sentence(effect: CurationEffect) -> str:
-    """Say what the curation changed; empty where there is nothing to compare.
+    """Say what changed of the images, and what that did; empty where there is nothing to compare.
 
     Args:
         effect: From ``curation_effect``.
     """
-    before, now, both, counts = effect.before, effect.now, effect.both, effect.decisions
-    if not (before and now and both):
+    before, now, both, images = effect.before, effect.now, effect.both, effect.images
+    if not (before and now and both and images):
         return ""
+    counts = effect.decisions
     decisions = [f"{counts[action]:,} {done}" for action, done in _ACTIONS.items() if action in counts]
-    others = f" That is not the effect of the curation alone: {'; '.join(effect.changes)}." if effect.changes else ""
+    curated = f" (the curation: {', '.join(decisions)})" if decisions else ""
+    others = f" That is not the effect of the images alone: {'; '.join(effect.changes)}." if effect.changes else ""
     return (
-        f"Since the curation changed ({', '.join(decisions) or 'nothing is curated any more'}), the error on the "
+        f"Since the model before: {'; '.join(_changed(images))}{curated}. The error on the "
         f"validation part went from {_rate(before)} to {_rate(now)}. On the {count(both.images, 'image')} that both "
         f"models were measured on, the earlier one made {count(both.errors_before, 'error')} by the labels of then "
         f"and {both.errors_before_relabelled:,} by those of now; the present one makes {both.errors:,} "
         f"({both.fixed:,} fixed, {both.broken:,} broken; McNemar p = {both.p_value:.2g}).{others}"
     )
+
+
+def _changed(images: ImageChanges) -> list[str]:
+    numbers = {"added": images.added, "removed": images.removed, "relabelled": images.relabelled}
+    words = [f"{count(number, 'image')} {what}" for what, number in numbers.items() if number]
+    words += [f"class {label} is called {name} now" for label, name in images.renamed.items()]
+    words += [f"class {label} is new" for label in images.new_classes]
+    words += [f"class {label} is gone" for label in images.lost_classes]
+    return words + ([f"{count(images.moved, 'image')} in another part of the split"] if images.moved else [])
 
 
 def _rate(errors: Errors) -> str:

@@ -276,18 +276,22 @@ def list_similar_images(image_table: pd.DataFrame, splits: pd.DataFrame, feature
 
 def report_curation(
     predictions: pd.DataFrame,
-    predictions_before_curation: pd.DataFrame,
-    model_before_curation: dict[str, Any],
+    predictions_before_change: pd.DataFrame,
+    model_before_change: dict[str, Any],
+    image_labels_before_change: pd.DataFrame,
+    image_labels: pd.DataFrame,
     applied_curation: pd.DataFrame,
     model_spec: learning.ModelSpec,
 ) -> metrics.CurationEffect:
-    """Say what the changes of the curation file did to the accuracy."""
-    before = predictions_before_curation
+    """Say what changed of the images and their labels since an earlier model, and what that did to the accuracy."""
+    before, images_changed = predictions_before_change, None
     if len(before):
         last_stage = before.loc[before["split"] == TEST, "stage"].iloc[0]  # the test part is seen by the model only
         before = metrics.of_stage(before, last_stage, VALIDATION)
-    changes = metrics.recipe_changes(model_before_curation, model_spec.model_dump(mode="json"))
-    return metrics.curation_effect(before, _of_model(predictions, model_spec, VALIDATION), applied_curation, changes)
+        images_changed = metrics.image_changes(image_labels_before_change, image_labels)
+    changes = metrics.recipe_changes(model_before_change, model_spec.model_dump(mode="json"))
+    now = _of_model(predictions, model_spec, VALIDATION)
+    return metrics.curation_effect(before, now, applied_curation, changes, images_changed)
 
 
 def compare_neighbours(
@@ -403,6 +407,7 @@ def write_model_card(
         The model card as a page, and as Markdown.
     """
     searched = _held_out(predictions, out_of_fold_predictions, splits, model_spec)
+    honest = honest_sentence(honest_accuracy, predictions, model_spec, leakage.relative)
     validation = scores.validation[model_spec.provenance["stage"]]
     facts = cards.CardFacts(
         spec=model_spec.model_dump(),
@@ -419,7 +424,7 @@ def write_model_card(
         tta_gain=tta_gain,
         leakage=leakage,
         similar=metrics.crossing(similar_images),
-        honest=" ".join(filter(None, (honest_sentence(honest_accuracy, predictions, model_spec), published_accuracy))),
+        honest=" ".join(filter(None, (honest, published_accuracy))),
         curation=metrics.curation_sentence(curation_effect),
         worst_slices=metrics.worst_slices(slices, validation.error_rate),
         searched=len(searched),
