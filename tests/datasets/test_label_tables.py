@@ -126,7 +126,7 @@ def test_metadata_without_labels_is_a_note_beside_class_folders(tmp_path: Path):
 def test_a_table_is_looked_at_before_anything_is_unpacked(tmp_path: Path):
     (tmp_path / "photos.zip").write_bytes(b"no archive")
     dataset = PhotosDataset(str(tmp_path / "pets"), str(tmp_path / "photos.zip"), labels=str(tmp_path / "none.csv"))
-    for ask in (dataset.check, dataset.load):
+    for ask in (dataset.at_hand, dataset.load):
         with pytest.raises(Exception, match=r"--params=labels=.*none.csv cannot be read \(No such file or directory\)"):
             ask()
     with pytest.raises(UserError, match="either the table or the folders say the classes"):

@@ -235,17 +235,18 @@ def report_leakage(
         given=tuple(part for part in SPLITS if (given == part).any()),
     )
     logger.info(
-        "A plain random split would have put near duplicates of %.1f %% of the validation images into training, "
-        "this one of %.1f %%",
+        "A plain random split would have put %s of %.1f %% of the validation images into training, this one of %.1f %%",
+        found.relatives,
         100 * found.random_split,
         100 * found.this_split,
     )
     leaks = metrics.leaking_images(splits, image_table)
     if len(leaks):
         logger.warning(
-            "The split that the photos came with leaks: %s have near duplicates, or images of their group, in another "
-            "part, for example %s (leaking_images.csv lists them); --params=splitting.leaks=move keeps groups together",
+            "The split that the photos came with leaks: %s have %s in another part, for example %s (leaking_images.csv "
+            "lists them); --params=splitting.leaks=move keeps groups together",
             metrics.count(len(leaks), "image"),
+            found.relatives,
             listed((leaks["file"] + " in " + leaks["split"]).tolist(), 2),
         )
     return found, leaks
