@@ -10,6 +10,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*
 _TOOL = re.compile(r"(curl|dask|docker|kedro|make|pip|pre-commit|py|python|\.venv\S+) ")
 _DOWNLOADS = "downloads"
 _RESNET = "name=pets,architecture=resnet50,weights=default,image_size=320,epochs=5"
+_QUERIES = "queries=queries.csv,name=pets,contact=me@example.org"
 ELSEWHERE = {
     ".venv/bin/kedro new --starter=dist/starter": "test_starter.py",
     "curl -F pictures=@photo.jpg http://127.0.0.1:8000/predict": "serving/test_service.py",
@@ -22,6 +23,8 @@ ELSEWHERE = {
     'kedro run --env=photos "--params=name=pets,splitting.group_from=(.+)_\\d+"': "test_cli.py",
     "kedro run --env=photos --params=images=pets,labels=labels.csv,name=pets": "test_cli.py",
     "kedro run --env=photos --params=name=pets,splitting.leaks=move": "test_cli.py",
+    "kedro run --env=photos --pipeline=collect --params=queries=FILE": "pipelines/test_collect.py",
+    f"kedro run --env=photos --pipeline=collect --params={_QUERIES}": "pipelines/test_collect.py",
     "kedro run --params=cluster=tcp://HOST:8786": "test_cluster.py",
     "kedro run --params=images_per_class=400,image_pixels=256": "test_cli.py",
     "kedro serve": "serving/test_service.py",

@@ -41,6 +41,7 @@ _WORKSPACE = re.compile(r"^workspace:\s*(?:\$\{workspace_name:\s*)?([\w-]+)", re
 _FURTHER_PATHS = {  # of datasets that look at several places
     "guitar_kedro.datasets.BundleDataset": ("model",),
     "guitar_kedro.datasets.ModelBeforeChangeDataset": ("image_labels", "predictions"),
+    "guitar_kedro.datasets.PhotosDataset": ("collected",),
     "guitar_kedro.datasets.SealedLabelsDataset": ("log",),
     "guitar_kedro.datasets.TableBeforeChangeDataset": ("image_labels", "predictions"),
 }
@@ -124,7 +125,7 @@ class StagesConfigLoader(OmegaConfigLoader):
                         f"catalog: {entry_name} is {entry!r}; an entry holds the type of a dataset and its arguments, "
                         "see conf/base/catalog.yml."
                     )
-                for name in _FURTHER_PATHS.get(entry["type"], ()):
+                for name in entry.keys() & set(_FURTHER_PATHS.get(entry["type"], ())):
                     entry[name] = str(project_folder() / entry[name])
         return found
 
@@ -273,8 +274,13 @@ def _check_device(parameters: dict[str, Any]) -> None:
 
 
 def _check_names(given: dict[str, Any], known: set[str]) -> None:
-    for name in given:
+    for name, value in given.items():
         if name not in known:
+            if name == "name":
+                raise UserError(
+                    f"--params=name={value}: this environment has one workspace, which has its name already; "
+                    "workspaces of your own are those of --env=photos."
+                )
             if (before := list(given)[: list(given).index(name)]) and is_text(before[-1]):
                 raise UserError(
                     f"--params=...,{name}=...: no such parameter in this environment. If it belongs to the value of "

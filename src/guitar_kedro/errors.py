@@ -27,7 +27,7 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         """Return the sentences, with commands that can be typed as they stand."""
-        return _COMMAND.sub(lambda found: _in_session(*found.groups()), super().__str__())
+        return with_session(super().__str__())
 
 
 _COMMAND = re.compile(r"`kedro (run|status|prune|serve)( [^`]*)?`")
@@ -45,6 +45,15 @@ def name_commands_for(env: str | None, name: str | None, conf_source: str | None
     _session["options"] = [f"--env={env}"] if env else []
     _session["options"] += [f"--conf-source={conf_source}"] if conf_source else []
     _session["params"] = [f"name={name}"] if name else []
+
+
+def with_session(sentence: str) -> str:
+    """Complete the commands in backticks with the environment and the workspace of the session.
+
+    Args:
+        sentence: For people.
+    """
+    return _COMMAND.sub(lambda found: _in_session(*found.groups()), sentence)
 
 
 def _in_session(command: str, options: str | None) -> str:

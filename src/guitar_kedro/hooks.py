@@ -18,7 +18,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.errors import UserError, listed
+from guitar_kedro.errors import UserError, listed, with_session
 from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.record import NodeMeter, environment
@@ -40,6 +40,7 @@ REPORTS = (
     "model",
 )
 PREDICTED = ("predictions_table", "image_predictions", "predictions_sheet")
+COLLECTED = "collected_images"
 DATA = ("image_table", "splits")  # what a run record knows the data by
 
 
@@ -186,17 +187,23 @@ class GivenImages:
 
         Raises:
             UserError: If ``images`` is given in an environment that draws its images, to another pipeline than predict;
-                if the run would write into a folder of pictures, or the system cannot look at one.
+                if the run would write into a folder of pictures, or the system cannot look at one; if pictures would be
+                collected that this environment does not take.
         """
         from guitar_kedro.datasets import DrawnImagesDataset, GivenImagesDataset
 
+        if COLLECTED in pipeline.all_outputs() and not getattr(catalog["raw_images"], "collected", None):
+            raise UserError(
+                "--pipeline=collect: this environment has images of its own; collect yours for a workspace of "
+                "--env=photos, and name that with --params=name=NAME."
+            )
         is_unused = "images" in (run_params["runtime_params"] or {}) and "images_to_predict" not in pipeline.inputs()
         if is_unused and isinstance(catalog["raw_images"], DrawnImagesDataset):
             raise UserError(
                 "--params=images=...: this environment draws its own images; predict yours with --pipeline=predict, or "
                 "train on them with --env=photos."
             )
-        saved = [catalog[name] for name in sorted({*pipeline.all_outputs(), RUN_CACHE, "run_record"})]
+        saved = [catalog[name] for name in sorted({*pipeline.all_outputs(), RUN_CACHE, "run_record"} - {COLLECTED})]
         places = [getattr(dataset, "_filepath", getattr(dataset, "folder", None)) for dataset in saved]
         for name in sorted(pipeline.inputs() | (set() if _predicts(pipeline) else {"raw_images"})):
             if isinstance(dataset := catalog[name], GivenImagesDataset):
@@ -206,16 +213,32 @@ class GivenImages:
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Note where the pictures of the workspace are, unless they are there to be predicted.
 
-        A run that skipped all that would load them does so too. ``kedro status`` only looks, and notes nothing.
+        A run that skipped all that would load them does so too. ``kedro status`` only looks, and notes nothing. Of what
+        was collected, say whether the next run takes it.
         """
         from guitar_kedro.datasets import PhotosDataset
 
         dataset = catalog["raw_images"]
+        if COLLECTED in pipeline.all_outputs():
+            _say_whether_taken(dataset)
         if isinstance(dataset, PhotosDataset) and not _predicts(pipeline):
             try:
                 dataset.remember()
             except (UserError, OSError) as error:  # the run itself has ended well
                 logger.warning("Where the images are is not noted: %s", error)
+
+
+def _say_whether_taken(raw_images: Any) -> None:
+    collected, place = os.path.relpath(raw_images.collected), raw_images._source()
+    if Path(place).resolve() == raw_images.collected.resolve():
+        logger.info(with_session(f"`kedro run` trains on {collected}"))
+    else:
+        logger.warning(
+            "This workspace has its images in %s: to train on those that were collected, give "
+            "--params=images=%s, or put all of them into one folder",
+            place,
+            collected,
+        )
 
 
 def _predicts(pipeline: Pipeline) -> bool:

@@ -17,6 +17,7 @@ from guitar_kedro.images.downloads import is_address, parts_of
 TEXTS = {
     "architecture",
     "cluster",
+    "contact",
     "folders",
     "group_from",
     "images",
@@ -25,6 +26,7 @@ TEXTS = {
     "names_encoding",
     "ood_images",
     "published_accuracy",
+    "queries",
     "rdzv_endpoint",
     "sha256",
     "start_from",

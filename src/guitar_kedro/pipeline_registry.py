@@ -11,6 +11,7 @@ from kedro.pipeline import Pipeline
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.pipelines import (
     calibration,
+    collect,
     cross_validation,
     evaluation,
     export,
@@ -45,6 +46,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "reporting": reporting.create_pipeline(stages, by_features),
         "cross_validation": cross_validation.create_pipeline(stages[0]),
         "networks": networks.create_pipeline(networks.plan_networks(parameters.get("networks")), stages[0]),
+        "collect": collect.create_pipeline(),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
     }

@@ -41,6 +41,17 @@ def lines(quick: bool) -> Iterator[Line]:
                 at_least=target,
                 allocator_alike=True,
             )
+        count, batch = (32, 8) if quick else (960, 64)
+        what = {"batch": batch, "photos": str(draw_photos(Path(folder) / "frozen", count + 22, 1200, 900))}
+        yield Line(
+            what=f"frozen phase of 5 epochs on features of {count} photos, resnet34, 224 px, batch {batch}, decoding "
+            "included",
+            against="the same number of epochs with plain fastai, best of 0 and 2 workers",
+            ours=Fresh(phase_on_features, what),
+            theirs=best_workers(plain_frozen_phase, what, quick),
+            at_least=5,
+            allocator_alike=True,
+        )
         count, batch, iterations = (32, 8, 20) if quick else (1000, 64, 30)
         what = {"batch": batch, "iterations": iterations}
         what["photos"] = str(draw_photos(Path(folder) / "stage", count, 1200, 900))
@@ -78,6 +89,24 @@ def plain_epoch(photos: str, network: str, size: int, batch: int, phase: str, wo
     learner = plain_learner(photos, network, size, batch, 22, workers)
     (learner.freeze if phase == "frozen" else learner.unfreeze)()
     return training_seconds(learner)
+
+
+def phase_on_features(photos: str, batch: int) -> None:
+    """Trains the head of a ResNet-34 for five epochs, on the features of the plain pictures."""
+    import dataclasses
+
+    from guitar_kedro.learning import train_phase
+
+    phase = _phase(photos, "resnet34", 224, batch, "frozen", 22, again=True)
+    training = phase.training.model_copy(update={"frozen_views": 1})
+    train_phase(dataclasses.replace(phase, training=training, epochs=5), (1e-2,))
+
+
+def plain_frozen_phase(photos: str, batch: int, workers: int) -> None:
+    """Does it with plain fastai, which runs the body in each epoch."""
+    learner = plain_learner(photos, "resnet34", 224, batch, 22, workers)
+    learner.freeze()
+    learner.fit_one_cycle(5, 1e-2)
 
 
 def stage(photos: str, batch: int, iterations: int) -> None:

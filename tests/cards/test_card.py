@@ -1,5 +1,6 @@
 """The model card says what is true of a run, safely, and needs nothing from outside."""
 
+import base64
 import dataclasses
 import re
 from html import unescape
@@ -12,7 +13,7 @@ from PIL import Image
 
 from guitar_kedro.cards.blocks import CardFigure
 from guitar_kedro.cards.card import model_card_html, model_card_markdown
-from guitar_kedro.cards.facts import CardFacts
+from guitar_kedro.cards.facts import Attributions, CardFacts
 from guitar_kedro.cards.limits import known_limits
 from guitar_kedro.metrics.formatting import percent
 from guitar_kedro.metrics.guessing import Guess, worse_than_guessing
@@ -296,6 +297,21 @@ def test_it_says_how_often_the_test_part_was_opened(card, facts):
     words = _words(card(dataclasses.replace(facts, test_log=other)))
     assert "opened 3 times, with 2 versions of the model" in words
     assert "too good" in words
+
+
+@pytest.mark.parametrize("card", _CARDS)
+def test_licences_of_collected_images_are_listed_with_who_made_them(card, facts):
+    licenses = pd.DataFrame([["CC BY 4.0", "https://creativecommons.org/licenses/by/4.0/", 1234]])
+    licenses.columns = ["license", "license_url", "images"]
+    table = "file,author\ncat/1.jpg,Ann\n"
+    collected = Attributions(licenses, others=56, path="data/01_raw/pets/attributions.csv", table=table)
+    page = card(dataclasses.replace(facts, attributions=collected))
+    for words in ("CC BY 4.0", "https://creativecommons.org/licenses/by/4.0/", "1,234", "56", collected.path):
+        assert words in page
+    assert "Licences of the images" not in card(facts)
+    if card is _CARDS[0]:
+        found = re.search(r'href="data:text/csv;charset=utf-8;base64,([^"]+)" download="attributions.csv"', page)
+        assert found is not None and base64.b64decode(found[1]).decode() == table
 
 
 @pytest.mark.parametrize("card", _CARDS)

@@ -19,6 +19,7 @@ from pillow_heif import register_heif_opener
 from profiles import press_profile
 from small_project import kedro_in
 
+from guitar_kedro.datasets import OptionalSpreadsheetDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.colours import matrix_profile
 from guitar_kedro.learning import (
@@ -31,6 +32,7 @@ from guitar_kedro.learning import (
 )
 from guitar_kedro.learning.data.pictures import read_resized
 from guitar_kedro.learning.export import exporting
+from guitar_kedro.pipelines.collect.schemas import AttributionRow
 from guitar_kedro.sizes import ImageSize
 
 
@@ -80,11 +82,19 @@ def test_a_bundle_describes_itself(exported_project: Path, folder: Path, checkpo
     assert tuple(json.loads(metadata["classes"])) == checkpoint.spec.classes
 
 
-def test_the_card_of_this_very_model_goes_with_it(used_project: Path):
+def test_the_card_of_this_very_model_goes_with_it_and_who_made_its_images_where_they_were_collected(used_project: Path):
+    hashes = pd.read_csv(used_project / "data/03_primary/demo/image_table.csv")["file_hash"]
+    rows = [dict.fromkeys(AttributionRow.model_fields, "=1") | {"sha256": sha256} for sha256 in (*hashes[:2], "other")]
+    attributions = used_project / "data/01_raw/demo/attributions.csv"
+    attributions.parent.mkdir()
+    OptionalSpreadsheetDataset(filepath=str(attributions), schema=AttributionRow).save([pd.DataFrame(rows)])
     run = kedro_in(used_project, "run", "--pipeline=export")
     assert run.returncode == 0, run.stdout + run.stderr
     [bundle] = (used_project / "data/06_models/demo/bundle").glob("*/bundle")
     assert Checkpoint.load(bundle).spec.checksum in (bundle / "model_card.html").read_text()
+    carried = pd.read_csv(bundle / "attributions.csv")
+    assert sorted(carried["sha256"]) == sorted(hashes[:2])
+    assert set(carried["author"]) == {"'=1"}, "a spreadsheet would compute it"
 
 
 def test_the_network_alone_answers_as_the_model_does_for_any_number_of_pictures(

@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.offsetbox import AnnotationBbox
+from PIL import Image
 
-from guitar_kedro.metrics import embed
+from guitar_kedro.metrics import embed, lie_apart
 from guitar_kedro.plots import embedding_explorer, embedding_map
 
 
@@ -52,3 +54,15 @@ def test_of_too_many_classes_the_points_tell_only_right_from_wrong(names_of):
 def test_the_map_can_be_read(number: int, names_of, is_readable):
     labels = list(names_of(number))
     assert is_readable(embedding_map(points(labels, labels), names_of(number), "Embedding map", "the model"))
+
+
+def test_pictures_are_shown_where_they_do_not_hide_each_other():
+    places = np.array([[0, 0], [0.5, 0.5], [1, 0.2], [3, 3]])
+    assert lie_apart(places, 1) == [0, 2, 3]
+    table = points(["cat"] * 4, ["cat"] * 4).assign(x=places[:, 0], y=places[:, 1])
+    thumbnails = {row: Image.new("RGB", (8, 6), "red") for row in (0, 2, 3)}
+    figure = embedding_explorer(table, {}, "Map", "the model", thumbnails)
+    assert [(each.x, each.y) for each in figure.layout.images] == [(0, 0), (1, 0.2), (3, 3)]
+    assert figure.layout.images[0].source.startswith("data:image/jpeg;base64,")
+    drawn = embedding_map(table, {}, "Map", "the model", thumbnails)
+    assert sum(isinstance(each, AnnotationBbox) for each in drawn.axes[0].artists) == 3

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guitar_kedro.cards.blocks import MOST_ROWS, NOTHING, Block, known_facts, plain, table
-from guitar_kedro.cards.facts import CardFacts
+from guitar_kedro.cards.facts import Attributions, CardFacts
 from guitar_kedro.metrics.formatting import clock, count, interval, percent
 from guitar_kedro.metrics.random_split import Leakage
 from guitar_kedro.sizes import height_width
@@ -81,7 +82,19 @@ def data(facts: CardFacts) -> list[Block]:
     rows.append(("all", *(f"{number:,}" for number in totals)))
     blocks += table(caption, "class|training #|validation #|test #", rows)
     blocks += table("Files that were left out", "reason|files #", left_out)
-    return blocks + known_facts([("Source", facts.source), ("Fingerprint", facts.fingerprint)])
+    blocks += known_facts([("Source", facts.source), ("Fingerprint", facts.fingerprint)])
+    return blocks + (_licences(facts.attributions) if facts.attributions else [])
+
+
+def _licences(attributions: Attributions) -> list[Block]:
+    rows = [(row.license, f"{row.images:,}", row.license_url) for row in attributions.licenses.itertuples()]
+    rows += [("not collected, and so not known", f"{attributions.others:,}", NOTHING)] if attributions.others else []
+    content = base64.b64encode(attributions.table.encode()).decode("ascii")
+    return [
+        *table("Licences of the images", "licence|images #|its text", rows),
+        Block("text", f"Who made each image that was collected, and where it is from: {attributions.path}"),
+        Block("file", "attributions.csv", address=f"data:text/csv;charset=utf-8;base64,{content}"),
+    ]
 
 
 def _split_sentence(leakage: Leakage) -> str:

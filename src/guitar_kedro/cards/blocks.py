@@ -66,19 +66,21 @@ class Block:
 
     Attributes:
         kind: Says which of the others is filled.
-        text: Of a text, a warning or code; the caption of a table.
+        text: Of a text, a warning or code; the caption of a table; the name of a file.
         items: Of a list.
         head: Of a table: the name of each column, and whether it holds numbers.
         rows: Of a table or of facts.
         figure: A picture.
+        address: Of a file, which holds the file itself.
     """
 
-    kind: Literal["text", "warning", "code", "items", "facts", "table", "figure"]
+    kind: Literal["text", "warning", "code", "items", "facts", "table", "figure", "file"]
     text: str = ""
     items: Sequence[str] = ()
     head: Sequence[tuple[str, bool]] = ()
     rows: Sequence[Sequence[str | Share]] = ()
     figure: Picture | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,23 @@ AVERAGES = ("macro average", "weighted average")  # rows of the report of classe
 
 
 @dataclass(frozen=True)
+class Attributions:
+    """Of images that were collected: by whom they are, and under which licences.
+
+    Attributes:
+        licenses: ``license``, ``license_url`` and ``images`` of each licence.
+        others: How many images were not collected.
+        path: Of the table of attributions.
+        table: As CSV, the rows of the images of the model.
+    """
+
+    licenses: pd.DataFrame
+    others: int
+    path: str
+    table: str
+
+
+@dataclass(frozen=True)
 class CardFacts:
     """All that the card of a model is made of.
 
@@ -49,6 +66,7 @@ class CardFacts:
         versions: Of packages, by name, when the card was made.
         limits: Sentences on limits that no number tells.
         model_path: Folder of the weights and their spec.
+        attributions: Of images that were collected, where there are any.
     """
 
     spec: Mapping[str, Any]
@@ -75,6 +93,7 @@ class CardFacts:
     versions: Mapping[str, str]
     limits: Sequence[str]
     model_path: str
+    attributions: Attributions | None = None
 
     def name(self, label: str) -> str:
         """Return what people call a class."""

@@ -4,6 +4,8 @@ from .changes import TableBeforeChangeDataset as TableBeforeChangeDataset
 from .checkpoints import CheckpointDataset as CheckpointDataset
 from .checkpoints import LearnerDataset as LearnerDataset
 from .checkpoints import ModelSpecDataset as ModelSpecDataset
+from .collected import CollectedImagesDataset as CollectedImagesDataset
+from .collected import QueriesDataset as QueriesDataset
 from .curation import CurationDataset as CurationDataset
 from .drawn_images import DrawnImagesDataset as DrawnImagesDataset
 from .drawn_images import DrawnOthersDataset as DrawnOthersDataset
@@ -26,6 +28,7 @@ from .reports import PageDataset as PageDataset
 from .sealed import SealedLabels as SealedLabels
 from .sealed import SealedLabelsDataset as SealedLabelsDataset
 from .tables import LogDataset as LogDataset
+from .tables import OptionalSpreadsheetDataset as OptionalSpreadsheetDataset
 from .tables import OptionalTableDataset as OptionalTableDataset
 from .tables import SpreadsheetDataset as SpreadsheetDataset
 from .tables import TableDataset as TableDataset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from guitar_kedro.images.layout import checked_layout, checked_levels
 from guitar_kedro.images.probing import UnreadableImage
 from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import check_sha256, find_files, is_usable
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class PhotosDataset(GivenImagesDataset):
     """The photos of the user: class folders, an archive of them, or the URL of such an archive.
 
     They may lie in folders called train, val and test, and a table may say their classes. What was given is noted in
-    the workspace, so that later runs need not name it again.
+    the workspace, so that later runs need not name it again. Where nothing was, they are what was collected for the
+    workspace.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class PhotosDataset(GivenImagesDataset):
         names_encoding: str | int | None = None,
         labels: str | None = None,
         folders: str | None = None,
+        collected: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Take note of where the pictures are.
@@ -72,6 +77,7 @@ class PhotosDataset(GivenImagesDataset):
             names_encoding: Encoding of names in an archive which are no UTF-8, if it is known.
             labels: Path of a table with the columns file and label, and perhaps split and group, if there is one.
             folders: Which folders are the classes, as for ``checked_layout``, if that is not plain.
+            collected: The folder to which pictures are collected, where they are.
             metadata: For Kedro's plugins.
 
         Raises:
@@ -80,7 +86,8 @@ class PhotosDataset(GivenImagesDataset):
         if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256)):
             raise UserError(f"--params=sha256={sha256}: a SHA-256 has 64 hexadecimal digits.")
         super().__init__(filepath, images, names_encoding, metadata)
-        self._sha256 = sha256
+        self._sha256, self.collected = sha256, Path(collected) if collected else None
+        self._listed: list[RawImage] | None = None
         self._labels, self._folders = as_given("labels", labels), as_given("folders", folders)
         checked_levels(self._folders)
         if self._labels and self._folders:
@@ -110,14 +117,21 @@ class PhotosDataset(GivenImagesDataset):
                 f"{images} does not exist any more, and an earlier run noted it as the place of the images of "
                 f"workspace {self._folder.name}: put it back, or name another place with --params=images=PATH_OR_URL."
             )
-        table = self._label_table(given)  # before anything is fetched or unpacked
-        files, place = find_files(images, self._folder, self._sha256, self._names_encoding)
-        found = _arranged(files, place, table, given)
+        if self._images is None and not self._noted.exists():
+            logger.info("The images are those that were collected: %s", os.path.relpath(images))
+        if self._listed is None:
+            table = self._label_table(given)  # before anything is fetched or unpacked
+            files, where = find_files(images, self._folder, self._sha256, self._names_encoding)
+            found = _arranged(files, where, table, given)
+        else:
+            found, self._listed = self._listed, None
         self._note(given.absolute())
         return found
 
     def at_hand(self) -> list[RawImage]:
         """List the photos as ``load`` does, where that takes no time: none of an archive or address.
+
+        The next ``load`` returns these.
 
         Raises:
             UserError: If they, or the table of labels, cannot be used.
@@ -128,7 +142,8 @@ class PhotosDataset(GivenImagesDataset):
         table = self._label_table(given)
         if place is None or not place.is_dir():
             return []
-        return _arranged(find_files(given.images, self._folder)[0], place, table, given)
+        self._listed = _arranged(find_files(given.images, self._folder)[0], place, table, given)
+        return self._listed
 
     def remember(self) -> None:
         """Note what was given for later runs, if pictures of two classes, a table of them or an archive are there.
@@ -140,7 +155,7 @@ class PhotosDataset(GivenImagesDataset):
         """
         self._take_over()
         given, place = self._given(), self.place()
-        if given is None or (self._images is None and given == self._noted_given()) or place is None:
+        if given is None or place is None or not (self._images or self._labels or self._folders):
             return
         if place.exists() if given.labels else is_usable(place):
             self._note(given.absolute())
@@ -166,10 +181,12 @@ class PhotosDataset(GivenImagesDataset):
         return given.images if given else None
 
     def _given(self) -> Given | None:
-        """Return what was given now, and what was not from the note."""
+        """Return what was given now, and what was not from the note, or what was collected."""
         if self._images is not None:
             return Given(self._images, self._labels, self._folders)
         noted = self._noted_given()
+        if noted is None and self.collected is not None and self.collected.is_dir():
+            noted = Given(str(self.collected))
         if noted and (self._labels or self._folders):
             return replace(noted, labels=self._labels, folders=self._folders)
         return noted
@@ -177,6 +194,9 @@ class PhotosDataset(GivenImagesDataset):
     def _noted_given(self) -> Given | None:
         note = next((note for note in (self._noted, self._noted_earlier) if note.exists()), None)
         return _read_note(note) if note else None
+
+    def _describe(self) -> dict[str, Any]:
+        return {name: value for name, value in super()._describe().items() if name != "listed"}
 
     @property
     def _noted(self) -> Path:

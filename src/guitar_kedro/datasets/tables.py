@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -139,6 +140,22 @@ class SpreadsheetDataset(TableDataset):
         with _opened(path) as file:
             for number, table in enumerate(data):
                 _write(_harmless(_as_declared(table, self._row)), file, header=number == 0)
+
+    @staticmethod
+    def as_text(table: pd.DataFrame, schema: type[BaseModel]) -> str:
+        """Return what stands in the file of a table.
+
+        Args:
+            table: All of it.
+            schema: Of its rows.
+        """
+        file = io.StringIO()
+        _write(_harmless(_as_declared(table, schema)), file)
+        return file.getvalue()
+
+
+class OptionalSpreadsheetDataset(OptionalTableDataset, SpreadsheetDataset):
+    """A table for people that need not be there; until it was made, it is empty."""
 
 
 def table_preview(table: pd.DataFrame) -> TablePreview:

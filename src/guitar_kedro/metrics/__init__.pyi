@@ -1,3 +1,5 @@
+from .attributions import attributions_of as attributions_of
+from .attributions import images_by_license as images_by_license
 from .calibration import auroc as auroc
 from .calibration import confidence_threshold as confidence_threshold
 from .calibration import fewest_for_confidence as fewest_for_confidence
@@ -15,6 +17,7 @@ from .curation import curation_sentence as curation_sentence
 from .curation import image_changes as image_changes
 from .curation import recipe_changes as recipe_changes
 from .embedding import embed as embed
+from .embedding import lie_apart as lie_apart
 from .errors import share_of as share_of
 from .formatting import count as count
 from .formatting import display_name as display_name

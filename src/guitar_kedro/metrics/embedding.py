@@ -35,3 +35,20 @@ def embed(features: np.ndarray, seed: int) -> np.ndarray:
         principal = components.fit_transform(features)
         perplexity = min(30, (count - 1) / 3)
         return TSNE(perplexity=perplexity, max_iter=_STEPS, init="pca", random_state=seed).fit_transform(principal)
+
+
+def lie_apart(places: np.ndarray, distance: float) -> list[int]:
+    """Choose points whose squares do not overlap; those that come first are chosen first.
+
+    Args:
+        places: n x 2: the centres of squares.
+        distance: The side of a square.
+
+    Returns:
+        Rows of ``places``.
+    """
+    chosen: list[int] = []
+    for row, place in enumerate(places):
+        if (np.abs(places[chosen] - place).max(axis=1) >= distance).all():
+            chosen.append(row)
+    return chosen

@@ -12,8 +12,10 @@ from .data import classes_on_sheet as classes_on_sheet
 from .data import duplicates_sheet as duplicates_sheet
 from .data import resolutions as resolutions
 from .data import split_balance as split_balance
+from .embedding import THUMBNAIL_SHARE as THUMBNAIL_SHARE
 from .embedding import embedding_explorer as embedding_explorer
 from .embedding import embedding_map as embedding_map
+from .embedding import extent as extent
 from .errors import suspects_sheet as suspects_sheet
 from .errors import top_losses_sheet as top_losses_sheet
 from .grad_cam import grad_cam_by_class as grad_cam_by_class

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as plotly
 from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from PIL import Image
 
 from guitar_kedro.metrics import formatting
 from guitar_kedro.plots import style
@@ -19,8 +25,18 @@ _LOOKS = [(colour, *symbol) for symbol in _SYMBOLS.items() for colour in style.S
 _MOST_CLASSES = len(_LOOKS)  # of more, points say only whether they are right
 _WIDTH, _HEIGHT, _NAME_WIDTH, _ROWS = 6.2, 6.2, 2.2, 18  # inches; names under each other
 
+THUMBNAIL_SHARE = 1 / 14  # of the extent of the map
+_THUMBNAIL = 0.9 * THUMBNAIL_SHARE * _WIDTH  # inches
+_PLACED = {"xref": "x", "yref": "y", "xanchor": "center", "yanchor": "middle", "layer": "below"}
 
-def embedding_map(points: pd.DataFrame, display_names: Mapping[str, str], title: str, source: str) -> Figure:
+
+def embedding_map(
+    points: pd.DataFrame,
+    display_names: Mapping[str, str],
+    title: str,
+    source: str,
+    thumbnails: Mapping[Any, Image.Image] = MappingProxyType({}),
+) -> Figure:
     """Draw pictures on a plane, coloured by class; rings are errors, squares are suspect labels.
 
     Of more than 36 classes the points show only what is right and what is wrong.
@@ -30,6 +46,7 @@ def embedding_map(points: pd.DataFrame, display_names: Mapping[str, str], title:
         display_names: Names to show, by label.
         title: Which pictures these are.
         source: What their features come from, as the end of a sentence.
+        thumbnails: Some of the pictures, by the index of their rows.
     """
     groups = list(_groups(points, display_names))
     columns = -(-len(groups) // _ROWS)
@@ -45,6 +62,9 @@ def embedding_map(points: pd.DataFrame, display_names: Mapping[str, str], title:
         axes.scatter(rows["x"], rows["y"], s=16, color=colour, marker=marker, linewidths=0, alpha=0.75, label=name)
     for rows, name, marker, colour in _marked(points):
         axes.scatter(rows["x"], rows["y"], s=60, facecolors="none", edgecolors=colour, marker=marker, label=name)
+    for index, picture in thumbnails.items():
+        shown = OffsetImage(np.asarray(picture), zoom=_THUMBNAIL * 72 / max(picture.size))
+        axes.add_artist(AnnotationBbox(shown, points.loc[index, ["x", "y"]], frameon=False, pad=0, zorder=0.5))
     axes.set_aspect("equal", "datalim")
     axes.set_xticks([])
     axes.set_yticks([])
@@ -55,7 +75,11 @@ def embedding_map(points: pd.DataFrame, display_names: Mapping[str, str], title:
 
 
 def embedding_explorer(
-    points: pd.DataFrame, display_names: Mapping[str, str], title: str, source: str
+    points: pd.DataFrame,
+    display_names: Mapping[str, str],
+    title: str,
+    source: str,
+    thumbnails: Mapping[Any, Image.Image] = MappingProxyType({}),
 ) -> plotly.Figure:
     """Make the embedding map to point at: each picture tells its file, its class and what it is taken for.
 
@@ -64,6 +88,7 @@ def embedding_explorer(
         display_names: As of ``embedding_map``.
         title: As of ``embedding_map``.
         source: As of ``embedding_map``.
+        thumbnails: As of ``embedding_map``.
     """
     figure = plotly.Figure()
     for rows, name, marker, colour in _marked(points):
@@ -77,7 +102,12 @@ def embedding_explorer(
             x=rows["x"], y=rows["y"], mode="markers", marker=look, name=name, hovertext=words, hoverinfo="text"
         )
     nothing = {"visible": False}
+    side = THUMBNAIL_SHARE * extent(points)
     figure.update_layout(
+        images=[
+            {"source": _inlined(picture), **points.loc[index, ["x", "y"]], "sizex": side, "sizey": side, **_PLACED}
+            for index, picture in thumbnails.items()
+        ],
         title={"text": short(title), "subtitle": {"text": f"What lies close together looks alike to {short(source)}"}},
         xaxis=nothing,
         yaxis={**nothing, "scaleanchor": "x"},
@@ -87,6 +117,17 @@ def embedding_explorer(
         legend={"itemsizing": "constant"},
     )
     return figure
+
+
+def extent(points: pd.DataFrame) -> float:
+    """Return the longer side of the map, as of ``embedding_map``; at least 1."""
+    return max(1.0, *(float(np.ptp(points[axis])) for axis in ("x", "y"))) if len(points) else 1.0
+
+
+def _inlined(picture: Image.Image) -> str:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=75)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
 def _groups(

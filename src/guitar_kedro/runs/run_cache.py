@@ -193,7 +193,7 @@ class RunCache:
         return not is_parameter(name) and getattr(self._catalog[name], kind, False)
 
     def _keeps_no_checksum(self, name: str) -> bool:
-        return not (is_parameter(name) or name in self._checksums or hasattr(self._catalog[name], "fingerprint"))
+        return not (is_parameter(name) or self._checksums.get(name) or hasattr(self._catalog[name], "fingerprint"))
 
     def _value(self, name: str) -> Any:
         value: Any = self._parameters

@@ -12,9 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
+from guitar_kedro.images.fetching import NotFetched, fetch
 from guitar_kedro.images.probing import UnreadableImage
 from guitar_kedro.serving import answers
-from guitar_kedro.serving.fetching import fetch
 from guitar_kedro.serving.intake import Refusal
 from guitar_kedro.serving.pages import Pages, page_routes
 from guitar_kedro.serving.service import Seen, Service
@@ -23,6 +23,7 @@ from guitar_kedro.serving.watch import Watch
 
 RETRY_SECONDS = 1
 _FOREIGN = ("not_an_image", "format_not_allowed")
+_NOT_FETCHED = {"address_refused": 422, "not_fetched": 502, "too_many_bytes": 413}
 _BODY = {
     "requestBody": {
         "required": True,
@@ -133,7 +134,10 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
     async def predict_url(request: Request) -> answers.Predictions:
         """Fetch a picture from a public http or https address; redirects are not followed."""
         async with service.intake.body(request) as body:
-            content = await fetch(_address(body), service.options.max_bytes)
+            try:
+                content = await fetch(_address(body), service.options.max_bytes)
+            except NotFetched as error:
+                raise Refusal(_NOT_FETCHED[error.reason], error.reason, error.detail) from None
             return _answers(service, await service.see([Upload("", content)]))
 
 

@@ -25,6 +25,7 @@ from guitar_kedro.learning import (
 from guitar_kedro.learning.data.targets import SoftTargets
 from guitar_kedro.learning.training import fit
 from guitar_kedro.learning.training.fit import prepared_learner
+from guitar_kedro.learning.training.frozen_views import train_on_features
 
 
 def with_recipe(phase: Phase, **options: object) -> Phase:
@@ -230,6 +231,34 @@ def test_batch_norm_keeps_the_statistics_of_a_trained_body_where_training_asks_f
     assert kept.isdisjoint(changed) == (name == "unfrozen" and begins == "trained")
     assert {name for name in before if name.startswith("1.") and "running" in name} <= changed  # began at random
     assert {name for name in before if name.startswith("0.") and name.endswith("weight")} <= changed or name == "frozen"
+
+
+def test_a_head_that_is_trained_on_features_is_validated_as_the_whole_network_is(phase: Phase):
+    stage = phase.stage.model_copy(update={"architecture": "resnet18"})
+    phase = dataclasses.replace(phase, stage=stage, name="frozen")
+    pictures = prepared_learner(phase)
+    checkpoint, history = train_phase(with_recipe(phase, frozen_views=2, balance="sampling", mixup=0.2), (1e-2,))
+    before = pictures.model.state_dict()
+    changed = {name for name, tensor in before.items() if not torch.equal(checkpoint.weights[name], tensor)}
+    assert changed
+    assert all(name.startswith("1.") for name in changed)  # of the body not even what BatchNorm measures
+    pictures.model.load_state_dict(checkpoint.weights)
+    loss, error_rate = pictures.validate()
+    assert history["valid_loss"].iloc[-1] == pytest.approx(loss, abs=1e-5)
+    assert history["error_rate"].iloc[-1] == pytest.approx(error_rate)
+
+
+def test_the_first_view_is_the_plain_picture_and_the_others_are_not(phase: Phase):
+    def features(views: int, **options: object) -> torch.Tensor:
+        frozen = with_recipe(dataclasses.replace(phase, name="frozen"), frozen_views=views, **options)
+        learner = prepared_learner(frozen)
+        train_on_features(learner, frozen)
+        return learner.dls.train.dataset.features
+
+    one, three = features(1, random_erasing=1.0), features(3)
+    assert torch.equal(one[0], three[0])
+    assert not torch.equal(three[1], three[0])
+    assert not torch.equal(three[1], three[2])
 
 
 def test_accumulated_batches_make_the_step_of_a_large_one(phase: Phase, monkeypatch: pytest.MonkeyPatch):

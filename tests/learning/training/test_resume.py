@@ -131,6 +131,17 @@ def test_a_phase_that_died_with_everything_on_ends_bit_identical(
     assert checkpoint.spec.provenance["recipe"] == {"flip": "dihedral", **everything}
 
 
+def test_a_frozen_phase_on_features_that_died_ends_bit_identical(
+    long_phase: Phase, state: TrainingState, train_until: Callable[..., None]
+):
+    training = long_phase.training.model_copy(update={"frozen_views": 2, "mixup": 0.2, "ema": 0.9})
+    phase = dataclasses.replace(long_phase, name="frozen", training=training)
+    undisturbed = train_phase(phase, RATES)
+    train_until(phase, state, STEPS + 1)
+    torch.rand(3)
+    assert_same(train_phase(phase, RATES, state), undisturbed)
+
+
 def test_a_phase_may_die_again_and_again(
     long_phase: Phase,
     state: TrainingState,

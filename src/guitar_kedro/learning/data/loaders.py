@@ -56,11 +56,15 @@ class DecodedSplit:
         """Count the pictures."""
         return len(self.positions)
 
+    def open(self) -> FileIO:
+        """Open the file of the pictures, for all batches of an epoch."""
+        return self.pixels.open()
+
     def read(self, file: FileIO, rows: list[int], places: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Read a batch.
 
         Args:
-            file: From ``Pixels.open``.
+            file: From ``open``.
             rows: Numbers of n pictures of this split.
             places: As of ``Pixels.read``, n x 2.
 
@@ -86,7 +90,7 @@ class DecodedLoader(DataLoader):
     def create_batches(self, samps: Iterable[int]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Read batches of the rows, and put them on the device without waiting for it."""
         with (
-            self.dataset.pixels.open() as file,
+            self.dataset.open() as file,
             closing(read_ahead(partial(self._read, file), self._shards(samps), ahead=1, threads=1)) as batches,
         ):
             for batch in batches:

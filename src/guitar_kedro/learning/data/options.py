@@ -67,6 +67,11 @@ class BatchOptions(Options):
     random_erasing: float = Field(default=0.0, ge=0, le=1)
     balance: Literal["none", "class_weights", "sampling"] = "none"
 
+    def without_chance(self) -> BatchOptions:
+        """Return these options without what changes pictures at random."""
+        unchanged = AugmentationOptions(max_rotate=0, max_zoom=1, max_lighting=0, max_warp=0, p_affine=0, p_lighting=0)
+        return self.model_copy(update={"augmentation": unchanged, "mixup": 0.0, "cutmix": 0.0, "random_erasing": 0.0})
+
     @property
     def has_soft_targets(self) -> bool:
         """Whether targets of training are shares of classes."""

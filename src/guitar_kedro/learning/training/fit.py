@@ -34,6 +34,7 @@ from guitar_kedro.learning.training.callbacks import (
     RateFinder,
 )
 from guitar_kedro.learning.training.data_parallel import DataParallelSteps, rank_and_world_size
+from guitar_kedro.learning.training.frozen_views import train_on_features
 from guitar_kedro.learning.training.layer_decay import check_layer_decay, check_rates, rates_of_layers
 from guitar_kedro.learning.training.phase import Phase
 from guitar_kedro.learning.training.resume import ExactResume
@@ -110,7 +111,11 @@ def train_phase(
     """
     check_rates(f"stages.{phase.stage_name}.{phase.name}", rates, phase.training.layer_decay)
     learner = prepared_learner(phase)
+    network = learner.model
+    if phase.name == "frozen" and phase.training.frozen_views:
+        train_on_features(learner, phase)
     history = fit_phase(learner, phase, rates, state)
+    learner.model = network
     _check_weights(learner, phase)
     return Checkpoint.of(state_on_cpu(learner), phase.spec(phase.provenance(rates, history))), history
 

@@ -128,6 +128,9 @@ class LoopOptions(BatchOptions):
         freeze_to: The first layer group that unfrozen phases train, as of fastai's ``freeze_to``: 0 trains everything;
             1 leaves the stem and the first half of the body as they are, their BatchNorm included, which saves up to
             half of the time of a step.
+        frozen_views: In frozen phases, the body runs once for each of so many views of a picture, and the head is
+            trained on its features: 1 is the plain picture, 2 is this and an augmented one. 0 lets the body run in each
+            epoch, on pictures that are augmented anew, and trains its BatchNorm (fastai's way).
         batch_norm: In unfrozen phases, BatchNorm goes by the statistics of each batch and follows them (``train``, as
             in fastai), or by those that the body and the head of a probe have (``eval``), so that the first steps do
             not forget what these know. What begins at random always trains.
@@ -143,6 +146,7 @@ class LoopOptions(BatchOptions):
     clip: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     layer_decay: float = Field(default=1.0, gt=0, le=1)
     freeze_to: Literal[0, 1] = 0
+    frozen_views: int = Field(default=0, ge=0)
     batch_norm: Literal["train", "eval"] = "train"
     accumulate: int = Field(default=1, ge=1)
     ema: float = Field(default=0.0, ge=0, lt=1)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from guitar_kedro import images, learning
+from guitar_kedro import datasets, images, learning, metrics
 from guitar_kedro.lazy import pd
+from guitar_kedro.pipelines.collect.schemas import AttributionRow
 from guitar_kedro.pipelines.export.options import ExportOptions
 from guitar_kedro.pipelines.training.nodes import with_paths
 from guitar_kedro.splits import TEST, TRAIN, VALIDATION
 
 REFERENCE_PICTURES = 256
 CALIBRATION_PICTURES = 128
-CARD_FILE = "model_card.html"
+CARD_FILE, ATTRIBUTIONS_FILE = "model_card.html", "attributions.csv"
 
 
 def export_model(
     model: learning.Checkpoint,
     latest_model_card: str,
     splits: pd.DataFrame,
+    image_table: pd.DataFrame,
     prepared_images: images.PreparedImages,
+    attributions: pd.DataFrame,
     options: ExportOptions,
     device: str,
 ) -> learning.Bundle:
@@ -27,7 +30,8 @@ def export_model(
 
     Returns:
         The model as it is, as ONNX and with an example; as fastai's pickle and with 8-bit integers where that is asked
-        for; and its model card, if the latest one is about this model.
+        for; its model card, if the latest one is about this model; and the attributions of its images, if any were
+        collected.
     """
     table = with_paths(splits, prepared_images)
     bundle = learning.make_bundle(model, list(_some(table, TEST, REFERENCE_PICTURES)["path"]), device)
@@ -39,6 +43,8 @@ def export_model(
         bundle = learning.with_pickle(bundle)
     if model.spec.checksum in latest_model_card:
         bundle.files[CARD_FILE] = latest_model_card.encode()
+    if len(own := metrics.attributions_of(attributions, image_table)):
+        bundle.files[ATTRIBUTIONS_FILE] = datasets.SpreadsheetDataset.as_text(own, AttributionRow).encode()
     return bundle
 
 

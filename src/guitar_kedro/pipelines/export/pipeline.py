@@ -11,7 +11,16 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 func=nodes.export_model,
-                inputs=["model", "latest_model_card", "splits", "prepared_images", "params:export", "params:device"],
+                inputs=[
+                    "model",
+                    "latest_model_card",
+                    "splits",
+                    "image_table",
+                    "prepared_images",
+                    "attributions",
+                    "params:export",
+                    "params:device",
+                ],
                 outputs="bundle",
                 name="export_model",
                 tags=["bundles", "any_model"],  # one that another recipe trained will do

@@ -9,10 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from guitar_kedro import cards, images, learning, metrics, plots
+from guitar_kedro import cards, datasets, images, learning, metrics, plots
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.lazy import np, pd
 from guitar_kedro.learning.inference.decision import Decision, decide
+from guitar_kedro.pipelines.collect.schemas import AttributionRow
 from guitar_kedro.pipelines.cross_validation.nodes import OUT_OF_FOLD, honest_sentence
 from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.project import project_folder
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 PICTURES_ON_SHEET = 24
 STEPS_ON_SHEET = 8
+THUMBNAIL_SIDE = 64  # pixels, on the map
 POINTS_ON_MAP = 2000  # t-SNE of these takes some ten seconds
 LIBRARIES = ("kedro", "fastai", "torch", "torchvision", "numpy", "pandas", "pillow", "cleanlab")
 CARD_FIGURES = {  # what the model card shows; the titles say which part of the images it is about
@@ -230,6 +232,7 @@ def draw_embedding_map(
     predictions: pd.DataFrame,
     suspects: pd.DataFrame,
     features: learning.Features,
+    prepared_images: images.PreparedImages,
     model_spec: learning.ModelSpec,
     seed: int,
     *,
@@ -241,6 +244,7 @@ def draw_embedding_map(
         predictions: Of the stages.
         suspects: Images whose label is likely to be wrong; they are marked.
         features: Of the validation part.
+        prepared_images: The pictures; those that do not hide each other are shown, errors and suspects first.
         model_spec: Of the model.
         seed: Chooses the pictures, where they are many, and their places.
         source: What the features come from, for the title.
@@ -251,10 +255,15 @@ def draw_embedding_map(
     x, y = metrics.embed(features.of(shown["image_id"].tolist()), seed).T
     is_suspect = shown["image_id"].isin(suspects["image_id"])
     points = shown[["file", "label", "predicted"]].assign(x=x, y=y, probability=probability, is_suspect=is_suspect)
+    first = points[(points["label"] != points["predicted"]) | points["is_suspect"]]
+    ordered = pd.concat([first, points.drop(first.index)])
+    apart = metrics.lie_apart(ordered[["x", "y"]].to_numpy(), plots.THUMBNAIL_SHARE * plots.extent(points))
+    seen = shown.loc[ordered.index[apart], "image_id"]
+    thumbnails = dict(zip(seen.index, _pictures(prepared_images, seen, THUMBNAIL_SIDE), strict=True))
     title = f"Embedding map of {metrics.count(len(shown), 'validation image')}"
     if len(shown) < len(validation):
         title += f", drawn at random from {len(validation):,}"
-    what = points, model_spec.display_names, title, source
+    what = points, model_spec.display_names, title, source, thumbnails
     return plots.embedding_map(*what), plots.embedding_explorer(*what)
 
 
@@ -395,6 +404,7 @@ def write_model_card(
     tta_gain: metrics.TtaGain,
     honest_accuracy: metrics.HonestAccuracy | None,
     curation_effect: metrics.CurationEffect,
+    attributions: pd.DataFrame,
     published_accuracy: str | None,
     workspace: str,
     *figures: Any,
@@ -434,9 +444,23 @@ def write_model_card(
         versions={library: version(library) for library in LIBRARIES},
         limits=(),
         model_path=f"data/06_models/{workspace}/model",
+        attributions=_attributions(attributions, image_table, workspace),
     )
     pictures = dict(zip(CARD_FIGURES.values(), figures, strict=True))
     return cards.model_card_html(facts, pictures), cards.model_card_markdown(facts)
+
+
+def _attributions(attributions: pd.DataFrame, image_table: pd.DataFrame, workspace: str) -> cards.Attributions | None:
+    own = metrics.attributions_of(attributions, image_table)
+    if own.empty:
+        return None
+    licenses = metrics.images_by_license(own, image_table)
+    return cards.Attributions(
+        licenses=licenses,
+        others=len(image_table) - int(licenses["images"].sum()),
+        path=f"data/01_raw/{workspace}/attributions.csv",
+        table=datasets.SpreadsheetDataset.as_text(own, AttributionRow),
+    )
 
 
 def _source(image_table: pd.DataFrame) -> str:
@@ -452,5 +476,7 @@ def _of_model(predictions: pd.DataFrame, model_spec: learning.ModelSpec, part: s
     return metrics.of_stage(predictions, model_spec.provenance["stage"], part)
 
 
-def _pictures(prepared_images: images.PreparedImages, image_ids: Iterable[str]) -> list[images.Picture]:
-    return [images.open_thumbnail(prepared_images.path(image_id)) for image_id in image_ids]
+def _pictures(
+    prepared_images: images.PreparedImages, image_ids: Iterable[str], longest_side: int = 256
+) -> list[images.Picture]:
+    return [images.open_thumbnail(prepared_images.path(image_id), longest_side) for image_id in image_ids]

@@ -93,7 +93,14 @@ def create_pipeline(stages: list[StagePlan], by_features: bool = False) -> Pipel
                 func=prefilled(
                     nodes.draw_embedding_map, source="the frozen network of the probe" if of_probe else "the model"
                 ),
-                inputs=["predictions", "suspect_labels", of_probe or "model_features", "model_spec", "params:seed"],
+                inputs=[
+                    "predictions",
+                    "suspect_labels",
+                    of_probe or "model_features",
+                    "prepared_images",
+                    "model_spec",
+                    "params:seed",
+                ],
                 outputs=["embedding_map", "embedding_explorer"],
                 name="draw_embedding_map",
             ),
@@ -125,6 +132,7 @@ def create_pipeline(stages: list[StagePlan], by_features: bool = False) -> Pipel
                     "tta_gain",
                     "honest_accuracy",
                     "curation_effect",
+                    "attributions",
                     "params:published_accuracy",
                     "params:workspace",
                     *nodes.CARD_FIGURES,
