@@ -16,6 +16,8 @@ from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, in_one_line
 from guitar_kedro.images.labels import LabelRow, LabelTable
 from guitar_kedro.images.parts import part_called
+from guitar_kedro.images.probing import UnreadableImage
+from guitar_kedro.images.raw import RawImage
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +70,31 @@ def parsed_label_table(name: str, content: bytes, folder: str = "") -> LabelTabl
     return LabelTable(name, [_row(line, row, roles) for line, row in rows], folder)
 
 
-def is_label_table(name: str, content: bytes) -> bool:
+def tables_among(files: list[RawImage], place: Path | str) -> Iterator[tuple[str, LabelTable]]:
+    """Find the tables that Hugging Face's imagefolder calls metadata, as far as they name classes.
+
+    Args:
+        files: Among which they lie.
+        place: Of the files, for messages.
+
+    Yields:
+        The name of the file of each, and what it says.
+
+    Raises:
+        UserError: If one cannot be read.
+    """
+    for file in files:
+        folder, _, name = file.file.rpartition("/")
+        if name in METADATA and not file.problem:
+            try:
+                content = file.read()
+            except UnreadableImage as error:
+                raise UserError(f"{file.file} in {place} cannot be read: {error.detail}") from None
+            if _is_label_table(file.file, content):
+                yield file.file, parsed_label_table(file.file, content, folder)
+
+
+def _is_label_table(name: str, content: bytes) -> bool:
     """Tell whether a file that is called like metadata names files and their labels, and is no other note.
 
     Raises:

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +17,6 @@ from guitar_kedro.files import local_path, real_path, sha256_of_file, sha256_of_
 from guitar_kedro.images.downloads import is_address, name_for
 from guitar_kedro.images.labels import LabelTable, labelled
 from guitar_kedro.images.layout import checked_layout, checked_levels
-from guitar_kedro.images.probing import UnreadableImage
 from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import check_sha256, find_files, is_usable
 
@@ -235,25 +233,12 @@ def _arranged(files: list[RawImage], place: Path | str, table: LabelTable | None
         own = real_path(local_path(cast(str, given.labels)))
         photos = [file for file in files if not isinstance(file.path, Path) or real_path(file.path) != own]
         return labelled(photos, [table], place)
-    tables = {} if given.folders else dict(_tables_among(files, place))
+    from guitar_kedro.datasets.label_tables import tables_among
+
+    tables = {} if given.folders else dict(tables_among(files, place))
     if not tables:
         return checked_layout(files, place, True, given.folders)
     return labelled([file for file in files if file.file not in tables], list(tables.values()), place)
-
-
-def _tables_among(files: list[RawImage], place: Path | str) -> Iterator[tuple[str, LabelTable]]:
-    """Find the tables that Hugging Face's imagefolder calls metadata, as far as they name classes."""
-    from guitar_kedro.datasets.label_tables import METADATA, is_label_table, parsed_label_table
-
-    for file in files:
-        folder, _, name = file.file.rpartition("/")
-        if name in METADATA and not file.problem:
-            try:
-                content = file.read()
-            except UnreadableImage as error:
-                raise UserError(f"{file.file} in {place} cannot be read: {error.detail}") from None
-            if is_label_table(file.file, content):
-                yield file.file, parsed_label_table(file.file, content, folder)
 
 
 def _as_text(place: str) -> str:

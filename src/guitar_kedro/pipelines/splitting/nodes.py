@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from hashlib import sha256
 
 from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.errors import UserError, listed
-from guitar_kedro.lazy import np, pd
+from guitar_kedro.lazy import pd
 from guitar_kedro.pipelines.splitting.dealing import deal, most_of
+from guitar_kedro.pipelines.splitting.grouping import group_names, groups_in_order, joined_groups
 from guitar_kedro.pipelines.splitting.options import SplittingOptions
 from guitar_kedro.pipelines.training import nodes as of_training
 from guitar_kedro.splits import SPLITS, TEST, TRAIN, VALIDATION
@@ -67,16 +67,16 @@ def split_images(
         UserError: If a class has too few groups of images for the parts, or nothing to train on; if parts of a split
             that is to have no leaks have some.
     """
-    names = _group_names(image_table, options.group_from)
+    names = group_names(image_table, options.group_from)
     table = image_table[["image_id", "label", "file", "given_split"]].assign(
-        duplicate_group=_joined_groups(image_table, names, features), name=names
+        duplicate_group=joined_groups(image_table, names, features), name=names
     )
     parts = _kept_parts(table, options.leaks)
     missing = [part for part in (TEST, VALIDATION) if not (table["given_split"] == part).any()]
     elsewhere = table.loc[~parts.isin(["", TRAIN]), "duplicate_group"]
     pool = table[~table["duplicate_group"].isin(elsewhere)]
     if missing:
-        groups = _groups_in_order(pool, seed)
+        groups = groups_in_order(pool, seed)
         dealt = deal(groups, {part: getattr(options, part) for part in missing})
         _check_classes(groups, dealt, missing, are_named=(names != "").any())
         parts[pool.index] = pool["duplicate_group"].map(dealt)
@@ -91,43 +91,6 @@ def split_images(
     counts = splits["split"].value_counts()
     logger.info("Split: %s", ", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS))
     return splits
-
-
-def _group_names(image_table: pd.DataFrame, group_from: str | None) -> pd.Series:
-    """Return the name of the group of each image: the one that it was given, or the one in its file's name."""
-    if group_from is None:
-        return image_table["group"]
-    names = image_table["file"].str.rpartition("/")[2]
-    found = names.str.extract(group_from).iloc[:, 0].fillna("")
-    if not (found != "").any():
-        raise UserError(
-            f"splitting.group_from={group_from} is found in no name of a file, as {listed(names.tolist(), 2)}: write "
-            "an expression that finds what images of a group have in common."
-        )
-    if len(others := names[found == ""]):
-        logger.warning(
-            "splitting.group_from: not found in the names of %s, for example %s: each is a group of its own",
-            metrics.count(len(others), "file"),
-            others.iloc[0],
-        )
-    logger.info("splitting.group_from: %s", metrics.count(found[found != ""].nunique(), "group"))
-    return image_table["group"].where(image_table["group"] != "", found)
-
-
-def _joined_groups(image_table: pd.DataFrame, names: pd.Series, features: learning.Features | None) -> pd.Series:
-    """Make one group of near duplicates, of what looks alike to a network, and of what has one name."""
-    pairs = []
-    if features is not None:
-        pairs.append(metrics.similar_pairs(features.of(image_table["image_id"].tolist()))[0])
-    if (names != "").any():
-        order = np.argsort(names.to_numpy(), kind="stable")
-        in_order = names.to_numpy()[order]
-        alike = (in_order[1:] == in_order[:-1]) & (in_order[1:] != "")
-        pairs.append(np.column_stack([order[:-1][alike], order[1:][alike]]))
-    groups = image_table["duplicate_group"]
-    if not pairs:
-        return groups
-    return pd.Series(metrics.joined_groups(groups.to_numpy(), np.concatenate(pairs)), index=groups.index)
 
 
 def _kept_parts(table: pd.DataFrame, leaks: str) -> pd.Series:
@@ -149,22 +112,6 @@ def _kept_parts(table: pd.DataFrame, leaks: str) -> pd.Series:
     members = given[given["duplicate_group"].isin(group[follows])]
     part_of_group = members.groupby("duplicate_group")["given_split"].agg(most_of)
     return parts.mask(follows, group.map(part_of_group)).fillna("")
-
-
-def _groups_in_order(pool: pd.DataFrame, seed: int) -> dict[int, dict[str, int]]:
-    """Count the images of each class in each group, in the order in which groups are dealt.
-
-    The order does not change with what else is there, and for a group that has a name not with its images either.
-    """
-    names, group, label = pool["name"], pool["duplicate_group"], pool["label"]
-    known_by = pool["image_id"].mask(names != "", " " + names).groupby(group).min().to_dict()  # a name comes first
-    order = sorted(known_by, key=lambda number: sha256(f"{seed} {known_by[number]}".encode()).digest())
-    if not (names != "").any():  # near duplicates that a person left under two labels count for the one that is first
-        label = label.groupby(group).transform("min")
-    counts: dict[int, dict[str, int]] = {number: {} for number in order}
-    for (number, of_label), images_of_label in pool.groupby([group, label]).size().items():
-        counts[number][of_label] = images_of_label
-    return counts
 
 
 def _check_classes(
