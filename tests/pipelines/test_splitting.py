@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.pipelines.cross_validation.nodes import CrossValidationOptions, deal_folds
 from guitar_kedro.pipelines.splitting.nodes import plot_split_balance, report_leakage, split_images
 from guitar_kedro.pipelines.splitting.options import SplittingOptions
 from guitar_kedro.pipelines.splitting.validation import no_group_crosses
@@ -132,6 +133,9 @@ def test_no_group_crosses_nor_its_near_duplicates_and_classes_have_about_their_s
     assert parts_of_groups(splits, table["group"]).max() == 1
     assert splits.loc[0, "split"] == splits.loc[700, "split"]
     assert no_group_crosses(splits) is splits
+    folds = deal_folds(splits, CrossValidationOptions(folds=3), seed)
+    of_fold = table.set_index("image_id")["group"][folds["image_id"]].to_numpy()
+    assert folds.groupby(of_fold)["fold"].nunique().max() == 1
     shares = splits.groupby("label")["split"].value_counts(normalize=True).unstack()
     assert shares["validation"].between(0.15, 0.25).all()
     assert shares["test"].between(0.05, 0.15).all()
