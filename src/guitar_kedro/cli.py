@@ -23,6 +23,7 @@ from rich.text import Text
 
 from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS, in_one_sentence
 from guitar_kedro.errors import UserError
+from guitar_kedro.files import written_whole
 from guitar_kedro.project import project_folder
 from guitar_kedro.serving.command import serve
 from guitar_kedro.yaml_files import check_yaml
@@ -179,3 +180,38 @@ def report(opened: bool, **where: Any) -> None:
     Console().print(Text(os.path.relpath(versions[-1]), f"link {address}"), soft_wrap=True)
     if opened and not webbrowser.open(address):
         raise UserError("No browser could be started here; open the file in one yourself.")
+
+
+@cli.command(params=[*_WHERE])
+@click.argument("models", nargs=-1, metavar="[A B]")
+@click.option("--against", metavar="MODEL", help="Compare all with this one, instead of each with the one before it.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write it as a page as well.")
+@_command()
+def compare(models: tuple[str, ...], against: str | None, html: Path | None, **where: Any) -> None:
+    """Show the models of a workspace side by side, or what changed from A to B.
+
+    A model is named by its version, by the beginning of that, or by its note.
+    """
+    if len(models) not in (0, 2) or (models and (against or html)):
+        raise UserError("kedro compare takes two models, to tell what changed; or none, to show all of them.")
+    if html and not html.absolute().parent.is_dir():
+        raise UserError(f"--html={html}: there is no folder {html.parent}; make it, or name another one.")
+    from guitar_kedro import cards, metrics
+
+    with _context(**where) as context:
+        workspace = context.config_loader["parameters"]["workspace"]
+        dataset = context.catalog["experiments"]
+        experiments = dataset.load()
+        if not experiments:
+            raise UserError(f"The workspace {workspace} has no model yet: run `kedro run` first.")
+        if models:
+            one, other = (metrics.find_experiment(experiments, model) for model in models)
+            Console().print(cards.difference_report(one, other), soft_wrap=True)
+            return
+        chosen = metrics.find_experiment(experiments, against) if against else None
+        what = experiments, metrics.compare_experiments(experiments, chosen), workspace, dataset.failures()
+        Console().print(cards.comparison_report(*what), soft_wrap=True)
+        if html:
+            with written_whole(html) as beside:
+                beside.write_text(cards.comparison_html(*what), encoding="utf-8")
+            click.echo(os.path.relpath(html))

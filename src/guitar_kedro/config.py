@@ -40,6 +40,7 @@ _LONGEST_NAME = 100  # of 255 bytes that a file name may have, the project puts 
 _WORKSPACE = re.compile(r"^workspace:\s*(?:\$\{workspace_name:\s*)?([\w-]+)", re.MULTILINE)
 _FURTHER_PATHS = {  # of datasets that look at several places
     "guitar_kedro.datasets.BundleDataset": ("model",),
+    "guitar_kedro.datasets.ExperimentsDataset": ("models", "predictions", "histories", "test_log"),
     "guitar_kedro.datasets.ModelBeforeChangeDataset": ("image_labels", "predictions"),
     "guitar_kedro.datasets.PhotosDataset": ("collected",),
     "guitar_kedro.datasets.SealedLabelsDataset": ("log",),

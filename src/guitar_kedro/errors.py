@@ -30,7 +30,7 @@ class UserError(Exception):
         return with_session(super().__str__())
 
 
-_COMMAND = re.compile(r"`kedro (run|status|prune|serve)( [^`]*)?`")
+_COMMAND = re.compile(r"`kedro (run|status|compare|prune|serve)( [^`]*)?`")
 _session: dict[str, list[str]] = {"options": [], "params": []}
 
 

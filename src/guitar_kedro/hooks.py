@@ -155,6 +155,7 @@ class RunRecorder:
         parameters = StagesConfigLoader.current["parameters"]
         record = {
             "version": version,
+            "note": parameters.get("note") or "",
             "exit": ending,
             "began": datetime.fromtimestamp(self._began, timezone.utc).isoformat(timespec="seconds"),
             "seconds": round(time.time() - self._began, 3),

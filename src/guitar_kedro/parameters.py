@@ -24,12 +24,14 @@ TEXTS = {
     "labels",
     "name",
     "names_encoding",
+    "note",
     "ood_images",
     "published_accuracy",
     "queries",
     "rdzv_endpoint",
     "sha256",
     "start_from",
+    "to",
     "weights",
 }
 # what parameters and pipelines were called before, and catalog entries

@@ -12,12 +12,14 @@ from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.pipelines import (
     calibration,
     collect,
+    compare,
     cross_validation,
     evaluation,
     export,
     ingestion,
     networks,
     prediction,
+    publish,
     reporting,
     splitting,
     training,
@@ -49,12 +51,15 @@ def register_pipelines() -> dict[str, Pipeline]:
         "collect": collect.create_pipeline(),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
+        "publish": publish.create_pipeline(),
+        "compare": compare.create_pipeline(),
     }
     sums = {
         "train": ("ingestion", "splitting", "training", "calibration"),
         "evaluation": ("evaluation", "reporting"),
         "networks": ("ingestion", "splitting", "networks"),
         "cross_validation": ("cross_validation", "reporting"),
+        "publish": ("export", "publish"),
         "__default__": ("ingestion", "splitting", "training", "calibration", "evaluation", "reporting"),
     }
     return parts | {name: sum((parts[part] for part in names), Pipeline([])) for name, names in sums.items()}

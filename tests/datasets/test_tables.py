@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,8 @@ def tables(draw: st.DrawFn, schemas: st.SearchStrategy[type[BaseModel]]) -> tupl
     schema, rows = draw(schemas), draw(st.integers(0, 4))
     types = {name: field.annotation for name, field in schema.model_fields.items()}
     if schema.model_config.get("extra"):
-        types |= dict.fromkeys((f"probability_{label}" for label in draw(st.lists(texts, max_size=2))), float)
+        _, further = get_args(get_type_hints(schema)["__pydantic_extra__"])
+        types |= dict.fromkeys((f"further_{label}" for label in draw(st.lists(texts, max_size=2))), further)
     cells = {name: draw(st.lists(CELLS[kind], min_size=rows, max_size=rows)) for name, kind in types.items()}
     return schema, pd.DataFrame({name: pd.Series(cells[name], dtype=DTYPES[kind]) for name, kind in types.items()})
 

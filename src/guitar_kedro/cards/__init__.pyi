@@ -1,6 +1,10 @@
 from .blocks import CardFigure as CardFigure
 from .card import model_card_html as model_card_html
 from .card import model_card_markdown as model_card_markdown
+from .comparison import comparison_report as comparison_report
+from .comparison import difference_report as difference_report
+from .comparison_page import comparison_html as comparison_html
 from .facts import Attributions as Attributions
 from .facts import CardFacts as CardFacts
+from .hub import hub_card as hub_card
 from .summary import console_summary as console_summary

@@ -6,11 +6,8 @@ here once, as sections of plain text; the templates only lay them out, as one se
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from guitar_kedro.cards import about, results
@@ -18,6 +15,7 @@ from guitar_kedro.cards.blocks import Block, CardFigure, Picture, Section
 from guitar_kedro.cards.embedding import embedded
 from guitar_kedro.cards.facts import CardFacts
 from guitar_kedro.cards.limits import known_limits
+from guitar_kedro.cards.rendering import render
 from guitar_kedro.cards.sureness import sureness
 from guitar_kedro.metrics.formatting import count, interval, percent
 from guitar_kedro.sizes import height_width
@@ -44,24 +42,8 @@ def model_card_markdown(facts: CardFacts) -> str:
 
 def _render(template: str, facts: CardFacts, pictures: Mapping[CardFigure, Picture]) -> str:
     sections = [section for section in _sections(facts, pictures) if section.blocks]
-    page = _templates().get_template(template)
     title = f"{facts.spec['architecture']} for {count(len(facts.spec['classes']), 'class')} of pictures"
-    return page.render(title=title, lead=_lead(facts), tiles=_tiles(facts), sections=sections)
-
-
-@cache
-def _templates() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("guitar_kedro.cards", "templates"),
-        autoescape=lambda name: bool(name and name.endswith(".html.j2")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["md"] = _markdown_safe
-    environment.filters["unbroken"] = lambda words: words.replace(" %", "\N{NO-BREAK SPACE}%")
-    return environment
+    return render(template, title=title, lead=_lead(facts), tiles=_tiles(facts), sections=sections)
 
 
 def _sections(facts: CardFacts, pictures: Mapping[CardFigure, Picture]) -> list[Section]:
@@ -101,11 +83,3 @@ def _tiles(facts: CardFacts) -> list[tuple[str, str]]:
         ends = f"{percent(headline.accuracy_low).removesuffix(' %')} to {percent(headline.accuracy_high)}"
         tiles = [("test accuracy", percent(headline.accuracy)), ("95 % interval", ends), *tiles]
     return [*tiles, ("test part opened", results.times(openings))] if openings else tiles
-
-
-def _markdown_safe(words: object) -> str:
-    """Escape all that Markdown or HTML would read as more than text; the result is one line."""
-    line = " ".join(str(words).split())
-    line = re.sub(r"([\\`*\[\]<>|~&$])", r"\\\1", line)
-    line = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)  # inside of a word it is only a character
-    return re.sub(r"^(\d*)([-+#=.)])(?=\s|[-+#=]|$)", r"\1\\\2", line)

@@ -9,6 +9,7 @@ from .collected import QueriesDataset as QueriesDataset
 from .curation import CurationDataset as CurationDataset
 from .drawn_images import DrawnImagesDataset as DrawnImagesDataset
 from .drawn_images import DrawnOthersDataset as DrawnOthersDataset
+from .experiments import ExperimentsDataset as ExperimentsDataset
 from .features import FeaturesDataset as FeaturesDataset
 from .figures import FigureDataset as FigureDataset
 from .given_images import GivenImagesDataset as GivenImagesDataset
@@ -19,9 +20,11 @@ from .pixels import PixelsDataset as PixelsDataset
 from .predictions import PredictionsDataset as PredictionsDataset
 from .prepared_images import PreparedImagesDataset as PreparedImagesDataset
 from .pretrained import PretrainedWeightsDataset as PretrainedWeightsDataset
+from .publishing import PublicationDataset as PublicationDataset
 from .reports import DocumentDataset as DocumentDataset
 from .reports import ExplorerDataset as ExplorerDataset
 from .reports import MetricsDataset as MetricsDataset
+from .reports import OptionalDocumentDataset as OptionalDocumentDataset
 from .reports import OptionalMetricsDataset as OptionalMetricsDataset
 from .reports import OptionalPageDataset as OptionalPageDataset
 from .reports import PageDataset as PageDataset

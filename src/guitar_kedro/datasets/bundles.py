@@ -12,13 +12,11 @@ from kedro_datasets._typing import JSONPreview
 from guitar_kedro.datasets.artifacts import Artifact
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import strict_json
-from guitar_kedro.learning.export.bundle import ONNX_FILE
+from guitar_kedro.learning.export.bundle import FACTS_FILE, ONNX_FILE
 from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, WEIGHTS_FILE, Checkpoint, ModelSpec
 
 if TYPE_CHECKING:
     from guitar_kedro.learning import Bundle
-
-FACTS_FILE = "bundle.json"
 
 
 class BundleDataset(Artifact):

@@ -99,6 +99,14 @@ class DocumentDataset(Artifact):
         path.write_text(data, encoding="utf-8")
 
 
+class OptionalDocumentDataset(DocumentDataset):
+    """Text that need not be there; until it was made, it is empty."""
+
+    def load(self) -> str:
+        """Load the text, or nothing."""
+        return super().load() if self.exists() else ""
+
+
 class PageDataset(DocumentDataset):
     """A page that needs nothing but itself."""
 

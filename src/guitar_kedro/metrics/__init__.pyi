@@ -19,6 +19,12 @@ from .curation import recipe_changes as recipe_changes
 from .embedding import embed as embed
 from .embedding import lie_apart as lie_apart
 from .errors import share_of as share_of
+from .experiments import Experiment as Experiment
+from .experiments import changed_sides as changed_sides
+from .experiments import compare_experiments as compare_experiments
+from .experiments import differing_parameters as differing_parameters
+from .experiments import errors_on_test as errors_on_test
+from .experiments import find_experiment as find_experiment
 from .formatting import count as count
 from .formatting import display_name as display_name
 from .formatting import percent as percent

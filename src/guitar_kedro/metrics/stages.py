@@ -84,7 +84,7 @@ def stage_verdict(neighbours: pd.DataFrame) -> str:
     if neighbours.empty:
         return "There is no earlier stage to compare with."
     row = neighbours.iloc[-1]
-    return " ".join(part for part in (_effect(row), _price(row)) if part)
+    return " ".join(part for part in (effect(row), _price(row)) if part)
 
 
 def fixed_and_broken(
@@ -161,7 +161,12 @@ def _pair(stage_before: str, stage: str, before: pd.Series, now: pd.Series, seco
     }
 
 
-def _effect(row: pd.Series) -> str:
+def effect(row: pd.Series) -> str:
+    """Say in a sentence what a stage, or a model, fixed and broke of another one.
+
+    Args:
+        row: As ``StepRow`` describes it; the prices are not read.
+    """
     stage, before = row["stage"], row["stage_before"]
     if not row["fixed"] and not row["broken"]:
         same = f"{stage} is right and wrong on the same images as {before}"

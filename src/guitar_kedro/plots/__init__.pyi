@@ -18,6 +18,8 @@ from .embedding import embedding_map as embedding_map
 from .embedding import extent as extent
 from .errors import suspects_sheet as suspects_sheet
 from .errors import top_losses_sheet as top_losses_sheet
+from .experiments import experiment_coordinates as experiment_coordinates
+from .experiments import experiment_curves as experiment_curves
 from .grad_cam import grad_cam_by_class as grad_cam_by_class
 from .grad_cam import grad_cam_missing as grad_cam_missing
 from .grad_cam import grad_cam_of_errors as grad_cam_of_errors

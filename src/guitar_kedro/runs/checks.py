@@ -18,6 +18,7 @@ from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
 from guitar_kedro.runs.units import is_versioned
 from guitar_kedro.sizes import ImageSize, size_in_words
 
+_PUBLICATION = "publication"
 _LARGEST_SEED = 2**32 - 1  # that numpy takes
 
 
@@ -60,8 +61,8 @@ def check_versions(pipeline: Pipeline, catalog: DataCatalog) -> None:
 
 
 def is_checked(node: Node) -> bool:
-    """Whether ``check_nodes`` looks at a node: it needs a network, pictures, or what a person has decided."""
-    if _compares(node):
+    """Whether ``check_nodes`` looks at a node: it needs a network, what people gave, or a place to send to."""
+    if _compares(node) or _PUBLICATION in node.outputs:
         return True
     named = {"raw_images", "ood_images", "curation"} & set(node.inputs)
     return bool(named) or any(re.fullmatch(r"params:stages\..*\.architecture", name) for name in node.inputs)
@@ -92,6 +93,8 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
         catalog.load("curation")
     if "raw_images" in used:
         _check_photos(catalog)
+    if any(_PUBLICATION in node.outputs for node in nodes):
+        cast(Any, catalog[_PUBLICATION]).check()
     stages = parameters.get("stages", {})
     trained = {name: options for name, options in stages.items() if f"params:stages.{name}.architecture" in used}
     for name, options in trained.items():

@@ -14,12 +14,12 @@ from kedro.pipeline.node import Node
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import strict_json
+from guitar_kedro.metrics.differences import OF_THE_WAY, differing, value_changes
 from guitar_kedro.runs.units import in_memory
 from guitar_kedro.versions import version_changes, versions_of
 
 RUN_CACHE = "run_cache"
-# parameters that decide where and how fast results are made, and change none
-_OF_THE_WAY = {f"params:{name}" for name in ("cluster", "max_restarts", "rdzv_endpoint", "workspace")}
+_OF_THE_WAY = {f"params:{name}" for name in OF_THE_WAY}
 # what a dataset may say of itself: that its first load makes what it gives; that it may be removed at any time
 MADE_BY_LOADING, CACHE = "made_by_loading", "is_cache"
 
@@ -49,22 +49,11 @@ class Fingerprint:
         if "versions" not in earlier:
             return ["it was made before versions of results were noted"]
         words = version_changes(self.versions, earlier["versions"])
-        words += [f"{name} changed" for name in _differing(self.inputs, earlier["inputs"])]
-        for name in _differing(self.parameters, earlier["parameters"]):
+        words += [f"{name} changed" for name in differing(self.inputs, earlier["inputs"])]
+        for name in differing(self.parameters, earlier["parameters"]):
             path = name.removeprefix("params:")
-            words += _value_changes(path, self.parameters.get(name), earlier["parameters"].get(name))
-        return words + [f"the file {name} changed" for name in _differing(self.files, earlier["files"])]
-
-
-def _differing(now: dict[str, Any], then: dict[str, Any]) -> list[str]:
-    return [name for name in {**now, **then} if name not in now or name not in then or now[name] != then[name]]
-
-
-def _value_changes(path: str, now: Any, then: Any) -> list[str]:
-    if isinstance(now, dict) and isinstance(then, dict):
-        names = _differing(now, then)
-        return [words for name in names for words in _value_changes(f"{path}.{name}", now.get(name), then.get(name))]
-    return [f"{path} is {json.dumps(now)}, was {json.dumps(then)}"]
+            words += value_changes(self.parameters.get(name), earlier["parameters"].get(name), path)
+        return words + [f"the file {name} changed" for name in differing(self.files, earlier["files"])]
 
 
 class RunCache:

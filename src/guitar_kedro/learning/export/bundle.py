@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from guitar_kedro.learning.networks.checkpoint import Checkpoint
+from guitar_kedro.files import strict_json
+from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, WEIGHTS_FILE, Checkpoint
 
+FACTS_FILE = "bundle.json"
 ONNX_FILE, INT8_FILE, PICKLE_FILE = "model.onnx", "model_int8.onnx", "export.pkl"
+PAGE_FILE, ATTRIBUTIONS_FILE = "model_card.html", "attributions.csv"
 EXAMPLE_FILES = ("example.py", "preprocessing.py")
 
 
@@ -24,3 +27,15 @@ class Bundle:
     checkpoint: Checkpoint
     files: dict[str, bytes]
     facts: dict[str, Any]
+
+    def contents(self) -> dict[str, bytes]:
+        """Return the contents of all files of the bundle, by name."""
+        from safetensors.torch import save
+
+        weights = {name: tensor.contiguous() for name, tensor in self.checkpoint.weights.items()}
+        return {
+            WEIGHTS_FILE: save(weights),
+            SPEC_FILE: self.checkpoint.spec.model_dump_json(indent=2).encode(),
+            FACTS_FILE: strict_json(self.facts, indent=2).encode(),
+            **self.files,
+        }

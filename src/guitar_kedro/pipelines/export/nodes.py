@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guitar_kedro import datasets, images, learning, metrics
 from guitar_kedro.lazy import pd
+from guitar_kedro.learning.export.bundle import ATTRIBUTIONS_FILE, PAGE_FILE
 from guitar_kedro.pipelines.collect.schemas import AttributionRow
 from guitar_kedro.pipelines.export.options import ExportOptions
 from guitar_kedro.pipelines.training.nodes import with_paths
@@ -11,7 +12,6 @@ from guitar_kedro.splits import TEST, TRAIN, VALIDATION
 
 REFERENCE_PICTURES = 256
 CALIBRATION_PICTURES = 128
-CARD_FILE, ATTRIBUTIONS_FILE = "model_card.html", "attributions.csv"
 
 
 def export_model(
@@ -42,7 +42,7 @@ def export_model(
     if options.pickle:
         bundle = learning.with_pickle(bundle)
     if model.spec.checksum in latest_model_card:
-        bundle.files[CARD_FILE] = latest_model_card.encode()
+        bundle.files[PAGE_FILE] = latest_model_card.encode()
     if len(own := metrics.attributions_of(attributions, image_table)):
         bundle.files[ATTRIBUTIONS_FILE] = datasets.SpreadsheetDataset.as_text(own, AttributionRow).encode()
     return bundle
