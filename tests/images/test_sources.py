@@ -190,7 +190,7 @@ def test_a_hidden_file_is_one_whose_name_begins_with_a_dot(tmp_path: Path):
 def test_the_split_that_photos_came_with_is_taken_over(
     sources: Callable[..., list[str]], tmp_path: Path, names: list[str], parts: str
 ):
-    for source in sources(*names, "readme.txt", "pred/4.jpg"):
+    for source in sources(*names, "readme.txt", "pred/4.jpg", "pred/more/5.jpg"):
         images = {image.file: image for image in find_images(source, tmp_path / "raw")}
         assert [images[name].split for name in names] == parts.split()
         assert [images[name].label for name in names] == [name.split("/")[-2] for name in names]

@@ -162,7 +162,7 @@ def _given_parts(folders: Collection[str], source: Path | str) -> dict[str, str]
 
 def _refuse_classes_in_classes(folders: dict[str, list[RawImage]], parts: dict[str, str], source: Path | str) -> None:
     """Refuse pictures beside folders of pictures, of which nobody can tell whether they are of one class."""
-    with_pictures = _with_pictures(folders) - parts.keys()
+    with_pictures = _with_pictures(folders, parts)
     for folder in sorted(with_pictures):
         for above in map(str, PurePosixPath(folder).parents):
             if above in with_pictures:
@@ -177,10 +177,9 @@ def _refuse_classes_in_classes(folders: dict[str, list[RawImage]], parts: dict[s
 def _refuse_nested(folders: dict[str, list[RawImage]], parts: dict[str, str], source: Path | str) -> None:
     """Refuse folders of pictures in several folders, of which nobody can tell whether they are classes or groups."""
     above: dict[str, dict[str, str]] = defaultdict(dict)
-    for folder in sorted(_with_pictures(folders)):
+    for folder in sorted(_with_pictures(folders, parts)):
         part, inside = part_of(folder, parts)
-        if inside:
-            above[part].setdefault(inside.rpartition("/")[0], folder)
+        above[part].setdefault(inside.rpartition("/")[0], folder)
     for examples in above.values():
         if len(examples) > 1:
             raise UserError(
@@ -191,8 +190,10 @@ def _refuse_nested(folders: dict[str, list[RawImage]], parts: dict[str, str], so
             )
 
 
-def _with_pictures(folders: dict[str, list[RawImage]]) -> set[str]:
-    return {folder for folder, files in folders.items() if any(map(_may_be_picture, files))}
+def _with_pictures(folders: dict[str, list[RawImage]], parts: dict[str, str]) -> set[str]:
+    """List the folders of pictures, where there are parts of a split those in them."""
+    found = {folder for folder, files in folders.items() if any(map(_may_be_picture, files))}
+    return {folder for folder in found if all(part_of(folder, parts))} if parts else found
 
 
 def _may_be_picture(image: RawImage) -> bool:
