@@ -51,6 +51,14 @@ training:
     p_affine: 0.75
     p_lighting: 0.75
 """
+TINY_SEARCH = """
+search:
+  trials: 3
+  fresh_folds: 2
+  space:
+    stages.small.unfrozen.learning_rate: [1.0e-3, [1.0e-4, 1.0e-3]]
+    training.label_smoothing: {low: 0.0, high: 0.2}
+"""
 TINY_DRAWN = """
 raw_images:
   type: guitar_kedro.datasets.DrawnImagesDataset
@@ -119,6 +127,7 @@ def make_project(folder: Path) -> Path:
     shutil.rmtree(local, ignore_errors=True)
     local.mkdir()
     (local / "parameters_training.yml").write_text(TINY_STAGES)
+    (local / "parameters_search.yml").write_text(TINY_SEARCH)
     # what base says too, where its pictures are the drawn ones
     (local / "catalog.yml").write_text(TINY_DRAWN)
     (local / "globals.yml").write_text("workspace: demo\n")

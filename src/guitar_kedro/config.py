@@ -28,7 +28,7 @@ from guitar_kedro.parameters import (
     paths,
     refuse_renamed,
 )
-from guitar_kedro.project import project_folder
+from guitar_kedro.project import note_session, project_folder
 from guitar_kedro.yaml_files import check_yaml
 
 REGISTRY = "guitar_kedro.pipeline_registry"
@@ -83,7 +83,9 @@ class StagesConfigLoader(OmegaConfigLoader):
         """
         runtime_params = runtime_params or {}
         own = Path(conf_source).resolve() == (project_folder() / settings.CONF_SOURCE).resolve()
-        name_commands_for(env, runtime_params.get("name"), None if own else str(conf_source))
+        given_source = None if own else str(conf_source)
+        name_commands_for(env, runtime_params.get("name"), given_source)
+        note_session(runtime_params, env=env, conf_source=given_source)
         refuse_renamed(paths(runtime_params), where="--params=")
         check_runtime_parameters(runtime_params)
         # Kedro allows no runtime parameters in globals.yml, where the workspace belongs: a resolver of our own
@@ -236,6 +238,7 @@ def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
     from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
     from guitar_kedro.pipelines.calibration.options import CalibrationOptions
     from guitar_kedro.pipelines.ingestion.options import IngestionOptions
+    from guitar_kedro.pipelines.search.options import SearchOptions
     from guitar_kedro.pipelines.training.plan import plan_stages
 
     stages = parameters.get("stages")
@@ -245,6 +248,7 @@ def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
         "ingestion": IngestionOptions,
         "training": TrainingOptions,
         "calibration": CalibrationOptions,
+        "search": SearchOptions,
     }
     groups |= {f"stages.{name}": StageOptions for name in (stages if isinstance(stages, dict) else ())}
     return completed(parameters, groups)

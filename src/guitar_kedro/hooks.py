@@ -286,6 +286,8 @@ class RunReport:
                 logger.info(line)
             for name in PREDICTED:
                 logger.info("%s: %s", name, _place(catalog[name]))
+        if "best_trial" in pipeline.all_outputs():
+            logger.info("The best trial again, bit by bit: kedro run --config=%s", _place(catalog["best_trial"]))
         if not {"metrics", "stage_comparison", "most_confused"} <= pipeline.all_outputs():
             return
         from rich.console import Console

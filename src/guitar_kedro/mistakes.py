@@ -11,6 +11,7 @@ from guitar_kedro.parameters import RENAMED
 
 # what the extra `train` brings; a server may do without
 TRAINING = {"cleanlab", "fastai", "matplotlib", "plotly", "pyarrow", "sklearn", "timm", "torch"}
+EXTRAS = {**dict.fromkeys(TRAINING, "train"), "optuna": "search"}
 
 
 def user_error_behind(error: BaseException) -> UserError | None:
@@ -27,8 +28,9 @@ def user_error_behind(error: BaseException) -> UserError | None:
         if isinstance(link, UserError):
             return link
         missing = re.search(r"No module named '(\w+)", str(link))  # Kedro's own error of a dataset may say so as well
-        if missing and missing.group(1) in TRAINING:
-            return UserError(f"{missing.group(1)} is not installed: `pip install 'guitar-kedro[train]'` brings it.")
+        if missing and missing.group(1) in EXTRAS:
+            library, extra = missing.group(1), EXTRAS[missing.group(1)]
+            return UserError(f"{library} is not installed: `pip install 'guitar-kedro[{extra}]'` brings it.")
         if sentence := _sentence_for_disk(link, error) or _sentence_for_kedro(link, error):
             return UserError(sentence)
     return None

@@ -31,6 +31,7 @@ TEXTS = {
     "rdzv_endpoint",
     "sha256",
     "start_from",
+    "study",
     "to",
     "weights",
 }
@@ -113,7 +114,9 @@ def _items(text: str) -> Iterator[tuple[str, str]]:
 
 
 def is_text(name: str) -> bool:
-    """Whether a parameter, named by its path, is a text."""
+    """Whether a parameter, named by its path, is a text; what a search tries of it are several."""
+    if name.startswith("search."):
+        return False
     return name.rpartition(".")[2] in TEXTS or name.startswith("display_names.")
 
 

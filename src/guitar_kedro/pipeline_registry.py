@@ -21,6 +21,7 @@ from guitar_kedro.pipelines import (
     prediction,
     publish,
     reporting,
+    search,
     splitting,
     training,
 )
@@ -48,6 +49,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "reporting": reporting.create_pipeline(stages, by_features),
         "cross_validation": cross_validation.create_pipeline(stages[0]),
         "networks": networks.create_pipeline(networks.plan_networks(parameters.get("networks")), stages[0]),
+        "search": search.create_pipeline(),
         "collect": collect.create_pipeline(),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
@@ -58,6 +60,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "train": ("ingestion", "splitting", "training", "calibration"),
         "evaluation": ("evaluation", "reporting"),
         "networks": ("ingestion", "splitting", "networks"),
+        "search": ("ingestion", "splitting", "search"),
         "cross_validation": ("cross_validation", "reporting"),
         "publish": ("export", "publish"),
         "__default__": ("ingestion", "splitting", "training", "calibration", "evaluation", "reporting"),

@@ -35,3 +35,6 @@ from .tables import OptionalSpreadsheetDataset as OptionalSpreadsheetDataset
 from .tables import OptionalTableDataset as OptionalTableDataset
 from .tables import SpreadsheetDataset as SpreadsheetDataset
 from .tables import TableDataset as TableDataset
+from .trials import StudyDataset as StudyDataset
+from .trials import TrialCache as TrialCache
+from .trials import TrialCacheDataset as TrialCacheDataset

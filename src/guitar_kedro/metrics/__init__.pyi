@@ -50,6 +50,10 @@ from .scores import compute_metrics as compute_metrics
 from .scores import most_confused as most_confused
 from .scores import stage_comparison as stage_comparison
 from .scores import top_losses as top_losses
+from .search import SearchResult as SearchResult
+from .search import best_trial as best_trial
+from .search import search_result as search_result
+from .search import search_sentence as search_sentence
 from .similar import crossing as crossing
 from .similar import joined_groups as joined_groups
 from .similar import similar_images as similar_images

@@ -24,6 +24,7 @@ from guitar_kedro.metrics.statistics import mcnemar_test
 PARAMETER = "params:"  # begins the name of the column of a parameter
 UNKNOWN_SPLIT = 0
 _NAN = float("nan")
+_NOT_THERE = "not installed"
 _LIBRARIES = 5  # that are named, of those that differ
 
 
@@ -282,7 +283,9 @@ def what_changed(before: Experiment, now: Experiment) -> list[str]:
     words += [f"{key} is {is_now[key]}, was {then[key]}" for key in ("python", "device") if is_now[key] != then[key]]
     packages, packages_then = is_now["packages"], then["packages"]
     names = differing(packages, packages_then)
-    changes = [f"{name} {packages.get(name)} (was {packages_then.get(name)})" for name in sorted(names)]
+    changes = [
+        f"{name} {packages.get(name, _NOT_THERE)} (was {packages_then.get(name, _NOT_THERE)})" for name in sorted(names)
+    ]
     return [*words, f"packages: {listed(changes, _LIBRARIES)}"] if changes else words
 
 

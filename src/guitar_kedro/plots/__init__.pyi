@@ -26,6 +26,7 @@ from .grad_cam import grad_cam_of_errors as grad_cam_of_errors
 from .grad_cam import mapped_classes as mapped_classes
 from .networks import network_comparison_figure as network_comparison_figure
 from .predicted import predictions_sheet as predictions_sheet
+from .search import search_figure as search_figure
 from .sheets import contact_sheet as contact_sheet
 from .slices import slices_figure as slices_figure
 from .stages import fixed_and_broken_sheet as fixed_and_broken_sheet

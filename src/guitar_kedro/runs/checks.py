@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 from kedro.io import DataCatalog
@@ -20,6 +20,8 @@ from guitar_kedro.sizes import ImageSize, size_in_words
 
 _PUBLICATION = "publication"
 _LARGEST_SEED = 2**32 - 1  # that numpy takes
+_SEARCH = "search"  # the namespace
+_OF_NETWORKS = ("architecture", "image_size", "weights")
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -62,7 +64,7 @@ def check_versions(pipeline: Pipeline, catalog: DataCatalog) -> None:
 
 def is_checked(node: Node) -> bool:
     """Whether ``check_nodes`` looks at a node: it needs a network, what people gave, or a place to send to."""
-    if _compares(node) or _PUBLICATION in node.outputs:
+    if _compares(node) or _PUBLICATION in node.outputs or node.namespace == _SEARCH:
         return True
     named = {"raw_images", "ood_images", "curation"} & set(node.inputs)
     return bool(named) or any(re.fullmatch(r"params:stages\..*\.architecture", name) for name in node.inputs)
@@ -96,15 +98,12 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
     if any(_PUBLICATION in node.outputs for node in nodes):
         cast(Any, catalog[_PUBLICATION]).check()
     stages = parameters.get("stages", {})
-    trained = {name: options for name, options in stages.items() if f"params:stages.{name}.architecture" in used}
-    for name, options in trained.items():
-        path = f"stages.{name}"
-        stage = StageOptions.of_parameter(path, options)
-        _check_stage(path, stage, parameters)
-        weights = stage.weights if "pretrained_weights" in used else None  # they may be gone when training has ended
-        _check_network(f"{path}.", stage.architecture, weights, stage.image_size, catalog)
-        _check_layer_decay(path, stage, parameters["training"].get("layer_decay", 1))
-    _check_interpolation(trained, stages)
+    searches = any(node.namespace == _SEARCH for node in nodes)
+    trained = [name for name in stages if searches or f"params:stages.{name}.architecture" in used]
+    with_weights = "pretrained_weights" in used  # they may be gone when training has ended
+    _check_trained(trained, catalog, parameters, with_weights)
+    if searches:
+        _check_search(catalog, parameters, with_weights)
     compared = {node.namespace for node in nodes if _compares(node)}
     # not above: Kedro would wake the lazy pandas of pipelines as it reads the settings
     from guitar_kedro.pipelines.networks.plan import plan_networks
@@ -128,6 +127,42 @@ def _check_photos(catalog: DataCatalog) -> None:
     if isinstance(photos := catalog["raw_images"], PhotosDataset):
         curation = catalog.load("curation")
         refuse_rare_classes(photos.at_hand(), {*curation["file"], *curation["label"]})
+
+
+def _check_trained(
+    names: Collection[str], catalog: DataCatalog, parameters: Mapping[str, Any], with_weights: bool
+) -> None:
+    """Check stages that will be trained."""
+    stages = parameters.get("stages", {})
+    for name in names:
+        path = f"stages.{name}"
+        stage = StageOptions.of_parameter(path, stages[name])
+        _check_stage(path, stage, parameters)
+        weights = stage.weights if with_weights else None
+        _check_network(f"{path}.", stage.architecture, weights, stage.image_size, catalog)
+        _check_layer_decay(path, stage, parameters["training"].get("layer_decay", 1))
+    _check_interpolation(names, stages)
+
+
+def _check_search(catalog: DataCatalog, parameters: Mapping[str, Any], with_weights: bool) -> None:
+    """Check that the search finds Optuna, and can train with all that it may try."""
+    import optuna  # noqa: F401  # what is missing, the command line says
+
+    from guitar_kedro.pipelines.search.options import SearchOptions
+    from guitar_kedro.pipelines.search.space import alternatives
+
+    if (processes := processes_of(parameters)).total > 1:
+        raise UserError(
+            f"A trial of a search trains in one process, but nproc_per_node is {processes.nproc_per_node} and nnodes "
+            f"{processes.nnodes}: leave these out, and run trials side by side with --params=search.workers=2."
+        )
+    options = SearchOptions.of_parameter("search", parameters["search"])
+    for words, recipe in alternatives(options.space, {name: parameters[name] for name in ("stages", "training")}):
+        if words.partition("=")[0].rpartition(".")[2] in _OF_NETWORKS:
+            try:
+                _check_trained(recipe["stages"], catalog, {**parameters, **recipe}, with_weights)
+            except UserError as error:
+                raise UserError(f"{words}: {error}") from None
 
 
 def _check_layer_decay(path: str, stage: StageOptions, layer_decay: float) -> None:

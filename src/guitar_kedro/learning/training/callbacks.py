@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -32,10 +33,18 @@ class EpochTable(Callback):
 
     order = 70  # after the Recorder
 
-    def __init__(self, title: str, keeps_best: bool = False) -> None:
-        """Take what is trained, as the first words of the bar, and whether the best epoch is kept or the last one."""
+    def __init__(
+        self, title: str, keeps_best: bool = False, report: Callable[[dict[str, Any]], None] | None = None
+    ) -> None:
+        """Take what the table is of, and who else wants its rows.
+
+        Args:
+            title: What is trained: the first words of the bar.
+            keeps_best: Whether the best epoch is kept, or the last one.
+            report: Takes each row as it comes; what it raises ends the training.
+        """
         self.bar = live_bar("batches")
-        self.title, self.keeps_best = title, keeps_best
+        self.title, self.keeps_best, self.report = title, keeps_best, report
         self.rows: list[dict[str, Any]] = []
 
     def before_fit(self) -> None:
@@ -80,6 +89,8 @@ class EpochTable(Callback):
         minutes = f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
         losses = (_cell(value) for value in (train_loss, valid_loss, error_rate))
         logger.info("%5d  %s  %s  %s  %s", self.epoch, *losses, minutes)
+        if self.report:
+            self.report(self.rows[-1])
 
     def after_fit(self) -> None:
         """Close the bar."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,7 +94,10 @@ def find_learning_rate(phase: Phase, iterations: int) -> tuple[pd.DataFrame, flo
 
 
 def train_phase(
-    phase: Phase, rates: tuple[float, ...], state: TrainingState | None = None
+    phase: Phase,
+    rates: tuple[float, ...],
+    state: TrainingState | None = None,
+    report: Callable[[dict[str, Any]], None] | None = None,
 ) -> tuple[Checkpoint, pd.DataFrame]:
     """Train one phase with the one-cycle policy (Smith 2018).
 
@@ -101,6 +105,7 @@ def train_phase(
         phase: What to train.
         rates: Highest learning rate, or those of the first and the last layer group.
         state: Where training records where it is, and goes on if it was interrupted; ``None`` records nothing.
+        report: Takes the row of each epoch as it ends; what it raises ends the training.
 
     Returns:
         The checkpoint, and the history with a row per epoch.
@@ -114,14 +119,18 @@ def train_phase(
     network = learner.model
     if phase.name == "frozen" and phase.training.frozen_views:
         train_on_features(learner, phase)
-    history = fit_phase(learner, phase, rates, state)
+    history = fit_phase(learner, phase, rates, state, report)
     learner.model = network
     _check_weights(learner, phase)
     return Checkpoint.of(state_on_cpu(learner), phase.spec(phase.provenance(rates, history))), history
 
 
 def fit_phase(
-    learner: Learner, phase: Phase, rates: tuple[float, ...], state: TrainingState | None = None
+    learner: Learner,
+    phase: Phase,
+    rates: tuple[float, ...],
+    state: TrainingState | None = None,
+    report: Callable[[dict[str, Any]], None] | None = None,
 ) -> pd.DataFrame:
     """Fit the Learner of a phase; the weights that are kept end in its network.
 
@@ -130,6 +139,7 @@ def fit_phase(
         phase: As of ``train_phase``.
         rates: As of ``train_phase``.
         state: As of ``train_phase``.
+        report: As of ``train_phase``.
 
     Returns:
         The history with a row per epoch.
@@ -137,7 +147,7 @@ def fit_phase(
     Raises:
         UserError: If the loss becomes infinite or not a number, or the GPU has too little memory.
     """
-    training, table = phase.training, EpochTable(phase.title, phase.training.best_epoch)
+    training, table = phase.training, EpochTable(phase.title, phase.training.best_epoch, report)
     learner.add_cbs([table, FiniteLoss(phase.title)])
     if training.ema:
         learner.add_cb(AveragedWeights(training.ema))

@@ -53,10 +53,18 @@ def split_at_random(splits: pd.DataFrame, seed: int) -> pd.DataFrame:
     return dealt
 
 
-def deal_folds(splits: pd.DataFrame, options: CrossValidationOptions, seed: int) -> pd.DataFrame:
+def deal_folds(
+    splits: pd.DataFrame, options: CrossValidationOptions, seed: int, parameter: str = "cross_validation.folds"
+) -> pd.DataFrame:
     """Deal the groups of training and validation images, which stay together, to folds of about the same size.
 
     Each class is dealt as evenly as its groups allow, by scikit-learn's ``StratifiedGroupKFold``.
+
+    Args:
+        splits: A row per image.
+        options: How many folds there are.
+        seed: Decides who gets into which.
+        parameter: That says how many, for messages.
 
     Returns:
         ``splits`` without the test part, with the column ``fold`` (0 to folds - 1).
@@ -72,15 +80,15 @@ def deal_folds(splits: pd.DataFrame, options: CrossValidationOptions, seed: int)
     most = int(groups_of_class.max())
     if most < options.folds:
         raise UserError(
-            f"cross_validation.folds is {options.folds}, but no class has more than {most} images outside the test "
+            f"{parameter} is {options.folds}, but no class has more than {most} images outside the test "
             "part that are no near duplicates of each other, nor of one group: ask for fewer with "
-            f"--params=cross_validation.folds={max(most, 2)}, or add images."
+            f"--params={parameter}={max(most, 2)}, or add images."
         )
     if (few := groups_of_class[groups_of_class < options.folds]).size:
         logger.warning(
             "%s of %d classes, %s for one, have fewer different images than there are folds "
-            "(cross_validation.folds=%d): some folds have none of them",
-            *(f"{few.size:,}", len(groups_of_class), few.index[0], options.folds),
+            "(%s=%d): some folds have none of them",
+            *(f"{few.size:,}", len(groups_of_class), few.index[0], parameter, options.folds),
         )
     dealer = StratifiedGroupKFold(options.folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():

@@ -15,6 +15,7 @@ from guitar_kedro.lazy import np, pd
 from guitar_kedro.learning.inference.decision import Decision, decide
 from guitar_kedro.pipelines.collect.schemas import AttributionRow
 from guitar_kedro.pipelines.cross_validation.nodes import OUT_OF_FOLD, honest_sentence
+from guitar_kedro.pipelines.search.nodes import search_note
 from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.project import project_folder
 from guitar_kedro.sizes import size_in_words
@@ -403,6 +404,7 @@ def write_model_card(
     test_log: pd.DataFrame,
     tta_gain: metrics.TtaGain,
     honest_accuracy: metrics.HonestAccuracy | None,
+    search_result: metrics.SearchResult | None,
     curation_effect: metrics.CurationEffect,
     attributions: pd.DataFrame,
     published_accuracy: str | None,
@@ -417,8 +419,9 @@ def write_model_card(
         The model card as a page, and as Markdown.
     """
     searched = _held_out(predictions, out_of_fold_predictions, splits, model_spec)
-    honest = honest_sentence(honest_accuracy, predictions, model_spec, leakage.relative)
     validation = scores.validation[model_spec.provenance["stage"]]
+    of_search = search_note(search_result, splits, model_spec)
+    honest = honest_sentence(honest_accuracy, predictions, model_spec, leakage.relative)
     facts = cards.CardFacts(
         spec=model_spec.model_dump(),
         checksum=model_spec.checksum,
@@ -434,7 +437,7 @@ def write_model_card(
         tta_gain=tta_gain,
         leakage=leakage,
         similar=metrics.crossing(similar_images),
-        honest=" ".join(filter(None, (honest, published_accuracy))),
+        honest=" ".join(filter(None, (of_search, honest, published_accuracy))),
         curation=metrics.curation_sentence(curation_effect),
         worst_slices=metrics.worst_slices(slices, validation.error_rate),
         searched=len(searched),
@@ -468,8 +471,8 @@ def _source(image_table: pd.DataFrame) -> str:
     if images.is_address(sources[0]):
         return os.path.commonpath(sources).replace(":/", "://", 1)
     common = Path(os.path.commonpath(sources))
-    # a card is for others: where the project lies on this computer is nothing to them
-    return str(common.relative_to(project_folder()) if common.is_relative_to(project_folder()) else common)
+    # a card is for others: where folders lie on this computer, and whose they are, is nothing to them
+    return str(common.relative_to(project_folder())) if common.is_relative_to(project_folder()) else common.name
 
 
 def _of_model(predictions: pd.DataFrame, model_spec: learning.ModelSpec, part: str) -> pd.DataFrame:

@@ -131,6 +131,7 @@ def create_pipeline(stages: list[StagePlan], by_features: bool = False) -> Pipel
                     "test_log",
                     "tta_gain",
                     "honest_accuracy",
+                    "search_result",
                     "curation_effect",
                     "attributions",
                     "params:published_accuracy",

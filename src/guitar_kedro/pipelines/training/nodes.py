@@ -115,6 +115,7 @@ def train(
     suggestion: dict[str, float] | None = None,
     probe_history: pd.DataFrame | None = None,
     state: Any = None,  # Kedro takes a parameter for it, which it would check by a better hint
+    report: Any = None,
     *,
     stage_name: str,
     phase: str,
@@ -122,12 +123,16 @@ def train(
 ) -> tuple[learning.Checkpoint, learning.ModelSpec, pd.DataFrame]:
     """Train a phase of a stage, and record how far it is in ``state``, the ``TrainingState`` that the runner gives.
 
+    A trial of a search gives ``report``, which takes the row of each epoch.
+
     Returns:
         The checkpoint, its spec, and the history (a row per epoch).
     """
     what = make_phase(stage_name, phase, start, splits, pixels, recipe, options.epochs)
     rates = rates_of(options.learning_rate, suggestion, what)
-    checkpoint, history = learning.train_distributed(_processes(recipe), learning.train_phase, what, rates, state)
+    checkpoint, history = learning.train_distributed(
+        _processes(recipe), learning.train_phase, what, rates, state, report
+    )
     warn_of_guessing(f"{stage_name}, {phase}", history, splits)
     if probe_history is not None:
         warn_of_probe(f"{stage_name}, {phase}", history, probe_history)

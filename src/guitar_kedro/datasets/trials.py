@@ -1,0 +1,153 @@
+"""What a search keeps: the study with its trials, and what trials share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+from kedro.io import AbstractDataset
+
+from guitar_kedro.datasets.features import FeaturesDataset
+from guitar_kedro.datasets.folders import IndexedFolder
+from guitar_kedro.datasets.pixels import PixelsDataset
+from guitar_kedro.errors import UserError
+from guitar_kedro.files import local_path
+from guitar_kedro.images.downloads import is_address
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+
+class StudyDataset(AbstractDataset[None, Any]):
+    """Where Optuna keeps the studies of a workspace: a journal in a file, or a database that several machines share.
+
+    Each line of the journal is written at once, by any number of processes; one that is killed loses nothing.
+    """
+
+    made_by_loading = True
+
+    def __init__(self, filepath: str, storage: str | None = None, metadata: dict[str, Any] | None = None) -> None:
+        """Take note of the place.
+
+        Args:
+            filepath: Of the journal.
+            storage: Instead of it: the path of another one, or the address of a database that SQLAlchemy reads.
+            metadata: For Kedro's plugins.
+        """
+        self._storage, self._place = storage, str(storage or filepath)
+        self._journal = None if is_address(self._place) else local_path(self._place) if storage else Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> BaseStorage:
+        """Open it; a journal that is not there is begun.
+
+        Raises:
+            UserError: If the database cannot be opened.
+        """
+        import optuna
+
+        if self._journal:
+            from optuna.storages.journal import JournalFileBackend, JournalStorage
+
+            self._journal.parent.mkdir(parents=True, exist_ok=True)
+            return JournalStorage(JournalFileBackend(str(self._journal)))
+        try:
+            return optuna.storages.RDBStorage(self._place)
+        except Exception as error:  # of the database, its driver, or SQLAlchemy
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"--params=study={self._place}: the database cannot be opened ({reason}); start it, install its "
+                "driver, or give the path of a file on a disk that the machines share."
+            ) from error
+
+    def save(self, data: Any) -> None:
+        """Refuse: trials are told to the study itself.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(f"{self._place} is a study, to which only a search writes.")
+
+    def fingerprint(self) -> str | None:
+        """Return the place: a study grows, and is asked for what it lacks."""
+        return self._storage or "" if self._exists() else None
+
+    def _exists(self) -> bool:
+        return self._journal is None or self._journal.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._place}
+
+
+class TrialCache:
+    """Decoded pictures and features of trials: those that several need are made once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take note of the folder in which they lie."""
+        self.folder = folder
+
+    def pixels(self) -> AbstractDataset[Any, Any]:
+        """Return a dataset for decoded pictures."""
+        return _ByKey(PixelsDataset, self.folder / "pixels")
+
+    def features(self) -> AbstractDataset[Any, Any]:
+        """Return a dataset for features."""
+        return _ByKey(FeaturesDataset, self.folder / "features")
+
+
+class TrialCacheDataset(AbstractDataset[None, TrialCache]):
+    """Where trials find what others have made already; it may be removed at any time."""
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Take note of the folder.
+
+        Args:
+            filepath: The folder.
+            metadata: For Kedro's plugins.
+        """
+        self.folder = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> TrialCache:
+        """Return what trials look into."""
+        return TrialCache(self.folder)
+
+    def save(self, data: Any) -> None:
+        """Refuse: trials fill it.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(f"{self.folder} is filled by trials.")
+
+    def fingerprint(self) -> str:
+        """Return the same for whatever is there: no result depends on it."""
+        return ""
+
+    def unneeded(self) -> Iterator[Path]:
+        """List all of it: what a search still needs, it makes again."""
+        return (path for path in sorted(self.folder.glob("*/*")) if path.is_dir())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self.folder}
+
+
+class _ByKey(AbstractDataset[Any, Any]):
+    """A folder for each key, and the one of what was saved last."""
+
+    def __init__(self, kind: type[IndexedFolder], folder: Path) -> None:
+        self._kind, self._folder = kind, folder
+
+    def save(self, data: Any) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._kept = self._kind(str(self._folder / data.key))
+        with FileLock(self._folder / f".{data.key}.lock"):  # another trial may just make the same
+            self._kept.save(data)
+
+    def load(self) -> Any:
+        return self._kept.load()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._folder}

@@ -1,0 +1,260 @@
+"""Nodes of the search. The test part stays sealed."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from guitar_kedro import datasets, images, learning, metrics, plots
+from guitar_kedro.errors import UserError
+from guitar_kedro.files import sha256_of_lines
+from guitar_kedro.lazy import np, pd
+from guitar_kedro.pipelines.cross_validation.nodes import CrossValidationOptions, deal_folds
+from guitar_kedro.pipelines.search.options import SearchOptions
+from guitar_kedro.pipelines.search.schemas import TrialRow
+from guitar_kedro.pipelines.search.space import GROUPS, with_values
+from guitar_kedro.pipelines.search.trial import train_recipe
+from guitar_kedro.pipelines.training.nodes import with_paths
+from guitar_kedro.project import run_options
+from guitar_kedro.splits import TEST, TRAIN, VALIDATION
+from guitar_kedro.versions import VERSIONS
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+    from guitar_kedro.pipelines.search.study import Search
+
+logger = logging.getLogger(__name__)
+
+_OF_TRIALS = ("decoded_pixels", "trained_networks")  # in whose versions trials are comparable
+
+
+def run_trials(
+    study: Any,  # with its own type, Kedro would check no parameter where Optuna is not installed
+    splits: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    start: learning.PretrainedWeights,
+    cache: datasets.TrialCache,
+    options: SearchOptions,
+    **recipe: Any,
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Run the trials that the study lacks.
+
+    Args:
+        study: Optuna's storage of it.
+        splits: Of the images.
+        prepared_images: Likewise.
+        start: The weights that stages may start from.
+        cache: What trials share.
+        options: Of the search.
+        **recipe: ``stages``, ``training``, ``seed`` and ``device``, as they are configured.
+
+    Returns:
+        A row per trial, and the importance of each parameter.
+
+    Raises:
+        UserError: If the recipe as it is cannot be trained, or other machines have not ended their trials.
+    """
+    from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    from guitar_kedro.pipelines.search import study as trials
+
+    search = _search(study, splits, prepared_images, start, cache, options, recipe)
+    found = trials.prepare(search)
+    if done := len(trials.ended(found)):
+        logger.info("Going on after %s", metrics.count(done, "trial"))
+    workers = Parallel(options.workers, return_as="generator_unordered", pre_dispatch=options.workers, batch_size=1)
+    try:
+        for number in workers(delayed(trials.run_trial)(search) for _ in trials.tickets(found, options)):
+            if number is not None:
+                _say(trials.table_of(found, options), number, options)
+    except TerminatedWorkerError as error:
+        raise UserError(
+            f"A process of the search was ended, perhaps for want of memory (search.workers={options.workers}): run "
+            "the same command again, with fewer of them. What was finished is kept."
+        ) from error
+    if options.workers > 1:
+        get_reusable_executor().shutdown()  # or idle workers stay for minutes
+    if elsewhere := trials.running(found):
+        raise UserError(
+            f"{metrics.count(len(elsewhere), 'trial')} of the study still run elsewhere ("
+            f"{elsewhere[0].user_attrs.get('who', 'on another machine')}): run the same command again when they have "
+            "ended; if they were killed, run it there first."
+        )
+    return trials.table_of(found, options), trials.importances(found, options.space, recipe["seed"])
+
+
+def _search(
+    study: BaseStorage,
+    splits: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    start: learning.PretrainedWeights,
+    cache: datasets.TrialCache,
+    options: SearchOptions,
+    recipe: dict[str, Any],
+) -> Search:
+    from guitar_kedro.pipelines.search.study import Search
+
+    parts, decoded = (splits,), splits
+    if options.folds:
+        dealt = deal_folds(splits, CrossValidationOptions(folds=options.folds), recipe["seed"], "search.folds")
+        parts, decoded = _parts(dealt), _both(splits)
+    # trials of other images, recipes or ways to judge are none of this study
+    what = [
+        options.model_dump(mode="json", include={"folds", "pruning", "space"}),
+        recipe,
+        {family: VERSIONS[family] for family in _OF_TRIALS},
+        splits_fingerprint(splits),
+    ]
+    name = sha256_of_lines([json.dumps(part, sort_keys=True) for part in what])[:12]
+    data = {"prepared_images": prepared_images, "pretrained_weights": start}
+    return Search(study, name, options, recipe, data, parts, decoded, cache)
+
+
+def search_note(found: metrics.SearchResult | None, splits: pd.DataFrame, spec: learning.ModelSpec) -> str:
+    """Say for the model card what a search has seen of the images; nothing if they were split otherwise since then.
+
+    Args:
+        found: From ``compare_on_fresh_folds``; ``None`` where there was no search.
+        splits: As they are now.
+        spec: Of the model.
+    """
+    if found is None or found.splits != splits_fingerprint(splits):
+        return ""
+    if found.sha256 == spec.sha256:
+        return f"A search chose the recipe of this model. {metrics.search_sentence(found)}"
+    return (
+        f"A search has judged {metrics.count(found.trials, 'trial')} by {metrics.count(found.images, 'image')}. This "
+        "model is not the best of them; but whatever was chosen by them looks better on these images than it is."
+    )
+
+
+def splits_fingerprint(splits: pd.DataFrame) -> str:
+    """Return the checksum of which image is in which part, and of its label."""
+    return sha256_of_lines(splits["image_id"] + " " + splits["label"] + " " + splits["split"])
+
+
+def _parts(folds: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
+    return tuple(
+        folds.assign(split=np.where(folds["fold"] == fold, VALIDATION, TRAIN))
+        for fold in sorted(folds["fold"].unique())
+    )
+
+
+def _both(splits: pd.DataFrame) -> pd.DataFrame:
+    """Return all but the test part twice: an image is trained on in one fold, and judges in another."""
+    table = splits[splits["split"] != TEST]
+    return pd.concat([table.assign(split=part) for part in (TRAIN, VALIDATION)], ignore_index=True)
+
+
+def _say(trials: pd.DataFrame, number: int, options: SearchOptions) -> None:
+    row = trials.set_index("trial").loc[number]
+    values = ", ".join(f"{path}={row[path]}" for path in options.space if row[path]) or "the recipe as it is"
+    ending = {"complete": f"error {metrics.percent(row['error_rate'], 2)}", "pruned": row["reason"] or "ended early"}
+    done = int((trials["state"] != "failed").sum())
+    best = metrics.best_trial(trials)
+    so_far = (
+        f"; the best is trial {best['trial']}, {metrics.percent(best['error_rate'], 2)}" if best is not None else ""
+    )
+    of_all = f" of {options.trials}" if options.trials else ""
+    logger.info("Trial %d (%d%s): %s, with %s%s", number, done, of_all, ending[row["state"]], values, so_far)
+
+
+def compare_on_fresh_folds(
+    trials: pd.DataFrame,
+    splits: pd.DataFrame,
+    prepared_images: images.PreparedImages,
+    start: learning.PretrainedWeights,
+    cache: datasets.TrialCache,
+    folds: int,
+    fresh_folds: int,
+    **recipe: Any,
+) -> metrics.SearchResult:
+    """Compare the best trial with the recipe as it is, on folds that no trial was trained or judged on.
+
+    Args:
+        trials: From ``run_trials``.
+        splits: As of ``run_trials``.
+        prepared_images: Likewise.
+        start: Likewise.
+        cache: Likewise.
+        folds: By so many trials were judged; 0 stands for the validation part.
+        fresh_folds: On so many they are compared.
+        **recipe: As of ``run_trials``.
+    """
+    best = metrics.best_trial(trials)
+    assert best is not None  # the recipe as it is has ended
+    values, predictions = _values(best), {}
+    chose = splits[splits["split"] != TEST if folds else splits["split"] == VALIDATION]
+    if fresh_folds:
+        how = CrossValidationOptions(folds=fresh_folds)
+        dealt = deal_folds(splits, how, recipe["seed"] + 1, "search.fresh_folds")
+        data = {"prepared_images": prepared_images, "pretrained_weights": start}
+        for name, changed in ({"recipe": {}, "best": values} if values else {"recipe": {}}).items():
+            predicted = _predict_folds(f"{name}, fresh folds", changed, dealt, data, cache, recipe)
+            if not folds:  # by the others, the search has chosen
+                predicted = predicted[~predicted["image_id"].isin(chose["image_id"])]
+            predictions[name] = predicted
+    found = metrics.search_result(trials, len(chose), fresh_folds, predictions, splits_fingerprint(splits))
+    logger.info(metrics.search_sentence(found))
+    return found
+
+
+def _predict_folds(
+    title: str,
+    values: dict[str, Any],
+    folds: pd.DataFrame,
+    data: dict[str, Any],
+    cache: datasets.TrialCache,
+    recipe: dict[str, Any],
+) -> pd.DataFrame:
+    changed = {**recipe, **with_values({name: recipe[name] for name in GROUPS}, values)}
+    predictions = []
+    for number, part in enumerate(_parts(folds)):
+        checkpoint, _ = train_recipe(changed, data, part, _both(folds), cache)
+        held_out = with_paths(part[part["split"] == VALIDATION], data["prepared_images"])
+        wanted = held_out[["image_id", "label", "path"]].reset_index(drop=True)
+        predictions.append(learning.predict(checkpoint, wanted, f"{title}, {number + 1}", recipe["device"]))
+    return pd.concat(predictions, ignore_index=True)[["image_id", "label", "predicted"]]
+
+
+def _space(columns: pd.Index) -> list[str]:
+    return [name for name in columns if name not in TrialRow.model_fields]
+
+
+def _values(trial: pd.Series) -> dict[str, Any]:
+    return {path: json.loads(trial[path]) for path in _space(trial.index) if trial[path]}
+
+
+def report_search(
+    trials: pd.DataFrame,
+    parameter_importances: dict[str, float],
+    search_result: metrics.SearchResult,
+    stages: dict[str, Any],
+    training: dict[str, Any],
+    seed: int,
+) -> tuple[plots.Figure, str]:
+    """Draw the search, and write the recipe of the best trial for ``kedro run --config``.
+
+    Args:
+        trials: From ``run_trials``.
+        parameter_importances: Likewise.
+        search_result: From ``compare_on_fresh_folds``.
+        stages: As they are configured.
+        training: Likewise.
+        seed: Likewise.
+    """
+    best = metrics.best_trial(trials)
+    assert best is not None
+    values = _values(best)
+    sentence = metrics.search_sentence(search_result)
+    recipe = {**with_values({"stages": stages, "training": training}, values), "seed": seed}
+    changed = [f"{path}: {json.dumps(value)}" for path, value in values.items()] or ["nothing"]
+    head = "".join(f"# {line}\n" for line in (sentence, "What differs from the recipe as it was:", *changed))
+    figure = plots.search_figure(trials, _space(trials.columns), parameter_importances, sentence)
+    return figure, head + yaml.safe_dump({"run": run_options(recipe)}, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,257 @@
+"""Trials of a study: who chooses their values, who judges them, and what becomes of those that were killed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+import optuna
+import pandas as pd
+import torch
+from optuna.distributions import BaseDistribution
+from optuna.pruners import NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from guitar_kedro.datasets import TrialCache
+from guitar_kedro.errors import UserError
+from guitar_kedro.pipelines.search.options import SearchOptions
+from guitar_kedro.pipelines.search.schemas import TrialRow
+from guitar_kedro.pipelines.search.space import GROUPS, Space, suggest, with_values
+from guitar_kedro.pipelines.search.trial import train_recipe
+from guitar_kedro.splits import VALIDATION
+
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+_STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+_DRAWN_FIRST = 5  # trials at random, before the sampler goes by what it knows
+_REDUCTION = 2  # of successive halving: the better half goes on; with few epochs, a quarter would be chance
+_ATTEMPTS = 3  # at the same values, if the process dies each time
+
+
+class SeededSampler(BaseSampler):
+    """Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), drawn anew for each parameter of each trial.
+
+    What it draws depends on the seed, the place of the trial in the study and the trials that have ended: not on how
+    often the search was interrupted. Trials whose process was killed have no place.
+    """
+
+    def __init__(self, seed: int) -> None:
+        """Take the seed."""
+        self._seed = seed
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Draw no parameters together."""
+        return {}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Draw no parameters together."""
+        return {}
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Draw a parameter."""
+        failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+        place = trial.number - sum(each.number < trial.number for each in failed)
+        sampler = TPESampler(
+            n_startup_trials=_DRAWN_FIRST, seed=self._seed ^ zlib.crc32(f"{place} {param_name}".encode())
+        )
+        return sampler.sample_independent(study, trial, param_name, param_distribution)
+
+
+@dataclass(frozen=True)
+class Search:
+    """All that a process needs to run trials.
+
+    Attributes:
+        storage: Of the study.
+        name: Of the study.
+        options: The parameters of the search.
+        recipe: ``stages``, ``training``, ``seed`` and ``device``, as they are configured.
+        data: As of ``train_recipe``.
+        parts: Splits by which a trial is judged one after the other.
+        decoded: As of ``train_recipe``.
+        cache: Likewise.
+        process: That began the search.
+        threads: Of that process. Another one takes as many, or what it sums up is rounded otherwise.
+    """
+
+    storage: BaseStorage
+    name: str
+    options: SearchOptions
+    recipe: dict[str, Any]
+    data: Mapping[str, Any]
+    parts: tuple[pd.DataFrame, ...]
+    decoded: pd.DataFrame
+    cache: TrialCache
+    process: int = field(default_factory=os.getpid)
+    threads: int = field(default_factory=torch.get_num_threads)
+
+    @property
+    def who(self) -> str:
+        """This workspace, among those that share the study."""
+        return f"{socket.gethostname()}:{self.cache.folder.resolve()}"
+
+    def open(self) -> optuna.Study:
+        """Open the study, and begin it where it is new."""
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # what became of a trial, the search says itself
+        pruner = SuccessiveHalvingPruner(1, _REDUCTION) if self.options.pruning else NopPruner()
+        return optuna.create_study(
+            storage=self.storage,
+            study_name=self.name,
+            sampler=SeededSampler(self.recipe["seed"]),
+            pruner=pruner,
+            load_if_exists=True,
+        )
+
+
+def prepare(search: Search) -> optuna.Study:
+    """Open the study; let the recipe as it is be its first trial, and try again those whose process was killed.
+
+    Nobody else runs trials in this workspace meanwhile: it is locked.
+    """
+    study = search.open()
+    if not study.get_trials(deepcopy=False):
+        study.enqueue_trial({}, user_attrs={"is_recipe": True})
+    for trial in running(study):
+        lost = trial.datetime_start is not None and datetime.now() - trial.datetime_start > timedelta(minutes=1)
+        if trial.user_attrs.get("who") == search.who or ("who" not in trial.user_attrs and lost):
+            study.tell(trial.number, state=TrialState.FAIL)
+            attempt = trial.user_attrs.get("attempt", 1) + 1
+            if attempt <= _ATTEMPTS:
+                kept = {name: value for name, value in trial.user_attrs.items() if name == "is_recipe"}
+                study.enqueue_trial(trial.params, user_attrs={**kept, "attempt": attempt})
+    return study
+
+
+def running(study: optuna.Study) -> list[FrozenTrial]:
+    """List the trials that have begun and not ended."""
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+
+def ended(study: optuna.Study) -> list[FrozenTrial]:
+    """List the trials that count."""
+    return study.get_trials(deepcopy=False, states=ENDED)
+
+
+def tickets(study: optuna.Study, options: SearchOptions) -> Iterator[None]:
+    """Yield once for each trial that may begin."""
+    begun = len(ended(study)) + len(running(study))
+    for number in count(begun):
+        used = sum((trial.duration or timedelta()).total_seconds() for trial in ended(study)) / 60
+        if number >= (options.trials or number + 1) or used >= (options.minutes or used + 1):
+            return
+        yield
+
+
+def run_trial(search: Search) -> int | None:
+    """Run the next trial of a study.
+
+    Args:
+        search: Of which trial.
+
+    Returns:
+        Its number; ``None`` if others have begun the last one meanwhile.
+
+    Raises:
+        UserError: If the recipe as it is cannot be trained.
+    """
+    torch.set_num_threads(search.threads)
+    if os.getpid() != search.process:  # lines and bars of several trials would mix; what became of them is told there
+        logging.disable()
+        os.environ["TERM"] = "dumb"
+    study = search.open()
+    if search.options.trials and len(ended(study)) + len(running(study)) >= search.options.trials:
+        return None
+    trial = study.ask()
+    trial.set_user_attr("who", search.who)
+    is_recipe = trial.user_attrs.get("is_recipe", False)
+    values = {} if is_recipe else suggest(trial, search.options.space)
+    trial.set_user_attr("values", values)
+    try:
+        error_rate = _judge(search, trial, values)
+    except optuna.TrialPruned:
+        study.tell(trial, state=TrialState.PRUNED)
+    except UserError as error:
+        if is_recipe:
+            study.tell(trial, state=TrialState.FAIL)
+            raise
+        trial.set_user_attr("reason", str(error).splitlines()[-1].strip())  # fastai says before it where it was raised
+        study.tell(trial, state=TrialState.PRUNED)
+    else:
+        study.tell(trial, error_rate)
+    return trial.number
+
+
+def _judge(search: Search, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
+    """Train with the values of a trial, and return its error rate on all parts together."""
+    recipe = {**search.recipe, **with_values({name: search.recipe[name] for name in GROUPS}, values)}
+    report, sums, images = _reporter(trial), {"error_rate": 0.0, "valid_loss": 0.0}, 0
+    for part in search.parts:
+        checkpoint, kept = train_recipe(recipe, search.data, part, search.decoded, search.cache, report)
+        judged = int((part["split"] == VALIDATION).sum())
+        sums = {name: value + judged * kept[name] for name, value in sums.items()}
+        images += judged
+    trial.set_user_attr("valid_loss", sums["valid_loss"] / images)
+    trial.set_user_attr("sha256", checkpoint.spec.sha256 if len(search.parts) == 1 else "")
+    return float(sums["error_rate"] / images)
+
+
+def _reporter(trial: optuna.Trial) -> Callable[[dict[str, Any]], None]:
+    epochs = count(1)
+
+    def report(row: dict[str, Any]) -> None:
+        trial.report(row["error_rate"], next(epochs))
+        # what others are compared with is trained to the end
+        if not trial.user_attrs.get("is_recipe", False) and trial.should_prune():
+            raise optuna.TrialPruned("others were better")  # fastai asks exceptions for words
+
+    return report
+
+
+def table_of(study: optuna.Study, options: SearchOptions) -> pd.DataFrame:
+    """Return a row per trial that has ended, as ``TrialRow`` describes it."""
+    trials = study.get_trials(deepcopy=False, states=tuple(_STATES))
+    rows = [
+        {
+            "trial": trial.number,
+            "is_recipe": trial.user_attrs.get("is_recipe", False),
+            "state": _STATES[trial.state],
+            "error_rate": trial.value if trial.state == TrialState.COMPLETE else float("nan"),
+            "valid_loss": trial.user_attrs.get("valid_loss", float("nan")),
+            "epochs": trial.last_step or 0,
+            "seconds": round((trial.duration or timedelta()).total_seconds(), 2),
+            "sha256": trial.user_attrs.get("sha256", ""),
+            "reason": trial.user_attrs.get("reason", ""),
+            **{
+                path: json.dumps(trial.user_attrs["values"][path]) if path in trial.user_attrs.get("values", {}) else ""
+                for path in options.space
+            },
+        }
+        for trial in trials
+    ]
+    return pd.DataFrame(rows, columns=[*TrialRow.model_fields, *options.space])
+
+
+def importances(study: optuna.Study, space: Space, seed: int) -> dict[str, float]:
+    """Say how much of what parts the trials each parameter explains (fANOVA, Hutter et al. 2014), 0 to 1.
+
+    Returns:
+        Shares by the path of the parameter, the largest first; none where too few trials have ended.
+    """
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
+    try:
+        return dict(optuna.importance.get_param_importances(study, evaluator=evaluator, params=list(space)))
+    except (ValueError, RuntimeError):  # too few trials, or they are all as good
+        return {}

@@ -1,0 +1,265 @@
+"""What a user may rely on about the search."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+import yaml
+from kedro.framework.project import pipelines
+from optuna.trial import TrialState
+from small_project import ROOT, Command, kedro_in
+
+from guitar_kedro.config import StagesConfigLoader
+from guitar_kedro.datasets import StudyDataset, TrialCache
+from guitar_kedro.errors import UserError
+from guitar_kedro.learning import ModelSpec
+from guitar_kedro.metrics import search_result, search_sentence
+from guitar_kedro.metrics.search import flattery
+from guitar_kedro.mistakes import user_error_behind
+from guitar_kedro.pipelines.search.nodes import search_note, splits_fingerprint
+from guitar_kedro.pipelines.search.options import Range, SearchOptions
+from guitar_kedro.pipelines.search.schemas import TrialRow
+from guitar_kedro.pipelines.search.space import GROUPS, alternatives, suggest, with_values
+from guitar_kedro.pipelines.search.study import Search, SeededSampler, prepare, table_of
+from guitar_kedro.plots import search_figure
+
+PHASE = {"epochs": 1, "learning_rate": 1e-3}
+STAGE = {"architecture": "squeezenet1_1", "image_size": 32, "batch_size": 16, "frozen": PHASE, "unfrozen": PHASE}
+RECIPE = with_values(
+    {
+        "stages": {"small": {**STAGE, "weights": "none"}, "large": {**STAGE, "start_from": "small"}},
+        "training": {"finder_iterations": 20},
+    },
+    {},
+)
+SPACE = {"training.label_smoothing": {"low": 0.0, "high": 0.2}, "stages.small.unfrozen.epochs": {"low": 1, "high": 4}}
+OPTIONS = SearchOptions.model_validate({"trials": 4, "space": SPACE})
+ONE_STAGE = """
+stages:
+  small:
+    architecture: squeezenet1_1
+    image_size: 32
+    batch_size: 16
+    weights: none
+    finder: false
+    frozen: {epochs: 0, learning_rate: 1.0e-3}
+    unfrozen: {epochs: 1, learning_rate: 0.5} # nothing is learnt with it: any trial is better
+training: {finder_iterations: 20, precision: float32}
+"""
+LESS = """
+search:
+  trials: 4
+  fresh_folds: 2
+  space:
+    stages.small.unfrozen.learning_rate: {low: 1.0e-4, high: 1.0e-3, log: true}
+    stages.small.image_size: [32, [32, 40]]
+"""
+
+
+def test_a_parameter_is_named_by_its_path_or_as_params_nests_it():
+    nested = {
+        "training": {"label_smoothing": {"low": 0.0, "high": 0.2}},
+        "stages.small": {"image_size": [32, [64, 48]]},
+    }
+    space = SearchOptions.model_validate({"space": nested}).space
+    assert space["training.label_smoothing"] == Range(low=0.0, high=0.2)
+    assert space["stages.small.image_size"] == (32, [64, 48])
+
+
+@pytest.mark.parametrize(
+    ("dimension", "problem"),
+    [
+        ({"low": 2, "high": 1}, "low is 2 and must be below high"),
+        ({"low": 0.0, "high": 1, "log": True}, "with log, low must be above 0"),
+        ({"low": 0, "high": 1, "step": 2}, "more than lies between"),
+        ({"low": 0, "high": 1, "steps": 2}, "did you mean step"),
+        ([1], "give two values or more"),
+        (0.1, "give two values or more"),
+    ],
+)
+def test_bounds_that_make_no_sense_are_named(dimension: Any, problem: str):
+    with pytest.raises(UserError, match=rf"training.mixup.*{problem}"):
+        SearchOptions.model_validate({"space": {"training.mixup": dimension}})
+
+
+@pytest.mark.parametrize(
+    ("path", "values", "problem"),
+    [
+        ("training.label_smothing", [0, 0.1], "no such parameter. Did you mean training.label_smoothing"),
+        ("calibration.tta_views", [0, 1], "paths begin with stages. or training."),
+        ("training.label_smoothing", [0.1, 2.0], "cannot be 2.0.*it must be less than 1"),
+        ("stages.small.unfrozen.epochs", {"low": -1, "high": 2}, "cannot be -1.*at least 0"),
+    ],
+)
+def test_what_cannot_be_tried_is_named_before_anything_runs(path: str, values: Any, problem: str):
+    space = SearchOptions.model_validate({"space": {path: values}}).space
+    with pytest.raises(UserError, match=rf"search.space.{path}.*{problem}"):
+        list(alternatives(space, RECIPE))
+
+
+@pytest.mark.parametrize("env", [None, "photos", "modern", "guitars"])
+def test_all_that_the_search_of_an_env_tries_can_be_trained_with(env: str | None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(StagesConfigLoader, "current", None)
+    loader = StagesConfigLoader(ROOT / "conf", env, base_env="base", default_run_env="local")
+    parameters = loader["parameters"]
+    pipelines.configure(None)
+    options = SearchOptions.model_validate(parameters["search"])
+    assert list(alternatives(options.space, {name: parameters[name] for name in GROUPS}))
+
+
+def test_an_architecture_brings_its_weights_and_stages_that_go_on_with_it_get_it_as_well():
+    changed = with_values(RECIPE, {"stages.small.architecture": "resnet18:none", "training.mixup": 0.1})
+    assert [stage["architecture"] for stage in changed["stages"].values()] == ["resnet18", "resnet18"]
+    assert [stage["weights"] for stage in changed["stages"].values()] == ["none", None]
+    assert (changed["training"]["mixup"], RECIPE["training"]["mixup"]) == (0.1, 0.0)
+
+
+def values_of(place: int, ended: int) -> dict[str, Any]:
+    """What the next trial of a study tries, in which others were killed before it."""
+    study = optuna.create_study(sampler=SeededSampler(1))
+    for number in range(ended):
+        study.add_trial(optuna.trial.create_trial(value=number / 10, user_attrs={}))
+    for _ in range(place - ended):
+        study.tell(study.ask(), state=TrialState.FAIL)
+    return suggest(study.ask(), OPTIONS.space)
+
+
+def test_what_a_trial_tries_depends_on_the_seed_and_its_place_and_not_on_those_that_were_killed():
+    assert values_of(2, 2) == values_of(4, 2)
+    assert values_of(2, 2) != values_of(3, 3)
+
+
+def search_in(folder: Path) -> Search:
+    """A search that has run no trial."""
+    storage = StudyDataset(str(folder / "study.journal")).load()
+    recipe = {**RECIPE, "seed": 1, "device": "cpu"}
+    return Search(storage, "study", OPTIONS, recipe, {}, (), pd.DataFrame(), TrialCache(folder / "trials"))
+
+
+def test_a_trial_whose_process_was_killed_is_marked_as_failed_and_tried_again(tmp_path: Path):
+    study = prepare(search_in(tmp_path))
+    first = study.ask()  # the recipe as it is
+    study.tell(first, 0.5)
+    killed = study.ask()
+    killed.set_user_attr("who", search_in(tmp_path).who)
+    tried = suggest(killed, OPTIONS.space)
+    elsewhere = study.ask()
+    elsewhere.set_user_attr("who", "another machine")
+    again = prepare(search_in(tmp_path))
+    assert [trial.state for trial in again.trials] == [
+        TrialState.COMPLETE,
+        TrialState.FAIL,
+        TrialState.RUNNING,
+        TrialState.WAITING,
+    ]
+    assert suggest(again.ask(), OPTIONS.space) == tried
+    assert table_of(again, OPTIONS)["state"].tolist() == ["complete", "failed"]
+
+
+def test_a_missing_optuna_is_told_with_what_brings_it():
+    assert "pip install 'guitar-kedro[search]'" in str(user_error_behind(ImportError("No module named 'optuna'")))
+
+
+def trials_table(errors: list[float]) -> pd.DataFrame:
+    """Complete trials, of which the first is the recipe as it was."""
+    rows = [
+        {
+            **dict.fromkeys(TrialRow.model_fields, ""),
+            "trial": number,
+            "is_recipe": number == 0,
+            "state": "complete",
+            "error_rate": error,
+            "valid_loss": error,
+            "sha256": f"weights {number}",
+            "training.label_smoothing": json.dumps(number / 10) if number else "",
+            "stages.small.image_size": json.dumps([32, 40] if number % 2 else 32) if number else "",
+        }
+        for number, error in enumerate(errors)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_best_of_equally_good_networks_looks_as_much_better_as_in_a_simulation():
+    drawn = np.random.default_rng(1).binomial(300, 0.1, (20_000, 12)).min(axis=1).mean() / 300
+    assert flattery(0.1, 300, 12) == pytest.approx(0.1 - drawn, abs=2e-4)
+    assert flattery(0.1, 300, 1) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_winner_is_told_with_what_it_is_worth_on_fresh_folds():
+    labels = pd.DataFrame({"image_id": range(100), "label": "a"}).astype({"image_id": str})
+    recipe, best = (labels.assign(predicted=["b"] * wrong + ["a"] * (100 - wrong)) for wrong in (20, 8))
+    trials = trials_table([0.2, 0.1, 0.1])
+    found = search_result(trials, 50, 4, {"recipe": recipe, "best": best}, "checksum")
+    sentence = search_sentence(found)
+    assert "Of 3 trials, the best is trial 1: wrong on 10.0 % of the 50 images that chose it" in sentence
+    assert "percentage points" in sentence
+    assert "On 4 fresh folds it is wrong on 8.0 % of 100 images" in sentence
+    assert "the recipe as it was on 20.0 % of 100 images" in sentence
+    assert "it is better, by more than chance (p < 0.001)" in sentence
+    plain = search_sentence(search_result(trials, 50, 0, {}, "checksum"))
+    assert plain.endswith("It was measured on no other images: the rate of the next ones will be higher.")
+    assert search_figure(trials, ["training.label_smoothing", "stages.small.image_size"], {}, sentence).axes
+
+
+def wait_for(words: str, command: Command) -> None:
+    """Waits until a command says something."""
+    end = time.monotonic() + 300
+    while words not in command.said():
+        assert command.poll() is None and time.monotonic() < end, command.said()
+        time.sleep(0.05)
+
+
+def test_a_search_survives_kill_9_never_opens_the_test_part_and_its_best_trial_is_trained_again_bit_by_bit(
+    used_project: Path, tmp_path: Path
+):
+    local, reports = used_project / "conf/local", used_project / "data/08_reporting/demo"
+    (local / "parameters_training.yml").write_text(ONE_STAGE)
+    (local / "parameters_search.yml").write_text(LESS)
+    openings = (reports / "test_log.csv").read_bytes()
+    killed = Command(used_project, "run", "--pipeline=search", output=tmp_path)
+    wait_for("Trial 0", killed)
+    wait_for("epoch  train_loss", killed)
+    killed.kill()
+    killed.wait(60)
+    run = kedro_in(used_project, "run", "--pipeline=search", "--params=search.workers=2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Going on after" in run.stdout
+    trials = pd.read_csv(reports / "latest/trials.csv")
+    assert (trials["state"] != "failed").sum() in (4, 5)  # two may begin the last one at once
+    again = kedro_in(used_project, "run", "--pipeline=search", "--params=search.workers=2")
+    assert "search.run_trials: unchanged" in again.stdout, again.stdout + again.stderr
+    found = json.loads((reports / "latest/search_result.json").read_text())
+    assert not found["is_recipe"]
+    best = reports / "latest/best_trial.yml"
+    assert set(yaml.safe_load(best.read_text())["run"]["params"]) == {"stages", "training", "seed"}
+    run = kedro_in(used_project, "run", f"--config={best}", "--to-outputs=train.small.unfrozen_checkpoint")
+    assert run.returncode == 0, run.stdout + run.stderr
+    spec = ModelSpec.read(max(used_project.glob("data/06_models/demo/small/unfrozen_spec.json/*/*.json")))
+    assert spec.sha256 == found["sha256"]
+    assert (reports / "test_log.csv").read_bytes() == openings
+
+
+def test_the_card_of_the_winner_says_how_many_trials_chose_it():
+    splits = pd.DataFrame({"image_id": ["1"], "label": ["a"], "split": ["validation"]})
+    found = search_result(trials_table([0.2, 0.1]), 50, 0, {}, splits_fingerprint(splits))
+    spec = ModelSpec(
+        architecture="resnet18",
+        classes=("a",),
+        image_size=32,
+        resize_method="squish",
+        mean=(0.5, 0.5, 0.5),
+        std=(0.2, 0.2, 0.2),
+        sha256="weights 1",
+    )
+    assert search_note(found, splits, spec).startswith("A search chose the recipe of this model. Of 2 trials")
+    other = spec.model_copy(update={"sha256": "others"})
+    assert search_note(found, splits, other).startswith("A search has judged 2 trials by 50 images. This model is not")
+    assert search_note(found, splits.assign(label="b"), spec) == ""
+    assert search_note(None, splits, spec) == ""
