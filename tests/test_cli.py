@@ -170,6 +170,30 @@ def test_photos_beside_the_projects_own_data_are_only_read_and_may_be_moved(kedr
     assert kedro(*command, "--params=name=pets").returncode == 0
 
 
+def test_a_table_of_labels_with_groups_and_parts_is_followed_and_one_that_cannot_be_is_told_first(
+    kedro: Kedro, project: Path, tmp_path: Path
+):
+    photos = draw_photos(tmp_path / "photos", count=12)
+    files = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.*"))
+    rows = [(file, f"is {file[:3]}", f"g{place % 5}", "test" * (place % 5 == 4)) for place, file in enumerate(files)]
+    table = pd.DataFrame(rows, columns=["filename", "class", "group", "set"])
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    command = ("run", "--env=photos", "--pipelines=ingestion,splitting")
+    options = r"splitting.leaks=move,splitting.group_from=(\d+)\.jpg"  # of files that the table gives no group
+    run = kedro(*command, f"--params=images={photos},labels={tmp_path / 'labels.csv'},name=pets,{options}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    splits = pd.read_csv(project / "data/05_model_input/pets/splits.csv")
+    images = pd.read_csv(project / "data/03_primary/pets/image_table.csv").merge(splits, on="image_id")
+    found = images.set_index("file").loc[files]
+    assert found["label_x"].tolist() == table["class"].tolist()
+    assert ((found["split"] == "test") == (found["given_split"] == "test")).all()
+    assert found.groupby("group")["split"].nunique().max() == 1
+    table.assign(**{"class": ["rare", *table["class"][1:]]}).to_csv(tmp_path / "labels.csv", index=False)
+    run = kedro(*command, "--params=name=pets")
+    assert "Class rare has only 1 of the 2 different images that it needs for the parts train, validation" in run.stderr
+    assert "prepare_images" not in run.stdout
+
+
 def test_pictures_to_predict_are_not_remembered_as_those_to_train_on(kedro: Kedro, project: Path, tmp_path: Path):
     photos = draw_photos(tmp_path / "photos", count=4)
     assert kedro("run", "--env=photos", "--pipelines=ingestion", f"--params=images={photos}").returncode == 0

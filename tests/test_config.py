@@ -200,8 +200,8 @@ def test_from_a_folder_of_the_project_all_paths_are_those_of_its_root(
     monkeypatch.chdir(project / "src")
     catalog = load(project / "conf")["catalog"]
     assert catalog["bundle"]["model"] == f"{project}/data/06_models/demo/model"
-    applied = catalog["predictions_before_curation"]["applied_curation"]
-    assert applied == f"{project}/data/03_primary/demo/applied_curation.csv"
+    labels = catalog["predictions_before_change"]["image_labels"]
+    assert labels == f"{project}/data/05_model_input/demo/image_labels.csv"
     assert str(UserError("`kedro run`")) == "`kedro run`"
 
 

@@ -9,7 +9,7 @@ import pytest
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.training.recipe import PhaseOptions, StageOptions, TrainingOptions
 from guitar_kedro.pipelines.ingestion.options import IngestionOptions
-from guitar_kedro.pipelines.splitting.nodes import SplittingOptions
+from guitar_kedro.pipelines.splitting.options import SplittingOptions
 from guitar_kedro.serving.options import ServingOptions
 
 STAGE = {

@@ -57,7 +57,8 @@ from guitar_kedro.pipelines import (
 from guitar_kedro.pipelines import reporting as reports
 from guitar_kedro.pipelines.cross_validation.nodes import CrossValidationOptions, deal_folds, split_at_random
 from guitar_kedro.pipelines.ingestion.nodes import build_image_table
-from guitar_kedro.pipelines.splitting.nodes import SplittingOptions, split_images
+from guitar_kedro.pipelines.splitting.nodes import split_images
+from guitar_kedro.pipelines.splitting.options import SplittingOptions
 from guitar_kedro.versions import VERSIONS, version_changes, versions_of
 
 STAGES = {
@@ -180,9 +181,11 @@ def image_tables(_: Path) -> Any:
     rows += [record("b/6", "f"), record("b/7", "3")]
     rows[1]["perceptual_hash"] = "0" * 63 + "3"
     curation = pd.DataFrame([["b/7", "relabel", "a"]], columns=["file", "action", "label"]).assign(source="")
-    prepared = SimpleNamespace(records=pd.DataFrame(rows).assign(detail="", note=""))
+    rows[0] |= {"given_split": "train", "group": "a"}
+    prepared = SimpleNamespace(records=pd.DataFrame(rows).fillna("").assign(detail="", note=""))
     table, rejected, _ = build_image_table(prepared, curation, 4)
-    kept = table[["image_id", "label", "file", "duplicate_group"]].astype(str).agg(" ".join, axis=1)
+    columns = ["image_id", "label", "file", "duplicate_group", "given_split", "group"]
+    kept = table[columns].astype(str).agg(" ".join, axis=1).str.strip()
     return [kept.tolist(), rejected[["file", "reason"]].agg(" ".join, axis=1).tolist()]
 
 
@@ -210,6 +213,7 @@ def splits(_: Path) -> Any:
         {"image_id": numbers, "label": ["a", "b"] * 20, "duplicate_group": [n // 4 for n in range(40)]}
     )
     table["duplicate_group"] = 2 * table["duplicate_group"] + (table["label"] == "b")
+    table = table.assign(file=numbers, given_split="", group="")
     dealt = split_images(table, SplittingOptions(validation=0.2, test=0.2), 1)
     random = split_at_random(dealt, 1)
     folds = deal_folds(dealt, CrossValidationOptions(folds=3), 1)

@@ -42,10 +42,10 @@ _FURTHER_PATHS = {  # of datasets that look at several places
     "guitar_kedro.datasets.BundleDataset": ("model",),
     "guitar_kedro.datasets.CurationDataset": ("shared",),
     "guitar_kedro.datasets.ExperimentsDataset": ("models", "predictions", "histories", "test_log"),
-    "guitar_kedro.datasets.ModelBeforeCurationDataset": ("predictions", "applied_curation"),
+    "guitar_kedro.datasets.ModelBeforeChangeDataset": ("image_labels", "predictions"),
     "guitar_kedro.datasets.PhotosDataset": ("collected",),
-    "guitar_kedro.datasets.PredictionsBeforeCurationDataset": ("applied_curation",),
     "guitar_kedro.datasets.SealedLabelsDataset": ("log",),
+    "guitar_kedro.datasets.TableBeforeChangeDataset": ("image_labels", "predictions"),
 }
 _NO_WORKSPACES = {"pretrained": "the folder of downloaded weights"}
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

@@ -18,7 +18,10 @@ TEXTS = {
     "architecture",
     "cluster",
     "contact",
+    "folders",
+    "group_from",
     "images",
+    "labels",
     "name",
     "names_encoding",
     "note",
@@ -51,8 +54,10 @@ RENAMED_ENTRIES = {
     "augmented_views": "tta_gain",
     "epoch_states": "epochs_per_state, a parameter,",
     "ledger": "run_cache",
+    "model_before_curation": "model_before_change",
     "other_images": "ood_images",
     "other_predictions": "ood_predictions",
+    "predictions_before_curation": "predictions_before_change",
     "processes": "nproc_per_node, a parameter,",
 }
 _NEVER_NULL = {"name"}

@@ -77,7 +77,7 @@ def _work_on_tables(count: int) -> dict[str, Callable[[], object]]:
             plots.resolutions(image_table, {"only": 224}),
         ),
         "splitting": partial(splitting.split_images, image_table, SPLITTING, seed=0),
-        "leakage": partial(splitting.report_leakage, splits, SPLITTING),
+        "leakage": partial(splitting.report_leakage, splits, image_table, SPLITTING),
         "metrics and classes": lambda: (reports.compute_metrics(predictions, model),),
         "confusion": lambda: (reports.plot_confusion_matrix(predictions, model),),
         "top losses": partial(metrics.top_losses, validation, names),

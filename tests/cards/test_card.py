@@ -382,11 +382,31 @@ def test_a_model_without_flaws_has_no_limits(bare):
             {"leakage": Leakage(random_split=0.3, this_split=0.0, images_with_relatives=7)},
             "7 images have near duplicates",
         ),
+        (
+            {"leakage": Leakage(random_split=0.3, this_split=0.0, images_with_relatives=7, grouped=True)},
+            "7 images have near duplicates or images of their group",
+        ),
+        (
+            {
+                "leakage": Leakage(
+                    random_split=0.3, this_split=0.0, images_with_relatives=7, test_split=0.5, given=("train", "test")
+                )
+            },
+            "50.0 % of the test images have a near duplicate in training or validation: test numbers are too good. "
+            "leaking_images.csv lists them",
+        ),
     ],
 )
 def test_limits_follow_from_the_numbers(bare, changes, sentence):
     assert any(sentence in limit for limit in known_limits(dataclasses.replace(bare, **changes)))
     assert not any(sentence in limit for limit in known_limits(bare))
+
+
+def test_a_split_that_the_images_came_with_is_told(bare):
+    leakage = Leakage(random_split=0.3, this_split=0.0, images_with_relatives=7, given=("train", "test"))
+    card = model_card_markdown(dataclasses.replace(bare, leakage=leakage))
+    assert "The images came with this split, but validation, which is dealt from its training part. 7 images" in card
+    assert "came with this split" not in model_card_markdown(bare)
 
 
 @pytest.mark.parametrize("card", _CARDS)

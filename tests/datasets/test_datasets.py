@@ -27,15 +27,15 @@ from guitar_kedro.datasets import (
     ImagesToPredictDataset,
     LogDataset,
     MetricsDataset,
-    ModelBeforeCurationDataset,
+    ModelBeforeChangeDataset,
     OptionalMetricsDataset,
     OtherPhotosDataset,
     PhotosDataset,
-    PredictionsBeforeCurationDataset,
     PreparedImagesDataset,
+    TableBeforeChangeDataset,
     TableDataset,
 )
-from guitar_kedro.datasets.curation import DecisionRow
+from guitar_kedro.datasets.changes import ImageLabelRow
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import strict_json
 from guitar_kedro.images import FileRecord
@@ -439,42 +439,44 @@ def test_a_number_that_is_missing_comes_back_as_missing_and_a_text_as_empty(tmp_
 
 
 class Runs:
-    """What runs at different times saved as predictions and applied_curation."""
+    """What runs at different times saved as predictions and image_labels."""
 
     def __init__(self, folder: Path) -> None:
-        self.paths = {name: str(folder / f"{name}.csv") for name in ("predictions", "applied_curation")}
+        self.paths = {name: str(folder / f"{name}.csv") for name in ("predictions", "image_labels")}
 
-    def run(self, version: str, decision: str | None = None, *, evaluates: bool = True) -> None:
-        tables = {"applied_curation": (DecisionRow, [decision] if decision else [])}
+    def run(self, version: str, *images: str, evaluates: bool = True) -> None:
+        tables = {"image_labels": (ImageLabelRow, list(images))}
         tables |= {"predictions": (PredictionRow, [version])} if evaluates else {}
         for name, (schema, files) in tables.items():
             dataset = TableDataset(filepath=self.paths[name], schema=schema, version=Version(None, version))
             dataset.save(table_of(schema, file=files))
 
-    def before_curation(self) -> list[str]:
-        dataset = PredictionsBeforeCurationDataset(self.paths["predictions"], self.paths["applied_curation"])
+    def before_change(self, name: str = "predictions") -> list[str]:
+        schema = {"predictions": PredictionRow, "image_labels": ImageLabelRow}[name]
+        dataset = TableBeforeChangeDataset(self.paths[name], **self.paths, schema=schema)
         return dataset.load().get("file", pd.Series(dtype=str)).tolist()
 
 
-def test_the_last_predictions_before_the_curation_changed_are_found(tmp_path: Path):
+def test_the_last_predictions_before_the_images_changed_are_found_with_their_images(tmp_path: Path):
     runs = Runs(tmp_path)
-    assert runs.before_curation() == []
+    assert runs.before_change() == []
     runs.run("2026-01-01")
     runs.run("2026-01-02")
-    assert runs.before_curation() == []
+    assert runs.before_change() == []
     runs.run("2026-01-03", "a.jpg")
     runs.run("2026-01-04", "a.jpg")
-    assert runs.before_curation() == ["2026-01-02"]
-    runs.run("2026-01-05", "b.jpg", evaluates=False)
-    assert runs.before_curation() == ["2026-01-04"]
-    runs.run("2026-01-06")
-    assert runs.before_curation() == ["2026-01-04"]
+    assert runs.before_change() == ["2026-01-02"]
+    runs.run("2026-01-05", "a.jpg", "b.jpg", evaluates=False)
+    assert runs.before_change() == ["2026-01-04"]
+    runs.run("2026-01-06", "c.jpg")
+    assert runs.before_change() == ["2026-01-04"]
+    assert runs.before_change("image_labels") == ["a.jpg"]
 
 
-def test_the_model_before_the_curation_changed_is_the_one_of_those_predictions(tmp_path: Path):
+def test_the_model_before_the_images_changed_is_the_one_of_those_predictions(tmp_path: Path):
     runs = Runs(tmp_path)
     model = str(tmp_path / "model")
-    dataset = ModelBeforeCurationDataset(model, **runs.paths)
+    dataset = ModelBeforeChangeDataset(model, **runs.paths)
     assert dataset.load() == {}
     for time, size in (("2026-01-01", 32), ("2026-01-03", 64)):
         spec = SPEC.model_copy(update={"image_size": size})

@@ -67,8 +67,11 @@ def test_the_class_is_the_folder_a_file_lies_in(tmp_path: Path):
 
 
 def test_class_folders_may_lie_deeper(tmp_path: Path):
-    write(tmp_path, "guitars/jaguar/1.jpg", "guitars/mustang/1.jpg", "more/old/mustang/2.jpg")
-    assert [label for _, label in listed(images_in_folder(tmp_path))] == ["jaguar", "mustang", "mustang"]
+    write(tmp_path / "one", "guitars/old/jaguar/1.jpg", "guitars/old/mustang/1.jpg")
+    assert [label for _, label in listed(images_in_folder(tmp_path / "one"))] == ["jaguar", "mustang"]
+    write(tmp_path / "two", "guitars/jaguar/1.jpg", "guitars/mustang/1.jpg", "more/old/mustang/2.jpg")
+    images = images_in_folder(tmp_path / "two", folders="class")
+    assert [label for _, label in listed(images)] == ["jaguar", "mustang", "mustang"]
 
 
 def test_clutter_and_hidden_files_are_not_listed(tmp_path: Path):
@@ -167,31 +170,45 @@ def test_a_hidden_file_is_one_whose_name_begins_with_a_dot(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("names", "advice"),
+    ("names", "parts"),
     [
-        (["train/cat/1.jpg", "train/dog/1.jpg", "val/cat/2.jpg", "test/cat/3.jpg"], "train"),
-        (["pets/Training/cat/1.jpg", "pets/Training/dog/1.jpg", "pets/validation/cat/2.jpg"], "pets/Training"),
-        (["train_data/cat/1.jpg", "train_data/dog/1.jpg", "test-images/2.jpg"], "train_data"),
-        (["valid/cat/1.jpg", "valid/dog/1.jpg", "test/cat/2.jpg"], ""),
-        (["cat/train/1.jpg", "cat/test/2.jpg", "dog/train/3.jpg", "dog/test/4.jpg"], "one folder that is called like"),
-        (["train/1.jpg", "test/2.jpg"], "one folder that is called like"),
+        (["train/cat/1.jpg", "train/dog/1.jpg", "val/cat/2.jpg", "test/cat/3.jpg"], "train train validation test"),
+        (["pets/Training/cat/1.jpg", "pets/Training/dog/1.jpg", "pets/validation/cat/2.jpg"], "train train validation"),
         (
             ["seg_train/seg_train/sea/1.jpg", "seg_train/seg_train/ice/2.jpg", "seg_test/seg_test/sea/3.jpg"],
-            "seg_train",
+            "train train test",
         ),
-        (["images_train/cat/1.jpg", "images_train/dog/2.jpg", "images_test/cat/3.jpg"], "images_train"),
-        (["trainval/cat/1.jpg", "trainval/dog/2.jpg", "test/cat/3.jpg"], "trainval"),
-        (["X_train/cat/1.jpg", "X_train/dog/2.jpg", "X_test/cat/3.jpg"], "X_train"),
-        (["train_dataset/cat/1.jpg", "train_dataset/dog/2.jpg", "test_dataset/cat/3.jpg"], "train_dataset"),
-        (["trn/cat/1.jpg", "trn/dog/2.jpg", "tst/cat/3.jpg"], "trn"),
-        (["train_folder/cat/1.jpg", "train_folder/dog/2.jpg", "held-out/cat/3.jpg"], "train_folder"),
-        (["Entrenamiento/cat/1.jpg", "Entrenamiento/dog/2.jpg", "Prueba/cat/3.jpg"], "Entrenamiento"),
-        (["train2017/cat/1.jpg", "train2017/dog/2.jpg", "val2017/cat/3.jpg"], "train2017"),
-        (["cat_train/1.jpg", "cat_test/2.jpg", "dog_train/3.jpg", "dog_test/4.jpg"], "one folder that is called like"),
-        (["trainA/1.jpg", "trainB/2.jpg", "testA/3.jpg", "testB/4.jpg"], "one folder that is called like"),
+        (["trainval/cat/1.jpg", "trainval/dog/2.jpg", "test/cat/3.jpg"], "train train test"),
+        (["X_train/cat/1.jpg", "X_train/dog/2.jpg", "X_test/cat/3.jpg"], "train train test"),
+        (["train_dataset/cat/1.jpg", "train_dataset/dog/2.jpg", "test-images/cat/3.jpg"], "train train test"),
+        (["trn/cat/1.jpg", "trn/dog/2.jpg", "tst/cat/3.jpg"], "train train test"),
+        (["train_folder/cat/1.jpg", "train_folder/dog/2.jpg", "held-out/cat/3.jpg"], "train train test"),
+        (["Entrenamiento/cat/1.jpg", "Entrenamiento/dog/2.jpg", "Prueba/cat/3.jpg"], "train train test"),
+        (["train2017/cat/1.jpg", "train2017/dog/2.jpg", "val2017/cat/3.jpg"], "train train validation"),
     ],
 )
-def test_a_given_split_is_refused_and_not_mixed(
+def test_the_split_that_photos_came_with_is_taken_over(
+    sources: Callable[..., list[str]], tmp_path: Path, names: list[str], parts: str
+):
+    for source in sources(*names, "readme.txt", "pred/4.jpg", "pred/more/5.jpg"):
+        images = {image.file: image for image in find_images(source, tmp_path / "raw")}
+        assert [images[name].split for name in names] == parts.split()
+        assert [images[name].label for name in names] == [name.split("/")[-2] for name in names]
+        beside = [images[name] for name in ("pred/4.jpg", "readme.txt")]
+        assert {(image.label, problem_of(image)) for image in beside} == {("", "outside_of_split")}
+
+
+@pytest.mark.parametrize(
+    ("names", "advice"),
+    [
+        (["valid/cat/1.jpg", "valid/dog/1.jpg", "test/cat/2.jpg"], "There is none to train on: call one of them train"),
+        (["cat/train/1.jpg", "cat/test/2.jpg", "dog/train/3.jpg", "dog/test/4.jpg"], "--params=folders=class/split"),
+        (["train/1.jpg", "test/2.jpg"], "Put one folder per class into each of them"),
+        (["cat_train/1.jpg", "cat_test/2.jpg", "dog_train/3.jpg", "dog_test/4.jpg"], "--params=labels=FILE"),
+        (["trainA/1.jpg", "trainB/2.jpg", "testA/3.jpg", "testB/4.jpg"], "--params=labels=FILE"),
+    ],
+)
+def test_a_split_of_which_nobody_can_tell_the_parts_is_refused_and_not_mixed(
     sources: Callable[..., list[str]], tmp_path: Path, names: list[str], advice: str
 ):
     for source in sources(*names):
@@ -200,6 +217,17 @@ def test_a_given_split_is_refused_and_not_mixed(
         assert source in str(refused.value)
         assert advice in str(refused.value)
         assert len(list(stream_images(source, tmp_path / "raw"))) == len(names)
+
+
+def test_a_class_that_stands_in_the_test_part_alone_is_named_and_one_that_is_missing_there_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    folder = write(tmp_path, "train/cat/1.jpg", "train/dog/1.jpg", "test/cat/2.jpg")
+    images_in_folder(folder)
+    assert "has no images of dog in its test part" in caplog.text
+    write(folder, "test/fox/3.jpg")
+    with pytest.raises(UserError, match="has images of fox in its test part, and none in its training part"):
+        images_in_folder(folder)
 
 
 @pytest.mark.parametrize(
@@ -243,15 +271,38 @@ def test_notes_may_lie_beside_class_folders(tmp_path: Path):
     assert len(images_in_folder(tmp_path)) == 4
 
 
-def test_a_class_that_lies_in_several_folders_is_told(
-    sources: Callable[..., list[str]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("folders", "labels", "groups"),
+    [
+        ("class/group", ["cat", "cat", "dog"], ["cat/2023", "cat/2024", "dog/2023"]),
+        ("group/class", ["2023", "2024", "2023"], ["cat", "cat", "dog"]),
+        ("class", ["2023", "2024", "2023"], ["", "", ""]),
+        ("class/*", ["cat", "cat", "dog"], ["", "", ""]),
+    ],
+)
+def test_folders_in_class_folders_are_refused_until_it_is_said_which_are_the_classes(
+    sources: Callable[..., list[str]], tmp_path: Path, folders: str, labels: list[str], groups: list[str]
 ):
-    for source in sources("cat/2023/1.jpg", "dog/2023/1.jpg", "old/more/bird/1.jpg", "bird/2.jpg"):
-        caplog.clear()
-        find_images(source, tmp_path / "raw")
-        (line,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
-        assert "2023 (cat/2023, dog/2023)" in line
-        assert "bird (bird, old/more/bird)" in line
+    for source in sources("cat/2023/1.jpg", "cat/2024/2.jpg", "dog/2023/3.jpg", "4.jpg"):
+        with pytest.raises(UserError, match=r"in several folders, cat/2023, dog/2023: which of them are the classes\?"):
+            find_images(source, tmp_path / "raw")
+        images = [image for image in find_images(source, tmp_path / "raw", folders=folders) if image.label]
+        assert ([image.label for image in images], [image.group for image in images]) == (labels, groups)
+
+
+def test_parts_of_a_split_may_lie_in_the_class_folders(tmp_path: Path):
+    folder = write(tmp_path, "cat/train/1.jpg", "cat/val/2.jpg", "dog/train/3.jpg")
+    images = images_in_folder(folder, folders="class/split")
+    assert [(image.label, image.split) for image in images] == [
+        ("cat", "train"),
+        ("cat", "validation"),
+        ("dog", "train"),
+    ]
+    write(folder, "dog/more/4.jpg")
+    with pytest.raises(UserError, match="has the folder dog/more: more is none of train, validation and test"):
+        images_in_folder(folder, folders="class/split")
+    with pytest.raises(UserError, match=r"folders=klass/group: name the folders .* as in folders=class/group"):
+        images_in_folder(folder, folders="klass/group")
 
 
 def test_classes_whose_names_are_read_in_an_assumed_encoding_are_told_until_it_is_named(

@@ -21,6 +21,7 @@ from guitar_kedro.images import preparing
 from guitar_kedro.images.ingest import FileRecord, PreparationOptions, prepare_file
 from guitar_kedro.images.preparing import prepare
 from guitar_kedro.images.probing import Limits
+from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import images_in_folder
 from guitar_kedro.images.store import PreparedImages
 from guitar_kedro.pipelines.ingestion import nodes
@@ -165,6 +166,22 @@ def test_files_that_have_not_changed_are_not_decoded_again(
         prepare_file(images_in_folder(photos)[0], earlier["cat/0.png"], how)
 
 
+def test_only_new_files_are_read_and_those_with_another_name_are_not_decoded_again(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    before, _ = ingest(photos, tmp_path / "store")
+    (photos / "dog").rename(photos / "hound")
+    draw(photos / "cat" / "new.png", 77)
+    read, decoded = [], []
+    monkeypatch.setattr(RawImage, "read", lambda raw, _: read.append(raw.file) or raw.path.read_bytes())
+    monkeypatch.setattr(preparing, "prepare", lambda *what: decoded.append(what) or prepare(*what))
+    after, _ = ingest(photos, tmp_path / "store")
+    assert set(read) == {"cat/new.png", *(f"hound/{number}.png" for number in range(4))}
+    assert len(decoded) == 1
+    assert set(before["image_id"]) < set(after["image_id"])
+    assert after["label"].value_counts().to_dict() == {"cat": 5, "hound": 4}
+
+
 @pytest.mark.parametrize(
     ("limit", "prepared_anew"),
     [
@@ -292,7 +309,9 @@ def test_classes_are_listed_with_their_numbers_of_images(
 
 def test_of_very_many_classes_the_largest_and_the_smallest_are_listed(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     labels = [f"class{number:04d}" for number in range(1000) for _ in range(1 + (number == 500))]
-    columns = dict.fromkeys(("width", "height", "file_hash", "source", "reason", "detail", "note"), "")
+    columns = dict.fromkeys(
+        ("width", "height", "file_hash", "source", "reason", "detail", "note", "given_split", "group"), ""
+    )
     records = pd.DataFrame({"label": labels}).assign(**columns)
     records["file"] = records["prepared"] = records["pixel_hash"] = [f"{number:064x}" for number in range(len(labels))]
     rng = np.random.default_rng(0)

@@ -324,4 +324,4 @@ def test_the_proposal_becomes_the_curation_and_the_next_report_says_what_it_chan
     effect = json.loads(sorted(reports.glob("curation_effect.json/*/*.json"))[-1].read_text())
     assert effect["decisions"] == {"relabel": len(lines) - 1}
     assert effect["both"]["images"] > 0
-    assert "Since the curation changed" in sorted(reports.glob("model_card.md/*/*.md"))[-1].read_text()
+    assert "Since the model before: " in sorted(reports.glob("model_card.md/*/*.md"))[-1].read_text()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.pipelines.splitting.nodes import SplittingOptions, plot_split_balance, report_leakage, split_images
+from guitar_kedro.pipelines.cross_validation.nodes import CrossValidationOptions, deal_folds
+from guitar_kedro.pipelines.splitting.nodes import plot_split_balance, report_leakage, split_images
+from guitar_kedro.pipelines.splitting.options import SplittingOptions
 from guitar_kedro.pipelines.splitting.validation import no_group_crosses
 
 OPTIONS = SplittingOptions(validation=0.2, test=0.1)
@@ -19,7 +22,7 @@ def images(counts: dict[str, int], group_size: int = 1) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=["label", "image_id", "number"])
     table["duplicate_group"] = table.groupby(["label", "number"], sort=False).ngroup()
-    return table
+    return table.assign(file=table["label"] + "/" + table["image_id"] + ".jpg", given_split="", group="")
 
 
 @pytest.mark.parametrize("group_size", [1, 3, 7])
@@ -84,7 +87,8 @@ def test_the_leakage_of_a_random_split_is_the_one_that_random_splits_have():
         shuffled = splits.sample(frac=1, random_state=seed).reset_index(drop=True)
         training, validation = shuffled.iloc[:84], shuffled.iloc[84:108]
         shares.append(validation["duplicate_group"].isin(training["duplicate_group"]).mean())
-    report = report_leakage(splits, OPTIONS)
+    report, leaks = report_leakage(splits, table, OPTIONS)
+    assert leaks.empty
     assert report.random_split == pytest.approx(sum(shares) / len(shares), abs=0.02)
     assert report.this_split == 0
     assert report.images_with_relatives == 120
@@ -103,3 +107,132 @@ def test_a_display_name_that_names_no_class_is_told(
     plot_split_balance(split_images(images({"cat": 9, "1": 9}), OPTIONS, 1), display_names)
     found = [message for message in caplog.messages if not message.startswith("Split:")]
     assert found == [f"display_names: {each}" for each in told]
+
+
+def grouped(groups: int, size: int, classes: int = 3, seed: int = 0) -> pd.DataFrame:
+    """Makes a table of groups of which each, like a photographer, has images of several classes."""
+    rng = np.random.default_rng(seed)
+    rows = [(f"g{group}", f"c{label}") for group in range(groups) for label in rng.integers(0, classes, size)]
+    table = pd.DataFrame(rows, columns=["group", "label"])
+    table["image_id"] = [rng.bytes(8).hex() for _ in rows]
+    table["duplicate_group"] = range(len(rows))
+    return table.assign(
+        file=[f"{row.group}_{place}.jpg" for place, row in enumerate(table.itertuples())], given_split=""
+    )
+
+
+def parts_of_groups(splits: pd.DataFrame, groups: pd.Series) -> pd.Series:
+    return splits.groupby(groups.to_numpy())["split"].nunique()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_group_crosses_nor_its_near_duplicates_and_classes_have_about_their_shares(seed: int):
+    table = grouped(60, 20, seed=seed)
+    table.loc[[0, 700], "duplicate_group"] = 5000  # a picture that two groups have
+    splits = split_images(table, OPTIONS, seed)
+    assert parts_of_groups(splits, table["group"]).max() == 1
+    assert splits.loc[0, "split"] == splits.loc[700, "split"]
+    assert no_group_crosses(splits) is splits
+    folds = deal_folds(splits, CrossValidationOptions(folds=3), seed)
+    of_fold = table.set_index("image_id")["group"][folds["image_id"]].to_numpy()
+    assert folds.groupby(of_fold)["fold"].nunique().max() == 1
+    shares = splits.groupby("label")["split"].value_counts(normalize=True).unstack()
+    assert shares["validation"].between(0.15, 0.25).all()
+    assert shares["test"].between(0.05, 0.15).all()
+
+
+def test_groups_may_stand_in_the_names_of_files(caplog: pytest.LogCaptureFixture):
+    table = grouped(30, 10)
+    options = SplittingOptions(validation=0.2, test=0.1, group_from=r"(.+)_\d+")
+    by_name = split_images(table.assign(group=""), options, 1)
+    assert by_name.equals(split_images(table, OPTIONS, 1))
+    split_images(table.assign(group="", file=["odd.jpg", *table["file"][1:]]), options, 1)
+    assert "not found in the names of 1 file, for example odd.jpg" in caplog.text
+    with pytest.raises(UserError, match=r"group_from=x\(y\) is found in no name of a file, as g0_0.jpg, g0_1.jpg"):
+        split_images(table, SplittingOptions(validation=0.2, test=0.1, group_from="x(y)"), 1)
+
+
+@pytest.mark.parametrize(
+    ("group_from", "wrong"), [("(a", "cannot be read as a regular expr"), ("a+", "needs brackets")]
+)
+def test_an_expression_for_groups_is_checked_before_anything_runs(group_from: str, wrong: str):
+    with pytest.raises(UserError, match=wrong):
+        SplittingOptions.model_validate({"validation": 0.2, "test": 0.1, "group_from": group_from})
+
+
+def test_images_that_come_into_groups_leave_nearly_all_others_in_their_part():
+    table = grouped(100, 10)
+    fewer = table[~table.index.isin(range(0, 50, 10))].reset_index(drop=True)  # five groups are smaller
+    before = split_images(fewer, OPTIONS, 1).set_index("image_id")["split"]
+    after = split_images(table, OPTIONS, 1).set_index("image_id")["split"]
+    assert (after[before.index] != before).mean() < 0.05
+
+
+def test_a_class_of_two_groups_is_trained_on_and_told(caplog: pytest.LogCaptureFixture):
+    rare = grouped(2, 9, classes=1).assign(label="rare", group=["r1"] * 9 + ["r2"] * 9)
+    table = pd.concat([grouped(30, 10), rare], ignore_index=True).assign(duplicate_group=range(318))
+    splits = split_images(table, OPTIONS, 1)
+    assert "train" in set(splits.loc[splits["label"] == "rare", "split"])
+    assert "Class rare has 18 images in 2 groups that stay together, so none of it is in the test part" in caplog.text
+
+
+def given(**parts: int) -> pd.DataFrame:
+    """Makes a table of two classes with so many images of each in each part."""
+    frames = [images({"a": count, "b": count}).assign(given_split=part) for part, count in parts.items()]
+    table = pd.concat(frames, ignore_index=True)
+    return table.assign(image_id=[f"{place:03d}" for place in range(len(table))], duplicate_group=range(len(table)))
+
+
+def test_a_given_split_is_kept_exactly():
+    table = given(train=20, validation=7, test=5)
+    splits = split_images(table, OPTIONS, 1)
+    assert splits["split"].tolist() == table["given_split"].tolist()
+    assert splits["given"].all()
+    leakage, leaks = report_leakage(splits, table, OPTIONS)
+    assert (leakage.given, leakage.this_split, len(leaks)) == (("train", "validation", "test"), 0, 0)
+
+
+@pytest.mark.parametrize("there", ["validation", "test"])
+def test_a_part_that_is_missing_is_dealt_from_the_training_part(there: str, caplog: pytest.LogCaptureFixture):
+    table = given(train=40, **{there: 8})
+    with caplog.at_level("INFO"):
+        splits = split_images(table, OPTIONS, 1)
+    kept = table["given_split"] == there
+    assert set(splits.loc[kept, "split"]) == {there}
+    share = {"validation": 8, "test": 4}[missing := {"validation": "test", "test": "validation"}[there]]
+    assert splits.loc[~kept].groupby(["label", "split"]).size().unstack()[missing].tolist() == [share, share]
+    assert f"; {missing}: dealt from its training part" in caplog.text
+
+
+def test_what_leaks_in_a_given_split_is_told_moved_or_refused(caplog: pytest.LogCaptureFixture):
+    table = given(train=20, validation=6, test=6)
+    table.loc[[0, 1, 50], "duplicate_group"] = 900  # two in train, one in validation
+    table.loc[[3, 60], "duplicate_group"] = 901  # one in train, one in test
+    splits = split_images(table, OPTIONS, 1)
+    assert splits["split"].tolist() == table["given_split"].tolist()
+    assert no_group_crosses(splits) is splits
+    leakage, leaks = report_leakage(splits, table, OPTIONS)
+    assert "leaks: 5 images have near duplicates" in caplog.text
+    assert (leakage.this_split, leakage.test_split) == (pytest.approx(1 / 12), pytest.approx(1 / 12))
+    assert leaks["split"].tolist() == ["train", "train", "validation", "train", "test"]
+    moved = split_images(table, OPTIONS.model_copy(update={"leaks": "move"}), 1)
+    changed = moved["split"] != table["given_split"]
+    assert moved.loc[changed, "split"].to_dict() == {3: "test", 50: "train"}
+    assert moved["given"].tolist() == (~changed).tolist()
+    with pytest.raises(UserError, match=r"^2 groups .* for example a/a0.jpg in train, .*leaks=move"):
+        split_images(table, OPTIONS.model_copy(update={"leaks": "refuse"}), 1)
+
+
+def test_an_image_without_a_part_follows_its_group_or_is_trained_on():
+    table = given(train=20, validation=6, test=6)
+    table.loc[[1, 2], "given_split"] = ""
+    table.loc[[1, 60], "duplicate_group"] = 900
+    splits = split_images(table, OPTIONS, 1)
+    assert splits.loc[[1, 2], "split"].tolist() == ["test", "train"]
+
+
+def test_a_class_of_a_given_split_that_nothing_teaches_is_refused():
+    table = given(train=20, validation=6, test=6)
+    table.loc[table["given_split"] == "test", "label"] = "c"
+    with pytest.raises(UserError, match="Class c has no image to train on: all of them are in the test part"):
+        split_images(table, OPTIONS, 1)

@@ -22,12 +22,12 @@ from guitar_kedro.datasets import (
     LearnerDataset,
     MetricsDataset,
     PixelsDataset,
-    PredictionsBeforeCurationDataset,
     PredictionsDataset,
     PreparedImagesDataset,
+    TableBeforeChangeDataset,
     TableDataset,
 )
-from guitar_kedro.datasets.curation import DecisionRow
+from guitar_kedro.datasets.changes import ImageLabelRow
 from guitar_kedro.errors import UserError
 from guitar_kedro.images import FileRecord
 from guitar_kedro.learning import Checkpoint, ModelSpec, decode_pictures, pixel_sizes
@@ -50,7 +50,7 @@ class Workspace:
                 "metrics": MetricsDataset(filepath=str(self.folder / "metrics.json"), version=saved),
                 "learner": LearnerDataset(str(self.folder / "metrics.json"), saved),  # another view of the same files
                 "run_record": MetricsDataset(filepath=str(self.folder / "run_record.json"), version=saved),
-                "table": TableDataset(filepath=str(self.folder / "table.csv"), schema=DecisionRow),
+                "table": TableDataset(filepath=str(self.folder / "table.csv"), schema=ImageLabelRow),
             }
         )
 
@@ -79,8 +79,8 @@ def workspace(tmp_path: Path) -> Workspace:
     return workspace
 
 
-def test_what_the_report_on_the_curation_compares_with_stays(tmp_path: Path):
-    schemas = {"predictions": PredictionRow, "applied_curation": DecisionRow}
+def test_what_the_report_on_changes_of_the_images_compares_with_stays(tmp_path: Path):
+    schemas = {"predictions": PredictionRow, "image_labels": ImageLabelRow}
     paths = {name: str(tmp_path / f"{name}.csv") for name in schemas}
 
     def catalog(version: str | None = None) -> DataCatalog:
@@ -88,17 +88,17 @@ def test_what_the_report_on_the_curation_compares_with_stays(tmp_path: Path):
             name: TableDataset(filepath=path, schema=schemas[name], version=Version(None, version))
             for name, path in paths.items()
         }
-        before = PredictionsBeforeCurationDataset(paths["predictions"], paths["applied_curation"])
+        before = TableBeforeChangeDataset(paths["predictions"], **paths, schema=PredictionRow)
         run_cache = MetricsDataset(filepath=str(tmp_path / "run_cache.json"))
         record = MetricsDataset(filepath=str(tmp_path / "run_record.json"), version=Version(None, version))
         return DataCatalog({**tables, "before": before, "run_cache": run_cache, "run_record": record})
 
-    for version, decisions in {"1": 0, "2": 0, "3": 1, "4": 1, "5": 1}.items():
-        catalog(version).save("applied_curation", table_of(DecisionRow, file=[f"{decisions}.jpg"]))
+    for version, image in {"1": 0, "2": 0, "3": 1, "4": 1, "5": 1}.items():
+        catalog(version).save("image_labels", table_of(ImageLabelRow, file=[f"{image}.jpg"]))
         catalog(version).save("predictions", table_of(PredictionRow, file=[version]))
         catalog(version).save("run_record", {"saved": dict.fromkeys(paths, version), "loaded": {}})
     assert catalog().load("before")["file"].tolist() == ["2"]
-    report = Node(func=print, inputs=["predictions", "applied_curation", "before"], outputs=None, name="report")
+    report = Node(func=print, inputs=["predictions", "image_labels", "before"], outputs=None, name="report")
     list(prune_workspace("mine", catalog(), [Pipeline([report])], keep=1, dry_run=False))
     assert catalog().load("before")["file"].tolist() == ["2"]
     assert sorted(path.name for path in Path(paths["predictions"]).iterdir()) == ["2", "5"]
@@ -150,7 +150,7 @@ def test_what_dead_writes_left_goes_on_whatever_machine_they_were(workspace: Wor
     for left in ("metrics.json/4/.metrics.elsewhere-17.json", ".table.elsewhere-17.csv"):
         (workspace.folder / left).parent.mkdir(exist_ok=True)
         (workspace.folder / left).write_text("{")
-    workspace.catalog().save("table", table_of(DecisionRow, file=["a"]))
+    workspace.catalog().save("table", table_of(ImageLabelRow, file=["a"]))
     workspace.prune(keep=3)
     assert workspace.versions("metrics") == ["1", "2", "3"]
     assert not list(workspace.folder.rglob("*elsewhere*"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guitar_kedro.cards.blocks import MOST_ROWS, NOTHING, Block, known_facts, plain, table
@@ -98,13 +98,23 @@ def _licences(attributions: Attributions) -> list[Block]:
 
 
 def _split_sentence(leakage: Leakage) -> str:
+    words = _given_sentence(leakage.given)
     if not leakage.images_with_relatives:
-        return "No image has a near duplicate, so that any random split would do."
+        return f"{words}No image has a near duplicate, so that any random split would do."
     return (
-        f"{count(leakage.images_with_relatives, 'image')} had near duplicates. Under a plain random split, "
+        f"{words}{count(leakage.images_with_relatives, 'image')} had {leakage.relatives}. Under a plain random split, "
         f"{percent(leakage.random_split)} of the validation images would have had one in training; here it is "
         f"{percent(leakage.this_split)}."
     )
+
+
+def _given_sentence(given: Sequence[str]) -> str:
+    if not given:
+        return ""
+    dealt = [part for part in SPLITS if part not in given]
+    verb = "is" if len(dealt) == 1 else "are"
+    of_training = f", but {' and '.join(dealt)}, which {verb} dealt from its training part" if dealt else ""
+    return f"The images came with this split{of_training}. "
 
 
 def recipe(facts: CardFacts) -> list[Block]:

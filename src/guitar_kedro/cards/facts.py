@@ -56,7 +56,7 @@ class CardFacts:
         leakage: From ``leakage``.
         similar: Of ``similar_images``, how many pairs lie in different parts of the split.
         honest: A sentence or two about the accuracy that may honestly be claimed; may be empty.
-        curation: A sentence on what the curation changed; may be empty.
+        curation: Sentences on what changed of the images, and what that did; may be empty.
         worst_slices: ``slice``, ``value``, ``images``, ``error_rate``, the worst first.
         searched: How many images were searched for wrong labels.
         searched_part: Of which part they are, such as ``validation``.

@@ -109,16 +109,22 @@ def _relatives(facts: CardFacts) -> str:
     if not number:
         return ""
     have = "has" if number == 1 else "have"
-    return f"{count(number, 'image')} {have} near duplicates: the set is less varied than its size suggests."
+    return f"{count(number, 'image')} {have} {facts.leakage.relatives}: the set is less varied than its size suggests."
 
 
 def _leaking(facts: CardFacts) -> str:
-    share = facts.leakage.this_split
-    if not share:
-        return ""
-    return (
-        f"{percent(share)} of the validation images have a near duplicate in training: validation numbers are too good."
-    )
+    found, told = facts.leakage, []
+    for share, part, before in (
+        (found.this_split, "validation", "training"),
+        (found.test_split, "test", "training or validation"),
+    ):
+        if share:
+            told.append(
+                f"{percent(share)} of the {part} images have {found.relative} in {before}: {part} numbers are too good."
+            )
+    if told and found.given:
+        told.append("leaking_images.csv lists them, and splitting.leaks=move keeps them together.")
+    return " ".join(told)
 
 
 def _similar(facts: CardFacts) -> str:

@@ -1,12 +1,12 @@
 from .bundles import BundleDataset as BundleDataset
+from .changes import ModelBeforeChangeDataset as ModelBeforeChangeDataset
+from .changes import TableBeforeChangeDataset as TableBeforeChangeDataset
 from .checkpoints import CheckpointDataset as CheckpointDataset
 from .checkpoints import LearnerDataset as LearnerDataset
 from .checkpoints import ModelSpecDataset as ModelSpecDataset
 from .collected import CollectedImagesDataset as CollectedImagesDataset
 from .collected import QueriesDataset as QueriesDataset
 from .curation import CurationDataset as CurationDataset
-from .curation import ModelBeforeCurationDataset as ModelBeforeCurationDataset
-from .curation import PredictionsBeforeCurationDataset as PredictionsBeforeCurationDataset
 from .decisions import DecisionRow as DecisionRow
 from .drawn_images import DrawnImagesDataset as DrawnImagesDataset
 from .drawn_images import DrawnOthersDataset as DrawnOthersDataset
@@ -16,7 +16,7 @@ from .figures import FigureDataset as FigureDataset
 from .given_images import GivenImagesDataset as GivenImagesDataset
 from .given_images import ImagesToPredictDataset as ImagesToPredictDataset
 from .given_images import OtherPhotosDataset as OtherPhotosDataset
-from .given_images import PhotosDataset as PhotosDataset
+from .photos import PhotosDataset as PhotosDataset
 from .pixels import PixelsDataset as PixelsDataset
 from .predictions import PredictionsDataset as PredictionsDataset
 from .prepared_images import PreparedImagesDataset as PreparedImagesDataset

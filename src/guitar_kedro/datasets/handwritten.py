@@ -35,7 +35,7 @@ def read_handwritten_table(path: Path, columns: Sequence[str], optional: Sequenc
         UserError: If it is no text, lacks a column or has an unknown one, or a line has more or fewer fields than the
             first one; it names the file, the line, and what to do.
     """
-    rows = _rows(path)
+    rows = read_rows(str(path), _content(path))
     _, header = next(rows, (1, list(columns)))
     header = [name.strip() for name in header]
     for name in filter(None, header):  # spreadsheets fill lines up with empty fields
@@ -58,9 +58,17 @@ def read_handwritten_table(path: Path, columns: Sequence[str], optional: Sequenc
     return pd.DataFrame.from_dict(lines, orient="index", columns=list(columns), dtype="str")
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Go through the lines that are not blank: their numbers, of one with line breaks in it the last, and fields."""
-    text = _text(path)
+def read_rows(name: str, content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Go through the lines that are not blank: their numbers, of one with line breaks in it the last, and fields.
+
+    Args:
+        name: Of the file, for messages.
+        content: Of the file, as for ``read_handwritten_table``.
+
+    Raises:
+        UserError: If it is no text, or a quotation mark has no other.
+    """
+    text = read_text(name, content)
     separator = _separator(text)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
@@ -69,13 +77,13 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield lines.line_num, fields
     except csv.Error as error:
         raise UserError(
-            f"{path}, line {lines.line_num}: it cannot be read ({error}); is there a quotation mark without another?"
+            f"{name}, line {lines.line_num}: it cannot be read ({error}); is there a quotation mark without another?"
         ) from None
 
 
 def separator_of(path: Path) -> str:
     """Return what stands between the fields of such a table: the comma, the semicolon or the tab."""
-    return _separator(_text(path))
+    return _separator(read_text(str(path), _content(path)))
 
 
 def _separator(text: str) -> str:
@@ -83,21 +91,29 @@ def _separator(text: str) -> str:
     return max(_SEPARATORS, key=first.count)
 
 
-def _text(path: Path) -> str:
+def _content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def read_text(name: str, content: bytes) -> str:
+    """Decode UTF-8, with or without byte order mark, or UTF-16.
+
+    Raises:
+        UserError: If it is neither; it names the line, and what to do.
+    """
     encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         line = len(_LINE_END.split(content[: error.start].decode(encoding, "replace")))
         raise UserError(
-            f"{path}, line {line}: byte {error.start + 1} of the file, 0x{content[error.start]:02x}, is no "
+            f"{name}, line {line}: byte {error.start + 1} of the file, 0x{content[error.start]:02x}, is no "
             f"{'UTF-16' if encoding == 'utf-16' else 'UTF-8'}: {_SAVE_AS}."
         ) from None
     if "\0" in text:
         line = len(_LINE_END.split(text[: text.index("\0")]))
-        raise UserError(f"{path}, line {line}: it has a zero byte, and so is no text in UTF-8: {_SAVE_AS}.")
+        raise UserError(f"{name}, line {line}: it has a zero byte, and so is no text in UTF-8: {_SAVE_AS}.")
     return text

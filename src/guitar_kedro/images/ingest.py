@@ -62,6 +62,9 @@ class FileRecord:
         way: How it was prepared: ``PreparationOptions.way``.
         bounds: The limits it was held against: ``PreparationOptions.bounds``.
         version: Of ``prepared_pictures``, which it was prepared by; empty where that was not noted yet.
+        stamp: Size and time of the file, or what else changes when it does; empty where that was not noted yet.
+        given_split: The part of the split that it was given for; empty where none was.
+        group: What it was given in common with images that stay on its side of the split; empty for nothing.
     """
 
     file: str
@@ -79,10 +82,13 @@ class FileRecord:
     way: str = ""
     bounds: str = ""
     version: str = ""
+    stamp: str = ""
+    given_split: str = ""
+    group: str = ""
 
 
 RECORD_COLUMNS = tuple(field.name for field in fields(FileRecord))
-HOW_COLUMNS = ("way", "bounds", "version")  # of a record: how it came about, and not what became of the file
+HOW_COLUMNS = ("way", "bounds", "version", "stamp")  # of a record: how it came about, and not what became of the file
 
 
 def prepare_files(
@@ -94,8 +100,8 @@ def prepare_files(
 
     Args:
         raw_images: The files.
-        earlier: What an earlier run made of them, by file name; a file that has not changed since, and would come out
-            the same, is not decoded again.
+        earlier: What an earlier run made of them, by file name. A file that has not changed since, and would come out
+            the same, is not read again; one that has another name now is read, and not decoded again.
         options: How to prepare them.
 
     Yields:
@@ -106,7 +112,14 @@ def prepare_files(
 
     from guitar_kedro.images.reading import pillow_strict_and_quiet
 
-    jobs = (delayed(prepare_file)(raw, earlier.get(raw.file), options) for raw in raw_images)
+    moved = {_name_and_size(record.file, record.stamp): record for record in earlier.values() if record.stamp}
+
+    def known(raw: RawImage) -> FileRecord | None:
+        if raw.file in earlier or not moved or isinstance(raw.path, str):
+            return earlier.get(raw.file)
+        return moved.get(_name_and_size(raw.file, raw.stamp))
+
+    jobs = (delayed(prepare_file)(raw, known(raw), options) for raw in raw_images)
     # a generator: what has been prepared goes to disk while the rest is still to come, whatever their number; threads:
     # decoding, shrinking, encoding and hashing are C code that lets others run, and processes take seconds to start
     with pillow_strict_and_quiet():  # once, not anew for each picture
@@ -120,13 +133,24 @@ def prepare_file(
     from guitar_kedro.images.preparing import prepare
 
     keep_freed_memory()
-    known: dict[str, Any] = {"file": raw.file, "label": raw.label, "source": printable(raw.path), **_how(options)}
+    known: dict[str, Any] = {
+        "file": raw.file,
+        "label": raw.label,
+        "source": printable(raw.path),
+        "stamp": raw.stamp,
+        "given_split": raw.split,
+        "group": raw.group,
+        **_how(options),
+    }
+    still_holds = earlier is not None and _still_holds(earlier, options)
+    if earlier and still_holds and _is_untouched(raw, earlier):
+        return FileRecord(**{**asdict(earlier), **known}), None
     try:
         content = raw.read(options.limits)
     except UnreadableImage as error:
         return FileRecord(**known, reason=error.reason, detail=error.detail), None
     file_hash = hashlib.sha256(content).hexdigest()
-    if earlier and earlier.file_hash == file_hash and _still_holds(earlier, options):
+    if earlier and still_holds and earlier.file_hash == file_hash:
         return FileRecord(**{**asdict(earlier), **known}), None
     try:
         picture = prepare(content, options.max_side, options.limits, options.quality)
@@ -143,6 +167,15 @@ def prepare_file(
         note=picture.note,
     )
     return record, picture.jpeg
+
+
+def _name_and_size(file: str, stamp: str) -> tuple[str, str]:
+    return file.rpartition("/")[2], stamp.partition(" ")[0]
+
+
+def _is_untouched(raw: RawImage, earlier: FileRecord) -> bool:
+    """Tell whether a file is as it was when it was read, by its size and time."""
+    return bool(earlier.file_hash) and raw.file == earlier.file and raw.stamp == earlier.stamp and not raw.problem
 
 
 def _how(options: PreparationOptions) -> dict[str, str]:

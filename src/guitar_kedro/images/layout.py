@@ -2,63 +2,126 @@
 
 from __future__ import annotations
 
-import logging
 import mimetypes
 import re
-import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from guitar_kedro.errors import UserError, listed
-from guitar_kedro.files import printable
+from guitar_kedro.files import composed, printable
 from guitar_kedro.images.archives import is_clutter
+from guitar_kedro.images.parts import are_a_split, check_parts, part_called, part_of, parts_beside
 from guitar_kedro.images.raw import RawImage
+from guitar_kedro.splits import SPLITS, TRAIN
 
-logger = logging.getLogger(__name__)
+LEVELS = ("class", "group", "split", "*")  # of folders, as ``folders`` names them
 
 _SHOWN = 3  # examples in a sentence
-# in the languages of the data sets that people meet: English, Spanish, Portuguese, French
-_PART_OF_SPLIT = re.compile(
-    "(?P<training>train(?:ing)?(?:val(?:id(?:ation)?)?)?|trn|entrenamiento|treino|treinamento|entrainement)"
-    "|(?P<validation>val(?:id(?:ation)?)?|dev|validacion|validacao)"
-    "|(?P<test>test(?:e|ing)?|tst|eval(?:uation)?|holdout|heldout|pruebas?)"
-)
-_FILLING = "(?:set|data|image|img|picture|photo|folder|split)s?"  # says nothing of what lies in a folder
-_IS_FILLING = re.compile(f"(?:{_FILLING})+")
-_IS_PART_OF_SPLIT = re.compile(f"(?:{_FILLING})*(?:{_PART_OF_SPLIT.pattern})(?:{_FILLING})*")
-_CAPITAL_IN_WORD = re.compile("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ARCHIVE = re.compile(r"\.(zip|rar|7z|tar(\.\w+)?|t(gz|bz2?|xz))$", re.IGNORECASE)
 
 
-def checked_layout(images: list[RawImage], source: Path | str, need_classes: bool) -> list[RawImage]:
-    """Refuse a source without classes or of another layout, and mark the files that lie beside the class folders."""
+def checked_layout(
+    images: list[RawImage], source: Path | str, need_classes: bool, folders: str | None = None
+) -> list[RawImage]:
+    """Give each file the class, the part of the split and the group that its folders say; refuse another layout.
+
+    Args:
+        images: Of the source; their labels are the folders that they lie in.
+        source: For messages.
+        need_classes: Whether classes are needed; without, nothing but an empty source is refused.
+        folders: What the folders are in which files lie, from the outer to the inner one, as ``class/group``; what lies
+            above does not count. ``None`` stands for class folders beside each other.
+
+    Returns:
+        The images; files that lie beside the class folders have a problem.
+
+    Raises:
+        UserError: If the source is empty or has fewer than two classes, or nobody can tell which folders are classes.
+    """
     if not images:
         raise UserError(f"{no_files(source)} Give one folder per class with pictures in it.")
     if not need_classes:
         return images
     _refuse_archives(images, source)
-    folders: dict[str, list[RawImage]] = defaultdict(list)
+    levels = checked_levels(folders)
+    inside: dict[str, list[RawImage]] = defaultdict(list)
     for image in images:
         if image.label and not image.problem:
-            folders[image.file.rpartition("/")[0]].append(image)
-    _refuse_given_split(folders, source)
-    _refuse_classes_in_classes(folders, source)
-    places: dict[str, list[str]] = defaultdict(list)
-    for folder, (first, *_) in folders.items():
-        places[first.label].append(folder)
+            inside[image.file.rpartition("/")[0]].append(image)
+    parts = {} if "split" in levels else _given_parts(inside, source)
+    if not folders:
+        _refuse_classes_in_classes(inside, parts, source)
+        _refuse_nested(inside, parts, source)
+    placed = [_placed(image, levels, parts, source) for image in images]
+    places = {image.label: image.file for image in placed if image.label and not image.problem}
     if len(places) < 2:
         raise UserError(_too_few_classes(places, images, source))
-    if several := {label: where for label, where in places.items() if len(where) > 1}:
-        logger.warning(
-            "Classes whose pictures lie in several folders are each taken as one: %s. Rename the folders of those that "
-            "are different classes",
-            listed([f"{label} ({listed(where, _SHOWN)})" for label, where in several.items()], _SHOWN),
+    check_parts(filter(_may_be_picture, placed), source)
+    return placed
+
+
+def refuse_rare_classes(images: Iterable[RawImage], decided: Collection[str]) -> None:
+    """Refuse a class of too few pictures to be in each part that is to be dealt.
+
+    Args:
+        images: All files of the source.
+        decided: Files, and classes, about which a person has decided, so that they may count otherwise.
+
+    Raises:
+        UserError: If there is one.
+    """
+    usable = [image for image in images if image.label and not image.problem]
+    given = {image.split for image in usable}
+    needed = [part for part in SPLITS if part == TRAIN or part not in given]
+    files = Counter(image.label for image in usable if image.split in ("", TRAIN))
+    pictures = {image.label for image in usable if _may_be_picture(image)}
+    undecided = pictures - {image.label for image in usable if image.file in decided} - {*decided}
+    if rare := sorted(label for label in undecided if files[label] < len(needed)):
+        others = f"; so do {listed(rare[1:])}" if len(rare) > 1 else ""
+        raise UserError(
+            f"Class {rare[0]} has only {files[rare[0]]} of the {len(needed)} different images that it needs for the "
+            f"parts {', '.join(needed)}{others}: add images, or leave the class out."
         )
-    outside = ("no_class_folder", "It lies in no class folder.")
-    return [
-        image if image.label else RawImage(image.file, "", image.path, image.problem or outside) for image in images
-    ]
+
+
+def checked_levels(folders: str | None) -> list[str]:
+    """Read which folders are the classes.
+
+    Raises:
+        UserError: If a word of it is unknown, or one of them does not stand in it once.
+    """
+    levels = folders.strip("/").split("/") if folders else ["class"]
+    words = [level for level in levels if level != "*"]
+    if "class" not in levels or len(set(words)) < len(words) or not set(levels) <= set(LEVELS):
+        raise UserError(
+            f"--params=folders={folders}: name the folders in which the pictures lie from the outer to the inner one, "
+            "each by one of the words class, group, split and *, class among them, as in folders=class/group."
+        )
+    return levels
+
+
+def _placed(image: RawImage, levels: list[str], parts: dict[str, str], source: Path | str) -> RawImage:
+    """Say of a file which class, part and group its folders stand for."""
+    if image.problem:
+        return image
+    part, folder = part_of(image.file.rpartition("/")[0], parts)
+    if parts and not part:
+        beside = f"It lies in none of the folders {listed(sorted(parts))}."
+        return replace(image, label="", problem=("outside_of_split", beside))
+    names = folder.split("/") if folder else []
+    if len(names) < len(levels):
+        return replace(image, label="", problem=("no_class_folder", "It lies in no class folder."))
+    above = names[: len(names) - len(levels)]
+    said = {level: "/".join([*above, *names[len(above) : len(above) + place]]) for place, level in enumerate(levels, 1)}
+    if "split" in said:
+        name = PurePosixPath(said["split"]).name
+        if (found := part_called(name)) is None:
+            raise UserError(f"{source} has the folder {said['split']}: {name} is none of train, validation and test.")
+        part = found
+    label = composed(PurePosixPath(said["class"]).name)
+    return replace(image, label=label, split=part, group=composed(said.get("group", "")))
 
 
 def _refuse_archives(images: list[RawImage], source: Path | str) -> None:
@@ -70,55 +133,36 @@ def _refuse_archives(images: list[RawImage], source: Path | str) -> None:
         )
 
 
-def _refuse_given_split(folders: Iterable[str], source: Path | str) -> None:
-    """Refuse folders called train, val, test and the like beside each other: they would become, or mix, classes.
+def _given_parts(folders: Collection[str], source: Path | str) -> dict[str, str]:
+    """Find the folders of a split that the source came with: the part of each by its path.
 
-    The same holds for folders whose names differ by such a word alone, as those of cat_train and cat_test do.
+    Raises:
+        UserError: If folders are called so, and what they are is not plain: they would become, or mix, classes.
     """
-    beside: dict[str, set[str]] = defaultdict(set)
-    holds_folders: set[str] = set()
-    for folder in folders:
-        parents = ["", *(str(parent) for parent in PurePosixPath(folder).parents if parent.name)]
-        for path in [folder, *parents[1:]]:
-            beside[path.rpartition("/")[0]].add(path)
-        holds_folders.update(parents)
-    alike: dict[tuple[str, tuple[str, ...]], dict[str, str]] = defaultdict(dict)
-    for above, paths in beside.items():
-        for path in sorted(paths):
-            for part, others in _parts_of_split(path.rpartition("/")[2]):
-                alike[above, others][path] = part
-    for parts in alike.values():
-        if len(set(parts.values())) < 2:
-            continue
-        training = next((path for path, part in parts.items() if part == "training"), next(iter(parts)))
-        if training in holds_folders:
-            is_archive_here = isinstance(source, Path) and not source.is_dir()
-            give = f"unpack it and give {training} alone" if is_archive_here else f"--params=images={source}/{training}"
-            way_out = f"Take the training part alone: {give}. The others can be predicted with --pipeline=predict."
-        else:
-            way_out = "Put the pictures of each class into one folder that is called like it, without folders in it."
-        raise UserError(
-            f"{source} has a split of its own, {listed(list(parts), _SHOWN)}, which cannot be taken over: this project "
-            f"would mix the parts, test pictures with training ones, and split them anew. {way_out}"
+    found = parts_beside(folders)
+    if not found:
+        return {}
+    if len(found) == 1 and are_a_split(found[0]):
+        if all(any(folder.startswith(f"{path}/") for folder in folders) for path in found[0]):
+            return found[0]
+        way_out = "Put one folder per class into each of them, with the pictures in it"
+    elif len(found) == 1 and len(set(found[0].values())) == len(found[0]):
+        way_out = "There is none to train on: call one of them train"
+    else:
+        way_out = (
+            "Put folders called train, validation and test beside each other, and into each one folder per class; or, "
+            "if these lie in the class folders, say so with --params=folders=class/split"
         )
+    raise UserError(
+        f"{source} has a split of its own, {listed([path for parts in found for path in parts], _SHOWN)}, which cannot "
+        f"be taken over as it is. {way_out}. Or name the part and the class of each file in a table, with "
+        "--params=labels=FILE."
+    )
 
 
-def _parts_of_split(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Find which parts of a split a folder's name speaks of, each with the other words of the name."""
-    without_accents = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", name))
-    words = re.findall(r"[^\W\d_]+", _CAPITAL_IN_WORD.sub(" ", without_accents).lower())
-    if found := _IS_PART_OF_SPLIT.fullmatch("".join(words)):
-        yield found.lastgroup or "", ()
-        return
-    for place, word in enumerate(words):
-        if found := _PART_OF_SPLIT.fullmatch(word):
-            others = (*words[:place], *words[place + 1 :])
-            yield found.lastgroup or "", tuple(other for other in others if not _IS_FILLING.fullmatch(other))
-
-
-def _refuse_classes_in_classes(folders: dict[str, list[RawImage]], source: Path | str) -> None:
+def _refuse_classes_in_classes(folders: dict[str, list[RawImage]], parts: dict[str, str], source: Path | str) -> None:
     """Refuse pictures beside folders of pictures, of which nobody can tell whether they are of one class."""
-    with_pictures = {folder for folder, files in folders.items() if any(map(_may_be_picture, files))}
+    with_pictures = _with_pictures(folders, parts)
     for folder in sorted(with_pictures):
         for above in map(str, PurePosixPath(folder).parents):
             if above in with_pictures:
@@ -130,19 +174,41 @@ def _refuse_classes_in_classes(folders: dict[str, list[RawImage]], source: Path 
                 )
 
 
+def _refuse_nested(folders: dict[str, list[RawImage]], parts: dict[str, str], source: Path | str) -> None:
+    """Refuse folders of pictures in several folders, of which nobody can tell whether they are classes or groups."""
+    above: dict[str, dict[str, str]] = defaultdict(dict)
+    for folder in sorted(_with_pictures(folders, parts)):
+        part, inside = part_of(folder, parts)
+        above[part].setdefault(inside.rpartition("/")[0], folder)
+    for examples in above.values():
+        if len(examples) > 1:
+            raise UserError(
+                f"{source} has folders of pictures in several folders, {listed(list(examples.values()), _SHOWN)}: "
+                "which of them are the classes? Say so: with --params=folders=class/group, if the outer ones are, and "
+                "the pictures of an inner one stay on one side of the split; with folders=group/class, if it is the "
+                "other way round; with folders=class, if the inner ones are, and the outer ones say nothing."
+            )
+
+
+def _with_pictures(folders: dict[str, list[RawImage]], parts: dict[str, str]) -> set[str]:
+    """List the folders of pictures, where there are parts of a split those in them."""
+    found = {folder for folder, files in folders.items() if any(map(_may_be_picture, files))}
+    return {folder for folder in found if all(part_of(folder, parts))} if parts else found
+
+
 def _may_be_picture(image: RawImage) -> bool:
     """Tell by its name whether a file may be a picture, to let notes and tables lie beside class folders."""
     kind, _ = mimetypes.guess_type(image.file)
     return (kind or "").startswith("image/") or image.file.lower().endswith((".heic", ".heif"))
 
 
-def _too_few_classes(places: dict[str, list[str]], images: list[RawImage], source: Path | str) -> str:
+def _too_few_classes(places: dict[str, str], images: list[RawImage], source: Path | str) -> str:
     unusable = [image for image in images if image.problem]
     if places:
-        ((label, (folder, *_)),) = places.items()
+        ((label, file),) = places.items()
         message = (
             f"{source} has one class only, {label!r}; at least two are needed. Put the pictures of another class "
-            f"in a folder beside it.{_without_files(source, folder, images)}"
+            f"in a folder beside it.{_without_files(source, file.rpartition('/')[0], images)}"
         )
     elif any(image.label for image in unusable):
         message = f"No file in the class folders of {source} can be used."

@@ -20,28 +20,36 @@ class RawImage:
             unique.
         label: its class, the name of the folder it lies in, in Unicode's normal form C.
         path: where it is read from; an address, as a string, on storage that fsspec reads.
-        problem: reason and sentence why it cannot be read, for what was given but is no file in a class folder, or
-            None.
+        problem: reason and sentence why it cannot be read, for what was given but is no file of a class, or None.
+        split: the part of the split that it was given for; empty where none was.
+        group: what it has in common with images that stay on its side of the split; empty for nothing.
     """
 
     file: str
     label: str
     path: Path | str
     problem: tuple[str, str] | None = None
+    split: str = ""
+    group: str = ""
 
     @property
     def state(self) -> str:
         """A line that changes when the file does: its name, size and time, or its problem."""
+        return f"{self.file} {self.stamp}"
+
+    @property
+    def stamp(self) -> str:
+        """What of ``state`` moves with the file to another name: size and time, or the problem."""
         if self.problem:
-            return f"{self.file} {self.problem[0]}"
+            return self.problem[0]
         if isinstance(self.path, str):
             with reaching(self.path) as (storage, path):
-                return f"{self.file} {storage.ukey(path)}"
+                return str(storage.ukey(path))
         try:
             found = self.path.stat()
         except OSError as error:
-            return f"{self.file} {error.strerror}"
-        return f"{self.file} {found.st_size} {found.st_mtime_ns}"
+            return str(error.strerror)
+        return f"{found.st_size} {found.st_mtime_ns}"
 
     def read(self, limits: Limits | None = None) -> bytes:
         """Read the whole file.

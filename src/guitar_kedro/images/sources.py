@@ -88,6 +88,7 @@ def find_images(
     sha256: str | None = None,
     need_classes: bool = True,
     names_encoding: str | None = None,
+    folders: str | None = None,
 ) -> list[RawImage]:
     """List the images of a source, fetching and unpacking what must be fetched and unpacked.
 
@@ -98,6 +99,7 @@ def find_images(
         sha256: checksum that the archive must have, None for any.
         need_classes: whether images of at least two classes are needed; without, files may lie in no class folder.
         names_encoding: of names in an archive which are no UTF-8.
+        folders: which folders are the classes, as for `checked_layout`.
 
     Returns:
         The images, sorted by name; links and the like in an archive are listed with a problem.
@@ -105,15 +107,31 @@ def find_images(
     Raises:
         UserError: nothing usable is there, or the archive is hostile or damaged; the message says what to do.
     """
+    files, place = find_files(source, folder, sha256, names_encoding)
+    return checked_layout(files, place, need_classes, folders)
+
+
+def find_files(
+    source: str, folder: Path, sha256: str | None = None, names_encoding: str | None = None
+) -> tuple[list[RawImage], Path | str]:
+    """List the files of a source as `find_images` does, whatever folders they lie in.
+
+    Returns:
+        The files, sorted by name, and where they come from: a folder or archive of this machine, or an address.
+
+    Raises:
+        UserError: nothing is there, or the archive is hostile or damaged; the message says what to do.
+    """
     # perhaps put there by hand
     was_there = is_address(source) and (folder / "downloads" / name_for(source)).exists()
     place = _place(source, folder, sha256)
     if sha256:
         check_sha256(place, sha256)
     if isinstance(place, str):
-        return checked_layout(list(_at_address(place)), place, need_classes)
+        return list(_at_address(place)), place
     if place.is_dir():
-        return images_in_folder(place, need_classes)
+        root = real_path(place)
+        return [_in_folder(path, root) for path in _files(root)], place
     if not place.exists():
         raise UserError(_no_such(place))
     if is_address(source) and not was_there and not is_archive(place):
@@ -125,7 +143,7 @@ def find_images(
     unpacked = _unpacked(place, folder / "unpacked", names_encoding)
     members = sorted(read_index(unpacked), key=lambda member: member.name)
     _tell_assumed(members, place)
-    return checked_layout([_in_archive(member, unpacked) for member in members], place, need_classes)
+    return [_in_archive(member, unpacked) for member in members], place
 
 
 def check_sha256(place: Path | str, sha256: str) -> None:
@@ -185,28 +203,28 @@ def _is_folder(address: str, folder: Path) -> bool:
         return not storage.isfile(path)
 
 
-def images_in_folder(folder: Path, need_classes: bool = True) -> list[RawImage]:
+def images_in_folder(folder: Path, need_classes: bool = True, folders: str | None = None) -> list[RawImage]:
     """List the files of a folder of class folders; the class is the name of the folder a file lies in.
 
-    Class folders may lie at any depth (`guitars/<class>/x.jpg`). All files are listed, pictures or not, but what
-    operating systems leave behind and hidden ones. Links to files inside the folder are read; links that lead
-    outside, or to folders, are listed with a problem.
+    Class folders may lie at any depth (`guitars/<class>/x.jpg`), also in folders called train, val and test. All files
+    are listed, pictures or not, but what operating systems leave behind and hidden ones. Links to files inside the
+    folder are read; links that lead outside, or to folders, are listed with a problem.
 
     Args:
         folder: the top folder.
         need_classes: whether files of at least two classes are needed; without, files may lie in no class folder.
+        folders: which folders are the classes, as for `checked_layout`.
 
     Returns:
         The files, sorted by name.
 
     Raises:
-        UserError: no such folder, nothing in it, fewer than two class folders with files, a split of its own, or
-            pictures beside the class folders of a class folder.
+        UserError: no such folder, nothing in it, or as of `checked_layout`.
     """
     if not folder.is_dir():
         raise UserError(_no_such(folder))
     root = real_path(folder)
-    return checked_layout([_in_folder(path, root) for path in _files(root)], folder, need_classes)
+    return checked_layout([_in_folder(path, root) for path in _files(root)], folder, need_classes, folders)
 
 
 def _unpacked(archive: Path, unpacked: Path, names_encoding: str | None) -> Path:

@@ -14,6 +14,7 @@ from .confidence import unknown as unknown
 from .curation import CurationEffect as CurationEffect
 from .curation import curation_effect as curation_effect
 from .curation import curation_sentence as curation_sentence
+from .curation import image_changes as image_changes
 from .curation import recipe_changes as recipe_changes
 from .embedding import embed as embed
 from .embedding import lie_apart as lie_apart
@@ -38,9 +39,11 @@ from .predictions import of_stage as of_stage
 from .predictions import probability_columns as probability_columns
 from .random_split import HonestAccuracy as HonestAccuracy
 from .random_split import Leakage as Leakage
+from .random_split import crossing_groups as crossing_groups
 from .random_split import honest_accuracy as honest_accuracy
 from .random_split import honest_sentence as honest_sentence
 from .random_split import leakage as leakage
+from .random_split import leaking_images as leaking_images
 from .scores import Metrics as Metrics
 from .scores import classification_report as classification_report
 from .scores import compute_metrics as compute_metrics

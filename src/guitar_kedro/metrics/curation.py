@@ -1,4 +1,4 @@
-"""What a person's decisions about single images did to the accuracy."""
+"""What changes of the images, and a person's decisions about single ones, did to the accuracy."""
 
 from __future__ import annotations
 
@@ -47,16 +47,33 @@ class OfTest(Result):
     errors: int
 
 
-class CurationEffect(Result):
-    """What the curation changed; without an earlier model, only how many decisions of each action there are is known.
+class ImageChanges(Result):
+    """How many images came, went, got another label, or moved to another part of the split.
 
-    ``before`` and ``now`` are of the validation part of each model; ``changes`` may have an effect beside the curation.
+    ``renamed`` are classes that are called otherwise, by their names of before: their images count as relabelled only
+    where they got another label beside that.
+    """
+
+    added: int
+    removed: int
+    relabelled: int
+    moved: int
+    renamed: dict[str, str]
+    new_classes: tuple[str, ...]
+    lost_classes: tuple[str, ...]
+
+
+class CurationEffect(Result):
+    """What changes of the images did; without an earlier model, only the decisions are known, how many of each action.
+
+    ``before`` and ``now`` are of the validation part of each model; ``changes`` may have an effect beside the images.
     ``mended_in_test`` images of the test part have another label than they came with. ``test`` is there where, since
     the earlier model, labels of the test part were mended, or images dropped from it.
     """
 
     decisions: dict[str, int]
     mended_in_test: int = 0
+    images: ImageChanges | None = None
     changes: tuple[str, ...] = ()
     before: Errors | None = None
     now: Errors | None = None
@@ -80,38 +97,69 @@ def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
     return [f"{name} was {then} and is {is_now}" for name, (then, is_now) in differing.items()]
 
 
+def image_changes(before: pd.DataFrame, now: pd.DataFrame) -> ImageChanges:
+    """Compare the images of two models, which are told by their content.
+
+    Args:
+        before: ``image_id``, ``label`` and ``split`` of each image of the earlier model.
+        now: Those of the present one.
+    """
+    both = before.merge(now, on="image_id", suffixes=("_before", ""), validate="one_to_one")
+    lost, new = (sorted(set(one["label"]) - set(other["label"])) for one, other in ((before, now), (now, before)))
+    renamed: dict[str, str] = {}
+    for label in lost:
+        labels = set(both.loc[both["label_before"] == label, "label"])
+        if len(labels) == 1 and labels <= set(new) - set(renamed.values()):
+            renamed[label] = labels.pop()
+    return ImageChanges(
+        added=len(now) - len(both),
+        removed=len(before) - len(both),
+        relabelled=int((both["label_before"].replace(renamed) != both["label"]).sum()),
+        moved=int((both["split_before"] != both["split"]).sum()),
+        renamed=renamed,
+        new_classes=tuple(label for label in new if label not in renamed.values()),
+        lost_classes=tuple(label for label in lost if label not in renamed),
+    )
+
+
 def curation_effect(
     before: pd.DataFrame,
     now: pd.DataFrame,
     decisions: pd.DataFrame,
     changes: Sequence[str],
+    images: ImageChanges | None = None,
     test: tuple[pd.DataFrame, pd.DataFrame] | None = None,
 ) -> CurationEffect:
-    """Compare the model before the curation changed with the one after it.
+    """Compare the model before the images, or their labels, changed with the one after it.
 
     Errors become fewer for two reasons: the labels they are counted by are mended, and the network has learnt from
-    mended labels. On the images that both models were measured on, the two are told apart.
+    other images and labels. On the images that both models were measured on, the two are told apart.
 
     Args:
         before: Predictions of the earlier model on its validation part, with the labels of then; may be empty.
         now: Those of the present model, with the labels of now.
         decisions: ``file`` and ``action`` (drop, relabel, keep) of each decision that acts now.
-        changes: From ``recipe_changes``: what may have an effect beside the curation.
+        changes: From ``recipe_changes``: what may have an effect beside the images.
+        images: From ``image_changes``; ``None`` without an earlier model.
         test: Predictions of both models on their test parts, the earlier ones first; these may be empty.
     """
     counts = decisions["action"].value_counts().to_dict()
     mended = decisions.loc[decisions["action"] == "relabel", "file"]
     in_test = int(test[1]["file"].isin(mended).sum()) if test else 0
-    if before.empty:
+    if before.empty or images is None:
         return CurationEffect(decisions=counts, mended_in_test=in_test)
-    both = before[["file", "label", "predicted"]].merge(
-        now[["file", "label", "predicted"]], on="file", suffixes=("_before", ""), validate="one_to_one"
+    names = {"label": images.renamed, "predicted": images.renamed}
+    both = (
+        before[["image_id", "label", "predicted"]]
+        .replace(names)
+        .merge(now[["image_id", "label", "predicted"]], on="image_id", suffixes=("_before", ""), validate="one_to_one")
     )
     right_before, right = (both["label"] == both[name] for name in ("predicted_before", "predicted"))
     fixed, broken = count_changes(right_before, right)
     return CurationEffect(
         decisions=counts,
         mended_in_test=in_test,
+        images=images,
         changes=tuple(changes),
         before=count_errors(before),
         now=count_errors(now),
@@ -124,7 +172,7 @@ def curation_effect(
             broken=broken,
             p_value=mcnemar_test(fixed, broken),
         ),
-        test=_of_test(*test, decisions) if test else None,
+        test=_of_test(test[0].replace({"label": images.renamed}), test[1], decisions) if test else None,
     )
 
 
@@ -145,18 +193,22 @@ def _of_test(before: pd.DataFrame, now: pd.DataFrame, decisions: pd.DataFrame) -
 
 
 def curation_sentence(effect: CurationEffect) -> str:
-    """Say what the curation changed; empty where there is nothing to compare, and the test part is as it came.
+    """Say what changed of the images, and what that did.
+
+    It is empty where there is nothing to compare, and the test part is as it came.
 
     Args:
         effect: From ``curation_effect``.
     """
-    before, now, both, counts = effect.before, effect.now, effect.both, effect.decisions
-    if not (before and now and both):
+    before, now, both, images = effect.before, effect.now, effect.both, effect.images
+    if not (before and now and both and images):
         return _mended_sentence(effect)
+    counts = effect.decisions
     decisions = [f"{counts[action]:,} {done}" for action, done in _ACTIONS.items() if action in counts]
-    others = f" That is not the effect of the curation alone: {'; '.join(effect.changes)}." if effect.changes else ""
+    curated = f" (the curation: {', '.join(decisions)})" if decisions else ""
+    others = f" That is not the effect of the images alone: {'; '.join(effect.changes)}." if effect.changes else ""
     return (
-        f"Since the curation changed ({', '.join(decisions) or 'nothing is curated any more'}), the error on the "
+        f"Since the model before: {'; '.join(_changed(images))}{curated}. The error on the "
         f"validation part went from {_rate(before)} to {_rate(now)}. On the {count(both.images, 'image')} that both "
         f"models were measured on, the earlier one made {count(both.errors_before, 'error')} by the labels of then "
         f"and {both.errors_before_relabelled:,} by those of now; the present one makes {both.errors:,} "
@@ -180,6 +232,15 @@ def _test_sentence(test: OfTest) -> str:
         f"{before} by the labels of then and {now} by those of now. Where labels were looked at because a model "
         "disagreed, the second number flatters it."
     )
+
+
+def _changed(images: ImageChanges) -> list[str]:
+    numbers = {"added": images.added, "removed": images.removed, "relabelled": images.relabelled}
+    words = [f"{count(number, 'image')} {what}" for what, number in numbers.items() if number]
+    words += [f"class {label} is called {name} now" for label, name in images.renamed.items()]
+    words += [f"class {label} is new" for label in images.new_classes]
+    words += [f"class {label} is gone" for label in images.lost_classes]
+    return words + ([f"{count(images.moved, 'image')} in another part of the split"] if images.moved else [])
 
 
 def _rate(errors: Errors) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -9,18 +11,33 @@ from guitar_kedro.metrics.errors import Errors, count_errors
 from guitar_kedro.metrics.formatting import interval, percent
 from guitar_kedro.metrics.predictions import of_stage
 from guitar_kedro.metrics.results import Result
-from guitar_kedro.splits import TRAIN, VALIDATION
+from guitar_kedro.splits import TEST, TRAIN, VALIDATION
 
 
 class Leakage(Result):
     """Shares of the validation images, 0 to 1, that have a near duplicate in training.
 
     That of a plain random split is an expectation. ``images_with_relatives`` counts images that have near duplicates.
+    Images of one group count as these, if there are groups (``grouped``). ``test_split`` is the share of the test
+    images that have one in training or validation, ``given`` names the parts that the images came with.
     """
 
     random_split: float
     this_split: float
     images_with_relatives: int
+    test_split: float = 0.0
+    grouped: bool = False
+    given: tuple[str, ...] = ()
+
+    @property
+    def relative(self) -> str:
+        """What an image is called that stays with another one."""
+        return "a near duplicate or an image of its group" if self.grouped else "a near duplicate"
+
+    @property
+    def relatives(self) -> str:
+        """What images are called that stay together."""
+        return "near duplicates or images of their group" if self.grouped else "near duplicates"
 
 
 class HonestAccuracy(Result):
@@ -38,7 +55,7 @@ class HonestAccuracy(Result):
     without_relatives: Errors
 
 
-def leakage(splits: pd.DataFrame, training_share: float) -> Leakage:
+def leakage(splits: pd.DataFrame, training_share: float, grouped: bool = False, given: tuple[str, ...] = ()) -> Leakage:
     """Say how many validation images have near duplicates in training, here and under a plain random split.
 
     For an image in a group of g near duplicates, the chance that a random split with the same shares puts it into
@@ -47,17 +64,50 @@ def leakage(splits: pd.DataFrame, training_share: float) -> Leakage:
     Args:
         splits: A row per image: ``split`` and ``duplicate_group``.
         training_share: Of the images, 0 to 1.
+        grouped: Whether there are groups that are more than near duplicates.
+        given: The parts that the images came with.
     """
     sizes = splits["duplicate_group"].map(splits["duplicate_group"].value_counts()).to_numpy()
     total = len(splits)
     distinct, images = np.unique(sizes, return_counts=True)
     flattered = [1 - _none_in_training(size, total, round(total * training_share)) for size in distinct]
-    validation = splits[splits["split"] == VALIDATION]
+    validation, test = (splits[splits["split"] == part] for part in (VALIDATION, TEST))
+    before_test = splits.loc[splits["split"] != TEST, "duplicate_group"]
+    more: dict[str, Any] = {"grouped": grouped} if grouped else {}
+    if given:
+        more |= {"given": given, "test_split": float(test["duplicate_group"].isin(before_test).mean())}
     return Leakage(
         random_split=float(np.average(flattered, weights=images)),
         this_split=float(_has_relative_in_training(validation, splits).mean()),
         images_with_relatives=int((sizes > 1).sum()),
+        **more,
     )
+
+
+def crossing_groups(splits: pd.DataFrame) -> list[int]:
+    """List the groups that stand in several parts.
+
+    Args:
+        splits: ``split`` and ``duplicate_group`` of each image.
+    """
+    counts = splits.groupby("duplicate_group")["split"].nunique()
+    return counts.index[counts > 1].tolist()
+
+
+def leaking_images(splits: pd.DataFrame, image_table: pd.DataFrame) -> pd.DataFrame:
+    """List the images that have relatives in another part, by their groups.
+
+    Args:
+        splits: A row per image: ``image_id``, ``label``, ``split`` and ``duplicate_group``.
+        image_table: For the names of their files.
+
+    Returns:
+        ``duplicate_group``, ``split``, ``label``, ``file``.
+    """
+    leaking = splits[splits["duplicate_group"].isin(crossing_groups(splits))]
+    table = leaking.merge(image_table[["image_id", "file"]], on="image_id")
+    columns = ["duplicate_group", "split", "label", "file"]
+    return table[columns].sort_values(["duplicate_group", "file"]).reset_index(drop=True)
 
 
 def honest_accuracy(
@@ -84,11 +134,12 @@ def honest_accuracy(
     )
 
 
-def honest_sentence(found: HonestAccuracy) -> str:
+def honest_sentence(found: HonestAccuracy, relative: str = "a near duplicate") -> str:
     """Say how much a plain random split flatters.
 
     Args:
         found: From ``honest_accuracy``.
+        relative: What an image is called that stays with another one: ``Leakage.relative``.
     """
     here, flattered = _rate(found.this_split), _rate(found.random_split)
     sentence = (
@@ -96,9 +147,9 @@ def honest_sentence(found: HonestAccuracy) -> str:
         f"plain random split of the same images it is wrong on {flattered}"
     )
     if not found.with_relatives.images:
-        return f"{sentence}; none of those has a near duplicate in training."
+        return f"{sentence}; none of those has {relative} in training."
     related, unrelated = _rate(found.with_relatives), _rate(found.without_relatives)
-    return f"{sentence}: on {related} of those with a near duplicate in training, and on {unrelated} of the others."
+    return f"{sentence}: on {related} of those with {relative} in training, and on {unrelated} of the others."
 
 
 def _has_relative_in_training(images: pd.DataFrame, splits: pd.DataFrame) -> pd.Series:

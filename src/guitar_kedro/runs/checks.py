@@ -66,7 +66,7 @@ def is_checked(node: Node) -> bool:
     """Whether ``check_nodes`` looks at a node: it needs a network, what people gave, or a place to send to."""
     if _compares(node) or _PUBLICATION in node.outputs or node.namespace == _SEARCH:
         return True
-    named = {"ood_images", "curation"} & set(node.inputs)
+    named = {"raw_images", "ood_images", "curation"} & set(node.inputs)
     return bool(named) or any(re.fullmatch(r"params:stages\..*\.architecture", name) for name in node.inputs)
 
 
@@ -93,6 +93,8 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
             raise UserError(f"--params=ood_images={place} does not exist; give the path of a folder or an archive.")
     if "curation" in used:
         catalog.load("curation")
+    if "raw_images" in used:
+        _check_photos(catalog)
     if any(_PUBLICATION in node.outputs for node in nodes):
         cast(Any, catalog[_PUBLICATION]).check()
     stages = parameters.get("stages", {})
@@ -115,6 +117,16 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
 
         options = TrainingOptions.of_parameter("training", parameters["training"])
         choose_precision(options.precision, choose_device(parameters["device"]))
+
+
+def _check_photos(catalog: DataCatalog) -> None:
+    """Check that photos which are at hand can be told apart and split, before those are read."""
+    from guitar_kedro.datasets import PhotosDataset
+    from guitar_kedro.images.layout import refuse_rare_classes
+
+    if isinstance(photos := catalog["raw_images"], PhotosDataset):
+        curation = catalog.load("curation")
+        refuse_rare_classes(photos.at_hand(), {*curation["file"], *curation["label"]})
 
 
 def _check_trained(

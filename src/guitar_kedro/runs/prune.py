@@ -16,7 +16,7 @@ from kedro.pipeline.node import Node
 from rich.filesize import decimal
 
 from guitar_kedro.datasets.artifacts import SUMS_FILE, Artifact
-from guitar_kedro.datasets.curation import PredictionsBeforeCurationDataset
+from guitar_kedro.datasets.changes import TableBeforeChangeDataset
 from guitar_kedro.datasets.features import FeaturesDataset
 from guitar_kedro.datasets.pixels import PixelsDataset, holds_pixels_alone
 from guitar_kedro.datasets.predictions import PredictionsDataset
@@ -99,7 +99,7 @@ def _condemned(catalog: DataCatalog, names: set[str], keep: int) -> list[Path]:
             kept |= {_folder(entry) / version for entry, version in entries if entry is not None}
     datasets = [records, *(catalog.get(name) for name in sorted(names))]
     for dataset in datasets:
-        if isinstance(dataset, PredictionsBeforeCurationDataset):
+        if isinstance(dataset, TableBeforeChangeDataset):
             kept |= dataset.needed()
     return [path for dataset in datasets if isinstance(dataset, Artifact) for path in _unneeded(dataset, kept)]
 

@@ -30,7 +30,7 @@ from guitar_kedro.learning import (
     train_phase,
 )
 from guitar_kedro.learning.data.loaders import data_loaders
-from guitar_kedro.learning.data.pixels import PixelSizes
+from guitar_kedro.learning.data.pixels import DecodedPictures, PixelSizes
 from guitar_kedro.sizes import ImageSize
 from guitar_kedro.versions import VERSIONS
 
@@ -135,6 +135,25 @@ def test_pictures_are_decoded_again_when_they_are_decoded_in_a_newer_way(
     dataset.save(decode_pictures(table, PixelSizes(32, 32, "squish")))
     (after,) = tmp_path.glob("*.bin")
     assert after != before
+
+
+@pytest.mark.parametrize("method", ["squish", "crop"])
+def test_of_pictures_that_come_and_go_only_new_ones_are_decoded(phase: Phase, tmp_path: Path, method: str):
+    decoded = []
+
+    def decoding(table: pd.DataFrame) -> DecodedPictures:
+        whole = decode_pictures(table, PixelSizes(32, 24, method))
+        return dataclasses.replace(whole, decode=lambda rows: decoded.extend(rows["image_id"]) or whole.decode(rows))
+
+    first, then, dataset = phase.table.iloc[:-2], phase.table.iloc[3:], PixelsDataset(str(tmp_path / "pixels"))
+    dataset.save(decoding(first))
+    decoded.clear()
+    dataset.save(decoding(then))
+    assert decoded == phase.table["image_id"].iloc[-2:].tolist()
+    Pixels.save(decoding(then), tmp_path / "anew")
+    (copied,), (anew,) = ((tmp_path / name).glob("*.bin") for name in ("pixels", "anew"))
+    assert copied.read_bytes() == anew.read_bytes()
+    assert (tmp_path / "pixels/index.json").read_text() == (tmp_path / "anew/index.json").read_text()
 
 
 def test_pictures_whose_file_is_gone_or_cut_short_are_decoded_again(phase: Phase, tmp_path: Path):

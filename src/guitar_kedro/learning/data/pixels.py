@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from io import FileIO
@@ -22,6 +24,8 @@ from guitar_kedro.progress import track
 from guitar_kedro.sizes import ImageSize, height_width, size_in_words
 from guitar_kedro.splits import VALIDATION
 from guitar_kedro.versions import VERSIONS
+
+logger = logging.getLogger(__name__)
 
 INDEX_FILE = "index.json"
 _AHEAD = 64  # pictures that are decoded before they are written
@@ -51,13 +55,14 @@ class DecodedPictures:
     Attributes:
         table: A row per picture: ``image_id``, ``path``, ``split`` (train or validation: they differ in size).
         sizes: How they are resized.
-        pixels: uint8 of height x width x 3 for each row. Validation pictures have the size; of training pictures, those
-            to be cropped or padded do not, because training chooses the place anew each time it sees them.
+        decode: Makes of such rows uint8 of height x width x 3 each. Validation pictures have the size; of training
+            pictures, those to be cropped or padded do not, because training chooses the place anew each time it sees
+            them.
     """
 
     table: pd.DataFrame
     sizes: PixelSizes
-    pixels: Iterator[np.ndarray]
+    decode: Callable[[pd.DataFrame], Iterator[np.ndarray]]
 
     @property
     def key(self) -> str:
@@ -73,10 +78,14 @@ def decode_pictures(table: pd.DataFrame, sizes: PixelSizes) -> DecodedPictures:
         table: As of ``DecodedPictures``.
         sizes: Likewise.
     """
+    return DecodedPictures(table, sizes, partial(_decode_all, sizes))
+
+
+def _decode_all(sizes: PixelSizes, table: pd.DataFrame) -> Iterator[np.ndarray]:
     title = f"Decoding pictures for {size_in_words(sizes.validation)} px"
     pictures = zip(table["path"], table["split"], strict=True)
     decoded = read_ahead(partial(_decode, sizes), pictures, _AHEAD, os.cpu_count())
-    return DecodedPictures(table, sizes, track(decoded, len(table), title))
+    return track(decoded, len(table), title)
 
 
 def _decode(sizes: PixelSizes, picture: tuple[str, str]) -> np.ndarray:
@@ -107,6 +116,7 @@ class Pixels:
         """Read the index; pictures stay on disk."""
         index = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
         self.sizes, self.key = PixelSizes(**index["sizes"]), index["key"]
+        self._version = index.get("version")  # earlier ones did not note it
         self._file = folder / f"{self.key}.bin"
         self._shapes = np.array(index["shapes"], np.int64).reshape(-1, 2)
         self._offsets = np.concatenate([[0], np.cumsum(3 * self._shapes.prod(axis=1))])
@@ -118,25 +128,50 @@ class Pixels:
 
     @staticmethod
     def save(decoded: DecodedPictures, folder: Path) -> None:
-        """Write into a folder, beside what is there; that goes when all is written."""
+        """Write into a folder, beside what is there; that goes when all is written.
+
+        What is there already of these pictures, decoded in the same way, is copied.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         data, index = folder / f"{decoded.key}.bin", folder / INDEX_FILE
         shapes = []
-        with written_whole(data) as beside, beside.open("wb") as file:
-            for pixels in decoded.pixels:
+        with (
+            written_whole(data) as beside,
+            beside.open("wb") as file,
+            closing(_copied_or_decoded(decoded, Pixels._earlier(folder, decoded))) as stream,
+        ):
+            for pixels in stream:
                 shapes.append(pixels.shape[:2])
                 file.write(np.ascontiguousarray(pixels).data)
-        pictures = decoded.table[["image_id", "split"]].to_numpy().tolist()
-        content = {"key": decoded.key, "sizes": vars(decoded.sizes), "pictures": pictures, "shapes": shapes}
+        content = {
+            "key": decoded.key,
+            "version": VERSIONS["decoded_pixels"],
+            "sizes": vars(decoded.sizes),
+            "pictures": decoded.table[["image_id", "split"]].to_numpy().tolist(),
+            "shapes": shapes,
+        }
         with written_whole(index) as beside:
             beside.write_text(json.dumps(content), encoding="utf-8")
         for other in folder.glob("*.bin"):
             if other != data:
                 other.unlink()
 
+    @staticmethod
+    def _earlier(folder: Path, decoded: DecodedPictures) -> Pixels | None:
+        """Return what is there, if it is whole and was decoded in the same way."""
+        if not (folder / INDEX_FILE).exists():
+            return None
+        earlier = Pixels(folder)
+        alike = (earlier.sizes, earlier._version) == (decoded.sizes, VERSIONS["decoded_pixels"])
+        return earlier if alike and earlier.is_whole() else None
+
     def is_whole(self) -> bool:
         """Return whether the file of pixels has the length that the index promises."""
         return self._file.exists() and self._file.stat().st_size == self._offsets[-1]
+
+    def position(self, image_id: str, split: str) -> int | None:
+        """Return the number of a picture in the file; ``None`` where it is not in it."""
+        return self._position.get((image_id, split))
 
     def positions(self, image_ids: Sequence[str], split: str) -> np.ndarray:
         """Find pictures.
@@ -184,10 +219,15 @@ class Pixels:
             if shape == picture.shape:
                 self._fill(picture, file)
             else:
-                pixels = np.empty(shape, np.uint8)
-                self._fill(pixels, file)
-                picture[:] = _placed(pixels, place, picture.shape)
+                picture[:] = _placed(self.whole(file, position), place, picture.shape)
         return batch
+
+    def whole(self, file: FileIO, position: int) -> np.ndarray:
+        """Read a picture as it was decoded: uint8 of height x width x 3."""
+        pixels = np.empty((*self._shapes[position], 3), np.uint8)
+        file.seek(self._offsets[position])
+        self._fill(pixels, file)
+        return pixels
 
     def _fill(self, pixels: np.ndarray, file: FileIO) -> None:
         """Read a picture whole: the system may give fewer bytes than were asked for, in several pieces."""
@@ -200,6 +240,21 @@ class Pixels:
                     "the same command again, which decodes them anew."
                 )
             left = left[count:]
+
+
+def _copied_or_decoded(decoded: DecodedPictures, earlier: Pixels | None) -> Generator[np.ndarray, None, None]:
+    """Stream pictures in their order, those that are there already from there."""
+    table = decoded.table
+    if earlier is None:
+        yield from decoded.decode(table)
+        return
+    positions = [earlier.position(*picture) for picture in zip(table["image_id"], table["split"], strict=True)]
+    missing = table[[position is None for position in positions]]
+    logger.info("Of %d pictures, %d are decoded already", len(table), len(table) - len(missing))
+    new = iter(decoded.decode(missing)) if len(missing) else iter(())
+    with earlier.open() as file:
+        for position in positions:
+            yield next(new) if position is None else earlier.whole(file, position)
 
 
 def _placed(pixels: np.ndarray, place: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

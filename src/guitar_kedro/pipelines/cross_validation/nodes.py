@@ -56,7 +56,7 @@ def split_at_random(splits: pd.DataFrame, seed: int) -> pd.DataFrame:
 def deal_folds(
     splits: pd.DataFrame, options: CrossValidationOptions, seed: int, parameter: str = "cross_validation.folds"
 ) -> pd.DataFrame:
-    """Deal the duplicate groups of training and validation images to folds of about the same size.
+    """Deal the groups of training and validation images, which stay together, to folds of about the same size.
 
     Each class is dealt as evenly as its groups allow, by scikit-learn's ``StratifiedGroupKFold``.
 
@@ -81,7 +81,7 @@ def deal_folds(
     if most < options.folds:
         raise UserError(
             f"{parameter} is {options.folds}, but no class has more than {most} images outside the test "
-            "part that are no near duplicates of each other: ask for fewer with "
+            "part that are no near duplicates of each other, nor of one group: ask for fewer with "
             f"--params={parameter}={max(most, 2)}, or add images."
         )
     if (few := groups_of_class[groups_of_class < options.folds]).size:
@@ -100,7 +100,8 @@ def deal_folds(
     if (alone := folds_of_class[folds_of_class < 2]).size:
         raise UserError(
             f"All images of class {alone.index[0]} outside the test part fell into one fold, for they are near "
-            "duplicates of each other or of images of other classes: add different ones, or leave the class out."
+            "duplicates of each other or of images of other classes, or of one group: add different ones, or leave the "
+            "class out."
         )
     return table.astype({"fold": "int64"})
 
@@ -232,17 +233,23 @@ def report_honest_accuracy(
     return found
 
 
-def honest_sentence(found: metrics.HonestAccuracy | None, predictions: pd.DataFrame, spec: learning.ModelSpec) -> str:
+def honest_sentence(
+    found: metrics.HonestAccuracy | None,
+    predictions: pd.DataFrame,
+    spec: learning.ModelSpec,
+    relative: str = "a near duplicate",
+) -> str:
     """Say for the model card what a cross-validation found; nothing if since then the first stage predicts otherwise.
 
     Args:
         found: From ``report_honest_accuracy``; ``None`` where there was no cross-validation.
         predictions: Of the stages as they are now.
         spec: Of the model, in whose precision and views they were made.
+        relative: What an image is called that stays with another one.
     """
     if found is None or found.predictions != _fingerprint(predictions, found.stage, spec):
         return ""
-    return metrics.honest_sentence(found)
+    return metrics.honest_sentence(found, relative)
 
 
 def _fingerprint(predictions: pd.DataFrame, stage: str, spec: learning.ModelSpec) -> str:

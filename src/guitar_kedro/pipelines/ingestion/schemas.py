@@ -18,6 +18,8 @@ class ImageRow(BaseModel):
         perceptual_hash: 256-bit difference hash, in hexadecimal.
         source: Where it was read from.
         note: What was not followed of what the file says of its colours; empty where all was.
+        given_split: Part of the split that it was given for; empty where none was.
+        group: What it was given in common with images that stay on its side of the split; empty for nothing.
     """
 
     image_id: str
@@ -31,6 +33,8 @@ class ImageRow(BaseModel):
     perceptual_hash: str
     source: str
     note: str
+    given_split: str
+    group: str
 
 
 class RejectedRow(BaseModel):
@@ -38,7 +42,7 @@ class RejectedRow(BaseModel):
 
     Attributes:
         file: Name of the file in the source.
-        label: The class that it would have; empty where it lies in no class folder.
+        label: The class that it would have; empty where it has none.
         reason: Short code in snake_case.
         detail: The reason as a sentence.
     """

@@ -286,19 +286,23 @@ def list_similar_images(image_table: pd.DataFrame, splits: pd.DataFrame, feature
 
 def report_curation(
     predictions: pd.DataFrame,
-    predictions_before_curation: pd.DataFrame,
-    model_before_curation: dict[str, Any],
+    predictions_before_change: pd.DataFrame,
+    model_before_change: dict[str, Any],
+    image_labels_before_change: pd.DataFrame,
+    image_labels: pd.DataFrame,
     applied_curation: pd.DataFrame,
     model_spec: learning.ModelSpec,
 ) -> metrics.CurationEffect:
-    """Say what the changes of the curation file did to the accuracy."""
-    before = test_before = predictions_before_curation
+    """Say what changed of the images and their labels since an earlier model, and what that did to the accuracy."""
+    before = test_before = predictions_before_change
+    images_changed = None
     if len(before):
         last_stage = before.loc[before["split"] == TEST, "stage"].iloc[0]  # the test part is seen by the model only
         before, test_before = (metrics.of_stage(before, last_stage, part) for part in (VALIDATION, TEST))
-    changes = metrics.recipe_changes(model_before_curation, model_spec.model_dump(mode="json"))
+        images_changed = metrics.image_changes(image_labels_before_change, image_labels)
+    changes = metrics.recipe_changes(model_before_change, model_spec.model_dump(mode="json"))
     now, test = (_of_model(predictions, model_spec, part) for part in (VALIDATION, TEST))
-    return metrics.curation_effect(before, now, applied_curation, changes, (test_before, test))
+    return metrics.curation_effect(before, now, applied_curation, changes, images_changed, (test_before, test))
 
 
 def compare_neighbours(
@@ -418,7 +422,7 @@ def write_model_card(
     searched = _held_out(predictions, out_of_fold_predictions, splits, model_spec)
     validation = scores.validation[model_spec.provenance["stage"]]
     of_search = search_note(search_result, splits, model_spec)
-    honest = honest_sentence(honest_accuracy, predictions, model_spec)
+    honest = honest_sentence(honest_accuracy, predictions, model_spec, leakage.relative)
     facts = cards.CardFacts(
         spec=model_spec.model_dump(),
         checksum=model_spec.checksum,

@@ -67,8 +67,10 @@ def create_pipeline(stages: list[StagePlan], by_features: bool = False) -> Pipel
                 func=nodes.report_curation,
                 inputs=[
                     "predictions",
-                    "predictions_before_curation",
-                    "model_before_curation",
+                    "predictions_before_change",
+                    "model_before_change",
+                    "image_labels_before_change",
+                    "image_labels",
                     "applied_curation",
                     "model_spec",
                 ],

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from hashlib import sha256
-
-from pydantic import Field, model_validator
+from collections import Counter, defaultdict
 
 from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.errors import UserError, listed
 from guitar_kedro.lazy import pd
-from guitar_kedro.options import Options
+from guitar_kedro.pipelines.splitting.dealing import deal, most_of
+from guitar_kedro.pipelines.splitting.grouping import group_names, groups_in_order, joined_groups
+from guitar_kedro.pipelines.splitting.options import SplittingOptions
 from guitar_kedro.pipelines.training import nodes as of_training
 from guitar_kedro.splits import SPLITS, TEST, TRAIN, VALIDATION
 
@@ -26,24 +26,6 @@ SIMILARITY_NETWORK = {
     "precision": "float32",  # so that the split does not depend on the machine
     "seed": 0,
 }
-
-
-class SplittingOptions(Options):
-    """The parameters under ``splitting``.
-
-    Attributes:
-        validation: Share of the images on which every stage is measured.
-        test: Share of the images that only the final evaluation looks at.
-    """
-
-    validation: float = Field(gt=0, lt=1)
-    test: float = Field(gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def _leaves_something_to_train_on(self) -> SplittingOptions:
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test together must leave images to train on, so their sum is below 1")
-        return self
 
 
 def compute_features(
@@ -65,65 +47,114 @@ def compute_features(
 def split_images(
     image_table: pd.DataFrame, options: SplittingOptions, seed: int, features: learning.Features | None = None
 ) -> pd.DataFrame:
-    """Split every class by the same shares, moving groups of duplicates as a whole.
+    """Split every class by the same shares, moving groups as a whole; a split that the photos came with is kept.
 
-    The order in which groups are dealt follows from the seed and from each group's own images: where a few images come,
-    go or are relabelled, nearly all others stay in their part, and results before and after can be compared.
+    The order in which groups are dealt follows from the seed and from each group's name or own images: where a few
+    images come, go or are relabelled, nearly all others stay in their part, and results before and after can be
+    compared.
 
     Args:
-        image_table: Needs ``image_id``, ``label``, ``duplicate_group``.
-        options: The shares.
+        image_table: Needs ``image_id``, ``file``, ``label``, ``duplicate_group``, ``given_split``, ``group``.
+        options: The shares, and what makes groups.
         seed: Decides which images go where.
-        features: Of all images: those that look alike become one group of duplicates.
+        features: Of all images: those that look alike become one group.
 
     Returns:
-        A row per image: ``image_id``, ``label``, ``split`` (train, validation, test), ``duplicate_group``.
+        A row per image: ``image_id``, ``label``, ``split`` (train, validation, test), ``duplicate_group``; with the
+        column ``given``, whether its part is the one that it came with, where some came with one.
 
     Raises:
-        UserError: If a class has too few groups of images for the three parts.
+        UserError: If a class has too few groups of images for the parts, or nothing to train on; if parts of a split
+            that is to have no leaks have some.
     """
-    if features is not None:
-        pairs, _ = metrics.similar_pairs(features.of(image_table["image_id"].tolist()))
-        groups = metrics.joined_groups(image_table["duplicate_group"].to_numpy(), pairs)
-        image_table = image_table.assign(duplicate_group=groups)
-    # a group that a person left under two labels counts for the label that comes first
-    label_of_group = image_table.groupby("duplicate_group")["label"].min()
-    sizes = image_table["duplicate_group"].value_counts()
-    first_image = image_table.groupby("duplicate_group")["image_id"].min()
-    place = {group: sha256(f"{seed} {image_id}".encode()).digest() for group, image_id in first_image.items()}
-    split_of_group: dict[int, str] = {}
-    for label, groups in label_of_group.groupby(label_of_group):
-        if len(groups) < len(SPLITS):
-            raise UserError(
-                f"Class {label} has only {metrics.count(sizes[groups.index].sum(), 'image')} in "
-                f"{metrics.count(len(groups), 'group')} of duplicates; "
-                f"a class needs at least {len(SPLITS)} different ones for training, validation and test. Add images or "
-                "leave the class out."
-            )
-        split_of_group |= _deal(sorted(groups.index, key=place.__getitem__), sizes, options)
-    splits = image_table[["image_id", "label", "duplicate_group"]].copy()
-    splits.insert(2, "split", splits["duplicate_group"].map(split_of_group))
+    names = group_names(image_table, options.group_from)
+    table = image_table[["image_id", "label", "file", "given_split"]].assign(
+        duplicate_group=joined_groups(image_table, names, features), name=names
+    )
+    parts = _kept_parts(table, options.leaks)
+    missing = [part for part in (TEST, VALIDATION) if not (table["given_split"] == part).any()]
+    elsewhere = table.loc[~parts.isin(["", TRAIN]), "duplicate_group"]
+    pool = table[~table["duplicate_group"].isin(elsewhere)]
+    if missing:
+        groups = groups_in_order(pool, seed)
+        dealt = deal(groups, {part: getattr(options, part) for part in missing})
+        _check_classes(groups, dealt, missing, are_named=(names != "").any())
+        parts[pool.index] = pool["duplicate_group"].map(dealt)
+    splits = table[["image_id", "label", "duplicate_group"]].copy()
+    splits.insert(2, "split", parts.replace("", TRAIN))
+    if (table["given_split"] != "").any():
+        splits["given"] = splits["split"] == table["given_split"]
+        kept = [part for part in SPLITS if part not in missing]
+        from_training = f"; {' and '.join(missing)}: dealt from its training part" if missing else ""
+        logger.info("The photos came with a split, which is kept: %s%s", ", ".join(kept), from_training)
+    _check_training(splits)
     counts = splits["split"].value_counts()
-    logger.info("Split: %s", ", ".join(f"{counts[split]} {split}" for split in SPLITS))
+    logger.info("Split: %s", ", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS))
     return splits
 
 
-def _deal(groups: list[int], sizes: pd.Series, options: SplittingOptions) -> dict[int, str]:
-    """Give each split a group, training the largest of three; deal on until the others have their share of images."""
-    size_of_group = dict(zip(groups, sizes[groups].tolist(), strict=True))
-    largest = max(groups[:3], key=size_of_group.__getitem__)
-    groups = [largest, *(group for group in groups if group != largest)]
-    total = sum(size_of_group.values())
-    wanted = {TEST: options.test * total, VALIDATION: options.validation * total}
-    split_of = dict(zip(groups[:3], SPLITS, strict=True))
-    filled = {split: size_of_group[group] for group, split in split_of.items()}
-    for group in groups[3:]:
-        # a group goes where it brings the split closer to its share, else to training
-        size = size_of_group[group]
-        split = next((name for name, share in wanted.items() if filled[name] + size / 2 <= share), TRAIN)
-        split_of[group] = split
-        filled[split] += size
-    return split_of
+def _kept_parts(table: pd.DataFrame, leaks: str) -> pd.Series:
+    """Return the part of each image that is not to be dealt: its own, or that of its group; empty for all others."""
+    parts, group = table["given_split"].copy(), table["duplicate_group"]
+    given = table[parts != ""]
+    if given.empty:
+        return parts
+    crossing = metrics.crossing_groups(given.assign(split=given["given_split"]))
+    if len(crossing) and leaks == "refuse":
+        files = given.loc[given["duplicate_group"] == crossing[0], ["file", "given_split"]]
+        raise UserError(
+            f"{metrics.count(len(crossing), 'group')} of near duplicates, or of images with one group, stand in "
+            "several parts of the split that the photos came with, for example "
+            f"{listed((files['file'] + ' in ' + files['given_split']).tolist(), 3)}: mend it, or let "
+            "--params=splitting.leaks=move keep each group together, or report keep the split as it is."
+        )
+    follows = (parts == "") | (group.isin(crossing) & (leaks == "move"))
+    members = given[given["duplicate_group"].isin(group[follows])]
+    part_of_group = members.groupby("duplicate_group")["given_split"].agg(most_of)
+    return parts.mask(follows, group.map(part_of_group)).fillna("")
+
+
+def _check_classes(
+    groups: dict[int, dict[str, int]], dealt: dict[int, str], missing: list[str], are_named: bool
+) -> None:
+    """Check that each class is in each part that was dealt; of groups that were given, it is told where one is not."""
+    parts_of, sizes = defaultdict(list), Counter[str]()
+    for number, counts in groups.items():
+        sizes.update(counts)
+        for label in counts:
+            parts_of[label].append(dealt[number])
+    for label in sorted(parts_of):
+        has = f"{metrics.count(sizes[label], 'image')} in {metrics.count(len(parts_of[label]), 'group')}"
+        if not are_named and len(parts_of[label]) <= len(missing):
+            needed = [part for part in SPLITS if part == TRAIN or part in missing]
+            raise UserError(
+                f"Class {label} has only {has} of duplicates; a class needs at least {len(needed)} different ones for "
+                f"{', '.join(needed[:-1]).replace(TRAIN, 'training')} and {needed[-1]}. Add images or leave the class "
+                "out."
+            )
+        for part in missing:
+            if part not in parts_of[label]:
+                logger.warning(
+                    "Class %s has %s that stay together, so none of it is in the %s part, and nothing tells there how "
+                    "often it is named rightly: add images of other groups",
+                    *(label, has, part),
+                )
+
+
+def _check_training(splits: pd.DataFrame) -> None:
+    trained = set(splits.loc[splits["split"] == TRAIN, "label"])
+    if lost := sorted(set(splits["label"]) - trained):
+        parts = splits.loc[splits["label"] == lost[0], "split"].unique()
+        raise UserError(
+            f"Class {lost[0]} has no image to train on: all of them are in the {' and '.join(parts)} part. Add images "
+            "of other groups to it, or leave the class out."
+        )
+
+
+def list_image_labels(splits: pd.DataFrame, image_table: pd.DataFrame) -> pd.DataFrame:
+    """List the images that models are made from: ``image_id``, ``file``, ``label``, ``split``."""
+    table = image_table[["image_id", "file"]].merge(splits[["image_id", "label", "split"]], on="image_id")
+    return table.sort_values("file", kind="stable").reset_index(drop=True)
 
 
 def plot_split_balance(splits: pd.DataFrame, display_names: dict[str, str]) -> plots.Figure:
@@ -134,13 +165,35 @@ def plot_split_balance(splits: pd.DataFrame, display_names: dict[str, str]) -> p
     return plots.split_balance(splits, display_names)
 
 
-def report_leakage(splits: pd.DataFrame, options: SplittingOptions) -> metrics.Leakage:
-    """Say how many validation images have near duplicates in training, here and under a plain random split."""
-    found = metrics.leakage(splits, 1 - options.validation - options.test)
+def report_leakage(
+    splits: pd.DataFrame, image_table: pd.DataFrame, options: SplittingOptions
+) -> tuple[metrics.Leakage, pd.DataFrame]:
+    """Say how many images have near duplicates, or images of their group, in another part, and under a random split.
+
+    Returns:
+        The numbers, and a row per image that has, where the photos came with a split that leaks.
+    """
+    given = image_table["given_split"]
+    is_given = bool((given != "").any())
+    found = metrics.leakage(
+        splits,
+        float((splits["split"] == TRAIN).mean()) if is_given else 1 - options.validation - options.test,
+        grouped=options.group_from is not None or bool((image_table["group"] != "").any()),
+        given=tuple(part for part in SPLITS if (given == part).any()),
+    )
     logger.info(
-        "A plain random split would have put near duplicates of %.1f %% of the validation images into training, "
-        "this one of %.1f %%",
+        "A plain random split would have put %s of %.1f %% of the validation images into training, this one of %.1f %%",
+        found.relatives,
         100 * found.random_split,
         100 * found.this_split,
     )
-    return found
+    leaks = metrics.leaking_images(splits, image_table)
+    if len(leaks):
+        logger.warning(
+            "The split that the photos came with leaks: %s have %s in another part, for example %s (leaking_images.csv "
+            "lists them); --params=splitting.leaks=move keeps groups together",
+            metrics.count(len(leaks), "image"),
+            found.relatives,
+            listed((leaks["file"] + " in " + leaks["split"]).tolist(), 2),
+        )
+    return found, leaks

@@ -19,7 +19,14 @@ def create_pipeline(by_features: bool = False) -> Pipeline:
             outputs="splits",
             name="split_images",
             tags="splits",
-        )
+        ),
+        Node(
+            func=nodes.list_image_labels,
+            inputs=["splits", "image_table"],
+            outputs="image_labels",
+            name="list_image_labels",
+            tags="splits",
+        ),
     ]
     if by_features:
         made.append(
@@ -40,8 +47,8 @@ def create_pipeline(by_features: bool = False) -> Pipeline:
         ),
         Node(
             func=nodes.report_leakage,
-            inputs=["splits", "params:splitting"],
-            outputs="leakage",
+            inputs=["splits", "image_table", "params:splitting"],
+            outputs=["leakage", "leaking_images"],
             name="report_leakage",
         ),
     ]

@@ -1,22 +1,44 @@
 """What stands in the tables of splits: a row of them."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 
 class SplitRow(BaseModel):
     """An image of the dataset.
 
+    Where some came with a part of a split, ``given`` tells of each whether its part is the one that it came with.
+
     Attributes:
         image_id: As in ``image_table``.
         label: Its class.
         split: ``train``, ``validation`` or ``test``.
-        duplicate_group: As in ``image_table``, where images that look alike to a network are not grouped as well.
+        duplicate_group: Number that images share which stay in one part: near duplicates, as in ``image_table``, and
+            those that look alike to a network or have a group in common, where these are kept together.
     """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, bool]
 
     image_id: str
     label: str
     split: str
     duplicate_group: int
+
+
+class LeakRow(BaseModel):
+    """An image of a given split that has near duplicates, or images of its group, in another part.
+
+    Attributes:
+        duplicate_group: As of ``SplitRow``.
+        split: Its part.
+        label: Its class.
+        file: Name of the file in the source.
+    """
+
+    duplicate_group: int
+    split: str
+    label: str
+    file: str
 
 
 class SimilarRow(BaseModel):
