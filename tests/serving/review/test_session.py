@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from guitar_kedro.datasets import (
     TableDataset,
 )
 from guitar_kedro.datasets.decisions import DecisionRow, DecisionsFile
+from guitar_kedro.errors import name_commands_for
 from guitar_kedro.images import FileRecord
 from guitar_kedro.images.thumbnails import kept_thumbnail
 from guitar_kedro.learning import Features, FeatureStream
@@ -129,7 +129,8 @@ class Made:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Made]:
+def made(tmp_path: Path) -> Made:
+    name_commands_for(None, None)  # whatever session a test before this one had
     return Made(tmp_path)
 
 
