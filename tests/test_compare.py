@@ -81,6 +81,21 @@ def test_what_cannot_be_compared_is_told_in_a_sentence(project: Path, tmp_path: 
         assert sentence in run.stderr.splitlines()[-1]
 
 
+def test_a_damaged_record_costs_what_it_says_and_no_file_beside_the_page_is_touched(project: Path, tmp_path: Path):
+    (record, *_) = sorted((project / "data/08_reporting").rglob("run_record.json/*/run_record.json"))
+    content = record.read_bytes()
+    (tmp_path / ".page").write_text("of somebody else")
+    record.write_bytes(content[:-9])
+    try:
+        run = kedro_in(project, "compare", f"--html={tmp_path / 'page'}")
+    finally:
+        record.write_bytes(content)
+    assert run.returncode == 0, run.stderr
+    assert "was altered or damaged: what it says of its run is left out" in " ".join((run.stdout + run.stderr).split())
+    assert all(version in run.stdout for version in versions(project))
+    assert (tmp_path / ".page").read_text() == "of somebody else"
+
+
 def test_a_note_that_is_given_afterwards_names_the_model_that_is_there_and_figures_are_kept(project: Path):
     parameters = "splitting.validation=0.4,stages.small.frozen.epochs=0,note=007"
     run_in(project, "run", "--pipelines=train,compare", f"--params={parameters}")

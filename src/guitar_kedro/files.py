@@ -136,7 +136,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     A process that dies meanwhile leaves the file as it was. One process at a time may write.
     """
-    beside = path.with_name(f".{path.name}")
+    beside = path.with_name(f".{path.name}.part")  # .NAME may be a file of somebody else: .env beside env
     try:
         yield beside
         with beside.open("rb+") as file:  # Windows syncs only what is open for writing

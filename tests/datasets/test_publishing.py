@@ -95,13 +95,24 @@ def test_a_hub_that_does_not_answer_is_told(hub: Hub, monkeypatch: pytest.Monkey
 
 def test_a_folder_gets_all_files_or_none(tmp_path: Path):
     publication = PublicationDataset((tmp_path / "shelf" / "guitars").as_uri())
-    with pytest.raises(FileNotFoundError):
+    (tmp_path / "shelf" / ".guitars").mkdir(parents=True)  # of somebody else
+    with pytest.raises(DatasetError) as error:
         publication.save({**FILES, "no such/folder": b""})
-    assert not list((tmp_path / "shelf").iterdir())
+    assert "it cannot be written there (No such file or directory); name another folder" in str(error.value)
+    assert [path.name for path in (tmp_path / "shelf").iterdir()] == [".guitars"]
     publication.save(FILES)
+    assert (tmp_path / "shelf" / ".guitars").is_dir()
     assert {path.name: path.read_bytes() for path in (tmp_path / "shelf/guitars").iterdir()} == FILES
     with pytest.raises(UserError, match="there is something already; remove it, or name another folder"):
         publication.check()
+
+
+def test_a_place_that_no_folder_can_have_is_refused_before_anything_is_exported(tmp_path: Path):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for place, wrong in (("file/guitars", "file is no folder; name another place"), ("link", "is something already")):
+        with pytest.raises(UserError, match=wrong):
+            PublicationDataset((tmp_path / place).as_uri()).check()
 
 
 @pytest.mark.parametrize(

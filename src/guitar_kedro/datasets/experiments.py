@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset, Version
+from kedro.io import AbstractDataset, DatasetError, Version
 from pydantic import BaseModel
 
 from guitar_kedro.datasets.reports import MetricsDataset
@@ -17,6 +19,8 @@ from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, WEIGHTS_FILE, M
 from guitar_kedro.metrics.errors import Errors
 from guitar_kedro.metrics.experiments import Experiment, errors_on_test
 from guitar_kedro.metrics.predictions import PredictionRow, probabilities
+
+logger = logging.getLogger(__name__)
 
 _MAKER = "calibrate.calibrate_model"  # the node that makes a model
 _PHASES = ("probe", "frozen", "unfrozen")  # of a stage, in the order of training
@@ -63,7 +67,7 @@ class ExperimentsDataset(AbstractDataset[None, list[Experiment]]):
         Raises:
             UserError: If a part of one is not as it was saved.
         """
-        records, openings = self._records(), self._log.load()
+        records, openings = self._records, self._log.load()
         versions = {record["saved"]["model"] for record in records if "model" in record["saved"]}
         versions |= set(_versions(self._models))
         return [self._experiment(version, records, openings) for version in sorted(versions, reverse=True)]
@@ -72,7 +76,7 @@ class ExperimentsDataset(AbstractDataset[None, list[Experiment]]):
         """Say how the runs ended that were to make a model and failed before, the newest first."""
         return [
             record["exit"]
-            for record in self._records()
+            for record in self._records
             if record["exit"] != "finished"
             and _MAKER in {*record["nodes"], *record["skipped"]}
             and "model" not in {**record["loaded"], **record["saved"]}
@@ -86,12 +90,17 @@ class ExperimentsDataset(AbstractDataset[None, list[Experiment]]):
         """
         raise UserError(f"{self._filepath} is saved by runs only.")
 
+    @cached_property
     def _records(self) -> list[dict[str, Any]]:
-        """Load the records of all runs, the newest first."""
-        versions = sorted(_versions(self._filepath), reverse=True)
-        return [
-            MetricsDataset(filepath=str(self._filepath), version=Version(version, None)).load() for version in versions
-        ]
+        """The records of all runs, the newest first."""
+        records = []
+        for version in sorted(_versions(self._filepath), reverse=True):
+            try:
+                records.append(MetricsDataset(filepath=str(self._filepath), version=Version(version, None)).load())
+            except (UserError, DatasetError):
+                place = self._filepath / version / self._filepath.name
+                logger.warning("%s was altered or damaged: what it says of its run is left out", place)
+        return records
 
     def _experiment(self, version: str, records: list[dict[str, Any]], openings: pd.DataFrame) -> Experiment:
         belonging = [record for record in records if {**record["loaded"], **record["saved"]}.get("model") == version]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,7 +83,12 @@ class PublicationDataset(AbstractDataset[dict[str, bytes], None]):
         elif to.startswith(_HUB):
             logger.info("Published: %s", _send(_repository(to), data))
         else:
-            _write(_folder(to), data)
+            try:
+                _write(_folder(to), data)
+            except OSError as error:
+                raise UserError(
+                    f"--params=to={to}: it cannot be written there ({error.strerror}); name another folder."
+                ) from error
             logger.info("Published: %s", to)
 
     def load(self) -> None:
@@ -118,25 +123,27 @@ def _folder(to: str) -> Path:
     if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path.strip("/"):
         raise UserError(f"--params=to={to}: a model is published to hf://USER/NAME, or to a folder, file:///PLACE.")
     folder = local_path(url2pathname(parts.path))
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    is_empty = folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
+    if os.path.lexists(folder) and not is_empty:
         raise UserError(f"--params=to={to}: there is something already; remove it, or name another folder.")
+    above = next(parent for parent in folder.parents if os.path.lexists(parent))
+    if not above.is_dir():
+        raise UserError(f"--params=to={to}: {above} is no folder; name another place.")
     return folder
 
 
 def _write(folder: Path, data: dict[str, bytes]) -> None:
     """Write files into a folder that is there with all of them, or not at all."""
-    beside = folder.with_name(f".{folder.name}")
-    shutil.rmtree(beside, ignore_errors=True)  # what a run that was killed left
-    beside.mkdir(parents=True)
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.part-", dir=folder.parent) as room:
+        beside = Path(room) / folder.name
+        beside.mkdir()
         for name, content in data.items():
             with written_whole(beside / name) as file:
                 file.write_bytes(content)
         if folder.exists():  # and is empty; Windows replaces no folder
             folder.rmdir()
         os.replace(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _send(repository: str, data: dict[str, bytes]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,15 +45,23 @@ class StudyDataset(AbstractDataset[None, Any]):
         """Open it; a journal that is not there is begun.
 
         Raises:
-            UserError: If the database cannot be opened.
+            UserError: If the journal or the database cannot be opened.
         """
         import optuna
 
         if self._journal:
             from optuna.storages.journal import JournalFileBackend, JournalStorage
 
-            self._journal.parent.mkdir(parents=True, exist_ok=True)
-            return JournalStorage(JournalFileBackend(str(self._journal)))
+            try:
+                self._journal.parent.mkdir(parents=True, exist_ok=True)
+                _cut_unfinished_line(self._journal)
+                return JournalStorage(JournalFileBackend(str(self._journal)))
+            except (OSError, ValueError, KeyError) as error:
+                reason = getattr(error, "strerror", None) or "it is no journal of a search, or damaged"
+                raise UserError(
+                    f"{self._journal} cannot be read as a study ({reason}): remove it to begin the search anew, or "
+                    "name another file with --params=study=FILE."
+                ) from error
         try:
             return optuna.storages.RDBStorage(self._place)
         except Exception as error:  # of the database, its driver, or SQLAlchemy
@@ -151,3 +160,26 @@ class _ByKey(AbstractDataset[Any, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._folder}
+
+
+def _cut_unfinished_line(journal: Path) -> None:
+    """Remove from a journal what a process was writing when the disk was full or the power went, for optuna would not.
+
+    Optuna's own lock is held meanwhile: nobody is in the middle of a line.
+    """
+    from optuna.storages.journal import JournalFileSymlinkLock
+
+    if not journal.is_file() or _is_whole(journal):
+        return
+    lock = JournalFileSymlinkLock(str(journal))
+    lock.acquire()
+    try:
+        if not _is_whole(journal):
+            os.truncate(journal, journal.read_bytes().rfind(b"\n") + 1)
+    finally:
+        lock.release()
+
+
+def _is_whole(journal: Path) -> bool:
+    content = journal.read_bytes()
+    return not content or content.endswith(b"\n")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Page, Response, Route, expect
 from small_service import Running, start_service
 
 from guitar_kedro.datasets.decisions import CurationRow, DecisionsFile
@@ -178,3 +178,23 @@ def test_whatever_was_acknowledged_is_in_the_file_though_the_server_is_killed(
 
 def decisions(curation: Path) -> dict[str, str]:
     return {file: row.action for file, row in DecisionsFile(curation).rows().items()}
+
+
+def test_of_decisions_that_waited_only_the_one_that_makes_no_sense_is_lost(visit: Visit, curation: Path):
+    page = visit("unsure")
+    names, away = files(page, 3), True
+
+    def answer(route: Route) -> None:
+        if away:
+            return route.abort()
+        body = route.request.post_data or ""
+        return route.continue_(post_data=body.replace(json.dumps(names[1])[1:-1], "gone.jpg"))
+
+    page.route("**/decide", answer)
+    for _ in names:
+        page.keyboard.press("d")
+    expect(page.locator("#banner")).to_contain_text("3 decisions wait here")
+    away = False
+    expect(page.locator("#banner")).to_have_text("There is no picture gone.jpg any more: load the page again.")
+    expect(page.locator(".tile[data-action=drop]")).to_have_count(2)
+    assert {row.file for row in saved(curation, 2)} == {names[0], names[2]}

@@ -180,7 +180,7 @@ def _say_what_to_do(how: collecting.CollectingOptions, searches: int, unanswered
     left += [f"{count(again, 'image')} could not be fetched"] if again else []
     if left:
         logger.warning("Not all is done: %s. The same command goes on, and asks nothing twice", "; ".join(left))
-    others = sorted(collecting.all_sources().keys() - how.sources.keys())
+    others = sorted(collecting.all_sources().keys() - how.sources.keys()) if searches else []
     logger.info(
         "For more of a class, give it further searches in the table: other words, other languages. %sPhotos of your "
         "own may lie in its folder as well. Look through all of them: what you delete does not come again",

@@ -102,7 +102,8 @@ def create_app(session: Session) -> FastAPI:
     @app.post("/decide")
     def decide(given: DecisionsIn) -> dict[str, Any]:
         if given.workspace != session.workspace:
-            raise NotPossible(f"This is {session.workspace}, and the page is about {given.workspace}: load it again.")
+            sentence = f"This server is about {session.workspace}, and the page about {given.workspace}."
+            raise HTTPException(409, f"{sentence} Start kedro review for that, or load the page again.")
         return session.decide(given.queue, [Decided(**each.model_dump()) for each in given.decisions])
 
     @app.get("/{size}/{name}.jpg")

@@ -38,7 +38,9 @@ def review(host: str, port: int, env: str | None, conf_source: str | None, param
         gate = Gate(create_app(session), *sock.getsockname()[:2])
         server = Server(Watch(gate, Metrics(lambda: 0, ""), lambda: False), 0, lambda: None)
         let_in(sock)
-        logger.info("Review at %s (Ctrl-C ends it)", address(sock) + (f"?token={gate.token}" if gate.token else ""))
+        logger.info("Review at %s (Ctrl-C ends it)", address(sock))
+        if gate.token:  # which the log file does not get
+            click.echo(f"Open {address(sock)}?token={gate.token}")
         server.run([sock])
 
 

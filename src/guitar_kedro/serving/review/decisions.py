@@ -127,7 +127,8 @@ class Decisions:
     def _possible(self, decided: Decided) -> tuple[int, Decided]:
         row = self._row_of.get(decided.file)
         if row is None:
-            raise NotPossible(f"There is no picture {decided.file} any more: load the page again.")
+            file = decided.file.encode("utf-8", "backslashreplace").decode()
+            raise NotPossible(f"There is no picture {file} any more: load the page again.")
         if decided.action in ("keep", "relabel") and not self._has_picture[row]:
             raise NotPossible(f"{decided.file} cannot be read: mend the file; drop says that you know of it.")
         if decided.action == "relabel" and decided.label not in self._labels:

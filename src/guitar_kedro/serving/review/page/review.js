@@ -230,6 +230,10 @@ async function begin() {
   await saving.begin(about.workspace, (said) => { // what waited before a reload is shown as decided
     warn(said.trouble);
     tell(said);
+    const refused = page.items.findIndex((item) => item.file === said.refused);
+    if (refused < 0) return;
+    page.items[refused].decision = null;
+    grid.redraw(refused, page.items[refused], names);
   });
   const first = about.queues.find(({ key: name }) => about.progress[name].total > about.progress[name].looked);
   choose(location.hash.slice(1) || first?.key);

@@ -1,7 +1,9 @@
 // Sends decisions in their order, and keeps those that the server has not acknowledged: also over a reload.
 "use strict";
 const AT_ONCE = 500, PAUSE = 1000;
+let atOnce = AT_ONCE; // 1 while one of a batch that was refused is looked for: the others are kept
 let key = "", workspace = "", waiting = [], sending = false, failed = false;
+let refusal = ""; // is said until the next decision
 let heard = () => {};
 
 export function begin(name, listener) {
@@ -13,6 +15,7 @@ export function begin(name, listener) {
 }
 
 export function save(queue, decisions) {
+  refusal = "";
   waiting.push(...decisions.map((decision) => ({ queue, decision })));
   note();
   send();
@@ -27,16 +30,21 @@ async function send() {
   sending = true;
   const { queue } = waiting[0];
   const other = waiting.findIndex((each) => each.queue !== queue);
-  const batch = waiting.slice(0, other < 0 ? AT_ONCE : Math.min(other, AT_ONCE));
+  const batch = waiting.slice(0, other < 0 ? atOnce : Math.min(other, atOnce));
   const body = JSON.stringify({ workspace, queue, decisions: batch.map(({ decision }) => decision) });
   try {
     const response = await fetch("/decide", { method: "POST", headers: { "Content-Type": "application/json" }, body });
     const said = await response.json();
-    if (response.ok || response.status === 422) { // what makes no sense now will make none later
+    if (response.status === 422 && batch.length > 1) {
+      atOnce = 1;
+      failed = false;
+    } else if (response.ok || response.status === 422) { // what makes no sense now will make none later
       waiting.splice(0, batch.length);
+      if (!waiting.length) atOnce = AT_ONCE;
       note();
       failed = false;
-      heard({ ...said, trouble: response.ok ? "" : trouble(said) });
+      if (!response.ok) refusal = trouble(said);
+      heard({ ...said, trouble: refusal, refused: response.ok ? "" : batch[0].decision.file });
     } else {
       failed = true;
       heard({ trouble: `${trouble(said)} ${left()}` });
