@@ -225,7 +225,8 @@ class _Collector:
         if self._journal.is_settled(candidate):
             return
         if label != candidate.label:
-            self._journal.reject(candidate, ALREADY, f"It was found for {label} before.")
+            detail = f"It was found for {label} before: move it, or that folder, to have it in another class."
+            self._journal.reject(candidate, ALREADY, detail)
             return
         self._begun += 1
         self._tasks.start_soon(self._fetch, candidate)
