@@ -227,3 +227,8 @@ def test_a_catalog_entry_that_has_another_name_now_is_refused_with_it(load: Load
     loader = load(conf)
     with pytest.raises(UserError, match=f"catalog: {old} is called {new} now"):
         loader["catalog"]
+
+
+def test_a_folder_without_a_configuration_is_told_with_what_to_do(tmp_path: Path, load: Load):
+    sentence = refusal(load, tmp_path / "conf")
+    assert f"There is no configuration in {tmp_path / 'conf'}: run this in the folder of a project, or" in sentence

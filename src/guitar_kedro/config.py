@@ -211,6 +211,11 @@ class StagesConfigLoader(OmegaConfigLoader):
 
     def _environments(self) -> list[str]:
         top = Path(self._get_conf_env_path(self.base_env)).parent.as_posix()
+        if not self._fs.isdir(top):
+            raise UserError(
+                f"There is no configuration in {self.conf_source}: run this in the folder of a project, or give the "
+                "archive that `kedro package` makes, --conf-source=ARCHIVE."
+            )
         return sorted(Path(path).name for path in self._fs.ls(top, detail=False) if self._fs.isdir(path))
 
     def _check_env(self) -> None:
