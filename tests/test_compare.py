@@ -145,7 +145,8 @@ def test_a_model_is_published_with_a_card_that_the_library_of_the_hub_reads(used
     subprocess.run([sys.executable, tmp_path / "example.py", photo], check=True)
 
     card = ModelCard.load(tmp_path / "README.md")
-    assert (card.data.license, card.data.library_name, card.data.datasets) == ("apache-2.0", "onnx", ["ada/photos"])
+    head = card.data.to_dict()
+    assert [head[name] for name in ("license", "library_name", "datasets")] == ["apache-2.0", "onnx", ["ada/photos"]]
     [test] = card.data.eval_results
     metrics = json.loads(next((used_project / REPORTS).glob("metrics.json/*/*")).read_text())
     assert test.metric_value == pytest.approx(metrics["test"]["larger"]["accuracy"], abs=1e-6)
