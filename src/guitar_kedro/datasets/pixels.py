@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from guitar_kedro.datasets.folders import IndexedFolder
+from guitar_kedro.errors import UserError
 from guitar_kedro.learning.data.pixels import INDEX_FILE, DecodedPictures, Pixels
 
 logger = logging.getLogger(__name__)
@@ -33,8 +34,13 @@ class PixelsDataset(IndexedFolder):
             filepath: The folder.
             stream: Store the list alone.
             metadata: For Kedro's plugins.
+
+        Raises:
+            UserError: If ``stream`` is neither true nor false.
         """
         super().__init__(filepath, metadata)
+        if type(stream) is not bool:
+            raise UserError(f"--params=stream={stream}: pictures are streamed (true) or stored (false).")
         self._stream = stream
 
     def save(self, data: DecodedPictures) -> None:

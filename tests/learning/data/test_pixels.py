@@ -260,6 +260,11 @@ def test_pictures_that_are_stored_stay_where_streaming_is_wanted_and_streamed_on
     assert not save(False, phase.table.iloc[1:]).streamed
 
 
+def test_streaming_is_wanted_or_not():
+    with pytest.raises(UserError, match="--params=stream=maybe: pictures are streamed"):
+        PixelsDataset("pixels", "maybe")
+
+
 def test_a_streamed_picture_that_is_gone_is_named(phase: Phase, tmp_path: Path):
     table = phase.table.assign(path=[shutil.copy(path, tmp_path) for path in phase.table["path"]])
     sizes = pixel_sizes(32, phase.training.presize, phase.training.resize_method)
