@@ -42,6 +42,16 @@ def lines(quick: bool) -> Iterator[Line]:
                 allocator_alike=True,
             )
         count, batch = (32, 8) if quick else (960, 64)
+        what = {"network": "resnet34", "size": 224, "batch": batch, "phase": "unfrozen"}
+        what["photos"] = str(draw_photos(Path(folder) / "streamed", count + 22, 598, 448))
+        yield Line(
+            what=f"epoch of {count} streamed photos of 598x448, resnet34, 224 px, batch {batch}",
+            against="the same photos, decoded before",
+            ours=Fresh(epoch, {**what, "stream": True}),
+            theirs=Fresh(epoch, what),
+            at_least=0.9,
+        )
+        count, batch = (32, 8) if quick else (960, 64)
         what = {"batch": batch, "photos": str(draw_photos(Path(folder) / "frozen", count + 22, 1200, 900))}
         yield Line(
             what=f"frozen phase of 5 epochs on features of {count} photos, resnet34, 224 px, batch {batch}, decoding "
@@ -77,11 +87,16 @@ def lines(quick: bool) -> Iterator[Line]:
             )
 
 
-def epoch(photos: str, network: str, size: int, batch: int, phase: str, again: bool = False) -> float:
-    """Trains an epoch on photos that are decoded before, or now ``again``, and gives the seconds without decoding."""
+def epoch(
+    photos: str, network: str, size: int, batch: int, phase: str, again: bool = False, stream: bool = False
+) -> float:
+    """Trains an epoch on photos that are decoded before, or now ``again``, and gives the seconds without decoding.
+
+    Photos that are to ``stream`` are decoded in the epoch.
+    """
     from guitar_kedro.learning.training.fit import prepared_learner
 
-    return training_seconds(prepared_learner(_phase(photos, network, size, batch, phase, 22, again)))
+    return training_seconds(prepared_learner(_phase(photos, network, size, batch, phase, 22, again, stream)))
 
 
 def plain_epoch(photos: str, network: str, size: int, batch: int, phase: str, workers: int) -> float:
@@ -170,7 +185,16 @@ def _median_step(ends: list[float]) -> float:
     return statistics.median(end - start for start, end in pairwise(ends[1:]))
 
 
-def _phase(photos: str, network: str, size: int, batch: int, name: str, validation: int, again: bool = False) -> Phase:
+def _phase(
+    photos: str,
+    network: str,
+    size: int,
+    batch: int,
+    name: str,
+    validation: int,
+    again: bool = False,
+    stream: bool = False,
+) -> Phase:
     """Makes a phase; the photos are decoded before the clock starts, unless they are to be decoded ``again``."""
     import pandas as pd
     import yaml
@@ -196,7 +220,7 @@ def _phase(photos: str, network: str, size: int, batch: int, name: str, validati
     stage = StageOptions(
         architecture=network, image_size=size, batch_size=batch, weights="none", frozen=options(), unfrozen=options()
     )
-    folder = Path(tempfile.mkdtemp(dir=photos) if again else Path(photos) / f"pixels_{size}px")
-    dataset = PixelsDataset(str(folder))
+    folder = Path(tempfile.mkdtemp(dir=photos) if again else Path(photos) / f"pixels_{size}px_{stream}")
+    dataset = PixelsDataset(str(folder), stream)
     dataset.save(decode_pictures(table, pixel_sizes(size, training.presize, training.resize_method)))
     return Phase("stage", name, stage, training, PretrainedWeights(folder), table, dataset.load(), 1, 1)

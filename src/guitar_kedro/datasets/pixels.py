@@ -3,30 +3,69 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from guitar_kedro.datasets.folders import IndexedFolder
+from guitar_kedro.errors import UserError
 from guitar_kedro.learning.data.pixels import INDEX_FILE, DecodedPictures, Pixels
 
 logger = logging.getLogger(__name__)
+
+_FOR_REPORTS = 0.1  # of the decoded pictures' bytes are left for checkpoints and reports
 
 
 class PixelsDataset(IndexedFolder):
     """Decoded pictures in a folder. What is there already, decoded from the same pictures in the same way, stays.
 
-    They are a cache: if they are removed, they are decoded again when training needs them.
+    They are a cache: if they are removed, they are decoded again when training needs them. Where they are streamed, or
+    there is no room for them, only their list is stored, and training decodes each picture each time it needs it.
     """
 
     is_cache = True
     INDEX = INDEX_FILE
 
+    def __init__(self, filepath: str, stream: bool = False, metadata: dict[str, Any] | None = None) -> None:
+        """Take note of the folder.
+
+        Args:
+            filepath: The folder.
+            stream: Store the list alone.
+            metadata: For Kedro's plugins.
+
+        Raises:
+            UserError: If ``stream`` is neither true nor false.
+        """
+        super().__init__(filepath, metadata)
+        if type(stream) is not bool:
+            raise UserError(f"--params=stream={stream}: pictures are streamed (true) or stored (false).")
+        self._stream = stream
+
     def save(self, data: DecodedPictures) -> None:
         """Store the pictures as they are decoded; none is where they are there already."""
-        if self.fingerprint() == data.key:
+        stream = self._stream or self._lacks_room_for(data)
+        if self.fingerprint() == data.key and (stream or not self.load().streamed):
             logger.info("%d pictures are decoded already", len(data.table))
         else:
-            Pixels.save(data, self.folder)
+            Pixels.save(data, self.folder, stream)
+
+    def _lacks_room_for(self, data: DecodedPictures) -> bool:
+        if self.fingerprint() == data.key and not self.load().streamed:
+            return False
+        self.folder.mkdir(parents=True, exist_ok=True)
+        need, free = data.size_on_disk * (1 + _FOR_REPORTS), shutil.disk_usage(self.folder).free
+        if need > free:
+            logger.warning(
+                "%s: %d decoded pictures need %.1f GB with what a run writes besides, and %.1f GB are free. Training "
+                "decodes each of them anew each time that it needs it, which is slower; the results are the same.",
+                self.folder,
+                len(data.table),
+                need / 1e9,
+                free / 1e9,
+            )
+        return need > free
 
     def load(self) -> Pixels:
         """Load the index; the pictures stay on disk."""

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import os
 import random
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from PIL import Image
 from guitar_kedro.datasets.pixels import PixelsDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning import (
+    Checkpoint,
     Phase,
     Pixels,
     Predictor,
@@ -179,12 +181,13 @@ class InPieces(io.FileIO):
         return super().readinto(buffer[:777])
 
 
-def test_pictures_that_the_system_gives_in_pieces_are_read_whole(phase: Phase):
-    (path,) = phase.pixels._file.parent.glob("*.bin")
+def test_pictures_that_the_system_gives_in_pieces_are_read_whole(phase: Phase, monkeypatch: pytest.MonkeyPatch):
     positions, places = np.arange(32), np.full((32, 2), 0.5)
-    with phase.pixels.open() as whole, InPieces(path) as pieces:
-        expected = phase.pixels.read(whole, positions, places, 40)
-        assert (phase.pixels.read(pieces, positions, places, 40) == expected).all()
+    with phase.pixels.open() as reader:
+        expected = phase.pixels.read(reader, positions, places, 40)
+    monkeypatch.setattr(Path, "open", lambda path, *_, **__: InPieces(path))
+    with phase.pixels.open() as reader:
+        assert (phase.pixels.read(reader, positions, places, 40) == expected).all()
 
 
 def test_a_file_of_pictures_that_is_cut_short_meanwhile_is_named(phase: Phase, tmp_path: Path):
@@ -203,3 +206,70 @@ def test_a_picture_that_was_not_decoded_is_named(phase: Phase):
     table = phase.table.assign(split="train")
     with pytest.raises(UserError, match=r"image 0 was not decoded for train"):
         loaders_of(dataclasses.replace(phase, table=table))
+
+
+@pytest.mark.parametrize("method", ["squish", "crop", "pad"])
+def test_streamed_pictures_are_those_that_are_stored(phase: Phase, tmp_path: Path, method: str):
+    batches = []
+    for stream in (False, True):
+        dataset = PixelsDataset(str(tmp_path / f"data/{method}/{stream}"), stream)
+        dataset.save(decode_pictures(phase.table, PixelSizes((36, 50), 40, method)))
+        pixels = dataset.load()
+        places = np.random.default_rng(0).random((32, 2))
+        with pixels.open() as reader:
+            for split, size in (("train", (36, 50)), ("validation", 40)):
+                rows = phase.table[phase.table["split"] == split]
+                batches.append(
+                    pixels.read(reader, pixels.positions(rows["image_id"], split), places[: len(rows)], size)
+                )
+    assert not list(tmp_path.glob("data/*/True/*.bin"))
+    assert (batches[0] == batches[2]).all()
+    assert (batches[1] == batches[3]).all()
+
+
+def test_training_on_streamed_pictures_gives_the_same_weights(
+    phase: Phase, trained: tuple[Checkpoint, pd.DataFrame], tmp_path: Path
+):
+    sizes = pixel_sizes(32, phase.training.presize, phase.training.resize_method)
+    Pixels.save(decode_pictures(phase.table, sizes), tmp_path, stream=True)
+    checkpoint, _ = train_phase(dataclasses.replace(phase, pixels=Pixels(tmp_path)), (1e-3,))
+    assert all(torch.equal(weights, trained[0].weights[name]) for name, weights in checkpoint.weights.items())
+
+
+def test_pictures_for_which_there_is_no_room_are_streamed_and_the_user_is_told(
+    phase: Phase, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    dataset = PixelsDataset(str(tmp_path))
+    dataset.save(decode_pictures(phase.table, PixelSizes(32, 1_000_000, "squish")))
+    assert dataset.load().streamed
+    assert re.search(r"48 decoded pictures need 5\d{4}\.\d GB .* Training decodes each of them anew", caplog.text)
+
+
+def test_pictures_that_are_stored_stay_where_streaming_is_wanted_and_streamed_ones_are_stored_where_it_is_not(
+    phase: Phase, tmp_path: Path
+):
+    def save(stream: bool, table: pd.DataFrame = phase.table) -> Pixels:
+        dataset = PixelsDataset(str(tmp_path), stream)
+        dataset.save(decode_pictures(table, PixelSizes(32, 32, "squish")))
+        return dataset.load()
+
+    assert not save(False).streamed
+    assert not save(True).streamed
+    assert save(True, phase.table.iloc[1:]).streamed
+    assert not list(tmp_path.glob("*.bin"))
+    assert not save(False, phase.table.iloc[1:]).streamed
+
+
+def test_streaming_is_wanted_or_not():
+    with pytest.raises(UserError, match="--params=stream=maybe: pictures are streamed"):
+        PixelsDataset("pixels", "maybe")
+
+
+def test_a_streamed_picture_that_is_gone_is_named(phase: Phase, tmp_path: Path):
+    table = phase.table.assign(path=[shutil.copy(path, tmp_path) for path in phase.table["path"]])
+    sizes = pixel_sizes(32, phase.training.presize, phase.training.resize_method)
+    Pixels.save(decode_pictures(table, sizes), tmp_path / "pixels", stream=True)
+    loaders = loaders_of(dataclasses.replace(phase, pixels=Pixels(tmp_path / "pixels")))
+    (tmp_path / "0.jpg").unlink()
+    with pytest.raises(UserError, match=r"0\.jpg is not there any more: run the same command again"):
+        list(loaders.valid)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from functools import partial
-from io import FileIO
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,7 @@ from timm.data.random_erasing import RandomErasing
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.data.augmentation import Augment, Normalise
 from guitar_kedro.learning.data.options import BatchOptions
-from guitar_kedro.learning.data.pixels import Pixels, PixelSizes
+from guitar_kedro.learning.data.pixels import Pixels, PixelSizes, Reader
 from guitar_kedro.learning.data.read_ahead import read_ahead
 from guitar_kedro.learning.data.targets import SoftTargets
 from guitar_kedro.learning.networks.checkpoint import ModelSpec
@@ -56,22 +55,22 @@ class DecodedSplit:
         """Count the pictures."""
         return len(self.positions)
 
-    def open(self) -> FileIO:
-        """Open the file of the pictures, for all batches of an epoch."""
+    def open(self) -> AbstractContextManager[Reader]:
+        """Open the pictures, for all batches of an epoch."""
         return self.pixels.open()
 
-    def read(self, file: FileIO, rows: list[int], places: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    def read(self, reader: Reader, rows: list[int], places: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Read a batch.
 
         Args:
-            file: From ``open``.
+            reader: From ``open``.
             rows: Numbers of n pictures of this split.
             places: As of ``Pixels.read``, n x 2.
 
         Returns:
             uint8 of n x 3 x height x width in channels_last, and targets, int64 of n.
         """
-        pixels = torch.from_numpy(self.pixels.read(file, self.positions[rows], places, self.size))
+        pixels = torch.from_numpy(self.pixels.read(reader, self.positions[rows], places, self.size))
         return pixels.permute(0, 3, 1, 2), self.targets[rows]
 
 
@@ -90,8 +89,8 @@ class DecodedLoader(DataLoader):
     def create_batches(self, samps: Iterable[int]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Read batches of the rows, and put them on the device without waiting for it."""
         with (
-            self.dataset.open() as file,
-            closing(read_ahead(partial(self._read, file), self._shards(samps), ahead=1, threads=1)) as batches,
+            self.dataset.open() as reader,
+            closing(read_ahead(partial(self._read, reader), self._shards(samps), ahead=1, threads=1)) as batches,
         ):
             for batch in batches:
                 yield to_device(batch, self.device, non_blocking=True)
@@ -104,8 +103,8 @@ class DecodedLoader(DataLoader):
             if rows[shard]:
                 yield rows[shard], places[shard]
 
-    def _read(self, file: FileIO, shard: tuple[list[int], np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
-        batch = self.dataset.read(file, *shard)
+    def _read(self, reader: Reader, shard: tuple[list[int], np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+        batch = self.dataset.read(reader, *shard)
         return tuple(each.pin_memory() for each in batch) if self.device.type == "cuda" else batch
 
     def _places(self, rows: list[int]) -> np.ndarray:
