@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -192,6 +193,37 @@ def test_a_table_of_labels_with_groups_and_parts_is_followed_and_one_that_cannot
     run = kedro(*command, "--params=name=pets")
     assert "Class rare has only 1 of the 2 different images that it needs for the parts train, validation" in run.stderr
     assert "prepare_images" not in run.stdout
+
+
+def test_photos_keep_their_part_when_others_come_and_a_class_is_renamed_or_goes(
+    kedro: Kedro, project: Path, tmp_path: Path
+):
+    photos = draw_photos(tmp_path / "photos", ("cat", "dog", "fox"), 40)
+    later = tmp_path / "later"
+    for path in sorted(photos.rglob("*7.jpg")):
+        (later / path.parent.name).mkdir(parents=True, exist_ok=True)
+        path.rename(later / path.relative_to(photos))
+    command = ("run", "--env=photos", "--to-nodes=list_image_labels")
+
+    def parts(params: str = "name=pets") -> dict[str, str]:
+        run = kedro(*command, f"--params={params}")
+        assert run.returncode == 0, run.stdout + run.stderr
+        table = max((project / "data/05_model_input").glob("*/splits.csv"), key=lambda path: path.stat().st_mtime)
+        return pd.read_csv(table).set_index("image_id")["split"].to_dict()
+
+    before = parts(f"images={photos},name=pets")
+    shutil.copytree(later, photos, dirs_exist_ok=True)
+    (photos / "cat").rename(photos / "tabby")
+    shutil.move(photos / "fox", tmp_path / "fox")
+    after = parts()
+    assert len(after) == 80
+    both = before.keys() & after.keys()
+    assert len(both) == 72
+    assert all(before[image] == after[image] for image in both)
+    assert "Completed" not in kedro(*command, "--params=name=pets").stdout
+    tables = project / "data/05_model_input/pets/image_labels.csv"
+    labels = max(tables.iterdir()) / "image_labels.csv"
+    assert parts(f"name=clone,images={photos},labels={labels}") == after
 
 
 def test_pictures_to_predict_are_not_remembered_as_those_to_train_on(kedro: Kedro, project: Path, tmp_path: Path):

@@ -213,8 +213,8 @@ def splits(_: Path) -> Any:
         {"image_id": numbers, "label": ["a", "b"] * 20, "duplicate_group": [n // 4 for n in range(40)]}
     )
     table["duplicate_group"] = 2 * table["duplicate_group"] + (table["label"] == "b")
-    table = table.assign(file=numbers, given_split="", group="")
-    dealt = split_images(table, SplittingOptions(validation=0.2, test=0.2), 1)
+    table = table.assign(file=numbers, given_split="", group="", file_hash=numbers, pixel_hash=numbers)
+    dealt, _ = split_images(table, SplittingOptions(validation=0.2, test=0.2), 1, pd.DataFrame())
     random = split_at_random(dealt, 1)
     folds = deal_folds(dealt, CrossValidationOptions(folds=3), 1)
     parts = [" ".join(part[:2] for part in each["split"]) for each in (dealt, random)]

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 from bench_ingestion import ingest
 from harness import Fresh, Line, cost
 from photos import draw_small
@@ -66,7 +67,7 @@ def _work_on_tables(count: int) -> dict[str, Callable[[], object]]:
     prepared = SimpleNamespace(records=make_records(count))
     curation = CurationDataset(filepath="none.csv").load()
     image_table = make_image_table(count)
-    splits = splitting.split_images(image_table, SPLITTING, seed=0)
+    splits, assignments = splitting.split_images(image_table, SPLITTING, 0, pd.DataFrame())
     predictions, model = make_predictions(image_table), make_model()
     validation = metrics.of_stage(predictions, model.spec.provenance["stage"], "validation")
     names = model.spec.display_names
@@ -76,7 +77,7 @@ def _work_on_tables(count: int) -> dict[str, Callable[[], object]]:
             plots.class_balance(image_table, names),
             plots.resolutions(image_table, {"only": 224}),
         ),
-        "splitting": partial(splitting.split_images, image_table, SPLITTING, seed=0),
+        "splitting": partial(splitting.split_images, image_table, SPLITTING, 0, assignments),
         "leakage": partial(splitting.report_leakage, splits, image_table, SPLITTING),
         "metrics and classes": lambda: (reports.compute_metrics(predictions, model),),
         "confusion": lambda: (reports.plot_confusion_matrix(predictions, model),),

@@ -55,7 +55,8 @@ def make_image_table(count: int) -> pd.DataFrame:
     records = make_records(count)
     groups = np.random.default_rng(0).integers(0, count // 2, count)
     labels = np.asarray(MODELS)[groups % len(MODELS)]
-    return records.assign(image_id=records["prepared"], duplicate_group=groups, label=labels)
+    named = records.assign(image_id=records["prepared"], duplicate_group=groups, label=labels)
+    return named.assign(given_split="", group="")
 
 
 def make_predictions(image_table: pd.DataFrame) -> pd.DataFrame:

@@ -8,11 +8,21 @@ import pytest
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.pipelines.cross_validation.nodes import CrossValidationOptions, deal_folds
-from guitar_kedro.pipelines.splitting.nodes import plot_split_balance, report_leakage, split_images
+from guitar_kedro.pipelines.splitting import nodes
+from guitar_kedro.pipelines.splitting.nodes import plot_split_balance, report_leakage
 from guitar_kedro.pipelines.splitting.options import SplittingOptions
 from guitar_kedro.pipelines.splitting.validation import no_group_crosses
 
 OPTIONS = SplittingOptions(validation=0.2, test=0.1)
+
+
+def split_images(table: pd.DataFrame, options: SplittingOptions, seed: int) -> pd.DataFrame:
+    """Splits images as the first run of a workspace does."""
+    return nodes.split_images(hashed(table), options, seed, pd.DataFrame())[0]
+
+
+def hashed(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(file_hash="f" + table["image_id"], pixel_hash="p" + table["image_id"])
 
 
 def images(counts: dict[str, int], group_size: int = 1) -> pd.DataFrame:
@@ -44,14 +54,6 @@ def test_the_seed_decides_the_split():
     table = images({"a": 100, "b": 100})
     assert split_images(table, OPTIONS, 1).equals(split_images(table, OPTIONS, 1))
     assert not split_images(table, OPTIONS, 1).equals(split_images(table, OPTIONS, 2))
-
-
-def test_images_that_go_or_change_their_class_leave_nearly_all_others_in_their_part():
-    table = images({"a": 200, "b": 200}, 2)
-    before = split_images(table, OPTIONS, 1).set_index("image_id")["split"]
-    changed = table.assign(label=table["label"].mask(table["duplicate_group"].isin([3, 30]), "b")).iloc[6:]
-    after = split_images(changed, OPTIONS, 1).set_index("image_id")["split"]
-    assert (after != before[after.index]).sum() <= 12
 
 
 def test_a_class_with_too_few_images_is_named_with_its_count():
@@ -160,14 +162,6 @@ def test_an_expression_for_groups_is_checked_before_anything_runs(group_from: st
         SplittingOptions.model_validate({"validation": 0.2, "test": 0.1, "group_from": group_from})
 
 
-def test_images_that_come_into_groups_leave_nearly_all_others_in_their_part():
-    table = grouped(100, 10)
-    fewer = table[~table.index.isin(range(0, 50, 10))].reset_index(drop=True)  # five groups are smaller
-    before = split_images(fewer, OPTIONS, 1).set_index("image_id")["split"]
-    after = split_images(table, OPTIONS, 1).set_index("image_id")["split"]
-    assert (after[before.index] != before).mean() < 0.05
-
-
 def test_a_class_of_two_groups_is_trained_on_and_told(caplog: pytest.LogCaptureFixture):
     rare = grouped(2, 9, classes=1).assign(label="rare", group=["r1"] * 9 + ["r2"] * 9)
     table = pd.concat([grouped(30, 10), rare], ignore_index=True).assign(duplicate_group=range(318))
@@ -236,3 +230,135 @@ def test_a_class_of_a_given_split_that_nothing_teaches_is_refused():
     table.loc[table["given_split"] == "test", "label"] = "c"
     with pytest.raises(UserError, match="Class c has no image to train on: all of them are in the test part"):
         split_images(table, OPTIONS, 1)
+
+
+class Workspace:
+    """Splits the same images again and again, as runs of a workspace do."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.seed, self.assignments = seed, pd.DataFrame()
+
+    def run(self, table: pd.DataFrame, options: SplittingOptions = OPTIONS) -> pd.Series:
+        """Returns the part of each image, by its ``image_id``."""
+        splits, self.assignments = nodes.split_images(hashed(table), options, self.seed, self.assignments)
+        assert no_group_crosses(splits) is splits
+        return splits.set_index("image_id")["split"]
+
+
+def pictures(rng: np.random.Generator, count: int, first: int = 0) -> pd.DataFrame:
+    """Makes a table of images of three classes, a rare one among them, every fourth with near duplicates."""
+    groups = np.sort(rng.integers(first, first + max(count * 3 // 4, 1), count))
+    table = pd.DataFrame({"image_id": [f"{first + place:05d}" for place in range(count)], "duplicate_group": groups})
+    table["label"] = table["duplicate_group"].map(lambda group: "aaaaaabbbbbbc"[group * 7919 % 13])
+    return table.assign(file=table["image_id"] + ".jpg", given_split="", group="")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_comes_and_goes_old_images_stay_and_no_class_loses_a_part(seed: int):
+    rng, workspace = np.random.default_rng(seed), Workspace(seed)
+    table = pictures(rng, 300)
+    trained: set[str] = set()
+    before = workspace.run(table)
+    for step in range(1, 6):
+        stays = (rng.random(len(table)) > 0.1) | (table["label"] == "c")
+        table = pd.concat([table[stays], pictures(rng, int(rng.integers(1, 60)), step * 1000)], ignore_index=True)
+        relabelled = table["duplicate_group"].isin(rng.choice(table["duplicate_group"], 3)) & (table["label"] != "c")
+        table["label"] = table["label"].mask(relabelled, "a")
+        shuffled = table.sample(frac=1, random_state=step).reset_index(drop=True)
+        after = workspace.run(shuffled.replace({"label": {"b": f"renamed{step}"}}))
+        both = before.index.intersection(after.index)
+        assert (after[both] == before[both]).all()
+        trained |= set(before.index[before != "test"])
+        assert not trained & set(after.index[after == "test"])
+        assert pd.crosstab(table.set_index("image_id")["label"][after.index], after).gt(0).all(axis=None)
+        shares = after.value_counts(normalize=True)
+        assert abs(shares["validation"] - 0.2) < 0.03
+        assert abs(shares["test"] - 0.1) < 0.03
+        before = after
+
+
+def test_groups_that_have_names_stay_and_take_new_images_with_them():
+    workspace, table = Workspace(), grouped(100, 10)
+    fewer = table[~table.index.isin(range(0, 50, 10))].reset_index(drop=True)  # five groups are smaller
+    before, after = workspace.run(fewer), workspace.run(table)
+    assert (after[before.index] == before).all()
+
+
+def test_an_image_that_was_away_comes_back_to_its_part():
+    workspace, table = Workspace(), images({"a": 60, "b": 60})
+    before = workspace.run(table)
+    workspace.run(table.iloc[40:])
+    workspace.run(images({"c": 30, "d": 30}))  # other photos, by mistake
+    assert workspace.run(table).equals(before)
+
+
+def test_a_file_is_known_by_its_bytes_and_by_its_pixels():
+    workspace, table = Workspace(), hashed(images({"a": 60, "b": 60}))
+    before = workspace.run(table)
+    for other in ("file_hash", "pixel_hash"):
+        changed = table.assign(image_id="x" + table["image_id"], **{other: "other " + table[other]})
+        splits, _ = nodes.split_images(changed, OPTIONS, 1, workspace.assignments)
+        assert splits["split"].tolist() == before.tolist()
+
+
+def test_what_was_trained_on_is_never_tested_where_a_new_image_joins_groups(caplog: pytest.LogCaptureFixture):
+    workspace, table = Workspace(), images({"a": 60, "b": 60})
+    before = workspace.run(table)
+    one, other, third = (before.index[before == part][0] for part in ("train", "validation", "test"))
+    joined = images({"a": 61, "b": 60})
+    new = joined["image_id"] == "a60"
+    joined["duplicate_group"] = joined["duplicate_group"].mask(joined["image_id"].isin([one, other, third]) | new, -1)
+    after = workspace.run(joined)
+    assert set(after[[one, other, third, "a60"]]) == {"train"}
+    assert (after[before.index] != before).sum() == 2
+    assert "2 images moved to another part, for a new or changed image made one group" in caplog.text
+    caplog.clear()
+    assert workspace.run(joined).equals(after)
+    assert "moved" not in caplog.text
+
+
+def test_a_class_that_lost_its_test_images_gets_new_ones_or_one_of_training(caplog: pytest.LogCaptureFixture):
+    workspace, table = Workspace(), images({"a": 60, "b": 20})
+    before = workspace.run(table)
+    left = table[~table["image_id"].isin(before.index[(before == "test") & before.index.str.startswith("b")])]
+    new = images({"b": 21}).iloc[20:].assign(duplicate_group=500)
+    kept = Workspace()
+    kept.assignments = workspace.assignments
+    after = kept.run(pd.concat([left, new], ignore_index=True))
+    assert after["b20"] == "test"
+    assert (after[left["image_id"]] == before[left["image_id"]]).all()
+    assert "moved" not in caplog.text
+    after = workspace.run(left.reset_index(drop=True))
+    moved = after[left["image_id"]] != before[left["image_id"]]
+    assert after[moved.index[moved]].tolist() == ["test"]
+    assert "1 image of b moved from the train to the test part, where a class had none any more" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "seed", "told"),
+    [
+        ({}, 2, "seed=2"),
+        ({"test": 0.2}, 1, "test=0.2"),
+        ({"group_from": r"(\d)\d*\.jpg"}, 1, r"groups=(\d)"),
+    ],
+)
+def test_another_seed_or_share_deals_all_images_anew_and_says_so(
+    options: dict[str, object], seed: int, told: str, caplog: pytest.LogCaptureFixture
+):
+    workspace, table = Workspace(), images({"a": 600, "b": 600})
+    workspace.run(table.iloc[:700])
+    workspace.seed = seed
+    changed = OPTIONS.model_copy(update=options)
+    assert workspace.run(table, changed).equals(Workspace(seed).run(table, changed))
+    assert "The split is dealt anew, by " in caplog.text
+    assert told in caplog.text
+
+
+def test_a_split_that_comes_with_the_photos_is_kept_whatever_was_dealt_before():
+    workspace = Workspace()
+    table = given(train=40, validation=8, test=8)
+    before = workspace.run(table.assign(given_split=""))
+    assert workspace.run(table).tolist() == table["given_split"].tolist() != before.tolist()
+    dealt = workspace.run(table.assign(given_split=table["given_split"].replace("test", "train")))
+    was_test = table["given_split"] == "test"
+    assert (dealt[~was_test.to_numpy()] == table.loc[~was_test, "given_split"].to_numpy()).all()

@@ -31,6 +31,7 @@ from .reports import OptionalPageDataset as OptionalPageDataset
 from .reports import PageDataset as PageDataset
 from .sealed import SealedLabels as SealedLabels
 from .sealed import SealedLabelsDataset as SealedLabelsDataset
+from .tables import EarlierTableDataset as EarlierTableDataset
 from .tables import LogDataset as LogDataset
 from .tables import OptionalSpreadsheetDataset as OptionalSpreadsheetDataset
 from .tables import OptionalTableDataset as OptionalTableDataset

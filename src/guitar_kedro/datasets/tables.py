@@ -111,6 +111,17 @@ class OptionalTableDataset(TableDataset):
         return super().load() if self.exists() else pd.DataFrame()
 
 
+class EarlierTableDataset(OptionalTableDataset):
+    """A table as the last run left it, for the node that writes it anew; empty before the first run.
+
+    That it changed is no reason for that node to run again, for it is its own result.
+    """
+
+    def fingerprint(self) -> str:
+        """Return what never changes."""
+        return ""
+
+
 class LogDataset(OptionalTableDataset):
     """A CSV file to which each save adds its rows and the time; none is ever taken away."""
 

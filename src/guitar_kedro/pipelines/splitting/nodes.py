@@ -8,6 +8,13 @@ from collections import Counter, defaultdict
 from guitar_kedro import images, learning, metrics, plots
 from guitar_kedro.errors import UserError, listed
 from guitar_kedro.lazy import pd
+from guitar_kedro.pipelines.splitting.assignments import (
+    assignments_of,
+    kept_groups,
+    parts_before,
+    still_valid,
+    way_of_dealing,
+)
 from guitar_kedro.pipelines.splitting.dealing import deal, most_of
 from guitar_kedro.pipelines.splitting.grouping import group_names, groups_in_order, joined_groups
 from guitar_kedro.pipelines.splitting.options import SplittingOptions
@@ -45,41 +52,47 @@ def compute_features(
 
 
 def split_images(
-    image_table: pd.DataFrame, options: SplittingOptions, seed: int, features: learning.Features | None = None
-) -> pd.DataFrame:
+    image_table: pd.DataFrame,
+    options: SplittingOptions,
+    seed: int,
+    earlier: pd.DataFrame,
+    features: learning.Features | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split every class by the same shares, moving groups as a whole; a split that the photos came with is kept.
 
-    The order in which groups are dealt follows from the seed and from each group's name or own images: where a few
-    images come, go or are relabelled, nearly all others stay in their part, and results before and after can be
-    compared.
+    Images that an earlier run dealt by the same seed and shares stay in their part, whatever comes, goes or is
+    relabelled, so that results before and after can be compared; new ones fill the shares.
 
     Args:
-        image_table: Needs ``image_id``, ``file``, ``label``, ``duplicate_group``, ``given_split``, ``group``.
+        image_table: Needs ``image_id``, ``file``, ``label``, ``duplicate_group``, ``given_split``, ``group``,
+            ``file_hash``, ``pixel_hash``.
         options: The shares, and what makes groups.
         seed: Decides which images go where.
+        earlier: The assignments that the last run left; of the first run nothing.
         features: Of all images: those that look alike become one group.
 
     Returns:
-        A row per image: ``image_id``, ``label``, ``split`` (train, validation, test), ``duplicate_group``; with the
-        column ``given``, whether its part is the one that it came with, where some came with one.
+        ``splits``: a row per image: ``image_id``, ``label``, ``split`` (train, validation, test), ``duplicate_group``;
+        with the column ``given``, whether its part is the one that it came with, where some came with one.
+        ``split_assignments``: what the next run goes by.
 
     Raises:
         UserError: If a class has too few groups of images for the parts, or nothing to train on; if parts of a split
             that is to have no leaks have some.
     """
     names = group_names(image_table, options.group_from)
-    table = image_table[["image_id", "label", "file", "given_split"]].assign(
+    table = image_table[["image_id", "label", "file", "given_split", "file_hash", "pixel_hash"]].assign(
         duplicate_group=joined_groups(image_table, names, features), name=names
     )
     parts = _kept_parts(table, options.leaks)
     missing = [part for part in (TEST, VALIDATION) if not (table["given_split"] == part).any()]
+    way = way_of_dealing(options, seed, names)
+    earlier = still_valid(earlier, way) if missing else earlier.iloc[:0]
+    table["before"] = parts_before(table, earlier, [TRAIN, *missing])
     elsewhere = table.loc[~parts.isin(["", TRAIN]), "duplicate_group"]
     pool = table[~table["duplicate_group"].isin(elsewhere)]
     if missing:
-        groups = groups_in_order(pool, seed)
-        dealt = deal(groups, {part: getattr(options, part) for part in missing})
-        _check_classes(groups, dealt, missing, are_named=(names != "").any())
-        parts[pool.index] = pool["duplicate_group"].map(dealt)
+        parts[pool.index] = _deal(pool, {part: getattr(options, part) for part in missing}, seed)
     splits = table[["image_id", "label", "duplicate_group"]].copy()
     splits.insert(2, "split", parts.replace("", TRAIN))
     if (table["given_split"] != "").any():
@@ -90,7 +103,25 @@ def split_images(
     _check_training(splits)
     counts = splits["split"].value_counts()
     logger.info("Split: %s", ", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS))
-    return splits
+    return splits, assignments_of(table.assign(split=splits["split"]), earlier, way)
+
+
+def _deal(pool: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Series:
+    """Return the part of each image: its earlier one, or where it is new one that it is dealt to."""
+    groups, kept = groups_in_order(pool, seed), kept_groups(pool)
+    dealt = deal(groups, shares, kept)
+    for number in [number for number in kept if dealt[number] != kept[number]]:
+        logger.warning(
+            "%s of %s moved from the %s to the %s part, where a class had none any more: add images of it",
+            metrics.count(sum(groups[number].values()), "image"),
+            listed(sorted(groups[number])),
+            *(kept[number], dealt[number]),
+        )
+    _check_classes(groups, dealt, list(shares), are_named=(pool["name"] != "").any())
+    parts = pool["duplicate_group"].map(dealt)
+    if kept:
+        logger.info("%s stay in the part that they were in", metrics.count((parts == pool["before"]).sum(), "image"))
+    return parts
 
 
 def _kept_parts(table: pd.DataFrame, leaks: str) -> pd.Series:

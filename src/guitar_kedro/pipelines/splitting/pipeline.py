@@ -15,8 +15,14 @@ def create_pipeline(by_features: bool = False) -> Pipeline:
     made = [
         Node(
             func=nodes.split_images,
-            inputs=["image_table", "params:splitting", "params:seed", *(["image_features"] if by_features else [])],
-            outputs="splits",
+            inputs=[
+                "image_table",
+                "params:splitting",
+                "params:seed",
+                "earlier_assignments",
+                *(["image_features"] if by_features else []),
+            ],
+            outputs=["splits", "split_assignments"],
             name="split_images",
             tags="splits",
         ),

@@ -25,6 +25,22 @@ class SplitRow(BaseModel):
     duplicate_group: int
 
 
+class AssignmentRow(BaseModel):
+    """An image that was dealt, now or by an earlier run of the workspace.
+
+    Attributes:
+        file_hash: As in ``image_table``.
+        pixel_hash: Likewise.
+        split: Its part: ``train``, ``validation`` or ``test``.
+        dealt_by: Seed, shares and what named groups.
+    """
+
+    file_hash: str
+    pixel_hash: str
+    split: str
+    dealt_by: str
+
+
 class LeakRow(BaseModel):
     """An image of a given split that has near duplicates, or images of its group, in another part.
 
