@@ -217,3 +217,29 @@ def test_a_line_that_was_not_written_to_its_end_is_as_if_it_were_not_there(
     collecting.journal.write_bytes(b"mine\n" + lines)
     with pytest.raises(UserError, match="line 1"):
         collecting.known()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{}}",
+        "[]",
+        '{"page": 7}',
+        '{"page": {"asked": "x", "found": [{"url": "x", "page": 5}], "more": true}}',
+        '{"page": {"asked": "x", "found": "none", "more": true}}',
+        '{"page": {"asked": "x", "found": [], "more": "yes"}}',
+        '{"picture": {"candidate": {"url": 7}, "time": "now"}}',
+        '{"picture": {"candidate": {"url": "x", "licence": "by"}, "time": "now"}}',
+        '{"picture": {"candidate": {"url": "x"}, "time": "now", "file": ["cat/a.jpg"]}}',
+        '{"picture": {"candidate": {"url": "x"}, "time": "now", "again": "no"}}',
+        '{"pictures": {}}',
+    ],
+)
+def test_a_line_of_the_journal_with_something_else_in_it_is_named(tmp_path: Path, line: str):
+    journal = tmp_path / "collected.jsonl"
+    whole = '{"picture": {"candidate": {"url": "x", "label": "cat"}, "time": "now", "reason": "gone"}}\n'
+    journal.write_text(whole)
+    assert list(Collection.read(tmp_path, journal).outcomes) == [("x", "cat")]
+    journal.write_text(f"{whole}{line}\n")
+    with pytest.raises(UserError, match=r"collected.jsonl, line 2: it is not as it was written; remove the line"):
+        Collection.read(tmp_path, journal)

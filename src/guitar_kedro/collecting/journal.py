@@ -12,6 +12,8 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from guitar_kedro.collecting.candidate import Candidate
 from guitar_kedro.collecting.source import Page
 from guitar_kedro.errors import UserError
@@ -46,6 +48,23 @@ class Outcome:
     again: bool = False
 
 
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    asked: str
+    found: list[Candidate]
+    more: bool
+
+
+class _Line(BaseModel):
+    """What a line of the journal says: of an answer of a source, or of what became of a picture."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    page: _Answer | None = None
+    picture: Outcome | None = None
+
+
 @dataclass
 class Collection:
     """What runs have noted.
@@ -77,26 +96,24 @@ class Collection:
         lines = journal.read_bytes().split(b"\n")[:-1] if journal.exists() else []
         for number, line in enumerate(lines, start=1):
             try:
-                found.add(**json.loads(line))
-            except (ValueError, TypeError, LookupError, AttributeError):
+                found.add(line)
+            except ValidationError:
                 raise UserError(
                     f"{journal}, line {number}: it is not as it was written; remove the line, and what it told is "
                     "asked again."
                 ) from None
         return found
 
-    def add(self, page: dict[str, Any] | None = None, picture: dict[str, Any] | None = None) -> None:
+    def add(self, line: bytes) -> None:
         """Take over what a line says.
 
-        Args:
-            page: An answer of a source.
-            picture: What became of a picture.
+        Raises:
+            ValidationError: If it is none of the project's.
         """
-        if page is not None:
-            self.pages[page["asked"]] = Page([Candidate(**each) for each in page["found"]], page["more"])
-        if picture is not None:
-            own = {name: picture[name] for name in picture.keys() - {"candidate"}}
-            outcome = Outcome(Candidate(**picture["candidate"]), **own)
+        said = _Line.model_validate_json(line)
+        if page := said.page:
+            self.pages[page.asked] = Page(page.found, page.more)
+        if outcome := said.picture:
             self.outcomes[outcome.candidate.key] = outcome
             if outcome.file:
                 self.files[outcome.sha256] = outcome.file
@@ -194,9 +211,10 @@ class Journal(Collection):
         self._note(picture={"candidate": _shortened(candidate), "time": time, **how})
 
     def _note(self, **line: Any) -> None:
-        self._lines.write(json.dumps(line).encode() + b"\n")
+        text = json.dumps(line).encode()
+        self._lines.write(text + b"\n")
         self._lines.flush()
-        self.add(**line)
+        self.add(text)
 
 
 def _shortened(candidate: Candidate) -> dict[str, str]:
