@@ -44,7 +44,7 @@ def test_parquet_and_json_lines_say_the_same(tmp_path: Path):
         (
             "t.csv",
             "name,label\na,b\n",
-            r"t.csv has no column file \(nor file_name, .*\), but name, label: call the column",
+            r"t.csv has no column file \(nor file_name, .*\): its columns are name, label. Call the column",
         ),
         ("t.csv", "file,colour\na,b\n", "has no column label"),
         (
@@ -64,13 +64,45 @@ def test_parquet_and_json_lines_say_the_same(tmp_path: Path):
         ("t.csv", f"file,label\na,{'b' * 300}\n", "line 2: the label has 300 letters"),
         ("t.jsonl", '{"file_name": "a"\n', "line 1: it is no JSON"),
         ("t.jsonl", "[1]\n", "line 1: it is no object"),
-        ("t.jsonl", '{"file": "a", "label": ["b", "c"]}\n', "line 1: the label is .*; a picture has one class here"),
+        ("t.csv", "", "t.csv has no column file .*: it is empty"),
+        ("t.csv", "a.jpg,cat\nb.jpg,dog\n", "its columns are a.jpg, cat. .* the first line names the columns"),
+        ("t.jsonl", '{"file": "a", "label": ["b", "c"]}\n', "line 1: the label is .*; a picture has one label here"),
+        ("t.jsonl", '{"file": ["a"], "label": "b"}\n', "line 1: the file is .*; a picture has one file here"),
+        ("t.jsonl", '{"file": "a", "label": "b", "split": ["train"]}\n', "line 1: the split is "),
+        ("t.jsonl", '{"file": "a", "label": "b", "group": {"of": 1}}\n', "line 1: the group is "),
+        ("t.json", '[{"file": "a", "label": "b"}]', "t.json is no table of labels by its name: save it as CSV"),
+        ("t.xlsx", "PK", "t.xlsx is no table of labels by its name"),
         ("t.parquet", "file,label\n", "t.parquet cannot be read as Parquet"),
     ],
 )
 def test_a_table_that_is_not_right_is_told_with_what_is_there(name: str, content: str, wrong: str):
     with pytest.raises(UserError, match=wrong):
         rows(name, content)
+
+
+def test_text_that_a_program_wrote_as_bytes_is_text(tmp_path: Path):
+    table = pd.DataFrame({"file": [b"a.jpg", b"b.jpg"], "label": ["kätzchen".encode(), b"dog"]})
+    table.to_parquet(tmp_path / "t.parquet")
+    assert rows("t.parquet", (tmp_path / "t.parquet").read_bytes())[0] == ("a.jpg", "kätzchen", "", "")
+    table.assign(label=[b"\xff", b"dog"]).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(UserError, match="row 1: the label is no text"):
+        rows("t.parquet", (tmp_path / "t.parquet").read_bytes())
+
+
+def test_a_table_at_an_address_is_refused_with_what_to_do(tmp_path: Path):
+    with pytest.raises(UserError, match=r"labels=https://example.org/l.csv: fetch the table to this machine"):
+        PhotosDataset(str(tmp_path / "pets"), str(tmp_path), labels="https://example.org/l.csv")
+
+
+def test_files_may_be_named_from_the_root_of_the_machine_on(tmp_path: Path):
+    photos = write(tmp_path / "real", "a/1.jpg", "b/1.jpg")
+    (tmp_path / "photos").symlink_to(photos)
+    lines = f"{tmp_path}/photos/a/1.jpg,cat\n{photos}/b/1.jpg,dog\n{tmp_path}/elsewhere/1.jpg,dog\n/etc/passwd,dog\n"
+    (tmp_path / "t.csv").write_text(f"file,label\n{lines}")
+    for _ in range(2):
+        images = PhotosDataset(str(tmp_path / "pets"), str(tmp_path / "photos"), labels=str(tmp_path / "t.csv")).load()
+        assert said(images) == {"a/1.jpg": ("cat", "", ""), "b/1.jpg": ("dog", "", "")}
+        assert [image.problem[0] for image in images if image.problem] == ["file_missing"] * 2
 
 
 def write(folder: Path, *names: str) -> Path:

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from guitar_kedro.datasets import (
     CurationDataset,
+    EarlierTableDataset,
     LogDataset,
     PreparedImagesDataset,
     SpreadsheetDataset,
@@ -206,6 +207,20 @@ def test_a_file_that_somebody_spoilt_is_told_by_its_schema(tmp_path: Path):
     (tmp_path / "table.csv").write_text("note,loss,width,exact\na,1,wide,True\n")
     with pytest.raises(DatasetError, match="cannot be read as a table"):
         TableDataset(filepath=str(tmp_path / "table.csv"), schema=AnyRow).load()
+
+
+def test_a_table_of_the_last_run_is_empty_before_and_never_makes_its_node_run_again(tmp_path: Path):
+    path = tmp_path / "table.csv"
+    table, earlier = (kind(filepath=str(path), schema=AnyRow) for kind in (TableDataset, EarlierTableDataset))
+    assert earlier.load().empty
+    before = earlier.fingerprint()
+    table.save(pd.DataFrame({"note": ["a"], "loss": [1.0], "width": [1], "exact": [True]}))
+    assert earlier.load().equals(table.load())
+    assert earlier.fingerprint() == before is not None
+    for spoilt in ("", "note,loss,width\na,1,1\n"):
+        path.write_text(spoilt)
+        with pytest.raises(DatasetError, match=r"cannot be read as a table .* remove it, and the next run makes it"):
+            earlier.load()
 
 
 @any_table

@@ -42,6 +42,14 @@ def test_a_file_may_be_named_by_the_end_of_its_path_and_without_its_ending(name:
     assert said(images)["x/b/2.jpg"][0] == "dog"
 
 
+def test_capitals_count_only_where_they_tell_files_apart():
+    rows = ("A.JPG", "cat"), ("B.jpg", "dog"), ("b.jpg", "cat")
+    images = labelled(files("a.jpg", "B.jpg", "b.jpg"), [table(*rows)], "photos")
+    assert [(image.file, image.label) for image in images] == [("B.jpg", "dog"), ("a.jpg", "cat"), ("b.jpg", "cat")]
+    with pytest.raises(UserError, match=r"B.JPG may be B.jpg, b.jpg"):
+        labelled(files("B.jpg", "b.jpg"), [table(("B.JPG", "cat"))], "photos")
+
+
 def test_what_is_not_named_not_there_or_without_a_label_stands_with_its_reason(caplog: pytest.LogCaptureFixture):
     rows = ("1.jpg", "cat"), ("2.jpg", "dog"), ("3.jpg", ""), ("gone.jpg", "cat")
     images = labelled(files("1.jpg", "2.jpg", "3.jpg", "4.jpg"), [table(*rows)], "photos")
@@ -77,7 +85,7 @@ def test_tables_in_folders_name_files_from_there():
         ([("2.jpg", "cat")], r"t.csv, line 2: 2.jpg may be x/2.jpg, y/2.jpg: write the path"),
         (
             [("7.jpg", "cat")],
-            r"No file that t.csv names is in photos, where x/1.jpg lies.* --params=images=DIR",
+            r"photos has none of the files .* names 7.jpg; there is, for example, x/1.jpg. .* --params=images=DIR",
         ),
         ([("1.jpg", "cat")], "t.csv gives the files of photos one class only, 'cat'; at least two are needed"),
         ([], "t.csv names no file"),
@@ -85,6 +93,7 @@ def test_tables_in_folders_name_files_from_there():
             [("1.jpg", "cat", "train"), ("x/2.jpg", "dog", "train"), ("y/2.jpg", "fox", "test")],
             "t.csv has images of fox in its test part, and none in its training part",
         ),
+        ([("1.jpg", "cat", "test"), ("x/2.jpg", "dog", "test")], "t.csv has no training part, but test alone: name"),
     ],
 )
 def test_a_table_that_cannot_be_followed_is_told_with_its_line(rows: list[tuple[str, ...]], wrong: str):

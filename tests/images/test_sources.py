@@ -84,6 +84,22 @@ def test_files_beside_the_class_folders_are_listed_with_a_problem(tmp_path: Path
     assert [problem_of(image) for image in images if not image.label] == ["no_class_folder"]
 
 
+def test_pictures_beside_the_class_folders_are_warned_of_and_notes_are_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    images_in_folder(write(tmp_path / "notes", "a/1.jpg", "b/1.jpg", "readme.txt"))
+    assert not caplog.messages
+    images_in_folder(write(tmp_path / "split", "train/a/1.jpg", "train/b/1.jpg", "test/a/2.jpg", "fox/1.jpg"))
+    assert (
+        "Pictures are left out (1), for example fox/1.jpg: It lies in none of the folders test, train." in caplog.text
+    )
+
+
+def test_fewer_folders_than_were_named_are_told(tmp_path: Path):
+    with pytest.raises(UserError, match=r"folders=class/group: the pictures of .* lie in fewer .* for example a/1.jpg"):
+        images_in_folder(write(tmp_path, "a/1.jpg", "b/1.jpg"), folders="class/group")
+
+
 def test_links_are_followed_inside_the_folder_only(tmp_path: Path):
     folder = write(tmp_path / "photos", "a/1.jpg", "b/1.jpg")
     write(tmp_path, "secret.jpg", "elsewhere/2.jpg")

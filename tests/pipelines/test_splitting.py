@@ -170,6 +170,14 @@ def test_a_class_of_two_groups_is_trained_on_and_told(caplog: pytest.LogCaptureF
     assert "Class rare has 18 images in 2 groups that stay together, so none of it is in the test part" in caplog.text
 
 
+def test_groups_that_leave_no_image_to_measure_on_are_refused():
+    table = images({"a": 12, "b": 12}).assign(group=["g1"] * 12 + ["g2"] * 12)
+    with pytest.raises(
+        UserError, match=r"No image is left for the validation and test part: the 24 images are in 2 gr"
+    ):
+        split_images(table, OPTIONS, 1)
+
+
 def given(**parts: int) -> pd.DataFrame:
     """Makes a table of two classes with so many images of each in each part."""
     frames = [images({"a": count, "b": count}).assign(given_split=part) for part, count in parts.items()]
@@ -215,6 +223,15 @@ def test_what_leaks_in_a_given_split_is_told_moved_or_refused(caplog: pytest.Log
     assert moved["given"].tolist() == (~changed).tolist()
     with pytest.raises(UserError, match=r"^2 groups .* for example a/a0.jpg in train, .*leaks=move"):
         split_images(table, OPTIONS.model_copy(update={"leaks": "refuse"}), 1)
+
+
+def test_a_part_that_is_moved_away_as_a_whole_is_refused():
+    table = given(train=20, validation=6, test=1)
+    table.loc[[0, 1, 52], "duplicate_group"] = 900
+    table.loc[[20, 21, 53], "duplicate_group"] = 901
+    assert table.loc[[52, 53], "given_split"].eq("test").all()
+    with pytest.raises(UserError, match=r"No image is left in the test part: .*splitting.leaks=report"):
+        split_images(table, OPTIONS.model_copy(update={"leaks": "move"}), 1)
 
 
 def test_an_image_without_a_part_follows_its_group_or_is_trained_on():

@@ -31,6 +31,7 @@ METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # as Hugging 
 _NEEDED = ("file", "label")
 _NUMBERS = {"id", "image_id"}  # often of rows: they name files only where nothing else does
 _LONGEST_LABEL = 255  # as a folder's name may be
+_SHOWN = 60  # letters of a wrong value in a sentence
 
 
 def read_label_table(path: Path) -> LabelTable:
@@ -64,7 +65,12 @@ def parsed_label_table(name: str, content: bytes, folder: str = "") -> LabelTabl
     Raises:
         UserError: As of ``read_label_table``.
     """
-    reader = {".jsonl": _json_lines, ".ndjson": _json_lines, ".parquet": _parquet}.get(Path(name).suffix.lower(), _csv)
+    reader = _READERS.get(Path(name).suffix.lower())
+    if reader is None:
+        raise UserError(
+            f"{name} is no table of labels by its name: save it as CSV (.csv, .tsv, .txt), JSON lines (.jsonl) or "
+            "Parquet (.parquet)."
+        )
     columns, rows = reader(name, content)
     roles = _roles(name, columns)
     return LabelTable(name, [_row(line, row, roles) for line, row in rows], folder)
@@ -100,8 +106,7 @@ def _is_label_table(name: str, content: bytes) -> bool:
     Raises:
         UserError: If it cannot be read.
     """
-    reader = {".jsonl": _json_lines, ".parquet": _parquet}.get(Path(name).suffix.lower(), _csv)
-    columns, _ = reader(name, content)
+    columns, _ = _READERS[Path(name).suffix.lower()](name, content)
     return "file_name" in columns and any(label in columns for label in COLUMNS["label"])
 
 
@@ -156,6 +161,13 @@ def _parquet(name: str, content: bytes) -> tuple[list[str], _Rows]:
     return columns, ((f"{name}, row {number}", row) for number, row in enumerate(rows, 1))
 
 
+_READERS = {
+    **dict.fromkeys(("", ".csv", ".tsv", ".txt"), _csv),
+    **dict.fromkeys((".jsonl", ".ndjson"), _json_lines),
+    ".parquet": _parquet,
+}
+
+
 def _roles(name: str, columns: Sequence[str]) -> dict[str, str]:
     """Find which column says what.
 
@@ -176,9 +188,11 @@ def _roles(name: str, columns: Sequence[str]) -> dict[str, str]:
         if found:
             roles[role] = found[0]
         elif role in _NEEDED:
+            shown = f"its columns are {listed(list(map(in_one_line, columns)), 10)}" if columns else "it is empty"
+            what = "file names" if role == "file" else "classes"
             raise UserError(
-                f"{name} has no column {role} (nor {', '.join(names[1:])}), but {listed(list(columns), 10) or 'none'}: "
-                f"call the column of the {'file names' if role == 'file' else 'classes'} {role}."
+                f"{name} has no column {role} (nor {', '.join(names[1:])}): {shown}. Call the column of the {what} "
+                f"{role}; in a CSV file, the first line names the columns."
             )
     others = [column for column in columns if column and column not in roles.values()]
     for column in others:
@@ -192,9 +206,7 @@ def _roles(name: str, columns: Sequence[str]) -> dict[str, str]:
 
 
 def _row(line: str, row: Mapping[str, Any], roles: Mapping[str, str]) -> LabelRow:
-    if isinstance(row.get(roles["label"]), (list, dict)):
-        raise UserError(f"{line}: the label is {row[roles['label']]}; a picture has one class here, so give one word.")
-    said = {role: _text(row.get(column)) for role, column in roles.items()}
+    said = {role: _text(f"{line}: the {role}", row.get(column)) for role, column in roles.items()}
     if not said["file"]:
         raise UserError(f"{line}: the name of the file is missing.")
     if len(said["label"]) > _LONGEST_LABEL:
@@ -208,7 +220,17 @@ def _row(line: str, row: Mapping[str, Any], roles: Mapping[str, str]) -> LabelRo
     return LabelRow(line, **said)
 
 
-def _text(value: Any) -> str:
+def _text(what: str, value: Any) -> str:
+    if isinstance(value, bytes):  # as some programs write text into Parquet
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            raise UserError(f"{what} is no text: write it as text in UTF-8.") from None
+    if isinstance(value, (list, dict)):
+        shown = str(value)
+        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}\N{HORIZONTAL ELLIPSIS}"
+        role = what.rpartition(" ")[2]
+        raise UserError(f"{what} is {in_one_line(shown)}; a picture has one {role} here, so write one text.")
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():  # whole numbers, where some are missing

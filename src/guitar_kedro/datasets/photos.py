@@ -88,6 +88,8 @@ class PhotosDataset(GivenImagesDataset):
         self._listed: list[RawImage] | None = None
         self._labels, self._folders = as_given("labels", labels), as_given("folders", folders)
         checked_levels(self._folders)
+        if self._labels and is_address(self._labels):
+            raise UserError(f"--params=labels={labels}: fetch the table to this machine, and give its path.")
         if self._labels and self._folders:
             raise UserError(
                 f"--params=labels={labels},folders={folders}: either the table or the folders say the classes; leave "

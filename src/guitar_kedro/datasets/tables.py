@@ -121,6 +121,12 @@ class EarlierTableDataset(OptionalTableDataset):
         """Return what never changes."""
         return ""
 
+    def _read(self, path: Path, rows: int | None = None) -> pd.DataFrame:
+        table = super()._read(path, rows)
+        if missing := [name for name in self._row.model_fields if name not in table]:  # people may have opened it
+            raise _not_a_table(path, f"it has no column {missing[0]}")
+        return table
+
 
 class LogDataset(OptionalTableDataset):
     """A CSV file to which each save adds its rows and the time; none is ever taken away."""

@@ -6,10 +6,11 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from guitar_kedro.errors import UserError, listed
-from guitar_kedro.files import composed, printable
+from guitar_kedro.files import composed, printable, real_path
 from guitar_kedro.images.parts import are_a_split, check_parts, part_of, parts_beside
 from guitar_kedro.images.raw import RawImage
 
@@ -53,7 +54,8 @@ class LabelTable:
 def labelled(images: list[RawImage], tables: Sequence[LabelTable], source: Path | str) -> list[RawImage]:
     """Give files the classes that tables say.
 
-    A file may be named by its path, by the end of its path, and without its ending, as long as that means one file.
+    A file may be named by its path, by the end of its path, without its ending, and in capitals or small letters, as
+    long as that means one file.
     Folders called train, val and test are the parts of the split where the tables name none.
 
     Args:
@@ -71,7 +73,7 @@ def labelled(images: list[RawImage], tables: Sequence[LabelTable], source: Path 
     """
     said: dict[str, LabelRow] = {}
     missing: dict[str, LabelRow] = {}
-    finder = _Finder(images)
+    finder = _Finder(images, source)
     for table in tables:
         for row in table.rows:
             path = PurePosixPath(table.folder, printable(row.file)).as_posix()
@@ -92,12 +94,14 @@ def labelled(images: list[RawImage], tables: Sequence[LabelTable], source: Path 
 class _Finder:
     """Finds the file that a row means."""
 
-    def __init__(self, images: list[RawImage]) -> None:
+    def __init__(self, images: list[RawImage], source: Path | str) -> None:
+        self._source = real_path(source) if isinstance(source, Path) else None
+        self._real = cache(real_path)  # of folders, of which there are fewer than of files
         self._exact = {composed(image.file): image for image in images}
         self._by_end: dict[str, list[RawImage]] = defaultdict(list)
         for image in images:
             for end in _ends(composed(image.file)):
-                self._by_end[end].append(image)
+                self._by_end[end.casefold()].append(image)
 
     def find(self, row: LabelRow, folder: str) -> RawImage | None:
         """Find the file, or what it is called in the folder; ``None`` if it is not there.
@@ -107,9 +111,10 @@ class _Finder:
         """
         name, top = composed(row.file).removeprefix("./"), f"{folder}/" if folder else ""
         for spelled in dict.fromkeys((printable(name), printable(name.replace("\\", "/")))):  # as Windows writes paths
-            if found := self._exact.get(top + spelled):
+            if found := self._exact.get(self._inside(spelled) or top + spelled):
                 return found
-            candidates = [image for image in self._by_end.get(spelled, ()) if image.file.startswith(top)]
+            candidates = [image for image in self._by_end.get(spelled.casefold(), ()) if image.file.startswith(top)]
+            candidates = [image for image in candidates if spelled in _ends(composed(image.file))] or candidates
             if len(candidates) > 1:
                 raise UserError(
                     f"{row.line}: {row.file} may be {listed([image.file for image in candidates], 3)}: write the path "
@@ -118,6 +123,14 @@ class _Finder:
             if candidates:
                 return candidates[0]
         return None
+
+    def _inside(self, name: str) -> str | None:
+        """Return the path in the source that a path from the root of this machine on means."""
+        path = Path(name)
+        if self._source is None or not path.is_absolute():
+            return None
+        path = self._real(path.parent) / path.name
+        return path.relative_to(self._source).as_posix() if path.is_relative_to(self._source) else None
 
 
 def _ends(file: str) -> Iterator[str]:
@@ -147,10 +160,10 @@ def _refuse_all_missing(tables: Sequence[LabelTable], images: list[RawImage], so
     named = next((row for table in tables for row in table.rows), None)
     if named is None:
         raise UserError(f"{tables[0].name} names no file: write a line for each, with its label.")
-    there = f", where {images[0].file} lies for one" if images else ""
+    there = f"; there is, for example, {images[0].file}" if images else ""
     raise UserError(
-        f"No file that {tables[0].name} names is in {source}{there}: {named.line}, for example, names {named.file}. "
-        "Give the folder from which these names lead on with --params=images=DIR."
+        f"{source} has none of the files that {tables[0].name} names. {named.line} names {named.file}{there}. Give the "
+        "folder from which the names in the table lead on with --params=images=DIR, or mend the names."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import mimetypes
 import re
 from collections import Counter, defaultdict
@@ -16,8 +17,11 @@ from guitar_kedro.images.parts import are_a_split, check_parts, part_called, par
 from guitar_kedro.images.raw import RawImage
 from guitar_kedro.splits import SPLITS, TRAIN
 
+logger = logging.getLogger(__name__)
+
 LEVELS = ("class", "group", "split", "*")  # of folders, as ``folders`` names them
 
+_OUTSIDE = ("no_class_folder", "outside_of_split")  # reasons why a file has no class
 _SHOWN = 3  # examples in a sentence
 _ARCHIVE = re.compile(r"\.(zip|rar|7z|tar(\.\w+)?|t(gz|bz2?|xz))$", re.IGNORECASE)
 
@@ -57,9 +61,22 @@ def checked_layout(
     placed = [_placed(image, levels, parts, source) for image in images]
     places = {image.label: image.file for image in placed if image.label and not image.problem}
     if len(places) < 2:
+        if folders and "/" in folders and any(image.label for image in images):
+            raise UserError(
+                f"--params=folders={folders}: the pictures of {source} lie in fewer folders than that, for example "
+                f"{images[0].file}. Name only the folders that there are."
+            )
         raise UserError(_too_few_classes(places, images, source))
+    _tell_left_out(placed)
     check_parts(filter(_may_be_picture, placed), source)
     return placed
+
+
+def _tell_left_out(images: Iterable[RawImage]) -> None:
+    """Warn of pictures that lie where no class is."""
+    left_out = [image for image in images if (image.problem or ("",))[0] in _OUTSIDE and _may_be_picture(image)]
+    if left_out and (problem := left_out[0].problem):
+        logger.warning("Pictures are left out (%d), for example %s: %s", len(left_out), left_out[0].file, problem[1])
 
 
 def refuse_rare_classes(images: Iterable[RawImage], decided: Collection[str]) -> None:
@@ -215,7 +232,7 @@ def _too_few_classes(places: dict[str, str], images: list[RawImage], source: Pat
     else:
         message = (
             f"The files in {source} lie in no class folder. Make one folder per class, at least two, and put the "
-            "pictures in them."
+            "pictures in them; or name a table that says the class of each file with --params=labels=FILE."
         )
     if unusable and (problem := unusable[0].problem):
         message += f" {len(unusable)} of {len(images)} cannot be used, for example {unusable[0].file}: {problem[1]}"

@@ -80,6 +80,8 @@ def check_parts(images: Iterable[RawImage], source: object) -> None:
     for image in images:
         if image.label and not image.problem:
             classes[image.split or TRAIN].add(image.label)
+    if classes and TRAIN not in classes:
+        raise UserError(f"{source} has no training part, but {listed(sorted(classes))} alone: name images to train on.")
     for part in (VALIDATION, TEST):
         if unknown := sorted(classes[part] - classes[TRAIN]):
             raise UserError(

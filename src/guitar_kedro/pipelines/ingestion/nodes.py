@@ -207,8 +207,8 @@ def _check_and_report(image_table: pd.DataFrame, rejected: pd.DataFrame, given: 
         )
     for alike in look_alikes(counts.index):
         logger.warning(
-            "%s are different classes, though their names look alike; if they are one, rename a folder, or relabel in "
-            "the curation file",
+            "%s are different classes, though their names look alike; if they are one, call it alike where the photos "
+            "come from, or relabel in the curation file",
             " and ".join(map(repr, alike)),
         )
 

@@ -101,6 +101,7 @@ def split_images(
         from_training = f"; {' and '.join(missing)}: dealt from its training part" if missing else ""
         logger.info("The photos came with a split, which is kept: %s%s", ", ".join(kept), from_training)
     _check_training(splits)
+    _check_measured(splits, missing)
     counts = splits["split"].value_counts()
     logger.info("Split: %s", ", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS))
     return splits, assignments_of(table.assign(split=splits["split"]), earlier, way)
@@ -179,6 +180,24 @@ def _check_training(splits: pd.DataFrame) -> None:
         raise UserError(
             f"Class {lost[0]} has no image to train on: all of them are in the {' and '.join(parts)} part. Add images "
             "of other groups to it, or leave the class out."
+        )
+
+
+def _check_measured(splits: pd.DataFrame, dealt: list[str]) -> None:
+    """Check that there are images to measure on, also in the parts that were not dealt, but given."""
+    empty = [part for part in SPLITS if not (splits["split"] == part).any()]
+    if moved := [part for part in empty if part not in dealt]:
+        raise UserError(
+            f"No image is left in the {' and '.join(moved)} part: with splitting.leaks=move, near duplicates and "
+            "images of one group went where most of them are. Add others to it, or keep the split as it came with "
+            "--params=splitting.leaks=report."
+        )
+    if empty:
+        groups = metrics.count(splits["duplicate_group"].nunique(), "group")
+        raise UserError(
+            f"No image is left for the {' and '.join(empty)} part: the {len(splits):,} images are in {groups} that "
+            "stay together, too few for each class to stand in every part. Add images of other groups, or name "
+            "smaller ones."
         )
 
 
