@@ -179,7 +179,8 @@ class _Collector:
         self._options, self._limits, self._journal = options, limits, journal
         self._report, self._readers = report, readers
         self._taken: set[tuple[str, str]] = set()
-        before = (outcome.candidate for outcome in journal.outcomes.values() if outcome.reason != ALREADY)
+        # of several classes, the first is that for which it was fetched
+        before = (outcome.candidate for outcome in reversed(journal.outcomes.values()))
         self._labels = {candidate.url: candidate.label for candidate in before}
         self._begun = self._done = 0
 
