@@ -275,6 +275,15 @@ def test_looking_at_the_project_tells_nobody_about_it(visit: Visit, viz_url: str
     assert "heap" not in visit.page.content()
 
 
+@pytest.mark.parametrize("environment", ["photos", "modern"])
+def test_recipes_with_a_probe_are_drawn_in_layers_too(project: Path, kedro: Kedro, environment: str) -> None:
+    built = kedro("viz", "build", KEDRO_ENV=environment)
+    assert built.returncode == 0, built.stdout + built.stderr
+    drawn = json.loads((project / "build" / "api" / "main").read_text())
+    assert "train.small.probe_history" in {node["name"] for node in drawn["nodes"]}
+    assert drawn["layers"] == LAYERS
+
+
 def test_the_whole_recipe_of_the_article_is_drawn_with_a_layer_for_every_dataset(project: Path, kedro: Kedro) -> None:
     built = kedro("viz", "build", KEDRO_ENV="guitars")
     assert built.returncode == 0, built.stdout + built.stderr
