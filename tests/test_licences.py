@@ -12,7 +12,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from small_project import ROOT
 
-EXTRAS = {"cluster", "export"}  # what users install; `test` stays with those who work on the project
+EXTRAS = {
+    "cluster",
+    "export",
+    "mlflow",
+    "search",
+    "tensorboard",
+}  # what users install; `test` stays with those who work on the project
 COPYLEFT = re.compile(r"\bA?GPL|(?<!Lesser )General Public License", re.IGNORECASE)  # not the LGPL
 PERMISSIVE_ALL_THE_SAME = {
     "text-unidecode": "under the Artistic License or the GPL, whichever the user chooses",

@@ -18,5 +18,6 @@ for _message in (
 
 # huggingface_hub, from which timm's weights come, would tell its makers what it is used for
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # as MLflow would
 # kedro-viz uses this class in a server process of its own, which does not import this package first.
 os.environ.setdefault("PYTHONWARNINGS", "ignore:ORJSONResponse is deprecated")

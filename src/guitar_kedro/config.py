@@ -246,6 +246,7 @@ def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
     from guitar_kedro.pipelines.ingestion.options import IngestionOptions
     from guitar_kedro.pipelines.search.options import SearchOptions
     from guitar_kedro.pipelines.training.plan import plan_stages
+    from guitar_kedro.tracking import TrackingOptions
 
     stages = parameters.get("stages")
     if stages is not None:
@@ -255,6 +256,7 @@ def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
         "training": TrainingOptions,
         "calibration": CalibrationOptions,
         "search": SearchOptions,
+        "tracking": TrackingOptions,
     }
     groups |= {f"stages.{name}": StageOptions for name in (stages if isinstance(stages, dict) else ())}
     return completed(parameters, groups)

@@ -23,7 +23,7 @@ from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.record import NodeMeter, environment
 from guitar_kedro.runs.run_cache import RUN_CACHE
-from guitar_kedro.runs.units import is_versioned
+from guitar_kedro.runs.units import is_versioned, reports_of
 
 logger = logging.getLogger(__name__)
 
@@ -254,14 +254,11 @@ class LatestResults:
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Link what the run made, or found up to date; where the system allows no links, copy it."""
         reports = Path(cast(Any, catalog[RUN_CACHE])._filepath).parent
-        datasets = [dataset for name in sorted(pipeline.all_outputs()) if is_versioned(dataset := catalog[name])]
-        for dataset in datasets:
-            path = Path(dataset._filepath)
-            if path.is_relative_to(reports) and dataset.exists():
-                try:
-                    _link(reports / "latest" / path.relative_to(reports), Path(dataset._get_load_path()))
-                except OSError as error:  # the run itself has ended well
-                    logger.warning("%s is not linked: %s", path, error)
+        for relative, dataset in reports_of(pipeline, catalog, reports):
+            try:
+                _link(reports / "latest" / relative, Path(dataset._get_load_path()))
+            except OSError as error:  # the run itself has ended well
+                logger.warning("%s is not linked: %s", dataset._filepath, error)
 
 
 def _link(link: Path, target: Path) -> None:

@@ -11,7 +11,7 @@ from guitar_kedro.parameters import RENAMED
 
 # what the extra `train` brings; a server may do without
 TRAINING = {"cleanlab", "fastai", "matplotlib", "plotly", "pyarrow", "sklearn", "timm", "torch"}
-EXTRAS = {**dict.fromkeys(TRAINING, "train"), "optuna": "search"}
+EXTRAS = {**dict.fromkeys(TRAINING, "train"), "mlflow": "mlflow", "optuna": "search", "tensorboard": "tensorboard"}
 
 
 def user_error_behind(error: BaseException) -> UserError | None:

@@ -22,6 +22,7 @@ TEXTS = {
     "group_from",
     "images",
     "labels",
+    "mlflow",
     "name",
     "names_encoding",
     "note",
@@ -32,6 +33,7 @@ TEXTS = {
     "sha256",
     "start_from",
     "study",
+    "tensorboard",
     "to",
     "weights",
 }

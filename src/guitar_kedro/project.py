@@ -19,7 +19,7 @@ def models_folder(workspace: str) -> Path:
 
 
 _session: dict[str, Any] = {"options": {}, "params": {}}
-_OF_ONE_RUN = {"note", "resume", "search", "study"}  # and not of what it makes
+_OF_ONE_RUN = {"note", "resume", "search", "study", "tracking"}  # and not of what it makes
 
 
 def note_session(params: dict[str, Any], **options: str | None) -> None:

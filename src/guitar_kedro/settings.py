@@ -11,6 +11,7 @@ from guitar_kedro.hooks import (
 )
 from guitar_kedro.logs import configure_logging
 from guitar_kedro.runs.runner import ResumingSession
+from guitar_kedro.runs.tracking import Tracking
 
 configure_logging()
 CONFIG_LOADER_CLASS = StagesConfigLoader
@@ -18,6 +19,7 @@ SESSION_CLASS = ResumingSession
 # of those that come first, the last one here does: nothing may fail while the workspace is locked and no run begun
 HOOKS = (
     OneRunAtATime(),
+    Tracking(),  # so that all others have ended what is sent
     GivenImages(),
     CheckpointGuard(),
     RunRecorder(),

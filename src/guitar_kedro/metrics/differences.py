@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # parameters that decide where, when and how fast results are made, and change none
-OF_THE_WAY = {"cluster", "epochs_per_state", "max_restarts", "note", "rdzv_endpoint", "resume", "workspace"}
+OF_THE_WAY = {"cluster", "epochs_per_state", "max_restarts", "note", "rdzv_endpoint", "resume", "tracking", "workspace"}
 _LONGEST = 80  # characters of a value
 
 

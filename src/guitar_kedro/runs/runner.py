@@ -22,8 +22,9 @@ from guitar_kedro.learning.distributed.endpoint import is_here
 from guitar_kedro.learning.distributed.options import processes_of
 from guitar_kedro.runs.checks import check_nodes, check_parameters, check_versions, is_checked
 from guitar_kedro.runs.run_cache import Fingerprint, RunCache
-from guitar_kedro.runs.training_states import training_state, trains
+from guitar_kedro.runs.training_states import trained_phase, training_state, trains
 from guitar_kedro.runs.units import in_memory, is_versioned, units
+from guitar_kedro.tracking import Tracker
 
 if TYPE_CHECKING:
     from guitar_kedro.learning import TrainingState
@@ -75,15 +76,20 @@ class ResumingSession(KedroSession):
         if load_versions:
             self.load_context()  # so that the pipelines are those of this configuration
             load_versions = _with_what_belongs_to_it(load_versions)
-        return super().run(
-            pipeline_name,
-            pipeline_names,
-            runner=runner,
-            node_names=node_names,
-            from_nodes=from_nodes,
-            load_versions=load_versions,
-            **options,
-        )
+        try:
+            return super().run(
+                pipeline_name,
+                pipeline_names,
+                runner=runner,
+                node_names=node_names,
+                from_nodes=from_nodes,
+                load_versions=load_versions,
+                **options,
+            )
+        except KeyboardInterrupt:  # of which Kedro tells no hook
+            if Tracker.current:
+                Tracker.current.stop("Stopped with Ctrl-C.", failed=False)
+            raise
 
     def _part_of_this_machine(
         self, pipeline_names: list[str], node_names: Iterable[str] | None
@@ -194,8 +200,10 @@ def _makers_of_caches(nodes: list[Node], pipeline: Pipeline, run_cache: RunCache
 
 
 def _recording(node: Node, state: TrainingState) -> Node:
-    """Hand a node that trains the file in which it records how far it is."""
-    return node._copy(func=update_wrapper(partial(node.func, state=state), node.func))
+    """Hand a node that trains the file in which it records how far it is, and who else is told of its epochs."""
+    tracker, phase = Tracker.current, trained_phase(node)
+    report = partial(tracker.epoch, phase) if tracker and phase else None
+    return node._copy(func=update_wrapper(partial(node.func, state=state, report=report), node.func))
 
 
 def _forget_other(state: TrainingState, node: Node, fingerprint: Fingerprint, resume: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 def trains(node: Node) -> bool:
     """Tell whether a node trains a phase and records how far it is."""
     return "training" in node.tags
+
+
+def trained_phase(node: Node) -> str | None:
+    """Return which phase of which stage a node trains, as ``stage.phase``; ``None`` if it trains none."""
+    found = (re.fullmatch(r"train\.(.+)_checkpoint", name) for name in node.outputs)
+    return next((match.group(1) for match in found if match), None)
 
 
 def states_folder(workspace: str) -> Path:

@@ -1,8 +1,10 @@
-"""Nodes that run together, or not at all."""
+"""Nodes that run together, or not at all; and what a pipeline leaves for people."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 from typing import Any, TypeGuard, cast
 
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DataCatalog
@@ -20,6 +22,20 @@ def in_memory(catalog: DataCatalog, name: str) -> bool:
 def is_versioned(dataset: AbstractDataset[Any, Any] | None) -> TypeGuard[Any]:
     """Tell whether a dataset keeps its earlier versions."""
     return isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
+
+
+def reports_of(pipeline: Pipeline, catalog: DataCatalog, folder: Path) -> Iterator[tuple[Path, Any]]:
+    """List the versioned datasets of a folder that a pipeline makes and that are there, by their paths in it.
+
+    Args:
+        pipeline: Of the run, whether it made them now or earlier.
+        catalog: Likewise.
+        folder: Of reports.
+    """
+    for name in sorted(pipeline.all_outputs()):
+        dataset = catalog[name]
+        if is_versioned(dataset) and Path(dataset._filepath).is_relative_to(folder) and dataset.exists():
+            yield Path(dataset._filepath).relative_to(folder), dataset
 
 
 def units(pipeline: Pipeline, catalog: DataCatalog) -> list[list[Node]]:

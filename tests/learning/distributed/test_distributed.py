@@ -141,13 +141,20 @@ def same(checkpoint: Checkpoint, other: Checkpoint) -> bool:
 
 
 @pytest.mark.torture
-def test_killed_processes_are_started_again_and_the_weights_are_the_same(phase: Phase, two: Processes, tmp_path: Path):
+def test_killed_processes_are_started_again_the_weights_are_the_same_and_each_epoch_is_reported_here(
+    phase: Phase, two: Processes, tmp_path: Path
+):
     phase = long(phase)
     expected, history = train_distributed(two, train_phase, phase, (1e-3,))
     state = TrainingState(tmp_path / "state.safetensors")
     killer = Killer(state, RESTARTS)
     killer.start()
-    checkpoint, again = train_distributed(two, train_phase, phase, (1e-3,), state)
+    reported: list[dict[str, float]] = []
+    checkpoint, again = train_distributed(two, train_phase, phase, (1e-3,), state, reported.append)
+    # a process that goes on reports the earlier epochs as well
+    last = {row["epoch"]: row["valid_loss"] for row in reported}
+    assert last == dict(zip(again["epoch"], again["valid_loss"], strict=True))
+    assert len(reported) < (1 + RESTARTS) * len(again)  # one process reports
     assert len(killer.killed) == RESTARTS
     assert same(checkpoint, expected)
     assert again.drop(columns="seconds").equals(history.drop(columns="seconds"))

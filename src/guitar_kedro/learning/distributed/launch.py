@@ -24,6 +24,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.distributed.endpoint import address_towards, is_here
 from guitar_kedro.learning.distributed.options import Processes
+from guitar_kedro.learning.distributed.relay import relayed
 from guitar_kedro.learning.distributed.worker import Work, do_work, from_disk, to_disk
 from guitar_kedro.learning.networks.device import choose_device
 from guitar_kedro.learning.networks.pretrained import PretrainedWeights
@@ -42,7 +43,8 @@ def train_distributed(
         processes: How many, and where. A single one is this process.
         function: Takes ``phase`` and ``arguments``, and returns a sequence. Each process imports it by its name.
         phase: What to train.
-        *arguments: Further arguments; of a ``TrainingState``, one process of each machine writes it.
+        *arguments: Further arguments; of a ``TrainingState``, one process of each machine writes it. What the first
+            process of each machine reports to a function among them is handed on here, in a thread.
 
     Returns:
         What the function returns in the first process of this machine; it is the same on all.
@@ -64,7 +66,10 @@ def train_distributed(
         if isinstance(phase.start, PretrainedWeights) and weights and weights != "none":
             phase.start.load(phase.stage.architecture, weights)  # fetched once, and not by each process
         phase = replace(phase, start=to_disk(phase.start, folder / "start"))
-        result = _launch(Work(function, phase, arguments, processes, address_towards(processes.rdzv_endpoint)[1]))
+        report = next(filter(callable, arguments), None)
+        with relayed(report, folder / "reported") as relay:
+            handed = tuple(relay if each is report else each for each in arguments)
+            result = _launch(Work(function, phase, handed, processes, address_towards(processes.rdzv_endpoint)[1]))
     except SignalException:
         raise KeyboardInterrupt from None
     finally:

@@ -25,6 +25,7 @@ import torch.distributed as dist
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import written_whole
 from guitar_kedro.learning.distributed.options import Processes
+from guitar_kedro.learning.distributed.relay import Relay
 from guitar_kedro.learning.networks.checkpoint import Checkpoint
 from guitar_kedro.learning.networks.device import choose_device
 from guitar_kedro.learning.training.phase import Phase
@@ -125,10 +126,14 @@ def _check_same_everywhere(phase: Phase) -> None:
 
 
 def _shared(arguments: tuple[Any, ...], first: bool) -> list[Any]:
-    """Return the arguments as this process uses them: learning rates of rank 0, states that one process writes."""
+    """Return the arguments as this process uses them.
+
+    Learning rates are those of rank 0; one process of each machine writes states, and reports.
+    """
     rates = [arguments[:1]]  # unlike machines may each have been suggested another one
     dist.broadcast_object_list(rates, 0)
     shared = (*rates[0], *arguments[1:])
+    shared = tuple(each if first or not isinstance(each, Relay) else None for each in shared)
     return [_shared_state(each, first) if isinstance(each, TrainingState) else each for each in shared]
 
 

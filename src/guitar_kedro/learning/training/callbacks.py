@@ -66,8 +66,11 @@ class EpochTable(Callback):
         self.bar.advance(self.task)
 
     def go_on(self, rows: list[dict[str, float]]) -> None:
-        """Take over the epochs of an earlier run that was interrupted."""
+        """Take over the epochs of an earlier run that was interrupted, and report them, too."""
         self.rows = rows
+        if self.report:
+            for row in rows:
+                self.report(row)
         self.bar.advance(self.task, len(rows) * (len(self.dls.train) + len(self.dls.valid)))
 
     def after_epoch(self) -> None:
