@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,35 @@ def test_a_search_survives_kill_9_never_opens_the_test_part_and_its_best_trial_i
     spec = ModelSpec.read(max(used_project.glob("data/06_models/demo/small/unfrozen_spec.json/*/*.json")))
     assert spec.sha256 == found["sha256"]
     assert (reports / "test_log.csv").read_bytes() == openings
+
+
+def test_a_search_by_folds_in_a_database_goes_on_after_ctrl_c_until_its_minutes_are_used(
+    used_project: Path, tmp_path: Path
+):
+    local, reports = used_project / "conf/local", used_project / "data/08_reporting/demo"
+    (local / "parameters_training.yml").write_text(ONE_STAGE)
+    (local / "parameters_search.yml").write_text(LESS)
+    address = f"sqlite:///{tmp_path / 'study.db'}"
+    search = f"--params=study={address},search.folds=2,search.fresh_folds=0"
+    stopped = Command(used_project, "run", "--pipeline=search", f"{search},search.trials=50", output=tmp_path)
+    wait_for("Trial 0", stopped)
+    stopped.send_signal(signal.SIGINT)
+    assert stopped.wait(60) == 1
+    assert "the same command goes on after it" in stopped.said()
+    (study,) = optuna.get_all_study_names(address)
+    trials = optuna.load_study(study_name=study, storage=address).get_trials(states=(TrialState.COMPLETE,))
+    seconds = sum(trial.duration.total_seconds() for trial in trials) + 0.1
+    run = kedro_in(
+        used_project, "run", "--pipeline=search", f"{search},search.trials=null,search.minutes={seconds / 60}"
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"Going on after {len(trials)} trial" in run.stdout
+    table = pd.read_csv(reports / "latest/trials.csv").query("state != 'failed'")
+    assert len(table) > len(trials)
+    assert table["seconds"].iloc[:-1].sum() <= seconds + 0.01 * len(table) < table["seconds"].sum() + 0.1
+    found = json.loads((reports / "latest/search_result.json").read_text())
+    splits = pd.read_csv(used_project / "data/05_model_input/demo/splits.csv")
+    assert found["images"] == (splits["split"] != "test").sum()
 
 
 def test_the_card_of_the_winner_says_how_many_trials_chose_it():

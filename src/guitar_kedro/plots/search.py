@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,6 +15,7 @@ from guitar_kedro.plots import style
 
 _COLUMNS, _MOST_SLICES = 3, 12
 _WIDTH, _HIGH, _LOW = 12.0, 3.2, 2.7  # inches: of the figure, its first row, the others
+_DOTS: dict[str, Any] = {"color": style.BLUE, "s": 30, "alpha": 0.5, "linewidths": 0, "zorder": 3}  # some lie on others
 _DECADES = 20  # numbers that span more of a factor lie on a logarithmic axis
 
 
@@ -34,12 +36,14 @@ def search_figure(
     if len(shown) < len(space):
         notes.append(f"Of {len(space)} parameters, the {_MOST_SLICES} that matter most are shown.")
     figure = style.new_figure(_WIDTH, _HIGH + rows * _LOW, "Search", notes)
-    grid = figure.add_gridspec(1 + rows, _COLUMNS, height_ratios=[_HIGH, *[_LOW] * rows])
-    _draw_history(figure.add_subplot(grid[0, :2]), trials)
-    _draw_importances(figure.add_subplot(grid[0, 2]), importances, shown)
+    halves = figure.add_gridspec(2, 1, height_ratios=[_HIGH, rows * _LOW])
+    first = halves[0].subgridspec(1, _COLUMNS)  # by itself: names of parameters need room that slices do not
+    _draw_history(figure.add_subplot(first[:2]), trials)
+    _draw_importances(figure.add_subplot(first[2]), importances, shown)
+    slices = halves[1].subgridspec(rows, _COLUMNS)
     complete = trials[trials["state"] == "complete"]
     for number, path in enumerate(shown):
-        axes = figure.add_subplot(grid[1 + number // _COLUMNS, number % _COLUMNS])
+        axes = figure.add_subplot(slices[number // _COLUMNS, number % _COLUMNS])
         _draw_slice(axes, complete[complete[path] != ""], path)
     return figure
 
@@ -68,7 +72,15 @@ def _draw_history(axes: Axes, trials: pd.DataFrame) -> None:
     axes.set_xlabel("Trial", **style.text())
     _percent(axes)
     style.clean(axes, "y", "Error of each trial")
-    style.legend(axes, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0.3)
+    style.legend(
+        axes,
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=4,
+        borderaxespad=0.3,
+        columnspacing=1.0,
+        handlelength=1.2,
+    )
 
 
 def _draw_importances(axes: Axes, importances: Mapping[str, float], shown: Sequence[str]) -> None:
@@ -90,7 +102,7 @@ def _draw_slice(axes: Axes, trials: pd.DataFrame, path: str) -> None:
     values = [json.loads(text) for text in trials[path]]
     errors = 100 * trials["error_rate"]
     if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
-        axes.scatter(values, errors, color=style.BLUE, s=26, zorder=3)
+        axes.scatter(values, errors, **_DOTS)
         positive = values and min(values) > 0
         if positive and max(values) > _DECADES * min(values):
             axes.set_xscale("log")
@@ -100,7 +112,7 @@ def _draw_slice(axes: Axes, trials: pd.DataFrame, path: str) -> None:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:
         names = sorted({_words(value) for value in values})
-        axes.scatter([names.index(_words(value)) for value in values], errors, color=style.BLUE, s=26, zorder=3)
+        axes.scatter([names.index(_words(value)) for value in values], errors, **_DOTS)
         room = (_WIDTH / _COLUMNS - 1) / max(len(names), 1)
         axes.set_xticks(range(len(names)), labels=style.shorten_together(names, room, style.SMALL_SIZE, most_lines=2))
         axes.set_xlim(-0.6, len(names) - 0.4)
