@@ -30,7 +30,7 @@ ELSEWHERE = {
     "kedro run --params=cluster=tcp://HOST:8786": "test_cluster.py",
     "kedro run --params=images_per_class=400,image_pixels=256": "test_cli.py",
     "kedro run --params=tracking.mlflow=http://HOST:5000": "test_tracking.py",
-    "kedro run --params=tracking.mlflow=runs": "test_tracking.py",
+    "kedro run --params=tracking.mlflow=logs/mlflow": "test_tracking.py",
     "kedro run --params=tracking.tensorboard=logs/tensorboard": "test_tracking.py",
     "kedro run --pipeline=search --params=search.workers=2": "pipelines/test_search.py",
     "kedro run --pipeline=publish --params=to=file:///srv/models/guitars": "test_compare.py",

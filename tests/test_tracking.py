@@ -52,11 +52,15 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        until = time.monotonic() + 180
-        while not self._answers():
-            assert self._process.poll() is None and time.monotonic() < until, (folder / "log").read_text()
-            time.sleep(0.1)
         self.client = MlflowClient(self.address)
+        self._log, self._until = folder / "log", time.monotonic() + 180
+
+    def wait(self) -> Server:
+        """Waits until it answers."""
+        while not self._answers():
+            assert self._process.poll() is None and time.monotonic() < self._until, self._log.read_text()
+            time.sleep(0.1)
+        return self
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.address}/health", timeout=5) as answer:
@@ -78,8 +82,10 @@ class Server:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("mlflow"))
-    yield server
-    server.stop()
+    try:
+        yield server.wait()
+    finally:
+        server.stop()
 
 
 def files_of(client: MlflowClient, run: Run, folder: str | None = None) -> set[str]:

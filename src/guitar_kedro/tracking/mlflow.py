@@ -29,7 +29,6 @@ _ENVIRONMENT = {
 }
 _PARAMETERS_AT_ONCE = 100  # that a request may hold
 _PROJECT, _VERSION, _OWNER = "guitar-kedro", "model_version", "workspace_id"
-_KIND = {"mlflow.experimentKind": "custom_model_development"}  # so that its page opens with curves, and not with chats
 
 
 class MlflowPlace(Place):
@@ -110,7 +109,7 @@ class MlflowPlace(Place):
         self._client: MlflowClient = MlflowClient(address)
         name = f"{_PROJECT}.{run.workspace}"
         found = self._client.get_experiment_by_name(name)
-        self._experiment = found.experiment_id if found else self._client.create_experiment(name, artifacts, _KIND)
+        self._experiment = found.experiment_id if found else self._client.create_experiment(name, artifacts)
 
     def _where(self) -> str:
         if self._place.startswith("http"):
