@@ -11,6 +11,7 @@ _TOOL = re.compile(r"(curl|dask|docker|kedro|make|pip|pre-commit|py|python|\.ven
 _DOWNLOADS = "downloads"
 _RESNET = "name=pets,architecture=resnet50,weights=default,image_size=320,epochs=5"
 _QUERIES = "queries=queries.csv,name=pets,contact=me@example.org"
+_UNLABELLED, _LABEL_NEXT = "unlabelled=DIR", "serving/review/test_label_next.py"
 ELSEWHERE = {
     ".venv/bin/kedro new --starter=dist/starter": "test_starter.py",
     "curl -F pictures=@photo.jpg http://127.0.0.1:8000/predict": "serving/test_service.py",
@@ -21,17 +22,21 @@ ELSEWHERE = {
     "kedro new --starter=PATH": "test_starter.py",
     "kedro package": "test_package.py",
     "kedro review": "serving/review/test_page.py",
+    "kedro review --env=photos --params=name=pets": "serving/review/test_page.py",
     "kedro run --env=modern --params=images=PATH": "test_cli.py",
     'kedro run --env=photos "--params=name=pets,splitting.group_from=(.+)_\\d+"': "test_cli.py",
     "kedro run --env=photos --params=images=pets,labels=labels.csv,name=pets": "test_cli.py",
     "kedro run --env=photos --params=name=pets,splitting.leaks=move": "test_cli.py",
     "kedro run --env=photos --pipeline=collect --params=queries=FILE": "pipelines/test_collect.py",
     f"kedro run --env=photos --pipeline=collect --params={_QUERIES}": "pipelines/test_collect.py",
+    "kedro run --env=photos --params=name=pets": "test_cli.py",
+    f"kedro run --env=photos --pipeline=label_next --params={_UNLABELLED},name=pets": _LABEL_NEXT,
     "kedro run --params=cluster=tcp://HOST:8786": "test_cluster.py",
     "kedro run --params=images_per_class=400,image_pixels=256": "test_cli.py",
     "kedro run --params=tracking.mlflow=http://HOST:5000": "test_tracking.py",
     "kedro run --params=tracking.mlflow=logs/mlflow": "test_tracking.py",
     "kedro run --params=tracking.tensorboard=logs/tensorboard": "test_tracking.py",
+    f"kedro run --pipeline=label_next --params={_UNLABELLED}": _LABEL_NEXT,
     "kedro run --pipeline=search --params=search.workers=2": "pipelines/test_search.py",
     "kedro run --pipeline=publish --params=to=file:///srv/models/guitars": "test_compare.py",
     "kedro run --pipeline=publish --params=to=hf://USER/NAME": "test_compare.py",

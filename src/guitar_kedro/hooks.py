@@ -41,6 +41,7 @@ REPORTS = (
 )
 PREDICTED = ("predictions_table", "image_predictions", "predictions_sheet")
 COLLECTED = "collected_images"
+UNLABELLED = "unlabelled"
 DATA = ("image_table", "splits")  # what a run record knows the data by
 
 
@@ -198,7 +199,13 @@ class GivenImages:
                 "--pipeline=collect: this environment has images of its own; collect yours for a workspace of "
                 "--env=photos, and name that with --params=name=NAME."
             )
-        is_unused = "images" in (run_params["runtime_params"] or {}) and "images_to_predict" not in pipeline.inputs()
+        given = run_params["runtime_params"] or {}
+        if UNLABELLED in given and f"{UNLABELLED}_images" not in pipeline.inputs():
+            raise UserError(
+                "--params=unlabelled=...: pictures without labels are looked at by `kedro run --pipeline=label_next`; "
+                "those that you accept in `kedro review` are in every later run without being named."
+            )
+        is_unused = "images" in given and "images_to_predict" not in pipeline.inputs()
         if is_unused and isinstance(catalog["raw_images"], DrawnImagesDataset):
             raise UserError(
                 "--params=images=...: this environment draws its own images; predict yours with --pipeline=predict, or "

@@ -35,6 +35,7 @@ TEXTS = {
     "study",
     "tensorboard",
     "to",
+    "unlabelled",
     "weights",
 }
 # what parameters and pipelines were called before, and catalog entries

@@ -67,6 +67,8 @@ def data(facts: CardFacts) -> list[Block]:
     totals = [int(counts[part].sum()) for part in SPLITS]
     parts = ", ".join(f"{number:,} for {part}" for part, number in zip(("training", *SPLITS[1:]), totals, strict=True))
     blocks = [Block("text", f"{count(sum(totals), 'image')}: {parts}."), Block("text", _split_sentence(facts.leakage))]
+    if facts.accepted:
+        blocks.append(Block("text", facts.accepted))
     left_out = [(reason, f"{number:,}") for reason, number in facts.rejected.items() if number]
     if not left_out:
         blocks.append(Block("text", "No file was left out."))

@@ -67,6 +67,7 @@ class CardFacts:
         limits: Sentences on limits that no number tells.
         model_path: Folder of the weights and their spec.
         attributions: Of images that were collected, where there are any.
+        accepted: Sentences on images that came without a label; empty where there are none.
     """
 
     spec: Mapping[str, Any]
@@ -94,6 +95,7 @@ class CardFacts:
     limits: Sequence[str]
     model_path: str
     attributions: Attributions | None = None
+    accepted: str = ""
 
     def name(self, label: str) -> str:
         """Return what people call a class."""

@@ -16,9 +16,11 @@ from .figures import FigureDataset as FigureDataset
 from .given_images import GivenImagesDataset as GivenImagesDataset
 from .given_images import ImagesToPredictDataset as ImagesToPredictDataset
 from .given_images import OtherPhotosDataset as OtherPhotosDataset
+from .given_images import UnlabelledImagesDataset as UnlabelledImagesDataset
 from .photos import PhotosDataset as PhotosDataset
 from .pixels import PixelsDataset as PixelsDataset
 from .predictions import PredictionsDataset as PredictionsDataset
+from .prepared_images import OptionalPreparedImagesDataset as OptionalPreparedImagesDataset
 from .prepared_images import PreparedImagesDataset as PreparedImagesDataset
 from .pretrained import PretrainedWeightsDataset as PretrainedWeightsDataset
 from .publishing import PublicationDataset as PublicationDataset

@@ -121,6 +121,28 @@ class OtherPhotosDataset(GivenImagesDataset):
         return True
 
 
+class UnlabelledImagesDataset(GivenImagesDataset):
+    """Pictures without labels, of which some are to get one: a folder, an archive, or the URL of one.
+
+    They need no class folders.
+    """
+
+    PARAMETER = "unlabelled"
+
+    def load(self) -> list[RawImage]:
+        """Bring the pictures here where they are not yet, and list them.
+
+        Raises:
+            UserError: If nothing was named, or what was named cannot be used.
+        """
+        if self._images is None:
+            raise UserError(
+                "There are no unlabelled pictures to choose from: name them with --params=unlabelled=PATH (a folder or "
+                "an archive)."
+            )
+        return find_images(self._images, self._folder, need_classes=False, names_encoding=self._names_encoding)
+
+
 class ImagesToPredictDataset(GivenImagesDataset):
     """Pictures that somebody wants to have predicted: a folder with or without class folders, an archive, or a file."""
 

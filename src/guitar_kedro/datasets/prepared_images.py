@@ -113,6 +113,14 @@ class PreparedImagesDataset(IndexedFolder):
         return [_read_records(path) for path in (self._index, self._journal) if path.exists()]
 
 
+class OptionalPreparedImagesDataset(PreparedImagesDataset):
+    """Prepared pictures that need not be there; until they were made, there are none."""
+
+    def load(self) -> PreparedImages:
+        """Load the index, or an empty one."""
+        return super().load() if self.exists() else PreparedImages(self.folder, pd.DataFrame(columns=RECORD_COLUMNS))
+
+
 def _read_records(path: Path) -> pd.DataFrame:
     dtypes = {name: "int64" if name in ("width", "height") else "str" for name in RECORD_COLUMNS}
     try:

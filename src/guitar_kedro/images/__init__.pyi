@@ -9,3 +9,6 @@ from .sources import ImageStream as ImageStream
 from .store import Picture as Picture
 from .store import PreparedImages as PreparedImages
 from .thumbnails import open_thumbnail as open_thumbnail
+from .unlabelled import are_unlabelled as are_unlabelled
+from .unlabelled import unlabelled_hash as unlabelled_hash
+from .unlabelled import unlabelled_name as unlabelled_name

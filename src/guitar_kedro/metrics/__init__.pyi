@@ -1,3 +1,4 @@
+from .acquisition import badge as badge
 from .attributions import attributions_of as attributions_of
 from .attributions import images_by_license as images_by_license
 from .calibration import auroc as auroc
@@ -12,6 +13,7 @@ from .confidence import calibration_error as calibration_error
 from .confidence import selection as selection
 from .confidence import unknown as unknown
 from .curation import CurationEffect as CurationEffect
+from .curation import accepted_sentence as accepted_sentence
 from .curation import curation_effect as curation_effect
 from .curation import curation_sentence as curation_sentence
 from .curation import image_changes as image_changes

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from guitar_kedro.errors import listed
 from guitar_kedro.metrics.errors import Errors, count_changes, count_errors
 from guitar_kedro.metrics.formatting import count, interval, percent
 from guitar_kedro.metrics.results import Result
@@ -215,6 +216,34 @@ def curation_sentence(effect: CurationEffect) -> str:
         f"({both.fixed:,} fixed, {both.broken:,} broken; McNemar p = {both.p_value:.2g}).{others}"
         f" {_test_sentence(effect.test) if effect.test else _mended_sentence(effect)}".rstrip()
     )
+
+
+def accepted_sentence(accepted: pd.DataFrame, left_out: int) -> str:
+    """Say how many images of the training part came without a label; empty where there are none.
+
+    Args:
+        accepted: Their ``accepted_by`` and ``accepted_when``, as in ``image_table``.
+        left_out: How many others were accepted, and left out.
+    """
+    if accepted.empty and not left_out:
+        return ""
+    people = sorted({*accepted["accepted_by"]} - {""})
+    days = sorted({when[:10] for when in accepted["accepted_when"]} - {""})
+    by = f" by {listed(people)}" if people else ""
+    on = f" on {days[0]}" if len(days) == 1 else f" between {days[0]} and {days[-1]}" if days else ""
+    verb = "was" if len(accepted) == 1 else "were"
+    sentence = (
+        f"{count(len(accepted), 'image')} of the training part came without a label, and {verb} accepted{by}{on} after "
+        "a model had predicted them. None of that kind is in the validation or test part. image_table.csv names each, "
+        "with who, when, and what was predicted."
+    )
+    if left_out:
+        sentence += (
+            f" {count(left_out, 'picture')} more {'was' if left_out == 1 else 'were'} accepted and left out: near "
+            "duplicates of images that came with a label, which may be in those parts, or of a class without such "
+            "images."
+        )
+    return sentence
 
 
 def _mended_sentence(effect: CurationEffect) -> str:

@@ -18,6 +18,7 @@ from guitar_kedro.datasets import (
     CurationDataset,
     FeaturesDataset,
     MetricsDataset,
+    OptionalPreparedImagesDataset,
     OptionalTableDataset,
     PreparedImagesDataset,
     TableDataset,
@@ -26,12 +27,14 @@ from guitar_kedro.datasets.decisions import DecisionRow, DecisionsFile
 from guitar_kedro.errors import name_commands_for
 from guitar_kedro.images import FileRecord
 from guitar_kedro.images.thumbnails import kept_thumbnail
+from guitar_kedro.images.unlabelled import unlabelled_name
 from guitar_kedro.learning import Features, FeatureStream
 from guitar_kedro.metrics.predictions import PredictionRow
 from guitar_kedro.metrics.suspects import SuspectRow
 from guitar_kedro.pipelines.ingestion.schemas import ImageRow, RejectedRow
+from guitar_kedro.pipelines.label_next.schemas import LabelQueueRow
 from guitar_kedro.pipelines.splitting.schemas import SimilarRow, SplitRow
-from guitar_kedro.serving.review.decisions import Decided
+from guitar_kedro.serving.review.decisions import Decided, NotPossible
 from guitar_kedro.serving.review.session import Session, Wanted
 from guitar_kedro.serving.review.workspace import Workspace
 
@@ -109,6 +112,21 @@ class Made:
         ]
         self.put(name, PredictionRow, rows, is_versioned=True)
 
+    def queue_unlabelled(self, **cats: float) -> dict[str, str]:
+        """Makes the queue of pictures without labels: of each name the probability of "cat"."""
+        contents = {name: jpeg(100 + number, (60, 40)) for number, name in enumerate(cats)}
+        records = [record(name, "", content) for name, content in contents.items()]
+        store = OptionalPreparedImagesDataset(self.at("unlabelled"))
+        store.save(lambda _: ((each, contents[each.file]) for each in records))
+        names = {each.file: unlabelled_name(each.file_hash, each.file) for each in records}
+        rows = [
+            {**vars(each), "file": names[name], "name": name, "image_id": each.prepared, "cat": cat, "dog": 1 - cat}
+            for each, (name, cat) in zip(records, cats.items(), strict=True)
+        ]
+        said = [{"predicted": "cat" if row["cat"] > 0.5 else "dog", "energy": -9.0, "model": "abc"} for row in rows]
+        self.put("label_queue", LabelQueueRow, [{**row, **more} for row, more in zip(rows, said, strict=True)])
+        return names
+
     def workspace(self, **parameters: Any) -> Workspace:
         tables = {"image_table": ImageRow, "rejected_images": RejectedRow, "splits": SplitRow}
         datasets: dict[str, Any] = {
@@ -118,6 +136,8 @@ class Made:
         versioned |= {"predictions": PredictionRow, "out_of_fold_predictions": PredictionRow}
         for name, schema in versioned.items():
             datasets[name] = OptionalTableDataset(filepath=self.at(name), schema=schema, version=Version(None, None))
+        datasets["label_queue"] = OptionalTableDataset(filepath=self.at("label_queue"), schema=LabelQueueRow)
+        datasets["unlabelled_pictures"] = OptionalPreparedImagesDataset(self.at("unlabelled"))
         datasets["curation_effect"] = MetricsDataset(filepath=self.at("effect"), version=Version(None, None))
         datasets["prepared_images"] = PreparedImagesDataset(self.at("prepared"))
         datasets["curation"] = CurationDataset(self.at("curation.csv"), self.at("shared.csv"))
@@ -243,3 +263,46 @@ def test_pictures_that_are_small_are_their_own_thumbnails_and_others_have_no_add
     assert session.picture(name, is_thumbnail=True) == session.picture(name, is_thumbnail=False)
     with pytest.raises(KeyError):
         session.picture("0" * 20, is_thumbnail=False)
+
+
+def test_where_no_picture_is_in_the_test_part_the_model_is_the_stage_whose_rows_come_last(made: Made):
+    made.predict("cat/2.jpg", "dog/2.jpg")
+    assert files(Session(made.workspace()), "unsure") == ["cat/2.jpg", "dog/2.jpg"]
+
+
+def test_pictures_without_labels_stand_in_their_own_queue_alone_and_get_a_class(made: Made):
+    names = made.queue_unlabelled(a=0.55, b=0.9, c=0.2)
+    made.predict()
+    session = Session(made.workspace())
+    assert files(session, "next") == list(names.values())
+    assert files(session, "next", label="dog") == [names["c"]]
+    others = {queue["key"] for queue in session.overview()["queues"]} - {"next"}
+    assert not any(set(names.values()) & set(files(session, queue)) for queue in others)
+    assert [each["label"] for each in session.detail(names["c"])["likeliest"]] == ["dog", "cat"]
+    assert session.picture(session.page(Wanted("next"))["items"][0]["image"], is_thumbnail=False).exists()
+    decided = [Decided(names["a"], "keep", "cat"), Decided(names["b"], "relabel", "dog"), Decided(names["c"], "drop")]
+    session.decide("next", decided)
+    rows = DecisionsFile(Path(made.at("curation.csv"))).rows()
+    assert [(row.action, row.label) for row in rows.values()] == [("keep", "cat"), ("relabel", "dog"), ("drop", "")]
+    assert rows[names["a"]].why == "what to label next, by model abc: predicted cat, 55.0 %"
+    assert session.overview()["next"].startswith("2 decisions for the next run to follow")
+    with pytest.raises(NotPossible, match="There is no class"):
+        session.decide("next", [Decided(names["a"], "keep")])
+
+
+def test_a_picture_that_the_last_run_accepted_is_an_image_and_waits_for_no_label(made: Made):
+    names = made.queue_unlabelled(a=0.55, b=0.9)
+    (first, *_), table = names.values(), Made.workspace(made).load().images
+    joined = table.iloc[:1].assign(file=first, image_id="0" * 20)
+    rows = [*table.to_dict(orient="records"), *joined.to_dict(orient="records")]
+    made.put("image_table", ImageRow, rows)
+    session = Session(made.workspace())
+    assert files(session, "next") == [names["b"]]
+    assert first in files(session, "all")
+    session.decide("all", [Decided(first, "keep", "cat")])
+    assert DecisionsFile(Path(made.at("curation.csv"))).rows()[first].label == "cat"
+
+
+def test_without_such_pictures_the_queue_says_how_to_name_some(made: Made):
+    about = {queue["key"]: queue["about"] for queue in Session(made.workspace()).overview()["queues"]}["next"]
+    assert "`kedro run --pipeline=label_next --params=unlabelled=DIR`" in about

@@ -38,11 +38,13 @@ class CrossValidationOptions(Options):
 def split_at_random(splits: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Deal training and validation images anew, one by one, as a plain random split does.
 
+    Pictures that came without a label stay in training: they were chosen for being hard.
+
     Returns:
         ``splits`` with as many images in each part as before, and duplicates on both sides. A class that would have no
         image in training changes one with the class that has most there.
     """
-    chosen = splits["split"] != TEST
+    chosen = (splits["split"] != TEST) & ~splits.get("accepted", pd.Series(False, index=splits.index))
     dealt = splits.copy()
     dealt.loc[chosen, "split"] = np.random.default_rng(seed).permutation(splits.loc[chosen, "split"].to_numpy())
     for _, images_of_class in dealt[chosen].groupby("label"):

@@ -13,7 +13,8 @@ from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import one_spelling
 from guitar_kedro.lazy import pd
 from guitar_kedro.metrics.formatting import count
-from guitar_kedro.pipelines.ingestion.schemas import ImageRow, RejectedRow
+from guitar_kedro.pipelines.ingestion.accepting import accepted_pictures, join_accepted
+from guitar_kedro.pipelines.ingestion.schemas import AcceptedRow, ImageRow, RejectedRow
 from guitar_kedro.sizes import ImageSize, height_width, size_in_words
 from guitar_kedro.versions import VERSIONS
 
@@ -32,23 +33,30 @@ def prepare_images(
     max_pixels: int,
     max_frames: int,
     cluster: str | None,
+    accepted_images: pd.DataFrame | None = None,
+    unlabelled_pictures: images.PreparedImages | None = None,
 ) -> Callable[[Mapping[str, images.FileRecord]], Generator[tuple[images.FileRecord, bytes | None], None, None]]:
     """Read, turn upright, convert to RGB, shrink and hash every file.
 
-    The workers of a Dask cluster do so where the address of one is given, and else the cores of this machine.
+    The workers of a Dask cluster do so where the address of one is given, and else the cores of this machine. Pictures
+    without labels that were accepted are taken as they were prepared before.
 
     Returns:
         A function that takes the records of earlier runs by file name, and returns a stream of (record, prepared
         JPEG). The stream is worked off as it is saved: memory does not grow with the number of images.
     """
     how = images.PreparationOptions(max_side, quality, images.Limits(max_bytes, max_pixels, max_frames))
-    return partial(_prepare_anew_or_keep, raw_images, how, cluster)
+    accepted = None
+    if accepted_images is not None and unlabelled_pictures is not None:
+        accepted = partial(accepted_pictures, accepted_images, unlabelled_pictures)
+    return partial(_prepare_anew_or_keep, raw_images, how, cluster, accepted)
 
 
 def _prepare_anew_or_keep(
     raw_images: Sequence[images.RawImage],
     how: images.PreparationOptions,
     cluster: str | None,
+    accepted: Callable[[Mapping[str, images.FileRecord]], Iterator[tuple[images.FileRecord, bytes | None]]] | None,
     earlier: Mapping[str, images.FileRecord],
 ) -> Generator[tuple[images.FileRecord, bytes | None], None, None]:
     from guitar_kedro.cluster import work_on
@@ -61,10 +69,15 @@ def _prepare_anew_or_keep(
         )
     with work_on(cluster), closing(images.prepare_files(raw_images, earlier, how)) as prepared:
         yield from track(prepared, len(raw_images), "Preparing images")
+    if accepted:
+        yield from accepted(earlier)
 
 
 def build_image_table(
-    prepared_images: images.PreparedImages, curation: pd.DataFrame, duplicate_distance: int
+    prepared_images: images.PreparedImages,
+    curation: pd.DataFrame,
+    duplicate_distance: int,
+    accepted_images: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Group duplicates, apply the curation, and decide which files make the dataset.
 
@@ -77,7 +90,9 @@ def build_image_table(
     Raises:
         UserError: If no image is left, or those that are left have only one class.
     """
-    records = prepared_images.records.sort_values("file", kind="stable").reset_index(drop=True)
+    records = prepared_images.records.sort_values("file", kind="stable")
+    is_accepted = images.are_unlabelled(records["file"])  # these come last, so that the ids of others stay as they were
+    records = pd.concat([records[~is_accepted], records[is_accepted]], ignore_index=True)
     readable = records[records["reason"] == ""].reset_index(drop=True)
     if readable.empty:
         raise UserError(
@@ -87,12 +102,17 @@ def build_image_table(
     # that a file stays out which cannot be read is no news
     is_out = curation["file"].isin(records.loc[records["reason"] != "", "file"])
     curation = curation[~is_out | (curation["action"] != "drop")]
-    readable["duplicate_group"] = images.near_duplicate_groups(
-        readable["perceptual_hash"].tolist(), duplicate_distance, readable["pixel_hash"].tolist()
-    )
     readable["image_id"] = _image_ids(readable["prepared"])
-    curated = _apply_curation(readable, curation)
-    curated = _reject_label_conflicts(curated, decided=set(curation["file"]))
+    is_accepted = images.are_unlabelled(readable["file"])
+    own, accepted = (readable[which].reset_index(drop=True) for which in (~is_accepted, is_accepted))
+    own["duplicate_group"] = images.near_duplicate_groups(
+        own["perceptual_hash"].tolist(), duplicate_distance, own["pixel_hash"].tolist()
+    )
+    about_own = curation[~images.are_unlabelled(curation["file"])]
+    curated = _reject_label_conflicts(_apply_curation(own, about_own), decided=set(about_own["file"]))
+    if accepted_images is None:
+        accepted_images = pd.DataFrame(columns=list(AcceptedRow.model_fields))
+    curated = join_accepted(curated, accepted, accepted_images, duplicate_distance)
     kept = curated["reason"] == ""
     image_table = curated.loc[kept, list(ImageRow.model_fields)].reset_index(drop=True)
     refused = pd.concat([records[records["reason"] != ""], curated[~kept]])

@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.pipelines.ingestion import nodes
+from guitar_kedro.pipelines.ingestion.accepting import accept_images
 from guitar_kedro.pipelines.training.plan import StagePlan
 
 
@@ -14,6 +15,13 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
     """
     made = [
         Node(
+            func=accept_images,
+            inputs=["unlabelled_pictures", "curation"],
+            outputs="accepted_images",
+            name="accept_images",
+            tags="image_tables",
+        ),
+        Node(
             func=nodes.prepare_images,
             inputs=[
                 "raw_images",
@@ -23,6 +31,8 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
                 "params:ingestion.max_pixels",
                 "params:ingestion.max_frames",
                 "params:cluster",
+                "accepted_images",
+                "unlabelled_pictures",
             ],
             outputs="prepared_images",
             name="prepare_images",
@@ -30,7 +40,7 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
         ),
         Node(
             func=nodes.build_image_table,
-            inputs=["prepared_images", "curation", "params:ingestion.duplicate_distance"],
+            inputs=["prepared_images", "curation", "params:ingestion.duplicate_distance", "accepted_images"],
             outputs=["image_table", "rejected_images", "applied_curation"],
             name="build_image_table",
             tags="image_tables",

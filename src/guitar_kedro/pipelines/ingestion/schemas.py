@@ -20,6 +20,9 @@ class ImageRow(BaseModel):
         note: What was not followed of what the file says of its colours; empty where all was.
         given_split: Part of the split that it was given for; empty where none was.
         group: What it was given in common with images that stay on its side of the split; empty for nothing.
+        accepted_by: Of a picture that came without a label, who gave it one; empty for all others.
+        accepted_when: Likewise, when, in UTC (ISO 8601).
+        accepted_why: Likewise, with what the model had predicted.
     """
 
     image_id: str
@@ -35,6 +38,29 @@ class ImageRow(BaseModel):
     note: str
     given_split: str
     group: str
+    accepted_by: str
+    accepted_when: str
+    accepted_why: str
+
+
+class AcceptedRow(BaseModel):
+    """A picture that came without a label, and got one in the curation file.
+
+    Attributes:
+        file: Its name, as of ``images.unlabelled_name``.
+        label: The class that it got.
+        prepared: Name of the prepared picture.
+        accepted_by: Who decided.
+        accepted_when: In UTC (ISO 8601).
+        accepted_why: For a person: what the model had predicted.
+    """
+
+    file: str
+    label: str
+    prepared: str
+    accepted_by: str
+    accepted_when: str
+    accepted_why: str
 
 
 class RejectedRow(BaseModel):

@@ -301,8 +301,10 @@ def report_curation(
         before, test_before = (metrics.of_stage(before, last_stage, part) for part in (VALIDATION, TEST))
         images_changed = metrics.image_changes(image_labels_before_change, image_labels)
     changes = metrics.recipe_changes(model_before_change, model_spec.model_dump(mode="json"))
+    # that a picture without a label was accepted says nothing about labels that others came with
+    decisions = applied_curation[~images.are_unlabelled(applied_curation["file"])]
     now, test = (_of_model(predictions, model_spec, part) for part in (VALIDATION, TEST))
-    return metrics.curation_effect(before, now, applied_curation, changes, images_changed, (test_before, test))
+    return metrics.curation_effect(before, now, decisions, changes, images_changed, (test_before, test))
 
 
 def compare_neighbours(
@@ -428,7 +430,7 @@ def write_model_card(
         checksum=model_spec.checksum,
         counts=pd.crosstab(splits["label"], splits["split"]).reset_index(),
         rejected=rejected_images["reason"].value_counts().to_dict(),
-        source=_source(image_table),
+        source=_source(image_table[~images.are_unlabelled(image_table["file"])]),
         fingerprint=sha256_of_lines(image_table["file_hash"] + " " + image_table["label"]),
         stages=stage_comparison,
         verdict=metrics.stage_verdict(stage_steps),
@@ -449,6 +451,7 @@ def write_model_card(
         limits=(),
         model_path=f"data/06_models/{workspace}/model",
         attributions=_attributions(attributions, image_table, workspace),
+        accepted=_accepted(image_table, rejected_images, splits),
     )
     pictures = dict(zip(CARD_FIGURES.values(), figures, strict=True))
     return cards.model_card_html(facts, pictures), cards.model_card_markdown(facts)
@@ -465,6 +468,13 @@ def _attributions(attributions: pd.DataFrame, image_table: pd.DataFrame, workspa
         path=f"data/01_raw/{workspace}/attributions.csv",
         table=datasets.SpreadsheetDataset.as_text(own, AttributionRow),
     )
+
+
+def _accepted(image_table: pd.DataFrame, rejected_images: pd.DataFrame, splits: pd.DataFrame) -> str:
+    accepted = image_table[images.are_unlabelled(image_table["file"])]
+    joined = accepted[accepted["image_id"].isin(splits["image_id"])]
+    left_out = len(accepted) - len(joined) + int(images.are_unlabelled(rejected_images["file"]).sum())
+    return metrics.accepted_sentence(joined, left_out)
 
 
 def _source(image_table: pd.DataFrame) -> str:

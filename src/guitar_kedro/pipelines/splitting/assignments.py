@@ -8,7 +8,7 @@ from collections.abc import Collection
 from guitar_kedro import metrics
 from guitar_kedro.lazy import pd
 from guitar_kedro.pipelines.splitting.options import SplittingOptions
-from guitar_kedro.splits import SPLITS
+from guitar_kedro.splits import SPLITS, TRAIN
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +101,18 @@ def assignments_of(images: pd.DataFrame, earlier: pd.DataFrame, way: str) -> pd.
         gone = ~earlier["file_hash"].isin(rows["file_hash"]) & ~earlier["pixel_hash"].isin(rows["pixel_hash"])
         rows = pd.concat([rows, earlier[gone]])
     return rows.drop_duplicates().sort_values(_HASHES, kind="stable").reset_index(drop=True)
+
+
+def with_trained(assignments: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Note pictures that came without a label, so that none is ever tested that later comes with one.
+
+    Args:
+        assignments: From ``assignments_of``.
+        images: ``file_hash`` and ``pixel_hash`` of those in the training part.
+    """
+    rows = images[_HASHES].assign(split=TRAIN, dealt_by=assignments["dealt_by"].iloc[0])
+    noted = pd.concat([assignments, rows]).drop_duplicates()
+    return noted.sort_values(_HASHES, kind="stable").reset_index(drop=True)
 
 
 def _rank(parts: pd.Series) -> pd.Series:

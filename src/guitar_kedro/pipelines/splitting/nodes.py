@@ -14,6 +14,7 @@ from guitar_kedro.pipelines.splitting.assignments import (
     parts_before,
     still_valid,
     way_of_dealing,
+    with_trained,
 )
 from guitar_kedro.pipelines.splitting.dealing import deal, most_of
 from guitar_kedro.pipelines.splitting.grouping import group_names, groups_in_order, joined_groups
@@ -61,7 +62,9 @@ def split_images(
     """Split every class by the same shares, moving groups as a whole; a split that the photos came with is kept.
 
     Images that an earlier run dealt by the same seed and shares stay in their part, whatever comes, goes or is
-    relabelled, so that results before and after can be compared; new ones fill the shares.
+    relabelled, so that results before and after can be compared; new ones fill the shares. Pictures that came without a
+    label and were accepted are for training alone: they are not dealt, and change nothing for the others; one that is
+    of a group of the validation or test part stays out of the split.
 
     Args:
         image_table: Needs ``image_id``, ``file``, ``label``, ``duplicate_group``, ``given_split``, ``group``,
@@ -73,13 +76,33 @@ def split_images(
 
     Returns:
         ``splits``: a row per image: ``image_id``, ``label``, ``split`` (train, validation, test), ``duplicate_group``;
-        with the column ``given``, whether its part is the one that it came with, where some came with one.
-        ``split_assignments``: what the next run goes by.
+        with the column ``given``, whether its part is the one that it came with, where some came with one, and the
+        column ``accepted``, where some were accepted without a label. ``split_assignments``: what the next run goes by.
 
     Raises:
         UserError: If a class has too few groups of images for the parts, or nothing to train on; if parts of a split
             that is to have no leaks have some.
     """
+    is_accepted = images.are_unlabelled(image_table["file"])
+    own = image_table[~is_accepted].reset_index(drop=True)
+    splits, assignments = _split_own(own, options, seed, earlier, features)
+    if is_accepted.any():
+        splits = _with_accepted(splits, image_table, is_accepted, options, features)
+        trained = image_table[is_accepted & image_table["image_id"].isin(splits["image_id"])]
+        assignments = with_trained(assignments, trained)
+    counts = splits["split"].value_counts()
+    logger.info("Split: %s", ", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS))
+    return splits, assignments
+
+
+def _split_own(
+    image_table: pd.DataFrame,
+    options: SplittingOptions,
+    seed: int,
+    earlier: pd.DataFrame,
+    features: learning.Features | None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split the images that came with their class."""
     names = group_names(image_table, options.group_from)
     table = image_table[["image_id", "label", "file", "given_split", "file_hash", "pixel_hash"]].assign(
         duplicate_group=joined_groups(image_table, names, features), name=names
@@ -102,8 +125,6 @@ def split_images(
         logger.info("The photos came with a split, which is kept: %s%s", ", ".join(kept), from_training)
     _check_training(splits)
     _check_measured(splits, missing)
-    counts = splits["split"].value_counts()
-    logger.info("Split: %s", ", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS))
     return splits, assignments_of(table.assign(split=splits["split"]), earlier, way)
 
 
@@ -123,6 +144,34 @@ def _deal(pool: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Series:
     if kept:
         logger.info("%s stay in the part that they were in", metrics.count((parts == pool["before"]).sum(), "image"))
     return parts
+
+
+def _with_accepted(
+    splits: pd.DataFrame,
+    image_table: pd.DataFrame,
+    is_accepted: pd.Series,
+    options: SplittingOptions,
+    features: learning.Features | None,
+) -> pd.DataFrame:
+    """Add to the training part the pictures that came without a label, but those that would leak."""
+    names = group_names(image_table, options.group_from)
+    table = image_table[["image_id", "label", "file"]].assign(group=joined_groups(image_table, names, features))
+    parts = table["image_id"].map(splits.set_index("image_id")["split"])
+    held_out = set(table.loc[parts.isin([VALIDATION, TEST]), "group"])
+    leaks = is_accepted & table["group"].isin(held_out)
+    if leaks.any():
+        logger.warning(
+            "%s stay out of the training part, for they belong to groups of the validation or test part, for example "
+            "%s",
+            metrics.count(int(leaks.sum()), "accepted picture"),
+            table.loc[leaks, "file"].iloc[0],
+        )
+    joining = table[is_accepted & ~leaks]
+    others = {"given": True} if "given" in splits else {}
+    added = joining[["image_id", "label"]].assign(
+        split=TRAIN, duplicate_group=joining["group"] + splits["duplicate_group"].max() + 1, **others, accepted=True
+    )
+    return pd.concat([splits.assign(accepted=False), added], ignore_index=True)
 
 
 def _kept_parts(table: pd.DataFrame, leaks: str) -> pd.Series:

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict
 class SplitRow(BaseModel):
     """An image of the dataset.
 
-    Where some came with a part of a split, ``given`` tells of each whether its part is the one that it came with.
+    Where some came with a part of a split, ``given`` tells of each whether its part is the one that it came with; where
+    some came without a label, ``accepted`` tells of each whether it did.
 
     Attributes:
         image_id: As in ``image_table``.

@@ -13,6 +13,7 @@ import pandas as pd
 
 from guitar_kedro.datasets.decisions import CurationRow
 from guitar_kedro.files import one_spelling
+from guitar_kedro.images.unlabelled import unlabelled_hash
 from guitar_kedro.serving.review.workspace import Workspace
 
 
@@ -22,7 +23,10 @@ class NotPossible(Exception):
 
 @dataclass(frozen=True)
 class Decided:
-    """What is decided about a file: an action and, for relabel, a label; without an action, nothing any more."""
+    """What is decided about a file: an action and, for relabel, a label; without an action, nothing any more.
+
+    Whoever keeps a picture that came without a label names the class that it gets.
+    """
 
     file: str
     action: str
@@ -94,7 +98,7 @@ class Decisions:
         now = {
             self._files[row]: (decision.action, one_spelling(decision.label))
             for row, decision in self._of_row.items()
-            if self._has_picture[row]
+            if self._has_picture[row] and not _is_refused(self._files[row], decision.action)
         }
         return sum(known.get(file) != decision for file, decision in now.items()) + len(known.keys() - now.keys())
 
@@ -115,7 +119,7 @@ class Decisions:
             CurationRow(
                 file=self._spelled(row),
                 action=decision.action,
-                label=decision.label if decision.action == "relabel" else "",
+                label=decision.label if _gives_label(decision) else "",
                 by=self.by,
                 when=now,
                 why=why(row),
@@ -131,7 +135,7 @@ class Decisions:
             raise NotPossible(f"There is no picture {file} any more: load the page again.")
         if decided.action in ("keep", "relabel") and not self._has_picture[row]:
             raise NotPossible(f"{decided.file} cannot be read: mend the file; drop says that you know of it.")
-        if decided.action == "relabel" and decided.label not in self._labels:
+        if _gives_label(decided) and decided.label not in self._labels:
             raise NotPossible(f"There is no class {decided.label}.")
         return row, decided
 
@@ -140,3 +144,12 @@ class Decisions:
         earlier = self._of_row.get(row)
         is_own = earlier is not None and earlier.file in self._workspace.decisions.rows()
         return earlier.file if earlier is not None and is_own else self._files[row]
+
+
+def _gives_label(decided: Decided) -> bool:
+    return decided.action == "relabel" or (decided.action == "keep" and bool(unlabelled_hash(decided.file)))
+
+
+def _is_refused(file: str, action: str) -> bool:
+    """Tell whether a picture that came without a label is to stay out, as it does without a line."""
+    return action == "drop" and bool(unlabelled_hash(file))

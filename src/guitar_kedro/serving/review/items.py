@@ -12,6 +12,7 @@ from guitar_kedro.metrics.predictions import probabilities
 from guitar_kedro.serving.review.workspace import Artifacts
 
 LEFT_OUT = "left out"  # beside the parts of the split: files that are no images of the dataset
+UNLABELLED = "unlabelled"  # pictures that came without a label, which are no images of the dataset yet
 CONFLICT = "label_conflict"
 
 
@@ -52,8 +53,23 @@ def list_items(made: Artifacts) -> Items:
     table = table.reindex(columns=[*table, *({"part"} - {*table})])
     table = table.fillna(dict.fromkeys(("label", "image_id", "part"), ""))
     table.loc[table["reason"] != "", "part"] = LEFT_OUT
+    held_out = made.held_out
+    if len(waiting := _unlabelled(made, table)):
+        table = pd.concat([table, waiting[["file", "image_id", "width", "height"]].assign(**_BLANK)], ignore_index=True)
+        held_out = pd.concat([held_out, waiting.assign(stage=UNLABELLED)], ignore_index=True)
     table["image"] = table["image_id"].str.partition("-")[0]
-    return _with_predictions(table, made.held_out)
+    return _with_predictions(table, held_out)
+
+
+_BLANK = {"label": "", "part": UNLABELLED, "reason": "", "detail": "", "pixel_hash": "", "perceptual_hash": ""}
+
+
+def _unlabelled(made: Artifacts, table: pd.DataFrame) -> pd.DataFrame:
+    """Take those of the queue that are at hand, and were not accepted by the last run."""
+    queue = made.tables["label_queue"]
+    if queue.empty:
+        return queue
+    return queue[queue["image_id"].isin(made.unlabelled.records["prepared"]) & ~queue["file"].isin(table["file"])]
 
 
 def _left_out(made: Artifacts) -> pd.DataFrame:
@@ -68,7 +84,7 @@ def _with_predictions(table: pd.DataFrame, held_out: pd.DataFrame) -> Items:
     if held_out.empty:
         unknown = {"suggested": "", "probability": np.nan, "of_label": np.nan, "margin": np.nan, "strange": np.nan}
         return Items(table.assign(**unknown), [], np.empty((len(table), 0), np.float32))
-    of_class = probabilities(held_out)
+    of_class = probabilities(held_out).fillna(0)  # networks may have learnt different classes
     rows = pd.Index(held_out["file"]).get_indexer(table["file"])
     shares = of_class.to_numpy(np.float32)[rows]
     shares[rows < 0] = np.nan

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from guitar_kedro.serving.review.items import Items
+from guitar_kedro.serving.review.items import UNLABELLED, Items
 
 if TYPE_CHECKING:
     from guitar_kedro.learning.data.features import Features
@@ -41,7 +41,8 @@ class Neighbours:
         table = self._items.table
         losses = -np.log(np.maximum(table["of_label"].to_numpy(float), 1e-12))
         unknown = np.isnan(losses)
-        if not (unknown & (table["reason"] == "")).any() or not self._load():
+        is_image = (table["reason"] == "") & (table["part"] != UNLABELLED)
+        if not (unknown & is_image).any() or not self._load():
             return np.where(unknown, -1.0, losses)
         distances = self._distances()
         ranks = np.argsort(np.argsort(distances)) / len(distances)

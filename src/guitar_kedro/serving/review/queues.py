@@ -9,11 +9,13 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from guitar_kedro.serving.review.items import CONFLICT, LEFT_OUT, Items, conflict_groups
+from guitar_kedro.errors import with_session
+from guitar_kedro.serving.review.items import CONFLICT, LEFT_OUT, UNLABELLED, Items, conflict_groups
 from guitar_kedro.serving.review.workspace import Artifacts
 from guitar_kedro.splits import TEST
 
 MOST = 300  # of the queues that rank all images, where no bound says where to stop
+NEXT = "next"  # key of the queue of pictures without labels
 STRANGE = 0.95  # images that their network finds stranger than so many of the others
 
 
@@ -53,7 +55,8 @@ def make_queues(items: Items, made: Artifacts, distance: int, oddness: np.ndarra
     """
     table = items.table
     odd_first = np.argsort(-oddness, kind="stable")
-    is_image = (table["part"] != LEFT_OUT).to_numpy()
+    odd_first = odd_first[(table["part"] != UNLABELLED).to_numpy()[odd_first]]
+    is_image = (~table["part"].isin([LEFT_OUT, UNLABELLED])).to_numpy()
     return [
         _wrong_labels(table, made),
         _conflicts(table, distance),
@@ -79,6 +82,7 @@ def make_queues(items: Items, made: Artifacts, distance: int, oddness: np.ndarra
             "may be none of the classes",
             _smallest(-table["strange"].where(is_image & (table["strange"] > STRANGE)))[:MOST],
         ),
+        _label_next(table, made),
         Queue(
             "rest",
             "Not looked at yet",
@@ -100,6 +104,25 @@ def _wrong_labels(table: pd.DataFrame, made: Artifacts) -> Queue:
     about = "The least likely label first, by networks that had not seen the picture (confident learning)."
     rows = _smallest(table["of_label"].where(chosen))
     return Queue("labels", "Likely wrong labels", about, "likely wrong label", rows)
+
+
+def _label_next(table: pd.DataFrame, made: Artifacts) -> Queue:
+    chosen, title = made.tables["label_queue"], "What to label next"
+    if chosen.empty:
+        about = with_session(
+            "Name pictures without labels, and those stand here of which a label teaches most: `kedro run "
+            "--pipeline=label_next --params=unlabelled=DIR`"
+        )
+        return Queue(NEXT, title, about, "what to label next", np.empty(0, int))
+    about = (
+        "Pictures without labels, those first of which one teaches most: unsure and unlike each other (BADGE). Keep "
+        "where the predicted class is right, relabel where it is another, drop what is not to be used. The next run "
+        "trains on those with a class, and never measures on them."
+    )
+    places = pd.Index(table["file"]).get_indexer(chosen["file"])
+    rows = places[(places >= 0) & (table["part"].to_numpy()[places] == UNLABELLED)]
+    why = f"what to label next, by model {chosen['model'].iloc[0]}"
+    return Queue(NEXT, title, about, why, rows)
 
 
 def _conflicts(table: pd.DataFrame, distance: int) -> Queue:

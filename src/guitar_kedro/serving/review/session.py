@@ -16,7 +16,7 @@ from guitar_kedro.images.thumbnails import SIDE, kept_thumbnail
 from guitar_kedro.metrics.curation import curation_sentence
 from guitar_kedro.metrics.formatting import count, percent
 from guitar_kedro.serving.review.decisions import Decided, Decisions
-from guitar_kedro.serving.review.items import list_items
+from guitar_kedro.serving.review.items import UNLABELLED, list_items
 from guitar_kedro.serving.review.neighbours import Neighbours
 from guitar_kedro.serving.review.queues import Queue, make_queues
 from guitar_kedro.serving.review.workspace import Workspace
@@ -76,7 +76,8 @@ class Session:
         self._places = {queue.key: _places(queue.rows, len(table)) for queue in queues}
         self._files, self._labels = table["file"].tolist(), table["label"].tolist()
         self._images = table["image"].tolist()
-        self._is_label = {label: (table["label"] == label).to_numpy() for label in self.names}
+        label = table["label"].mask(table["part"] == UNLABELLED, table["suggested"])
+        self._is_label = {name: (label == name).to_numpy() for name in self.names}
         self._is_part = {part: (table["part"] == part).to_numpy() for part in dict.fromkeys(table["part"]) if part}
         self._lower = [file.lower() for file in self._files]
         self._sides = table[["width", "height"]].fillna(0).max(axis=1).to_numpy(int)
@@ -246,7 +247,8 @@ class Session:
             KeyError: If there is none of this name.
         """
         row = self._row_of_image[name]
-        path = self._made.prepared.path(self._images[row])
+        is_unlabelled = self.items.table.at[row, "part"] == UNLABELLED
+        path = (self._made.unlabelled if is_unlabelled else self._made.prepared).path(self._images[row])
         return kept_thumbnail(path) if is_thumbnail and self._sides[row] > SIDE else path
 
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from guitar_kedro.learning.data.features import Features
     from guitar_kedro.metrics.curation import CurationEffect
 
-_TABLES = ("rejected_images", "splits", "suspect_labels", "similar_images", "applied_curation")
-_MADE = (*_TABLES, "image_table", "prepared_images", "predictions", "out_of_fold_predictions", "curation_effect")
+_TABLES = ("rejected_images", "splits", "suspect_labels", "similar_images", "applied_curation", "label_queue")
+_PICTURES = ("prepared_images", "unlabelled_pictures")
+_MADE = (*_TABLES, *_PICTURES, "image_table", "predictions", "out_of_fold_predictions", "curation_effect")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Artifacts:
 
     Attributes:
         prepared: The prepared pictures, and the records of all files.
+        unlabelled: The prepared pictures that came without a label.
         images: ``image_table``.
         tables: The others by name.
         held_out: Predictions by networks that had not seen the images, a row for each.
@@ -38,6 +40,7 @@ class Artifacts:
     """
 
     prepared: PreparedImages
+    unlabelled: PreparedImages
     images: pd.DataFrame
     tables: dict[str, pd.DataFrame]
     held_out: pd.DataFrame
@@ -86,6 +89,7 @@ class Workspace:
         others = of_model[~of_model["file"].isin(known)] if len(of_model) else of_model
         return Artifacts(
             prepared=self._catalog.load("prepared_images"),
+            unlabelled=self._catalog.load("unlabelled_pictures"),
             images=self._catalog.load("image_table"),
             tables={name: self._table(name) for name in _TABLES},
             held_out=pd.concat([table for table in (out_of_fold, others) if len(table)] or [pd.DataFrame()]),
@@ -118,8 +122,9 @@ def _files(dataset: Any) -> list[Path]:
 
 
 def _of_model(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Take those of the model: the test part is seen by no earlier stage."""
+    """Take those of the model: the test part is seen by no earlier stage, and without one its rows are the last."""
     if predictions.empty:
         return predictions
-    stage = predictions.loc[predictions["split"] == TEST, "stage"].iloc[0]
+    on_test = predictions.loc[predictions["split"] == TEST, "stage"]
+    stage = (on_test if len(on_test) else predictions["stage"]).iloc[-1]
     return pd.concat([of_stage(predictions, stage, part) for part in (VALIDATION, TEST)])

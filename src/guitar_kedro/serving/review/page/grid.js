@@ -18,7 +18,7 @@ function tile(item, place, items, names) {
   if (item.image) image.src = `/thumbnail/${item.image}.jpg`;
   image.alt = item.file;
   made.title = item.file;
-  made.querySelector(".label").textContent = names[item.label] || item.label || item.file;
+  made.querySelector(".label").textContent = names[item.label] || item.label || nameOf(item.file);
   made.querySelector(".guess").textContent = guess(item, names);
   mark(made, item, names);
   return made;
@@ -29,9 +29,11 @@ export function guess(item, names) {
   return item.remark || (item.of_label === null ? item.part : `${percent(item.of_label)} · ${item.part}`);
 }
 
-export function decided({ decision }, names) {
+export const nameOf = (file) => file.replace(/^unlabelled:[0-9a-f]+\//, "");
+
+export function decided({ decision, label }, names) {
   if (!decision) return "";
-  return decision.action === "relabel" ? names[decision.label] || decision.label : WORDS[decision.action];
+  return decision.action === "relabel" || (decision.action === "keep" && !label) ? names[decision.label] || decision.label : WORDS[decision.action];
 }
 
 function mark(made, item, names) {

@@ -104,7 +104,10 @@ function decide(action, label = "") {
   if (!possible.length) return warn(chosen.length ? "This file cannot be read: mend it; drop says that you know of it." : "");
   warn("");
   done.push(possible.map((item) => ({ file: item.file, before: item.decision })));
-  set(possible.map((item) => (action === "relabel" && label === item.label ? { item, action: "keep" } : { item, action, label })));
+  set(possible.map((item) => {
+    const own = item.label || item.suggested; // a picture without a label is kept as what it is predicted to be
+    return action === "keep" || (action === "relabel" && label === own) ? { item, action: "keep", label: own } : { item, action, label };
+  }));
   current = anchor = to;
   move(1);
 }
@@ -177,10 +180,14 @@ function warn(words) {
   box("banner").hidden = !words;
 }
 
+function withCommands(sentence) { // which stand between backticks
+  return sentence.split("`").map((part, number) => (number % 2 ? Object.assign(document.createElement("code"), { textContent: part }) : part));
+}
+
 function tell({ progress, next: then }) {
   if (!progress) return;
   about.progress = progress;
-  box("next").replaceChildren(...then.split("`").map((part, number) => (number % 2 ? Object.assign(document.createElement("code"), { textContent: part }) : part)));
+  box("next").replaceChildren(...withCommands(then));
   for (const { key: name } of about.queues) {
     const { total, looked } = progress[name];
     document.querySelector(`[data-queue="${name}"] .count`).textContent = (total - looked).toLocaleString("en");
@@ -197,7 +204,7 @@ function choose(name) {
   for (const link of document.querySelectorAll("[data-queue]")) link.toggleAttribute("aria-current", link.dataset.queue === queue.key);
   document.querySelector("[data-queue][aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
   box("title").textContent = queue.title;
-  box("about").textContent = queue.about;
+  box("about").replaceChildren(...withCommands(queue.about));
   box("states").hidden = queue.key === "rest";
   tell(about);
   load({ resume: true }, "undecided");

@@ -1,6 +1,6 @@
 // One picture, large, with what is known of it and those that look most alike.
 "use strict";
-import { decided, percent } from "./grid.js";
+import { decided, nameOf, percent } from "./grid.js";
 
 const box = (id) => document.getElementById(id);
 const dialog = box("single"), figure = box("figure"), large = box("large"), actions = box("actions");
@@ -21,16 +21,16 @@ export async function show(item, names) {
   large.hidden = !item.image;
   if (item.image) large.src = `/picture/${item.image}.jpg`;
   large.alt = item.file;
-  box("name").textContent = names[item.label] || item.label || "No class";
+  box("name").textContent = names[item.label] || item.label || (item.part === "unlabelled" ? "No class yet" : "No class");
   box("remark").textContent = item.remark;
-  box("file").textContent = item.file;
+  box("file").textContent = nameOf(item.file);
   box("likeliest").replaceChildren();
   box("neighbours").replaceChildren();
   const response = await fetch(`/detail?${new URLSearchParams({ file: item.file })}`);
   if (!response.ok) return;
   const { size, likeliest, neighbours } = await response.json();
   if (shown?.file !== item.file) return; // another one is shown meanwhile
-  box("file").textContent = [item.file, size[0] ? `${size[0]} × ${size[1]} px` : "", item.part].filter(Boolean).join(" · ");
+  box("file").textContent = [nameOf(item.file), size[0] ? `${size[0]} × ${size[1]} px` : "", item.part].filter(Boolean).join(" · ");
   box("likeliest").replaceChildren(...likeliest.map((each) => share(each, item, names)));
   box("neighbours").replaceChildren(...neighbours.map((each) => alike(each, names)));
 }

@@ -1,0 +1,38 @@
+"""What a user may rely on about the choice of pictures to label next."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from guitar_kedro.metrics import badge
+
+
+def test_the_least_sure_come_first_and_each_beginning_of_the_order_is_diverse():
+    random = np.random.default_rng(0)
+    kinds = random.normal(size=(5, 64)).astype(np.float32)
+    of_kind = np.repeat(np.arange(5), 40)
+    features = kinds[of_kind] + random.normal(0, 0.05, (200, 64)).astype(np.float32)
+    sure = np.tile([0.998, 0.001, 0.001], (200, 1))
+    shares = np.where((np.arange(200) % 40 < 4)[:, None], [0.4, 0.35, 0.25], sure)
+    for seed in range(20):
+        chosen = badge(shares, features, 6, seed)
+        unsure = chosen[chosen % 40 < 4]
+        assert chosen[0] in unsure
+        assert len(unsure) >= 5  # of the many that are sure, which have hardly a gradient, one stands for all
+        assert len(set(of_kind[unsure])) == 5  # others of a kind would teach the same
+
+
+def test_each_is_chosen_once_and_the_same_ones_by_the_same_seed():
+    random = np.random.default_rng(0)
+    shares, features = random.dirichlet(np.ones(4), 50), random.normal(size=(50, 8)).astype(np.float32)
+    chosen = badge(shares, features, 20, seed=3)
+    assert len(set(chosen)) == 20
+    assert np.array_equal(chosen, badge(shares, features, 20, seed=3))
+    assert sorted(badge(shares, features, 100, seed=3)) == list(range(50))
+
+
+def test_copies_of_one_picture_are_taken_the_least_sure_first():
+    shares = np.tile([0.5, 0.5], (6, 1))
+    assert badge(shares, np.ones((6, 4), np.float32), 3, seed=0).tolist()[0] == 0
+    assert len(set(badge(shares, np.ones((6, 4), np.float32), 3, seed=0))) == 3
+    assert badge(np.empty((0, 2)), np.empty((0, 4), np.float32), 3, seed=0).tolist() == []
