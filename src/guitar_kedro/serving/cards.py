@@ -163,21 +163,31 @@ def place_in_words(values: np.ndarray) -> str:
     return f"mostly at the {high} {side or 'edge'}" if high else f"mostly at the {side}"
 
 
-def _row(index: int, probability: float, seen: Seen, spec: ModelSpec) -> Row:
-    label = spec.classes[index]
-    row = Row(spec.display_names.get(label, label), probability)
-    values = seen.maps.get(index)
-    return row if values is None else replace(row, map=_overlay(values), place=place_in_words(values))
+def overlay(values: np.ndarray, highest: float) -> str:
+    """Draw a map that lies over the picture: dark where the network did not look, glowing where it did.
 
+    Args:
+        values: Rows x columns, 0 or more.
+        highest: Value that glows brightest.
 
-def _overlay(values: np.ndarray) -> str:
-    """Draw a map that lies over the picture: dark where the network did not look, glowing where it did."""
-    levels = Image.fromarray((255 * values / max(float(values.max()), 1e-12)).astype(np.uint8))
+    Returns:
+        A PNG as a data URI.
+    """
+    levels = Image.fromarray((255 * values / max(highest, 1e-12)).astype(np.uint8))
     levels = levels.resize((_MAP_SIDE, _MAP_SIDE), Image.Resampling.BICUBIC).point(lambda level: level * _LEVELS // 256)
     levels.putpalette(_GLOW, "RGBA")
     buffer = io.BytesIO()
     levels.save(buffer, "PNG", optimize=True)
     return _data_uri("image/png", buffer)
+
+
+def _row(index: int, probability: float, seen: Seen, spec: ModelSpec) -> Row:
+    label = spec.classes[index]
+    row = Row(spec.display_names.get(label, label), probability)
+    values = seen.maps.get(index)
+    if values is None:
+        return row
+    return replace(row, map=overlay(values, float(values.max())), place=place_in_words(values))
 
 
 def _glow(level: int) -> tuple[int, ...]:

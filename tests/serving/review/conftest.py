@@ -18,8 +18,8 @@ def reviewed_project(finished_project: Path, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="session")
 def review(reviewed_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The page, for this computer alone, of a process such as a user starts."""
-    running = start_service(reviewed_project, tmp_path_factory.mktemp("review"), name="review", forked=False)
+    """The page, for this computer alone."""
+    running = start_service(reviewed_project, tmp_path_factory.mktemp("review"), name="review")
     yield running
     running.end()
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from small_service import Running
+from small_service import Running, start_service
 
 from guitar_kedro.serving.review.gate import Gate
 
@@ -69,10 +69,15 @@ def test_the_command_serves_this_computer_with_headers_that_protect(review: Runn
         assert asks.get("/picture/..%2Findex.jpg").status_code == 404
 
 
-def test_no_command_waits_for_torch(review: Running):
-    maps = Path(f"/proc/{review.process.pid}/maps")
+def test_the_page_does_not_wait_for_torch(reviewed_project: Path, tmp_path: Path):
+    running = start_service(reviewed_project, tmp_path, name="review", forked=False)  # a process as a user starts it
+    with running.client() as asks:
+        file = asks.get("/items", params={"queue": "all"}).json()["items"][0]["file"]
+        assert asks.get("/detail", params={"file": file}).status_code == 200
+    maps = Path(f"/proc/{running.process.pid}/maps")
     if maps.exists():
         assert "libtorch" not in maps.read_text(encoding="utf-8")
+    running.end()
 
 
 def test_what_makes_no_sense_is_refused_with_a_sentence_and_nothing_is_written(review: Running, curation: Path):

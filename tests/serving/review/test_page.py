@@ -121,6 +121,20 @@ def test_one_picture_is_shown_large_with_what_is_known_of_it(visit: Visit, curat
     expect(page.locator("#single")).not_to_be_visible()
 
 
+def test_beside_a_picture_is_shown_where_the_model_looks_and_keys_do_not_wait_for_it(visit: Visit, curation: Path):
+    page = visit("unsure")
+    page.keyboard.press("Enter")
+    page.keyboard.press("k")
+    saved(curation, 1)
+    expect(page.locator("#maps svg")).to_have_count(2)
+    expect(page.locator("#maps b").first).to_have_text(page.locator("#name").text_content() or "")
+    expect(page.locator("#looked")).to_contain_text("Grad-CAM")
+    assert page.evaluate("document.querySelector('#maps svg image + image').getBBox().width > 0")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#maps svg")).to_have_count(0)
+    expect(page.locator("#maps svg")).to_have_count(2)
+
+
 @pytest.mark.parametrize("look", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_nothing_runs_out_of_the_window_and_a_tap_decides(visit: Visit, curation: Path, look: dict[str, object]):
     page = visit("all", **look)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from rows import table_of
 from small_service import jpeg
 
 from guitar_kedro.datasets import (
+    CheckpointDataset,
     CurationDataset,
     FeaturesDataset,
     MetricsDataset,
@@ -138,12 +140,14 @@ class Made:
             datasets[name] = OptionalTableDataset(filepath=self.at(name), schema=schema, version=Version(None, None))
         datasets["label_queue"] = OptionalTableDataset(filepath=self.at("label_queue"), schema=LabelQueueRow)
         datasets["unlabelled_pictures"] = OptionalPreparedImagesDataset(self.at("unlabelled"))
+        datasets["model"] = CheckpointDataset(self.at("model"), Version(None, None))
         datasets["curation_effect"] = MetricsDataset(filepath=self.at("effect"), version=Version(None, None))
         datasets["prepared_images"] = PreparedImagesDataset(self.at("prepared"))
         datasets["curation"] = CurationDataset(self.at("curation.csv"), self.at("shared.csv"))
         datasets["image_features"] = FeaturesDataset(self.at("features"))
         datasets["model_features"] = FeaturesDataset(self.at("features_of_validation"))
-        known = {"workspace": "pets", "display_names": {}, "stages": {}, "ingestion.duplicate_distance": 4}
+        known: dict[str, Any] = {"workspace": "pets", "display_names": {}, "stages": {}, "device": "cpu"}
+        known["ingestion.duplicate_distance"] = 4
         datasets |= {f"params:{name}": MemoryDataset(value) for name, value in {**known, **parameters}.items()}
         return Workspace(DataCatalog(datasets))
 
@@ -306,3 +310,17 @@ def test_a_picture_that_the_last_run_accepted_is_an_image_and_waits_for_no_label
 def test_without_such_pictures_the_queue_says_how_to_name_some(made: Made):
     about = {queue["key"]: queue["about"] for queue in Session(made.workspace()).overview()["queues"]}["next"]
     assert "`kedro run --pipeline=label_next --params=unlabelled=DIR`" in about
+
+
+def test_where_there_are_no_maps_of_where_the_model_looks_it_is_said_how_to_get_them(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+):
+    def missing(file: str = "cat/0.jpg") -> str:
+        return Session(made.workspace()).look(file).result(timeout=10).missing
+
+    assert missing().endswith("`kedro run`")
+    with pytest.raises(KeyError):
+        missing("cat/x.jpg")  # of which there is no picture
+    (Path(made.at("model")) / "2026-11-29T12.00.00.000Z" / "model").mkdir(parents=True)
+    monkeypatch.setitem(sys.modules, "guitar_kedro.learning.inference.predictor", None)  # as where torch is not there
+    assert "pip install 'guitar-kedro[train]'" in missing()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib import resources
 from typing import Annotated, Any, Literal
 
@@ -10,6 +12,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from kedro.io import DatasetError
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from guitar_kedro.errors import UserError
@@ -28,8 +31,8 @@ _ASSETS = {
     ),
 }
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'none'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 _NEVER_CHANGES = {"cache-control": "private, max-age=31536000, immutable"}  # it is named by its content
 
@@ -98,6 +101,11 @@ def create_app(session: Session) -> FastAPI:
     @app.get("/detail")
     def detail(file: str) -> dict[str, Any]:
         return _there(lambda: session.detail(file))
+
+    @app.get("/looks")
+    async def looks(file: str) -> dict[str, Any]:
+        asked = await run_in_threadpool(lambda: _there(lambda: session.look(file)))
+        return asdict(await asyncio.wrap_future(asked))
 
     @app.post("/decide")
     def decide(given: DecisionsIn) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from guitar_kedro.metrics.curation import curation_sentence
 from guitar_kedro.metrics.formatting import count, percent
 from guitar_kedro.serving.review.decisions import Decided, Decisions
 from guitar_kedro.serving.review.items import UNLABELLED, list_items
+from guitar_kedro.serving.review.looks import Looks, LookThread
 from guitar_kedro.serving.review.neighbours import Neighbours
 from guitar_kedro.serving.review.queues import Queue, make_queues
 from guitar_kedro.serving.review.workspace import Workspace
@@ -61,7 +63,7 @@ class Session:
             UserError: If there is nothing to look through.
         """
         self._workspace, self._lock = workspace, threading.RLock()
-        self.workspace = workspace.name
+        self.workspace, self._looks = workspace.name, LookThread(workspace)
         self._load()
 
     def _load(self) -> None:
@@ -211,6 +213,20 @@ class Session:
             ],
         }
 
+    def look(self, file: str) -> Future[Looks]:
+        """Ask where the latest model sees the class of a picture, and the likeliest ones, in it.
+
+        Raises:
+            KeyError: If there is no such file, or no picture of it.
+        """
+        row = self._decisions.row(file)
+        if row is None or not self._images[row]:
+            raise KeyError(file)
+        likeliest = [label for label, _ in self.items.likeliest(row, CLASSES_SHOWN)]
+        labels = [label for label in dict.fromkeys((self._labels[row], *likeliest)) if label]
+        width, height = self.items.table.loc[row, ["width", "height"]]
+        return self._looks.ask(self._prepared(row), (int(width), int(height)), labels)
+
     def _named(self, row: int) -> dict[str, str]:
         return {"file": self._files[row], "image": self._images[row]}
 
@@ -247,9 +263,12 @@ class Session:
             KeyError: If there is none of this name.
         """
         row = self._row_of_image[name]
-        is_unlabelled = self.items.table.at[row, "part"] == UNLABELLED
-        path = (self._made.unlabelled if is_unlabelled else self._made.prepared).path(self._images[row])
+        path = self._prepared(row)
         return kept_thumbnail(path) if is_thumbnail and self._sides[row] > SIDE else path
+
+    def _prepared(self, row: int) -> Path:
+        is_unlabelled = self.items.table.at[row, "part"] == UNLABELLED
+        return (self._made.unlabelled if is_unlabelled else self._made.prepared).path(self._images[row])
 
 
 def _places(rows: np.ndarray, count: int) -> np.ndarray:

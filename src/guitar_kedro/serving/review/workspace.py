@@ -18,6 +18,7 @@ from guitar_kedro.splits import TEST, VALIDATION
 
 if TYPE_CHECKING:
     from guitar_kedro.learning.data.features import Features
+    from guitar_kedro.learning.networks.checkpoint import Checkpoint
     from guitar_kedro.metrics.curation import CurationEffect
 
 _TABLES = ("rejected_images", "splits", "suspect_labels", "similar_images", "applied_curation", "label_queue")
@@ -61,6 +62,7 @@ class Workspace:
         self.name: str = catalog.load("params:workspace")
         self.display_names: dict[str, str] = catalog.load("params:display_names")
         self.duplicate_distance: int = catalog.load("params:ingestion.duplicate_distance")
+        self.device: str = catalog.load("params:device")
         curation = cast(CurationDataset, catalog["curation"])
         self.decisions, self._shared = curation.file, curation.shared
         self._none: dict[str, CurationRow] = {}
@@ -103,6 +105,19 @@ class Workspace:
         names = ["image_features", *(f"train.{stage}.features" for stage in stages), "model_features"]
         name = next((name for name in names if self._there(name)), None)
         return self._catalog.load(name) if name else None
+
+    def model_version(self) -> str:
+        """Say which model is the latest; empty where there is none."""
+        return "".join(map(str, _files(self._catalog["model"])))
+
+    def model(self) -> Checkpoint:
+        """Load the latest model, which takes torch.
+
+        Raises:
+            UserError: If it is not as it was saved.
+        """
+        self._catalog["model"].release()  # as above
+        return self._catalog.load("model")
 
     def _table(self, name: str) -> pd.DataFrame:
         return self._catalog.load(name) if self._there(name) else pd.DataFrame()

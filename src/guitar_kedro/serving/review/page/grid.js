@@ -29,6 +29,9 @@ export function guess(item, names) {
   return item.remark || (item.of_label === null ? item.part : `${percent(item.of_label)} · ${item.part}`);
 }
 
+export const withCommands = (sentence) => // which stand between backticks
+  sentence.split("`").map((part, number) => (number % 2 ? Object.assign(document.createElement("code"), { textContent: part }) : part));
+
 export const nameOf = (file) => file.replace(/^unlabelled:[0-9a-f]+\//, "");
 
 export function decided({ decision, label }, names) {

@@ -180,14 +180,10 @@ function warn(words) {
   box("banner").hidden = !words;
 }
 
-function withCommands(sentence) { // which stand between backticks
-  return sentence.split("`").map((part, number) => (number % 2 ? Object.assign(document.createElement("code"), { textContent: part }) : part));
-}
-
 function tell({ progress, next: then }) {
   if (!progress) return;
   about.progress = progress;
-  box("next").replaceChildren(...withCommands(then));
+  box("next").replaceChildren(...grid.withCommands(then));
   for (const { key: name } of about.queues) {
     const { total, looked } = progress[name];
     document.querySelector(`[data-queue="${name}"] .count`).textContent = (total - looked).toLocaleString("en");
@@ -204,7 +200,7 @@ function choose(name) {
   for (const link of document.querySelectorAll("[data-queue]")) link.toggleAttribute("aria-current", link.dataset.queue === queue.key);
   document.querySelector("[data-queue][aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
   box("title").textContent = queue.title;
-  box("about").replaceChildren(...withCommands(queue.about));
+  box("about").replaceChildren(...grid.withCommands(queue.about));
   box("states").hidden = queue.key === "rest";
   tell(about);
   load({ resume: true }, "undecided");

@@ -1,10 +1,12 @@
 // One picture, large, with what is known of it and those that look most alike.
 "use strict";
-import { decided, nameOf, percent } from "./grid.js";
+import { decided, nameOf, percent, withCommands } from "./grid.js";
 
 const box = (id) => document.getElementById(id);
 const dialog = box("single"), figure = box("figure"), large = box("large"), actions = box("actions");
 const ZOOM = 3;
+const PAUSE = 250; // ms: whoever goes on faster asks for no maps
+const SVG = "http://www.w3.org/2000/svg";
 let shown = null;
 
 export const isOpen = () => dialog.open;
@@ -26,6 +28,9 @@ export async function show(item, names) {
   box("file").textContent = nameOf(item.file);
   box("likeliest").replaceChildren();
   box("neighbours").replaceChildren();
+  box("looks").hidden = !item.image;
+  box("maps").replaceChildren();
+  box("looked").textContent = "";
   const response = await fetch(`/detail?${new URLSearchParams({ file: item.file })}`);
   if (!response.ok) return;
   const { size, likeliest, neighbours } = await response.json();
@@ -33,6 +38,39 @@ export async function show(item, names) {
   box("file").textContent = [nameOf(item.file), size[0] ? `${size[0]} × ${size[1]} px` : "", item.part].filter(Boolean).join(" · ");
   box("likeliest").replaceChildren(...likeliest.map((each) => share(each, item, names)));
   box("neighbours").replaceChildren(...neighbours.map((each) => alike(each, names)));
+  if (item.image) setTimeout(() => shown?.file === item.file && look(item, size, names), PAUSE);
+}
+
+async function look(item, size, names) {
+  box("looked").textContent = "The maps are computed; the first ones take some seconds.";
+  const response = await fetch(`/looks?${new URLSearchParams({ file: item.file })}`).catch(() => null);
+  if (shown?.file !== item.file) return;
+  if (!response?.ok) return (box("looked").textContent = "There are no maps: the server gave no answer.");
+  const found = await response.json();
+  if (shown?.file !== item.file) return;
+  box("maps").replaceChildren(...found.looks.map((each) => map(each, item, size, found.box, names)));
+  const about = `Grad-CAM, one scale for all maps.${item.part === "train" ? " The model was trained on this picture." : ""}`;
+  box("looked").replaceChildren(...withCommands(found.missing || about));
+}
+
+function map({ label, map: png, place }, item, [width, height], [x, y, across, down], names) {
+  const part = document.createElement("div"), words = document.createElement("p"), name = document.createElement("b");
+  const svg = element("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
+  svg.append(
+    element("image", { href: `/picture/${item.image}.jpg`, width, height }),
+    element("image", { href: png, x, y, width: across, height: down, preserveAspectRatio: "none" }),
+  );
+  name.textContent = names[label] || label;
+  words.append(name, ` ${place}`);
+  svg.setAttribute("aria-label", words.textContent);
+  part.append(svg, words);
+  return part;
+}
+
+function element(name, attributes) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
 }
 
 function share({ label, probability }, item, names) {
