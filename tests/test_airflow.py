@@ -47,7 +47,7 @@ assert sorted(node for task in TASKS.values() for node in task.nodes) == sorted(
 arrows = {(task_of[parent.name], task_of[node]) for node, parents in nodes.items() for parent in parents}
 assert ARROWS == {(before, after) for before, after in arrows if before != after}
 assert len(TASKS) < len(nodes)
-for name in ("prepare-images", "build-image-table"):
+for name in ("accept-images", "prepare-images", "build-image-table"):
     subprocess.run(["bash", "-c", TASKS[name].command], cwd=TASKS[name].folder, check=True)
 """
 

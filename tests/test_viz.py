@@ -162,7 +162,8 @@ def visit(long_visit: Visit) -> Iterator[Visit]:
 
 def test_the_dag_shows_stages_as_groups(first_visit: Visit) -> None:
     assert first_visit.nodes("modularPipeline") == {"train", "calibrate", "evaluate", "report"}
-    assert first_visit.nodes("task") == {"prepare_images", "build_image_table", "split_images", "list_image_labels"}
+    tasks = {"accept_images", "prepare_images", "build_image_table", "split_images", "list_image_labels"}
+    assert first_visit.nodes("task") == tasks
     assert "find_frozen_learning_rate" not in first_visit.nodes("task")
     first_visit.unfold("train")
     expect(first_visit.group("train.small")).to_be_attached()
