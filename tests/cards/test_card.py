@@ -315,6 +315,11 @@ def test_licences_of_collected_images_are_listed_with_who_made_them(card, facts)
 
 
 @pytest.mark.parametrize("card", _CARDS)
+def test_images_that_came_without_a_label_are_told(card, facts):
+    assert "came without a label" in card(dataclasses.replace(facts, accepted="3 images came without a label."))
+
+
+@pytest.mark.parametrize("card", _CARDS)
 def test_what_is_missing_leaves_no_trace(card, bare):
     text = card(bare)
     words = _words(text)

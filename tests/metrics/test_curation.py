@@ -9,6 +9,7 @@ import pytest
 
 from guitar_kedro.metrics.curation import (
     CurationEffect,
+    accepted_sentence,
     curation_effect,
     curation_sentence,
     image_changes,
@@ -160,3 +161,17 @@ def test_what_else_changed_is_told_beside_the_effect():
         "That is not the effect of the images alone: precision was float32 and is bfloat16; epochs was 3 and is 5."
     )
     assert "alone" not in curation_sentence(effect_of(BEFORE, NOW, DECISIONS))
+
+
+def test_images_that_came_without_a_label_are_told_with_who_accepted_them_and_what_was_left_out():
+    accepted = pd.DataFrame(
+        [("ann", "2026-11-29T12:00:00+00:00"), ("bob", "2026-12-01T09:00:00+00:00"), ("", "")],
+        columns=["accepted_by", "accepted_when"],
+    )
+    sentence = accepted_sentence(accepted, 2)
+    assert sentence.startswith(
+        "3 images of the training part came without a label, and were accepted by ann, bob between 2026-11-29 and "
+        "2026-12-01 after a model had predicted them. None of that kind is in the validation or test part."
+    )
+    assert "2 pictures more were accepted and left out" in sentence
+    assert accepted_sentence(accepted.iloc[:0], 0) == ""

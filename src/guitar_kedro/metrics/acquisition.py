@@ -16,7 +16,8 @@ def badge(probabilities: np.ndarray, features: np.ndarray, most: int, seed: int)
     features, so that distances are computed without it.
 
     Here the pooled features of the network's body stand for those of its last hidden layer. They are standardised and
-    have length 1: how long a gradient is depends on uncertainty alone.
+    have length 1: how long a gradient is depends on uncertainty alone. A gradient of 0 counts as chosen from the
+    beginning, or one of the many pictures that are sure, which teach nothing, would soon be chosen for all of them.
 
     Args:
         probabilities: n x classes.
@@ -32,7 +33,7 @@ def badge(probabilities: np.ndarray, features: np.ndarray, most: int, seed: int)
     units = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6)
     units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-12)
     lengths = np.einsum("ij,ij->i", errors, errors) * np.einsum("ij,ij->i", units, units)
-    draw, distances = np.random.default_rng(seed), np.full(len(errors), np.inf)
+    draw, distances = np.random.default_rng(seed), lengths
     chosen = [int(lengths.argmax())] if len(lengths) else []
     left = np.ones(len(errors), bool)
     while chosen:
