@@ -14,10 +14,11 @@ def test_the_least_sure_come_first_and_each_beginning_of_the_order_is_diverse():
     features = kinds[of_kind] + random.normal(0, 0.05, (200, 64)).astype(np.float32)
     sure = np.tile([0.998, 0.001, 0.001], (200, 1))
     shares = np.where((np.arange(200) % 40 < 4)[:, None], [0.4, 0.35, 0.25], sure)
-    for seed in range(20):
-        chosen = badge(shares, features, 5, seed)
-        assert set(chosen % 40) <= {0, 1, 2, 3}
-        assert len(set(of_kind[chosen])) == 5  # others of a kind would teach the same
+    drawn = [badge(shares, features, 5, seed) for seed in range(100)]
+    assert np.mean([chosen[0] % 40 < 4 for chosen in drawn]) == 1
+    assert np.mean([(chosen % 40 < 4).all() for chosen in drawn]) > 0.95
+    # others of a kind would teach the same; of five that are drawn blindly, one in 26 has all kinds
+    assert np.mean([len(set(of_kind[chosen])) == 5 for chosen in drawn]) > 0.9
 
 
 def test_each_is_chosen_once_and_the_same_ones_by_the_same_seed():
