@@ -21,7 +21,7 @@ from guitar_kedro.pipelines.cross_validation.nodes import split_at_random
 from guitar_kedro.pipelines.ingestion import nodes as ingestion
 from guitar_kedro.pipelines.ingestion.accepting import accept_images
 from guitar_kedro.pipelines.label_next.nodes import list_unlabelled, prepare_unlabelled
-from guitar_kedro.pipelines.splitting.nodes import split_images
+from guitar_kedro.pipelines.splitting import nodes as splitting
 from guitar_kedro.pipelines.splitting.options import SplittingOptions
 
 PREPARING: dict[str, Any] = {
@@ -49,6 +49,12 @@ def images_of(counts: dict[str, int]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["label", "image_id"])
     file = table["label"] + "/" + table["image_id"] + ".jpg"
     return table.assign(duplicate_group=range(len(table)), file=file, given_split="", group="")
+
+
+def split_images(table: pd.DataFrame, options: SplittingOptions, earlier: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Splits images, as the first run of a workspace does."""
+    hashed = table.assign(file_hash="f" + table["image_id"], pixel_hash="p" + table["image_id"])
+    return splitting.split_images(hashed, options, 1, pd.DataFrame() if earlier is None else earlier)[0]
 
 
 class Folders:
@@ -216,8 +222,8 @@ def with_accepted(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 def test_accepted_pictures_are_for_training_alone_and_change_nothing_for_the_others():
     table = images_of({"a": 60, "b": 40})
-    before = split_images(table, SPLITTING, 1)
-    splits = split_images(with_accepted(table, [f"{number}.jpg" for number in range(50)]), SPLITTING, 1)
+    before = split_images(table, SPLITTING)
+    splits = split_images(with_accepted(table, [f"{number}.jpg" for number in range(50)]), SPLITTING)
     assert splits[~splits["accepted"]].drop(columns="accepted").equals(before)
     assert splits.loc[splits["accepted"], "split"].tolist() == ["train"] * 50
     random = split_at_random(splits, 1)
@@ -229,12 +235,23 @@ def test_an_accepted_picture_of_a_group_of_the_held_out_parts_stays_out(caplog: 
     table = images_of({"a": 60, "b": 40})
     table["file"] = [f"{label}/guitar{number}_1.jpg" for number, label in enumerate(table["label"])]
     options = SplittingOptions(validation=0.2, test=0.1, group_from="(guitar\\d+)_")
-    parts = split_images(table, options, 1).set_index("image_id")["split"]
+    parts = split_images(table, options).set_index("image_id")["split"]
     everyone = with_accepted(table, [f"guitar{number}_2.jpg" for number in range(100)])
-    splits = split_images(everyone, options, 1)
+    splits = split_images(everyone, options)
     joined = splits.loc[splits["accepted"], "image_id"]
     assert len(joined) == (parts == "train").sum()
     assert f"{100 - len(joined)} accepted pictures stay out of the training part" in caplog.text
+
+
+def test_a_picture_that_was_trained_on_without_a_label_is_never_tested_when_it_comes_with_one():
+    table = images_of({"a": 60, "b": 40})
+    hashed = table.assign(file_hash="f" + table["image_id"], pixel_hash="p" + table["image_id"])
+    tested = splitting.split_images(hashed, SPLITTING, 1, pd.DataFrame())[0].query("split == 'test'")["image_id"]
+    later = hashed["image_id"] == tested.iloc[0]
+    accepted = hashed[later].assign(file=f"unlabelled:{'0' * 20}/a.jpg")
+    _, earlier = splitting.split_images(pd.concat([hashed[~later], accepted]), SPLITTING, 1, pd.DataFrame())
+    splits, _ = splitting.split_images(hashed, SPLITTING, 1, earlier)
+    assert splits.loc[splits["image_id"] == tested.iloc[0], "split"].tolist() == ["train"]
 
 
 def test_pictures_without_labels_are_named_to_no_other_pipeline(kedro: Kedro):
