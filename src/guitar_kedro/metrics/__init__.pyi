@@ -39,6 +39,7 @@ from .networks import recommended_network as recommended_network
 from .predictions import PROBABILITY as PROBABILITY
 from .predictions import of_stage as of_stage
 from .predictions import probability_columns as probability_columns
+from .predictions import stage_of_model as stage_of_model
 from .random_split import HonestAccuracy as HonestAccuracy
 from .random_split import Leakage as Leakage
 from .random_split import crossing_groups as crossing_groups

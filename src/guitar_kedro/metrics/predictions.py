@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from guitar_kedro.errors import listed
+from guitar_kedro.splits import TEST
 
 PROBABILITY = "probability_"  # begins the name of the column of a class
 
@@ -49,6 +50,16 @@ class PredictionRow(UnlabelledPredictionRow):
 def probability_columns(classes: Iterable[str]) -> list[str]:
     """Return the names of the columns in which the probabilities of classes stand."""
     return [f"{PROBABILITY}{label}" for label in classes]
+
+
+def stage_of_model(predictions: pd.DataFrame) -> str:
+    """Name the last stage: the test part is seen by it alone; where that is empty, its rows stand last.
+
+    Args:
+        predictions: Of the validation part by all stages, and of the test part; not empty.
+    """
+    on_test = predictions.loc[predictions["split"] == TEST, "stage"]
+    return str((on_test if len(on_test) else predictions["stage"]).iloc[-1])
 
 
 def of_stage(predictions: pd.DataFrame, stage: str, split: str) -> pd.DataFrame:

@@ -297,8 +297,8 @@ def report_curation(
     before = test_before = predictions_before_change
     images_changed = None
     if len(before):
-        last_stage = before.loc[before["split"] == TEST, "stage"].iloc[0]  # the test part is seen by the model only
-        before, test_before = (metrics.of_stage(before, last_stage, part) for part in (VALIDATION, TEST))
+        stage = metrics.stage_of_model(before)
+        before, test_before = (metrics.of_stage(before, stage, part) for part in (VALIDATION, TEST))
         images_changed = metrics.image_changes(image_labels_before_change, image_labels)
     changes = metrics.recipe_changes(model_before_change, model_spec.model_dump(mode="json"))
     # that a picture without a label was accepted says nothing about labels that others came with

@@ -13,7 +13,7 @@ from guitar_kedro.datasets.curation import CurationDataset
 from guitar_kedro.datasets.decisions import CurationRow
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.store import PreparedImages
-from guitar_kedro.metrics.predictions import of_stage
+from guitar_kedro.metrics.predictions import of_stage, stage_of_model
 from guitar_kedro.splits import TEST, VALIDATION
 
 if TYPE_CHECKING:
@@ -137,9 +137,7 @@ def _files(dataset: Any) -> list[Path]:
 
 
 def _of_model(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Take those of the model: the test part is seen by no earlier stage, and without one its rows are the last."""
     if predictions.empty:
         return predictions
-    on_test = predictions.loc[predictions["split"] == TEST, "stage"]
-    stage = (on_test if len(on_test) else predictions["stage"]).iloc[-1]
+    stage = stage_of_model(predictions)
     return pd.concat([of_stage(predictions, stage, part) for part in (VALIDATION, TEST)])
