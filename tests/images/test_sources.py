@@ -458,6 +458,12 @@ def test_classes_are_not_needed_for_predicting(tmp_path: Path):
         ("sub/2.jpg", "sub"),
     ]
     assert images_in_folder(tmp_path / "photos", need_classes=False)[0].read() == b"1.jpg"
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "1.jpg").write_bytes(b"1.jpg")
+    for name in ("empty", "nowhere", "1.jpg"):
+        with pytest.raises(UserError) as refused:
+            find_images(str(tmp_path / name), tmp_path, need_classes=False)
+        assert not re.search("class folder|per class", str(refused.value))
 
 
 def test_a_path_that_does_not_exist_is_refused(tmp_path: Path):

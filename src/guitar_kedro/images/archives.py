@@ -207,7 +207,7 @@ def _os_error(error: OSError, archive: Path, folder: Path) -> UserError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UserError(f"The disk is full while unpacking {archive} to {folder.parent}. Make room and run again.")
     if isinstance(error, FileNotFoundError) and not archive.exists():
-        return UserError(f"There is no file {archive}. Give the path of an archive or of a folder of class folders.")
+        return UserError(f"There is no file {archive}. Give the path of an archive or of a folder of pictures.")
     return UserError(f"Cannot unpack {archive} to {folder.parent}: {error.strerror or error}.")
 
 
@@ -219,7 +219,7 @@ def _unpack_into(
         if kind is None:
             raise UserError(
                 f"{archive} is not an archive that can be read. Give a .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz or .zip "
-                "file, or a folder of class folders."
+                "file, or a folder of pictures."
             )
         writer = _Writer(work, archive, limits, file, progress, names_encoding)
         try:

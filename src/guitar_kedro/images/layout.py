@@ -45,7 +45,8 @@ def checked_layout(
         UserError: If the source is empty or has fewer than two classes, or nobody can tell which folders are classes.
     """
     if not images:
-        raise UserError(f"{no_files(source)} Give one folder per class with pictures in it.")
+        what = "one folder per class" if need_classes else "a folder or an archive"
+        raise UserError(f"{no_files(source)} Give {what} with pictures in it.")
     if not need_classes:
         return images
     _refuse_archives(images, source)

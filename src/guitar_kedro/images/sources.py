@@ -304,8 +304,8 @@ def _no_such(path: Path) -> str:
     if path.is_symlink() and not path.exists():
         what = f"is a link to {printable(os.readlink(path))}, where nothing is"
     return (
-        f"{path} {what}. Give the path of a folder with one folder per class, of a .tar, .tgz or .zip archive of them, "
-        "or an http(s) address of such an archive."
+        f"{path} {what}. Give the path of a folder of pictures, of a .tar, .tgz or .zip archive of one, or an http(s) "
+        "address of such an archive."
     )
 
 
