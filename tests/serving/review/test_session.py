@@ -55,6 +55,7 @@ REJECTED = {
     "cat/a.jpg": ("cat", "label_conflict", "a"),
     "dog/a.jpg": ("dog", "label_conflict", "a"),
     "cat/x.jpg": ("cat", "truncated", ""),
+    "unlabelled:0123456789abcdef0123/a.jpg": ("lion", "no_such_class", "b"),  # a picture, though no image
 }
 
 
@@ -267,6 +268,9 @@ def test_pictures_that_are_small_are_their_own_thumbnails_and_others_have_no_add
     assert session.picture(name, is_thumbnail=True) == session.picture(name, is_thumbnail=False)
     with pytest.raises(KeyError):
         session.picture("0" * 20, is_thumbnail=False)
+    session.picture(name, is_thumbnail=False).unlink()
+    with pytest.raises(FileNotFoundError):
+        session.picture(name, is_thumbnail=False)
 
 
 def test_where_no_picture_is_in_the_test_part_the_model_is_the_stage_whose_rows_come_last(made: Made):
@@ -290,8 +294,10 @@ def test_pictures_without_labels_stand_in_their_own_queue_alone_and_get_a_class(
     assert [(row.action, row.label) for row in rows.values()] == [("keep", "cat"), ("relabel", "dog"), ("drop", "")]
     assert rows[names["a"]].why == "what to label next, by model abc: predicted cat, 55.0 %"
     assert session.overview()["next"].startswith("2 decisions for the next run to follow")
-    with pytest.raises(NotPossible, match="There is no class"):
+    with pytest.raises(NotPossible, match="has no class yet: name the one that it gets"):
         session.decide("next", [Decided(names["a"], "keep")])
+    with pytest.raises(NotPossible, match="There is no class tiger"):
+        session.decide("next", [Decided(names["a"], "keep", "tiger")])
 
 
 def test_a_picture_that_the_last_run_accepted_is_an_image_and_waits_for_no_label(made: Made):

@@ -135,6 +135,8 @@ class Decisions:
             raise NotPossible(f"There is no picture {file} any more: load the page again.")
         if decided.action in ("keep", "relabel") and not self._has_picture[row]:
             raise NotPossible(f"{decided.file} cannot be read: mend the file; drop says that you know of it.")
+        if _gives_label(decided) and not decided.label:
+            raise NotPossible(f"{decided.file} has no class yet: name the one that it gets.")
         if _gives_label(decided) and decided.label not in self._labels:
             raise NotPossible(f"There is no class {decided.label}.")
         return row, decided

@@ -106,6 +106,8 @@ class LookThread:
                 missing=f"The maps of where the model looks need torch and fastai, and {error.name} is not installed "
                 "here: pip install 'guitar-kedro[train]'"
             )
+        except FileNotFoundError:
+            return Looks(missing="The picture is not there any more: load the page again.")
         except UserError as error:
             return Looks(missing=str(error))
 

@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from guitar_kedro.errors import with_session
-from guitar_kedro.serving.review.items import CONFLICT, LEFT_OUT, UNLABELLED, Items, conflict_groups
+from guitar_kedro.serving.review.items import LEFT_OUT, UNLABELLED, Items, conflict_groups
 from guitar_kedro.serving.review.workspace import Artifacts
 from guitar_kedro.splits import TEST
 
@@ -66,7 +66,7 @@ def make_queues(items: Items, made: Artifacts, distance: int, oddness: np.ndarra
             "Unreadable",
             "Files that are no image of the dataset, and why. Mend or replace the file; drop says that you know.",
             "unreadable",
-            np.flatnonzero((table["reason"] != "") & ~table["reason"].isin([CONFLICT, "dropped_by_curation"])),
+            np.flatnonzero((table["reason"] != "") & (table["image"] == "")),
         ),
         Queue(
             "unsure",

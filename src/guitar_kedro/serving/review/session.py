@@ -261,9 +261,11 @@ class Session:
 
         Raises:
             KeyError: If there is none of this name.
+            FileNotFoundError: If somebody has removed it.
         """
         row = self._row_of_image[name]
         path = self._prepared(row)
+        path.stat()
         return kept_thumbnail(path) if is_thumbnail and self._sides[row] > SIDE else path
 
     def _prepared(self, row: int) -> Path:
