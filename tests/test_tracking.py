@@ -12,17 +12,19 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from small_project import Command, kedro_in
+from small_project import IMPORTED, Command, kedro_in
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.tracking import ModelResults, ModelRun, ResultFile, Tracker, TrackingOptions
+from guitar_kedro.tracking.mlflow import MlflowPlace
 
 HERE = "127.0.0.1"
 RUN = ModelRun("2026-01-01T00.00.00.000Z", "two epochs more", "pets", "here", {"training.mixup": 0.2, "seed": 42})
@@ -159,6 +161,7 @@ def test_a_server_that_is_down_costs_a_run_one_warning(used_project: Path):
     assert time.monotonic() - began < 120
     assert run.stdout.count("WARNING") == 1, run.stdout
     assert f"tracking.mlflow={address}: this run is not tracked further" in run.stdout
+    assert "Connection refused" in run.stdout
     assert "Traceback" not in run.stdout + run.stderr
 
 
@@ -205,6 +208,27 @@ def test_a_folder_takes_what_a_server_does(tracker: Callable[..., Tracker], tmp_
     assert Path(client.download_artifacts(run.info.run_id, "bundle/model_card.html")).read_bytes() == card.read_bytes()
 
 
+def tell_an_epoch(folder: Path, together: Barrier) -> None:
+    place = MlflowPlace(str(folder))
+    together.wait(60)
+    place.begin(RUN)
+    place.epoch("small.frozen", {"epoch": 0, **ROW})
+
+
+def test_two_runs_at_once_share_a_new_folder(tmp_path: Path):
+    together = IMPORTED.Barrier(2)
+    both = [IMPORTED.Process(target=tell_an_epoch, args=(tmp_path / "runs", together)) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(120)
+    assert [one.exitcode for one in both] == [0, 0]
+    client = MlflowClient(f"sqlite:///{tmp_path / 'runs/mlflow.db'}")
+    experiment = client.get_experiment_by_name("guitar-kedro.pets")
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.data.metrics["small.frozen/valid_loss"] for run in runs] == [1.5, 1.5]
+
+
 def test_a_run_that_fails_is_marked_with_its_reason(tracker: Callable[..., Tracker], server: Server):
     one = tracker(mlflow=server.address)
     one.begin()
@@ -219,6 +243,10 @@ def test_a_run_that_fails_is_marked_with_its_reason(tracker: Callable[..., Track
         ({"mlflow": "http://me:secret@127.0.0.1:5000"}, "must not hold a password"),
         ({"tensorboard": "s3://bucket/events"}, "must be a folder on this machine"),
         ({"mlfow": "runs"}, "did you mean mlflow"),
+        ({"mlflow": "127.0.0.1:5000"}, "write http://HOST:PORT for a server, and ./127.0.0.1:5000 for a folder"),
+        ({"mlflow": "http:/127.0.0.1"}, "write http://HOST:PORT"),
+        ({"mlflow": "http://"}, "must be http://HOST:PORT"),
+        ({"mlflow": "sqlite:///runs.db"}, "or a folder"),
     ],
 )
 def test_a_place_that_cannot_be_is_refused_without_repeating_a_password(options: dict[str, str], problem: str):

@@ -58,8 +58,9 @@ class Background:
                 "%s: this run is not tracked further (%s). It goes on all the same; run the same command again "
                 "later, and what is missing is sent.",
                 self._parameter,
-                reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}...",
+                # clients begin with what they asked, and end with why there was no answer
+                reason if len(reason) <= 2 * _END else f"{reason[:_END]} ... {reason[-_END:]}",
             )
 
 
-_LONGEST = 200  # characters of a reason
+_END = 150  # characters of a long reason that are told of either end

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from guitar_kedro.images.downloads import is_address
 from guitar_kedro.tracking.place import OF_EPOCHS, ModelResults, ModelRun, Place, Row
 
@@ -98,14 +100,17 @@ class MlflowPlace(Place):
         return str(self._run.info.run_id)
 
     def _connect(self, run: ModelRun) -> None:
+        if is_address(self._place):
+            return self._open(self._place, run)
+        folder = Path(self._place).expanduser().resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):  # of two runs at once, only one may make the tables
+            # where MLflow's own commands look, when they are typed in this folder
+            self._open(f"sqlite:///{folder.as_posix()}/mlflow.db", run, (folder / "mlartifacts").as_uri())
+
+    def _open(self, address: str, run: ModelRun, artifacts: str | None = None) -> None:
         from mlflow import MlflowClient
 
-        address, artifacts = self._place, None
-        if not is_address(self._place):
-            folder = Path(self._place).expanduser().resolve()
-            folder.mkdir(parents=True, exist_ok=True)
-            # where MLflow's own commands look, when they are typed in this folder
-            address, artifacts = f"sqlite:///{folder.as_posix()}/mlflow.db", (folder / "mlartifacts").as_uri()
         self._client: MlflowClient = MlflowClient(address)
         name = f"{_PROJECT}.{run.workspace}"
         found = self._client.get_experiment_by_name(name)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import field_validator
 
-from guitar_kedro.images.downloads import is_address, parts_of
+from guitar_kedro.images.downloads import is_address, is_web_address, parts_of
 from guitar_kedro.options import Options
+
+_WITHOUT_SCHEME = re.compile(r"https?:|[^/\\]+:\d+(/|$)")  # as http:/HOST, and HOST:PORT
 
 
 class TrackingOptions(Options):
@@ -21,9 +25,13 @@ class TrackingOptions(Options):
 
     @field_validator("mlflow")
     @classmethod
-    def _holds_no_password(cls, value: str | None) -> str | None:
+    def _is_a_server_or_a_folder(cls, value: str | None) -> str | None:
         if value and is_address(value):
-            parts_of(value)  # refuses one, and does not repeat it
+            is_web = is_web_address(value)  # refuses a password, and does not repeat it
+            if not (is_web and parts_of(value).hostname):
+                raise ValueError("it must be http://HOST:PORT, https://HOST, or a folder")
+        elif value and _WITHOUT_SCHEME.match(value):
+            raise ValueError(f"write http://HOST:PORT for a server, and ./{value} for a folder of that name")
         return value
 
     @field_validator("tensorboard")
