@@ -107,6 +107,8 @@ _LIBRARIES = [
     "uvicorn",
 ]
 # starts processes, forked from one that has imported what commands do
+# or pyarrow's allocator runs a thread in the server, and a process that is forked beside a thread may crash
+os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")
 IMPORTED = multiprocessing.get_context("forkserver")
 IMPORTED.set_forkserver_preload(
     [*_LIBRARIES, *(name for name in _MODULES if name not in ("guitar_kedro.settings", "guitar_kedro.__main__"))]
