@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel
 
 from guitar_kedro.errors import listed
+from guitar_kedro.lazy import pd
 from guitar_kedro.splits import TEST
 
 PROBABILITY = "probability_"  # begins the name of the column of a class

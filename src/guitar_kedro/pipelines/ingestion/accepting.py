@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +20,15 @@ PROVENANCE = ("accepted_by", "accepted_when", "accepted_why")
 _NAME_AGAIN = "name the folder that they came in again: `kedro run --pipeline=label_next --params=unlabelled=DIR`"
 
 
-def accept_images(unlabelled_pictures: images.PreparedImages, curation: pd.DataFrame) -> pd.DataFrame:
+def accept_images(
+    unlabelled_pictures: images.PreparedImages, curation: pd.DataFrame, raw_images: Sequence[images.RawImage] = ()
+) -> pd.DataFrame:
     """List the pictures without labels that got one in the curation file of the workspace.
+
+    Args:
+        unlabelled_pictures: As they were prepared.
+        curation: The decisions.
+        raw_images: Not looked at, but listed before: where they cannot be, nothing is written.
 
     Returns:
         An ``AcceptedRow`` for each that is kept or relabelled there.

@@ -16,7 +16,7 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
     made = [
         Node(
             func=accept_images,
-            inputs=["unlabelled_pictures", "curation"],
+            inputs=["unlabelled_pictures", "curation", "raw_images"],
             outputs="accepted_images",
             name="accept_images",
             tags="image_tables",

@@ -6,10 +6,11 @@ import json
 import logging
 import os
 import socket
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -35,6 +36,7 @@ _STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialSt
 _DRAWN_FIRST = 5  # trials at random, before the sampler goes by what it knows
 _REDUCTION = 2  # of successive halving: the better half goes on; with few epochs, a quarter would be chance
 _ATTEMPTS = 3  # at the same values, if the process dies each time
+_SECONDS_TO_CLAIM = 5  # in which a machine that has just begun a trial says so; one that was killed before never does
 
 
 class SeededSampler(BaseSampler):
@@ -124,9 +126,11 @@ def prepare(search: Search) -> optuna.Study:
     study = search.open()
     if not study.get_trials(deepcopy=False):
         study.enqueue_trial({}, user_attrs={"is_recipe": True})
+    if unclaimed := {trial.number for trial in running(study) if "who" not in trial.user_attrs}:
+        time.sleep(_SECONDS_TO_CLAIM)
     for trial in running(study):
-        lost = trial.datetime_start is not None and datetime.now() - trial.datetime_start > timedelta(minutes=1)
-        if trial.user_attrs.get("who") == search.who or ("who" not in trial.user_attrs and lost):
+        lost = "who" not in trial.user_attrs and trial.number in unclaimed
+        if trial.user_attrs.get("who") == search.who or lost:
             study.tell(trial.number, state=TrialState.FAIL)
             attempt = trial.user_attrs.get("attempt", 1) + 1
             if attempt <= _ATTEMPTS:
