@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,17 @@ def test_a_trial_whose_process_was_killed_is_marked_as_failed_and_tried_again(tm
     ]
     assert suggest(again.ask(), OPTIONS.space) == tried
     assert table_of(again, OPTIONS)["state"].tolist() == ["complete", "failed"]
+
+
+def test_a_trial_that_was_killed_as_it_began_is_marked_as_failed_and_one_that_begins_elsewhere_is_not(tmp_path: Path):
+    study = prepare(search_in(tmp_path))
+    study.ask()
+    begins = study.ask()
+    claim = threading.Timer(0.5, lambda: begins.set_user_attr("who", "another machine"))
+    claim.start()
+    again = prepare(search_in(tmp_path))
+    claim.join()
+    assert [trial.state for trial in again.trials] == [TrialState.FAIL, TrialState.RUNNING, TrialState.WAITING]
 
 
 def test_a_missing_optuna_is_told_with_what_brings_it():

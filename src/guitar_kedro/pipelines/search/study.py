@@ -36,7 +36,7 @@ _STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialSt
 _DRAWN_FIRST = 5  # trials at random, before the sampler goes by what it knows
 _REDUCTION = 2  # of successive halving: the better half goes on; with few epochs, a quarter would be chance
 _ATTEMPTS = 3  # at the same values, if the process dies each time
-_SECONDS_TO_CLAIM = 5  # in which a machine that has just begun a trial says so; one that was killed before never does
+_SECONDS_TO_CLAIM = 2  # in which a machine that has just begun a trial says so; one that was killed before never does
 
 
 class SeededSampler(BaseSampler):
