@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -50,6 +51,18 @@ training:
     max_warp: 0.2
     p_affine: 0.75
     p_lighting: 0.75
+"""
+ONE_STAGE = """
+stages:
+  small:
+    architecture: squeezenet1_1
+    image_size: 32
+    batch_size: 16
+    weights: none
+    finder: false
+    frozen: {epochs: 0, learning_rate: 1.0e-3}
+    unfrozen: {epochs: 1, learning_rate: 0.5} # nothing is learnt with it: any trial is better
+training: {finder_iterations: 20, precision: float32}
 """
 TINY_SEARCH = """
 search:
@@ -183,6 +196,13 @@ class Command:
         if self._process.exitcode is None:
             raise subprocess.TimeoutExpired("kedro", timeout)
         return self._process.exitcode
+
+    def wait_for(self, words: str, seconds: float = 300) -> None:
+        """Waits until it says something."""
+        end = time.monotonic() + seconds
+        while words not in self.said():
+            assert self.poll() is None and time.monotonic() < end, self.said()
+            time.sleep(0.05)
 
     def send_signal(self, number: int) -> None:
         """Signals it, unless it has ended."""

@@ -1,4 +1,4 @@
-"""What a user may rely on when a Dask cluster prepares or predicts the images."""
+"""What a user may rely on when a Dask cluster prepares or predicts the images, or searches."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,16 +19,19 @@ import pandas as pd
 import pytest
 from distributed import Client
 from joblib import Parallel, delayed
+from optuna.trial import TrialState
 from PIL import Image
+from small_project import ONE_STAGE, Command
 from storage import serve_folder
 from torture import KILLS, SEED
 
 from guitar_kedro.cluster import work_on
-from guitar_kedro.datasets import PredictionsDataset, PreparedImagesDataset
+from guitar_kedro.datasets import PredictionsDataset, PreparedImagesDataset, StudyDataset, TrialCache
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.ingest import FileRecord
 from guitar_kedro.images.sources import ImageStream, find_images
-from guitar_kedro.learning import Checkpoint, ModelSpec, Predictor
+from guitar_kedro.images.store import PreparedImages
+from guitar_kedro.learning import Checkpoint, ModelSpec, Predictor, PretrainedWeights
 from guitar_kedro.learning.inference import prediction
 from guitar_kedro.learning.inference.learner import inference_loaders
 from guitar_kedro.learning.networks.learner import build_learner, state_on_cpu
@@ -35,6 +39,8 @@ from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.pipelines.ingestion import nodes as ingestion
 from guitar_kedro.pipelines.ingestion.options import IngestionOptions
 from guitar_kedro.pipelines.prediction.nodes import predict_images
+from guitar_kedro.pipelines.search.nodes import run_trials
+from guitar_kedro.pipelines.search.options import SearchOptions
 
 OPTIONS = IngestionOptions(
     max_side=128, quality=90, duplicate_distance=4, max_bytes=10**6, max_pixels=10**6, max_frames=10
@@ -223,3 +229,58 @@ def test_a_cluster_that_has_no_workers_or_loses_them_is_answered_with_one_senten
         assert user_error_behind(caught.value) is caught.value
     finally:
         cluster.close()
+
+
+def search_on(cluster: Cluster, project: Path, output: Path, trials: int) -> Command:
+    """Starts a search on a cluster."""
+    how = f"--params=cluster={cluster.address},search.trials={trials},search.fresh_folds=0"
+    output.mkdir()
+    return Command(project, "run", "--pipeline=search", how, output=output)
+
+
+def trials_that_run(project: Path) -> int:
+    """How many trials of the workspace's study have begun and not ended."""
+    storage = StudyDataset(str(project / "data/06_models/demo/study.journal")).load()
+    return sum(
+        trial.state == TrialState.RUNNING
+        for study in storage.get_all_studies()
+        for trial in storage.get_all_trials(study._study_id, deepcopy=False)
+    )
+
+
+def test_workers_run_the_trials_of_a_search_and_what_a_dead_one_or_ctrl_c_leaves_is_no_trial(
+    cluster: Cluster, used_project: Path, tmp_path: Path
+):
+    longer = ONE_STAGE.replace("epochs: 1, learning_rate: 0.5", "epochs: 8, learning_rate: 1.0e-3")
+    (used_project / "conf/local/parameters_training.yml").write_text(longer)
+    cluster.have_workers(2)
+    search = search_on(cluster, used_project, tmp_path / "killed", trials=3)
+    while trials_that_run(used_project) < 2:
+        assert search.poll() is None, search.said()
+    cluster.kill_worker()
+    cluster.have_workers(2)
+    assert search.wait(240) == 0, search.said()
+    trials = pd.read_csv(used_project / "data/08_reporting/demo/latest/trials.csv")
+    assert (trials["state"] != "failed").sum() in (3, 4)  # two may begin the last one at once
+    assert (trials["state"] == "failed").any()
+    stopped = search_on(cluster, used_project, tmp_path / "stopped", trials=9)
+    stopped.wait_for("Trial ")
+    stopped.send_signal(signal.SIGINT)
+    assert stopped.wait(60) == 1
+    assert trials_that_run(used_project) == 0
+
+
+def test_a_worker_that_does_not_see_the_workspace_is_answered_with_one_sentence(cluster: Cluster, tmp_path: Path):
+    cluster.have_workers(1)
+    recipe = {"stages": {}, "training": {}, "seed": 1, "device": "cpu"}
+    with pytest.raises(UserError, match=r"does not find .*gone; for a search, workers must see the workspace"):
+        run_trials(
+            StudyDataset(str(tmp_path / "study.journal")).load(),
+            pd.DataFrame({"image_id": ["1"], "label": ["cat"], "split": ["train"]}),
+            PreparedImages(tmp_path / "gone", pd.DataFrame()),
+            PretrainedWeights(tmp_path),
+            TrialCache(tmp_path / "trials"),
+            SearchOptions.model_validate({"space": {"training.mixup": [0.0, 0.1]}}),
+            cluster.address,
+            **recipe,
+        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 import yaml
 from kedro.framework.project import pipelines
 from optuna.trial import TrialState
-from small_project import ROOT, Command, kedro_in
+from small_project import ONE_STAGE, ROOT, Command, kedro_in
 
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.datasets import StudyDataset, TrialCache
@@ -43,18 +42,6 @@ RECIPE = with_values(
 )
 SPACE = {"training.label_smoothing": {"low": 0.0, "high": 0.2}, "stages.small.unfrozen.epochs": {"low": 1, "high": 4}}
 OPTIONS = SearchOptions.model_validate({"trials": 4, "space": SPACE})
-ONE_STAGE = """
-stages:
-  small:
-    architecture: squeezenet1_1
-    image_size: 32
-    batch_size: 16
-    weights: none
-    finder: false
-    frozen: {epochs: 0, learning_rate: 1.0e-3}
-    unfrozen: {epochs: 1, learning_rate: 0.5} # nothing is learnt with it: any trial is better
-training: {finder_iterations: 20, precision: float32}
-"""
 LESS = """
 search:
   trials: 4
@@ -221,14 +208,6 @@ def test_the_winner_is_told_with_what_it_is_worth_on_fresh_folds():
     assert search_figure(trials, ["training.label_smoothing", "stages.small.image_size"], {}, sentence).axes
 
 
-def wait_for(words: str, command: Command) -> None:
-    """Waits until a command says something."""
-    end = time.monotonic() + 300
-    while words not in command.said():
-        assert command.poll() is None and time.monotonic() < end, command.said()
-        time.sleep(0.05)
-
-
 def test_a_search_survives_kill_9_never_opens_the_test_part_and_its_best_trial_is_trained_again_bit_by_bit(
     used_project: Path, tmp_path: Path
 ):
@@ -237,8 +216,8 @@ def test_a_search_survives_kill_9_never_opens_the_test_part_and_its_best_trial_i
     (local / "parameters_search.yml").write_text(LESS)
     openings = (reports / "test_log.csv").read_bytes()
     killed = Command(used_project, "run", "--pipeline=search", output=tmp_path)
-    wait_for("Trial 0", killed)
-    wait_for("epoch  train_loss", killed)
+    killed.wait_for("Trial 0")
+    killed.wait_for("epoch  train_loss")
     killed.kill()
     killed.wait(60)
     run = kedro_in(used_project, "run", "--pipeline=search", "--params=search.workers=2")
@@ -268,7 +247,7 @@ def test_a_search_by_folds_in_a_database_goes_on_after_ctrl_c_until_its_minutes_
     address = f"sqlite:///{tmp_path / 'study.db'}"
     search = f"--params=study={address},search.folds=2,search.fresh_folds=0"
     stopped = Command(used_project, "run", "--pipeline=search", f"{search},search.trials=50", output=tmp_path)
-    wait_for("Trial 0", stopped)
+    stopped.wait_for("Trial 0")
     stopped.send_signal(signal.SIGINT)
     assert stopped.wait(60) == 1
     assert "the same command goes on after it" in stopped.said()

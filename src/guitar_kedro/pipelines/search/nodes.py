@@ -39,9 +39,10 @@ def run_trials(
     start: learning.PretrainedWeights,
     cache: datasets.TrialCache,
     options: SearchOptions,
+    cluster: str | None,
     **recipe: Any,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Run the trials that the study lacks.
+    """Run the trials that the study lacks, on the workers of a Dask cluster where the address of one is given.
 
     Args:
         study: Optuna's storage of it.
@@ -50,35 +51,56 @@ def run_trials(
         start: The weights that stages may start from.
         cache: What trials share.
         options: Of the search.
+        cluster: Its address; its workers see the workspace under the same path.
         **recipe: ``stages``, ``training``, ``seed`` and ``device``, as they are configured.
 
     Returns:
         A row per trial, and the importance of each parameter.
 
     Raises:
-        UserError: If the recipe as it is cannot be trained, or other machines have not ended their trials.
+        UserError: If the recipe as it is cannot be trained, the cluster cannot be used, or other machines have not
+            ended their trials.
     """
     from joblib import Parallel, delayed
     from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+    from guitar_kedro.cluster import work_on
     from guitar_kedro.pipelines.search import study as trials
 
     search = _search(study, splits, prepared_images, start, cache, options, recipe)
     found = trials.prepare(search)
     if done := len(trials.ended(found)):
         logger.info("Going on after %s", metrics.count(done, "trial"))
-    workers = Parallel(options.workers, return_as="generator_unordered", pre_dispatch=options.workers, batch_size=1)
     try:
-        for number in workers(delayed(trials.run_trial)(search) for _ in trials.tickets(found, options)):
-            if number is not None:
-                _say(trials.table_of(found, options), number, options)
+        with work_on(cluster) as shared:
+            jobs = -1 if cluster else options.workers
+            parallel = Parallel(jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
+            while True:
+                tickets = trials.tickets(found, options)
+                for number in parallel(delayed(trials.run_trial)(shared(search)) for _ in tickets):
+                    if number is not None:
+                        _say(trials.table_of(found, options), number, options)
+                if not trials.running_here(search, found):
+                    break
+                found = trials.prepare(search)  # a worker of the cluster died, and nobody knows of its trial
     except TerminatedWorkerError as error:
         raise UserError(
             f"A process of the search was ended, perhaps for want of memory (search.workers={options.workers}): run "
             "the same command again, with fewer of them. What was finished is kept."
         ) from error
-    if options.workers > 1:
+    except FileNotFoundError as error:
+        if not cluster:
+            raise
+        raise UserError(
+            f"cluster={cluster}: a worker does not find {error.filename}; for a search, workers must see the workspace "
+            "under the same path, on a disk that they share."
+        ) from error
+    except KeyboardInterrupt:
+        if cluster:
+            trials.prepare(search)  # what workers still train ends with its epoch, and is tried again
+        raise
+    if options.workers > 1 and not cluster:
         get_reusable_executor().shutdown()  # or idle workers stay for minutes
     if elsewhere := trials.running(found):
         raise UserError(

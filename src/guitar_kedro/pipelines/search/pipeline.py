@@ -20,7 +20,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 func=nodes.run_trials,
-                inputs={"study": "study", "options": "params:search", **trains},
+                inputs={"study": "study", "options": "params:search", "cluster": "params:cluster", **trains},
                 outputs=["trials", "parameter_importances"],
                 name="run_trials",
                 tags=["decoded_pixels", "trained_networks"],

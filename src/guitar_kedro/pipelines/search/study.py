@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import math
 import os
 import socket
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
@@ -37,6 +41,7 @@ _DRAWN_FIRST = 5  # trials at random, before the sampler goes by what it knows
 _REDUCTION = 2  # of successive halving: the better half goes on; with few epochs, a quarter would be chance
 _ATTEMPTS = 3  # at the same values, if the process dies each time
 _SECONDS_TO_CLAIM = 2  # in which a machine that has just begun a trial says so; one that was killed before never does
+_ONE_AT_A_TIME = threading.Lock()  # in the threads that a worker of a cluster has: torch's random numbers are global
 
 
 class SeededSampler(BaseSampler):
@@ -72,7 +77,7 @@ class SeededSampler(BaseSampler):
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # it is sent to a cluster once, and so told from others by being itself
 class Search:
     """All that a process needs to run trials.
 
@@ -85,7 +90,8 @@ class Search:
         parts: Splits by which a trial is judged one after the other.
         decoded: As of ``train_recipe``.
         cache: Likewise.
-        process: That began the search.
+        host: The machine that began the search.
+        process: There.
         threads: Of that process. Another one takes as many, or what it sums up is rounded otherwise.
     """
 
@@ -97,13 +103,14 @@ class Search:
     parts: tuple[pd.DataFrame, ...]
     decoded: pd.DataFrame
     cache: TrialCache
+    host: str = field(default_factory=socket.gethostname)
     process: int = field(default_factory=os.getpid)
     threads: int = field(default_factory=torch.get_num_threads)
 
     @property
     def who(self) -> str:
         """This workspace, among those that share the study."""
-        return f"{socket.gethostname()}:{self.cache.folder.resolve()}"
+        return f"{self.host}:{self.cache.folder.resolve()}"
 
     def open(self) -> optuna.Study:
         """Open the study, and begin it where it is new."""
@@ -124,6 +131,7 @@ def prepare(search: Search) -> optuna.Study:
     Nobody else runs trials in this workspace meanwhile: it is locked.
     """
     study = search.open()
+    search.cache.folder.mkdir(parents=True, exist_ok=True)
     if not study.get_trials(deepcopy=False):
         study.enqueue_trial({}, user_attrs={"is_recipe": True})
     if unclaimed := {trial.number for trial in running(study) if "who" not in trial.user_attrs}:
@@ -144,6 +152,11 @@ def running(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
+def running_here(search: Search, study: optuna.Study) -> list[FrozenTrial]:
+    """List those of them that this workspace has begun, or its workers."""
+    return [trial for trial in running(study) if trial.user_attrs.get("who") == search.who]
+
+
 def ended(study: optuna.Study) -> list[FrozenTrial]:
     """List the trials that count."""
     return study.get_trials(deepcopy=False, states=ENDED)
@@ -152,11 +165,14 @@ def ended(study: optuna.Study) -> list[FrozenTrial]:
 def tickets(study: optuna.Study, options: SearchOptions) -> Iterator[None]:
     """Yield once for each trial that may begin."""
     begun = len(ended(study)) + len(running(study))
-    for number in count(begun):
-        used = sum((trial.duration or timedelta()).total_seconds() for trial in ended(study)) / 60
-        if number >= (options.trials or number + 1) or used >= (options.minutes or used + 1):
-            return
+    while _may_begin(study, options, begun):
         yield
+        begun += 1
+
+
+def _may_begin(study: optuna.Study, options: SearchOptions, begun: int) -> bool:
+    seconds = sum((trial.duration or timedelta()).total_seconds() for trial in ended(study))
+    return begun < (options.trials or begun + 1) and seconds / 60 < (options.minutes or math.inf)
 
 
 def run_trial(search: Search) -> int | None:
@@ -170,13 +186,36 @@ def run_trial(search: Search) -> int | None:
 
     Raises:
         UserError: If the recipe as it is cannot be trained.
+        FileNotFoundError: If this is another machine, and it does not see the workspace.
     """
+    with _ONE_AT_A_TIME, _as_in_search(search):
+        return _run_trial(search)
+
+
+@contextmanager
+def _as_in_search(search: Search) -> Iterator[None]:
+    """Compute with as many threads as the search, and in another process say nothing.
+
+    Lines and bars of several trials would mix; what became of them is told where the search began.
+    """
+    threads, disabled = torch.get_num_threads(), logging.root.manager.disable
     torch.set_num_threads(search.threads)
-    if os.getpid() != search.process:  # lines and bars of several trials would mix; what became of them is told there
+    if (socket.gethostname(), os.getpid()) != (search.host, search.process):
         logging.disable()
         os.environ["TERM"] = "dumb"
+    try:
+        yield
+    finally:  # a worker of a cluster has other things to do as well
+        torch.set_num_threads(threads)
+        logging.disable(disabled)
+
+
+def _run_trial(search: Search) -> int | None:
+    for folder in (search.cache.folder, search.data["prepared_images"].folder):
+        if not folder.is_dir():  # of another machine; its trials would all fail
+            raise FileNotFoundError(errno.ENOENT, "", str(folder))
     study = search.open()
-    if search.options.trials and len(ended(study)) + len(running(study)) >= search.options.trials:
+    if not _may_begin(study, search.options, len(ended(study)) + len(running(study))):
         return None
     trial = study.ask()
     trial.set_user_attr("who", search.who)
