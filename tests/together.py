@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import torch
 import torch.distributed as dist
 from torch import nn
 
 from guitar_kedro.learning import Phase
+from guitar_kedro.learning.training import fit
 from guitar_kedro.learning.training.fit import fit_phase, prepared_learner
+from guitar_kedro.learning.training.frozen_views import train_on_features
 
 LEFT_OUT = (nn.BatchNorm1d, nn.BatchNorm2d, nn.Dropout)
 
@@ -17,6 +21,8 @@ LEFT_OUT = (nn.BatchNorm1d, nn.BatchNorm2d, nn.Dropout)
 def train_without_batch_norm(phase: Phase) -> list[Any]:
     """Trains without what looks at a share of a batch only, or is random: gives weights, history, images counted."""
     learner = prepared_learner(phase)
+    if phase.training.frozen_views:
+        train_on_features(learner, phase)
     for module in list(learner.model.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, LEFT_OUT):
@@ -31,6 +37,12 @@ def train_without_batch_norm(phase: Phase) -> list[Any]:
         history[["train_loss", "valid_loss", "error_rate"]].to_numpy().tolist(),
         learner.recorder.loss.count,
     ]
+
+
+def overlapped(function: Callable[..., Any], phase: Phase, *arguments: Any) -> Any:
+    """Trains by a function, but averages gradients as on GPUs."""
+    with mock.patch.object(fit, "DataParallelSteps", fit.OverlappedSteps):
+        return function(phase, *arguments)
 
 
 def fail(phase: Phase) -> list[Any]:

@@ -12,6 +12,7 @@ for _message in (
     r"`torch.jit.script` is deprecated",  # fastai calls it
     r"numpy.core is deprecated",  # fastai uses it
     r"The 'mode.chained_assignment' option is deprecated",  # fastai sets it
+    r"Grad strides do not match bucket view strides",  # of torch, on GPUs: convolutions of one pixel in channels_last
     r"\d+ tasks have been successfully executed",  # joblib, when an error ends a run before their results are used
 ):
     warnings.filterwarnings("ignore", message=_message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import tempfile
 import time
@@ -16,9 +17,12 @@ from photos import draw_photos
 from plain import append_time, best_workers, photo_files, plain_learner, training_seconds
 
 if TYPE_CHECKING:
+    from fastai.learner import Learner
+
     from guitar_kedro.learning import Phase
 
 CONF = Path(__file__).parents[2] / "conf" / "guitars" / "parameters_training.yml"
+FEWEST_STEPS = 5  # however long they take
 EPOCHS = (  # network, px, batch, phase, target
     ("resnet34", 224, 64, "unfrozen", 2.5),
     ("resnet34", 224, 64, "frozen", 3.0),
@@ -184,18 +188,23 @@ def network_step(photos: str, phase: str, steps: int) -> float:
     from guitar_kedro.learning.training.fit import prepared_learner
 
     learner = prepared_learner(_phase(photos, "resnet34", 224, 64, phase, validation=22))
+    return _median_step(end_steps(learner, steps))
+
+
+def end_steps(learner: Learner, steps: int, seconds: float = math.inf) -> list[float]:
+    """Takes so many steps on one batch, without loop and loader, or as many as fit into so long; gives their ends."""
     learner.create_opt()
     learner.model.train()
     images, targets = learner.dls.one_batch()
-    ends = []
-    for _ in range(steps):
+    began, ends = time.perf_counter(), []
+    while len(ends) < steps and (len(ends) < FEWEST_STEPS or ends[-1] - began < seconds):
         loss = learner.loss_func(learner.model(images), targets)
         loss.backward()
         learner.opt.step()
         learner.opt.zero_grad()
         loss.item()  # the loop looks at it too, and so waits for the device
         ends.append(time.perf_counter())
-    return _median_step(ends)
+    return ends
 
 
 def _median_step(ends: list[float]) -> float:

@@ -183,6 +183,21 @@ def precisions() -> tuple[str, ...]:
     return ("float32",)
 
 
+def has_gpu() -> bool:
+    """Says whether there is a GPU of NVIDIA's that works."""
+    from guitar_kedro.learning.networks.device import choose_device
+
+    return choose_device("auto").type == "cuda"
+
+
+def all_but_gpu(parts: Iterable[str]) -> list[str]:
+    """Leaves out the part that is for a GPU where there is none, and says so."""
+    if has_gpu():
+        return list(parts)
+    print("Left out: gpu, which needs a GPU; PART=gpu runs it on the CPU, small.", file=sys.stderr)
+    return [part for part in parts if part != "gpu"]
+
+
 def describe_machine() -> str:
     """Says on what the figures were measured."""
     cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""

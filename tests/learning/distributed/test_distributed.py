@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pandas as pd
 import psutil
 import pytest
 import torch
-from together import fail, first_batch, train_without_batch_norm
+from together import fail, first_batch, overlapped, train_without_batch_norm
 from torture import KILLS, SEED
 
 from guitar_kedro.errors import UserError
@@ -77,6 +78,31 @@ def test_two_processes_train_as_one_with_all_that_is_not_random_in_the_recipe(
     together, their_history, _ = train_distributed(two, train_without_batch_norm, phase)
     assert np.abs(weights - together).max() < 1e-5
     assert np.abs(np.array(history) - np.array(their_history)).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "options"),
+    [
+        ("unfrozen", "squeezenet1_1", {"accumulate": 3, "clip": 0.5, "ema": 0.9, "balance": "class_weights"}),
+        ("frozen", "squeezenet1_1", {}),
+        ("frozen", "squeezenet1_1", {"frozen_views": 1}),
+        ("unfrozen", "mobilenetv3_small_050", {"freeze_to": 1}),  # leaves layers unused that timm pools with
+    ],
+)
+def test_gradients_that_are_averaged_as_on_gpus_give_the_same_network(
+    phase: Phase, two: Processes, decode: Callable[..., Pixels], name: str, architecture: str, options: dict
+):
+    phase = with_options(still(phase, decode), architecture=architecture)
+    last = phase.table.index[phase.table["split"] == "validation"][-1]
+    training = phase.training.model_copy(update=options)
+    phase = dataclasses.replace(phase, name=name, training=training, table=phase.table.drop(last))
+    if architecture != "squeezenet1_1":
+        phase = dataclasses.replace(phase, pixels=decode(32, interpolation="bicubic", presize=1.0))
+    weights, history, count = train_distributed(two, train_without_batch_norm, phase)
+    again, their_history, their_count = train_distributed(two, partial(overlapped, train_without_batch_norm), phase)
+    assert count == their_count == 15
+    assert np.abs(weights - again).max() < 1e-6
+    assert np.abs(np.array(history) - np.array(their_history)).max() < 1e-6
 
 
 def test_processes_augment_each_in_its_own_way(phase: Phase, two: Processes):
@@ -160,6 +186,23 @@ def test_killed_processes_are_started_again_the_weights_are_the_same_and_each_ep
     assert again.drop(columns="seconds").equals(history.drop(columns="seconds"))
     assert not two.folder.exists()
     assert not workers()
+
+
+def test_processes_that_average_gradients_as_on_gpus_go_on_after_one_was_killed(
+    phase: Phase, two: Processes, tmp_path: Path
+):
+    phase = long(phase)
+    train = partial(overlapped, train_phase)
+    expected, history = train_distributed(two, train, phase, (1e-3,))
+    state = TrainingState(tmp_path / "state.safetensors")
+    killer = Killer(state, 1)
+    killer.start()
+    checkpoint, again = train_distributed(two, train, phase, (1e-3,), state)
+    assert len(killer.killed) == 1
+    assert list(again["epoch"]) == list(history["epoch"])
+    assert checkpoint.weights.keys() == expected.weights.keys()
+    for weights, theirs in zip(checkpoint.weights.values(), expected.weights.values(), strict=True):
+        torch.testing.assert_close(weights, theirs, rtol=1e-3, atol=1e-4)  # sums may be rounded in another way
 
 
 def test_a_process_that_is_killed_too_often_ends_the_phase_with_its_rank_and_signal(

@@ -56,7 +56,7 @@ def train_distributed(
     # another machine may have ended this phase, and not come back to it
     if processes.total == 1 or any(state.is_complete() for state in states):
         return function(phase, *arguments)
-    _check_devices(processes, phase)
+    device = _checked_device(processes, phase)
     folder = processes.folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -65,7 +65,7 @@ def train_distributed(
         weights = phase.stage.weights
         if isinstance(phase.start, PretrainedWeights) and weights and weights != "none":
             phase.start.load(phase.stage.architecture, weights)  # fetched once, and not by each process
-        phase = replace(phase, start=to_disk(phase.start, folder / "start"))
+        phase = replace(phase, start=to_disk(phase.start, folder / "start"), device=device)
         report = next(filter(callable, arguments), None)
         with relayed(report, folder / "reported") as relay:
             handed = tuple(relay if each is report else each for each in arguments)
@@ -80,7 +80,8 @@ def train_distributed(
     return result
 
 
-def _check_devices(processes: Processes, phase: Phase) -> None:
+def _checked_device(processes: Processes, phase: Phase) -> str:
+    """Return where all processes train, by the name that a GPU has for torch: each has a GPU of its own."""
     device, gpus = choose_device(phase.device).type, torch.cuda.device_count()
     if device == "mps":
         raise UserError(
@@ -92,6 +93,7 @@ def _check_devices(processes: Processes, phase: Phase) -> None:
             f"nproc_per_node is {processes.nproc_per_node}, but the GPUs of this machine are {gpus}; ask for at most "
             "so many, or set device to cpu."
         )
+    return device
 
 
 def _launch(work: Work) -> Sequence[Any]:

@@ -82,6 +82,8 @@ def do_work(work: Work) -> list[Any] | UserError | None:
     except Exception:
         time.sleep(1)  # if it fails only because another process died, that one is found first, and told of
         raise
+    if dist.get_backend() == "nccl":
+        dist.destroy_process_group()  # at the end of the process it would complain of this
     return [to_disk(part, work.processes.folder / "result") for part in result] if first else None
 
 
@@ -97,13 +99,14 @@ def _end_with_parent() -> None:
 
 
 def _join_process_group(work: Work) -> None:
-    device = choose_device(work.phase.device)
-    if device.type == "cuda":
+    has_gpu = work.phase.device == "cuda"
+    if has_gpu:  # first of all, or each process would take memory of the first GPU, too
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    device = choose_device(work.phase.device)
     torch.set_num_threads(max(1, torch.get_num_threads() // work.processes.nproc_per_node))
     for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
         os.environ.setdefault(name, work.interface)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if has_gpu else "gloo", device_id=device if has_gpu else None)
     # fastai would average the metrics of each batch over the ranks, whatever the sizes of their shards
     for name in ("RANK", "WORLD_SIZE"):
         del os.environ[name]

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from fastai.callback.core import Callback
+from torch.nn.parallel import DistributedDataParallel
 
 from guitar_kedro.learning.training.weights import AveragedWeights
 
@@ -25,7 +26,11 @@ def rank_and_world_size() -> tuple[int, int]:
 
 
 class DataParallelSteps(Callback):
-    """Makes the training of several processes that of one network."""
+    """Makes the training of several processes that of one network.
+
+    Gradients are averaged in one piece and one order, so that a process that goes on after an epoch averages them
+    exactly as one that was never interrupted.
+    """
 
     order = -5  # before what looks at losses and metrics
 
@@ -50,11 +55,7 @@ class DataParallelSteps(Callback):
             _average(self.learn.loss)
 
     def before_step(self) -> None:
-        """Average the gradients.
-
-        In one piece and one order: what torch's DistributedDataParallel sums in parts depends on how it divided them in
-        earlier steps, which a process that goes on after an epoch does not know.
-        """
+        """Average the gradients."""
         _as_one([each.grad for each in self.model.parameters() if each.grad is not None], _average)
 
     def before_validate(self) -> None:
@@ -68,6 +69,32 @@ class DataParallelSteps(Callback):
             sums = torch.tensor([float(metric.total), metric.count], dtype=torch.float64, device=self.dls.device)
             dist.all_reduce(sums)
             metric.total, metric.count = sums.tolist()
+
+
+class OverlappedSteps(DataParallelSteps):
+    """Averages gradients while the backward pass goes on, as torch's ``DistributedDataParallel`` does it: for GPUs.
+
+    It sums them in parts, and how it divides them depends on earlier steps, which a process that goes on after an epoch
+    does not know: sums may be rounded in another way. Only the forward pass of a training step meets the wrapper; for
+    all others the network stays what it is, by the same names.
+    """
+
+    def before_fit(self) -> None:
+        """Wrap the network, frozen as it is now, which copies the weights of rank 0 to all ranks."""
+        # a static graph: some networks of timm have weights that no step uses, which would be waited for
+        self.wrapped = DistributedDataParallel(self.model, forward_sync_buffers=False, static_graph=True)
+
+    def before_batch(self) -> None:
+        """Let a training step go through the wrapper."""
+        if self.training:
+            self.learn.model = self.wrapped
+
+    def after_pred(self) -> None:
+        """Give the network back to all others."""
+        self.learn.model = self.wrapped.module
+
+    def before_step(self) -> None:
+        """Do nothing: gradients are averaged. Accumulated ones are, too: the mean of a sum is the sum of the means."""
 
 
 def _average(tensor: torch.Tensor) -> None:

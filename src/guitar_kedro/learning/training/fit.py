@@ -34,7 +34,7 @@ from guitar_kedro.learning.training.callbacks import (
     FiniteLoss,
     RateFinder,
 )
-from guitar_kedro.learning.training.data_parallel import DataParallelSteps, rank_and_world_size
+from guitar_kedro.learning.training.data_parallel import DataParallelSteps, OverlappedSteps, rank_and_world_size
 from guitar_kedro.learning.training.frozen_views import train_on_features
 from guitar_kedro.learning.training.layer_decay import check_layer_decay, check_rates, rates_of_layers
 from guitar_kedro.learning.training.phase import Phase
@@ -231,7 +231,7 @@ def prepared_learner(phase: Phase) -> Learner:
         learner.add_cb(FixedBatchNorm(learner.model if phase.spec().head == "linear" else learner.model[0]))
     _, world_size = rank_and_world_size()
     if world_size > 1:
-        learner.add_cb(DataParallelSteps(seed))
+        learner.add_cb((OverlappedSteps if device.type == "cuda" else DataParallelSteps)(seed))
     load_start(learner.model, phase)
     learner.model.to(device, memory_format=torch.channels_last)
     set_precision(learner.model, precision, device)

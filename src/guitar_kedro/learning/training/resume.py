@@ -61,8 +61,8 @@ class ExactResume(Callback):
             tensors["losses"] = torch.stack(recorder.losses)
         for callback in self._stateful_callbacks():
             tensors |= {f"{callback.name}.{name}": value for name, value in callback.state_dict().items()}
-        if torch.cuda.is_available():
-            tensors["random.cuda"] = torch.cuda.get_rng_state()
+        if self.dls.device.type == "cuda":  # there may be a GPU that does not work
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self.dls.device)
         facts = {
             "epoch": epoch,
             "epochs": self.n_epoch,
@@ -92,8 +92,8 @@ class ExactResume(Callback):
         self.learn.train_iter = facts["train_iter"]
         self.table.go_on(facts["rows"])
         torch.set_rng_state(tensors["random.torch"])
-        if "random.cuda" in tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(tensors["random.cuda"])
+        if "random.cuda" in tensors and self.dls.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["random.cuda"], self.dls.device)
         random.setstate(_as_tuples(facts["random"]))
         self.dls.train.rng.setstate(_as_tuples(facts["random_order"]))
 
