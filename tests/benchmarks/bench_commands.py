@@ -31,7 +31,7 @@ def register_pipelines():
 
 
 def lines(quick: bool) -> Iterator[Line]:
-    """Yields a line for each command."""
+    """Yields a line for each command, and one for a run that finds all unchanged."""
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = make_project(Path(folder) / "ours"), make_empty_project(Path(folder) / "theirs")
         for command in COMMANDS:
@@ -44,6 +44,19 @@ def lines(quick: bool) -> Iterator[Line]:
                 theirs=partial(run_kedro, theirs, *command),
                 at_most=2,
             )
+        run_kedro(ours, "run")
+        yield Line(
+            what="kedro run where all is unchanged",
+            against="importing fastai.vision.all",
+            ours=partial(run_kedro, ours, "run"),
+            theirs=import_fastai,
+            at_most=1,
+        )
+
+
+def import_fastai() -> None:
+    """Starts Python, and imports what a script for training begins with."""
+    subprocess.run([sys.executable, "-c", "import fastai.vision.all"], capture_output=True, check=True)
 
 
 def make_empty_project(folder: Path) -> Path:
