@@ -17,8 +17,9 @@ endif
 run: $(INSTALLED) ## train and evaluate on the drawn demo set
 	$(BIN)/kedro run
 
-# two at a time, with a core for each; threads that a test asks for all the same must not spin
-PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist=loadfile --no-loadscope-reorder
+# two at a time, with a core for each; threads that a test asks for all the same must not spin. What Python compiles is
+# kept, also where the environment forbids it: or each of the many processes that tests start would compile it all
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist=loadfile --no-loadscope-reorder
 test: lint ## lint, and all tests
 	$(PYTEST)
 

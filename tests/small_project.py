@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import inspect
 import json
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -222,6 +224,18 @@ def without_sync(_: int) -> None:
     """Waits for no disk, as ``os.fsync`` does: what is killed here is a process, and never the machine."""
 
 
+def _stack_without_lines(context: int = 0) -> list[inspect.FrameInfo]:
+    """The stack, without its lines of code, for which Python would look through the thousands of modules imported.
+
+    Dynaconf asks for it four times in each command, and torch whenever processes meet; both read names alone.
+    """
+    frames = traceback.walk_stack(sys._getframe(1))
+    return [
+        inspect.FrameInfo(frame, frame.f_code.co_filename, line, frame.f_code.co_name, None, None)
+        for frame, line in frames
+    ]
+
+
 def _become_command_line(
     start: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path, first: str
 ) -> None:
@@ -230,6 +244,7 @@ def _become_command_line(
 
     rcParams["savefig.dpi"] = 72  # half as sharp as people want them
     gc.freeze()  # so that the memory of what was imported stays shared
+    inspect.stack = _stack_without_lines
     os.fsync = without_sync
     for stream, name in ((sys.stdout, "stdout"), (sys.stderr, "stderr")):
         os.dup2(os.open(output / name, os.O_WRONLY | os.O_CREAT), stream.fileno())

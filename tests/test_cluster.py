@@ -203,6 +203,7 @@ def test_a_cluster_whose_workers_are_killed_predicts_what_one_machine_predicts(
 
 
 def test_a_cluster_that_cannot_be_used_is_answered_with_one_sentence(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("guitar_kedro.cluster.SECONDS_TO_CONNECT", 1)
     with pytest.raises(UserError, match="no Dask scheduler answers there"), work_on("tcp://127.0.0.1:9"):
         pass
     with pytest.raises(UserError, match="no Dask scheduler answers there"), work_on("ftp://nonsense"):

@@ -6,8 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -61,32 +59,6 @@ def test_uv_installs_where_it_is_there_and_pip_where_it_is_not(tmp_path: Path):
     for commands in (with_uv, without):
         assert "-c constraints.txt" in commands
         assert commands.rstrip().endswith("kedro run")
-
-
-def index_of_pip() -> list[str]:
-    """Where pip is told to look, which uv does not ask: a mirror of the package registry, for example."""
-    command = [sys.executable, "-m", "pip", "config", "list"]
-    said = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
-    return [f"--default-index={url}" for url in re.findall(r"^\S+\.index-url='(.*)'$", said.stdout, re.MULTILINE)][-1:]
-
-
-def resolved(python: str) -> subprocess.CompletedProcess[str]:
-    """What users install on a Python, taken from the package registry as wheels."""
-    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-annotate", "--no-header"]
-    wanted = ["--extra=cluster", "--extra=export", "--only-binary=:all:", f"--python-version={python}", *index_of_pip()]
-    command += [*wanted, "--constraints=constraints.txt", "pyproject.toml"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
-
-
-@pytest.mark.process
-@pytest.mark.registry
-def test_each_python_has_wheels_of_what_is_pinned():
-    pythons = re.findall(r"Python :: (3\.\d+)", text("pyproject.toml"))
-    pinned = re.findall(r"^(\S+==\S+)", text("constraints.txt"), re.MULTILINE)
-    with ThreadPoolExecutor() as pool:  # each waits for the registry
-        runs = dict(zip(pythons, pool.map(resolved, pythons), strict=True))
-    assert {python: run.stderr for python, run in runs.items() if run.returncode} == {}
-    assert {package for run in runs.values() for package in run.stdout.split()} <= set(pinned)
 
 
 def steps(workflow: Path) -> list[dict[str, Any]]:

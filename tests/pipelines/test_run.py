@@ -285,7 +285,7 @@ def test_augmented_views_and_precision_are_parameters_that_need_no_training(fini
     assert "2 augmented views" in card
     assert "The test part was opened twice, with 2 versions of the model" in card
     earlier, _ = sorted(path.name for path in (project / "data/06_models/demo/model").iterdir())
-    run = kedro_in(project, "run", "--pipeline=reporting", f"--load-versions=model:{earlier}")
+    run = kedro_in(project, "run", "--nodes=report.report_calibration", f"--load-versions=model:{earlier}")
     assert run.returncode == 0, run.stdout + run.stderr
     record = json.loads(sorted(reports.glob("run_record.json/*/*.json"))[-1].read_text())
     assert record["loaded"]["model_spec"] == earlier, "what was made together is loaded together"

@@ -36,7 +36,6 @@ EVERYTHING = ",".join(
         "training.stop_after=2",
     ]
 )
-SECONDS = 8  # about as many as an undisturbed run takes
 STATE = f"{MODELS}/epoch_states/train.larger.train_unfrozen.safetensors"
 pytestmark = pytest.mark.process
 
@@ -65,7 +64,9 @@ def test_training_with_everything_on_that_is_killed_again_and_again_ends_bit_ide
     used_project: Path, precision: str
 ):
     train = ("run", "--pipeline=train", f"--params={EVERYTHING},training.precision={precision}")
+    began = time.monotonic()
     undisturbed = kedro_in(used_project, *train)
+    seconds = time.monotonic() - began
     assert undisturbed.returncode == 0, undisturbed.stdout + undisturbed.stderr
     expected = results(used_project)
     assert len(expected) == 6
@@ -74,7 +75,7 @@ def test_training_with_everything_on_that_is_killed_again_and_again_ends_bit_ide
     while True:
         running = Command(used_project, *train, output=used_project)
         try:
-            exit_code = running.wait(timeout=moments.uniform(0, SECONDS) if kills < KILLS else 600)
+            exit_code = running.wait(timeout=moments.uniform(0, seconds) if kills < KILLS else 600)
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait(timeout=20)
