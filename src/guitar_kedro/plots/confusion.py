@@ -53,7 +53,7 @@ def confusion_matrix_figure(
     counts, totals = _matrix(pairs, shown), totals[shown]
     notes = _notes(pairs, counts, len(classes))
     if not len(shown):
-        figure = style.new_figure(4.8, style.MARGIN, title, notes)
+        figure = style.new_figure(4.8, style.MARGIN, title, notes, constrained=False)
         style.below_heading(figure, style.MARGIN)
         return figure
     classes = [classes[place] for place in shown]

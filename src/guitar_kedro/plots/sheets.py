@@ -71,7 +71,7 @@ def picture_sheet(
     width = max(left + columns * (tile + _GAP) - _GAP + style.MARGIN, _NARROWEST)
     heights = [tile + _caption_height(lines) + _GAP for lines in captions]
     height = sum(heights) + style.MARGIN
-    figure = style.new_figure(width, height, title, notes)
+    figure = style.new_figure(width, height, title, notes, constrained=False)
     axes = style.below_heading(figure, height)
     top = 0.0
     for row, label, lines, row_height in zip(rows, labels, captions, heights, strict=True):

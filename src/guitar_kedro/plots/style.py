@@ -80,7 +80,12 @@ def readable_on(background: Sequence[float]) -> str:
 
 
 def new_figure(
-    width: float, height: float, title: str, notes: Sequence[str] = (), warnings: Sequence[str] = ()
+    width: float,
+    height: float,
+    title: str,
+    notes: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+    constrained: bool = True,
 ) -> Figure:
     """Make an empty figure with a heading at its top left.
 
@@ -90,9 +95,11 @@ def new_figure(
         title: In bold; long ones go over several lines.
         notes: Lines below the title that say how to read the figure, in grey.
         warnings: Lines below the notes that a reader must not miss, in the signal colour.
+        constrained: Keep axes clear of the heading by constrained layout, for which all is drawn once more; figures
+            with ``below_heading`` do without.
 
     Returns:
-        A figure in constrained layout, which keeps axes clear of the heading.
+        The figure.
     """
     paragraphs = [(title, text(TITLE_SIZE, INK, "bold"))]
     paragraphs += [(note, text(TEXT_SIZE, MUTED)) for note in notes]
@@ -104,18 +111,19 @@ def new_figure(
     whole = height + heading
     # figures choose what they show, so that this is never needed to be read; whatever comes, they end here
     dpi = min(DPI, _LARGEST_SIDE / max(width, whole), (MOST_PIXELS / (width * whole)) ** 0.5)
-    figure = Figure(figsize=(width, whole), dpi=dpi, layout="constrained", facecolor=PAPER)
+    figure = Figure(figsize=(width, whole), dpi=dpi, layout="constrained" if constrained else None, facecolor=PAPER)
     top = whole - MARGIN
     for (line, look), line_height in zip(lines, heights, strict=True):
         figure.text(MARGIN / width, top / whole, line, ha="left", va="top", **look)
         top -= line_height
     engine: Any = figure.get_layout_engine()
-    side = 0.4 * MARGIN
-    engine.set(
-        rect=(side / width, side / whole, 1 - 2 * side / width, (height - side) / whole),
-        w_pad=0.06,
-        h_pad=0.06,
-    )
+    if engine:
+        side = 0.4 * MARGIN
+        engine.set(
+            rect=(side / width, side / whole, 1 - 2 * side / width, (height - side) / whole),
+            w_pad=0.06,
+            h_pad=0.06,
+        )
     return figure
 
 
@@ -123,13 +131,12 @@ def below_heading(figure: Figure, height: float) -> Axes:
     """Return bare axes over everything below the heading, for figures that place their parts themselves.
 
     Args:
-        figure: From ``new_figure``.
+        figure: From ``new_figure``, without constrained layout.
         height: As it was given to ``new_figure``.
 
     Returns:
         Axes without frame, measured in pixels of the figure from the top left.
     """
-    figure.set_layout_engine("none")  # it warns when it finds nothing to lay out
     whole = figure.get_figheight()
     axes = figure.add_axes((0, 0, 1, height / whole))
     axes.set_axis_off()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import timm
@@ -145,9 +146,14 @@ def _with_head_of_fastai(
     if is_of_torchvision(name) and not _is_transformer(builder := _builder(name)):
         return create_vision_model(builder, classes, pretrained=False), model_meta[builder]["split"]
     body = build_body(name, image_size)
+    return add_head(body, _channels(name, image_size), classes), _halves
+
+
+@cache
+def _channels(name: str, image_size: ImageSize) -> int:
+    """Count the feature maps of a body: a run builds the same network for each stage and each prediction."""
     shapes = _on_no_device(lambda: build_body(name, image_size))
-    channels = shapes.eval()(torch.zeros(2, 3, *height_width(image_size), device="meta")).shape[1]
-    return add_head(body, channels, classes), _halves
+    return shapes.eval()(torch.zeros(2, 3, *height_width(image_size), device="meta")).shape[1]
 
 
 def build_body(name: str, image_size: ImageSize) -> Any:
