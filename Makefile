@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 NEEDED_GB := 9
 UV := $(shell command -v uv 2>/dev/null)
 ifdef UV
-INSTALL = $(UV) pip install --quiet --python $(VENV) -c constraints.txt
+INSTALL = $(UV) pip install --quiet --compile-bytecode --python $(VENV) -c constraints.txt
 else
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 endif
