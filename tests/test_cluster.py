@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import random
 import shutil
 import signal
@@ -265,6 +266,18 @@ def test_work_that_the_last_worker_leaves_waits_for_another_one_and_says_so(
             assert list(results) == [None, None]
     finally:
         cluster.close()
+
+
+def test_a_database_in_a_file_is_the_same_one_for_workers_in_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    storage = pickle.dumps(StudyDataset("unused", "sqlite:///study.db").load())
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    pickle.loads(storage).get_all_studies()
+    assert (tmp_path / "study.db").exists()
+    assert not list((tmp_path / "other").iterdir())
 
 
 def search_on(cluster: Cluster, project: Path, output: Path, trials: int) -> Command:
