@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import random
 import shutil
 import signal
@@ -230,6 +231,53 @@ def test_a_cluster_that_has_no_workers_or_loses_them_is_answered_with_one_senten
         assert user_error_behind(caught.value) is caught.value
     finally:
         cluster.close()
+
+
+def test_a_worker_that_lacks_what_a_search_imports_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "optuna.py").write_text("raise ModuleNotFoundError(\"No module named 'optuna'\")")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    cluster = Cluster(tmp_path)
+    try:
+        cluster.have_workers(1)
+        with (
+            pytest.raises(UserError, match=r"the worker tcp:\S+ lacks .*'optuna'\); install the project there"),
+            work_on(cluster.address, "guitar_kedro.pipelines.search.study"),
+        ):
+            pass
+    finally:
+        cluster.close()
+
+
+def test_work_that_the_last_worker_leaves_waits_for_another_one_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr("guitar_kedro.cluster.SECONDS_BETWEEN_LOOKS", 0.1)
+    cluster = Cluster(tmp_path)
+    try:
+        cluster.have_workers(1)
+        with work_on(cluster.address):
+            results = Parallel(n_jobs=-1, return_as="generator")(delayed(time.sleep)(1) for _ in range(2))
+            cluster.kill_worker()
+            end = time.monotonic() + 30
+            while "the last worker is gone" not in caplog.text:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            cluster.have_workers(1)
+            assert list(results) == [None, None]
+    finally:
+        cluster.close()
+
+
+def test_a_database_in_a_file_is_the_same_one_for_workers_in_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    storage = pickle.dumps(StudyDataset("unused", "sqlite:///study.db").load())
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    pickle.loads(storage).get_all_studies()
+    assert (tmp_path / "study.db").exists()
+    assert not list((tmp_path / "other").iterdir())
 
 
 def search_on(cluster: Cluster, project: Path, output: Path, trials: int) -> Command:

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
+from importlib import import_module
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from joblib import parallel_config
@@ -18,14 +20,18 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 SECONDS_TO_CONNECT = 5
+SECONDS_BETWEEN_LOOKS = 5  # for workers that are left
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def work_on(address: str | None) -> Iterator[Callable[[Any], Any]]:
+def work_on(address: str | None, module: str = "guitar_kedro") -> Iterator[Callable[[Any], Any]]:
     """Let joblib work on a cluster instead of on the cores of this machine.
 
     Args:
         address: Of the cluster's scheduler, as ``tcp://host:port``; ``None`` stands for this machine.
+        module: What the tasks import.
 
     Yields:
         What to pass an argument through that many tasks have in common: it is sent once, and not with each of them.
@@ -36,7 +42,7 @@ def work_on(address: str | None) -> Iterator[Callable[[Any], Any]]:
     if address is None:
         yield lambda argument: argument
         return
-    with _connected(address) as client, parallel_config(_Backend(client)):
+    with _connected(address, module) as client, _watched(client, address), parallel_config(_Backend(client)):
         try:
             yield cache(partial(_shared, client))
         except Exception as error:
@@ -92,7 +98,37 @@ def _call_each(calls: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, 
     return [function(*arguments, **options) for function, arguments, options in calls]
 
 
-def _connected(address: str) -> Client:
+@contextmanager
+def _watched(client: Client, address: str) -> Iterator[None]:
+    """Say when the last worker is gone, for which tasks would wait without a word."""
+    ended = Event()
+
+    def watch() -> None:
+        had_workers = True
+        while not ended.wait(SECONDS_BETWEEN_LOOKS):
+            try:
+                has_workers = bool(client.ncores())
+            except Exception:  # of the scheduler: what waits for a task is told of it
+                return
+            if had_workers and not has_workers:
+                logger.warning(
+                    "cluster=%s: the last worker is gone, and its log says why; what is left waits until one is "
+                    "started with `dask worker %s`, or for Ctrl-C.",
+                    address,
+                    address,
+                )
+            had_workers = has_workers
+
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(SECONDS_TO_CONNECT)
+
+
+def _connected(address: str, module: str) -> Client:
     try:
         from distributed import Client
     except ImportError:
@@ -112,4 +148,13 @@ def _connected(address: str) -> Client:
         raise UserError(
             f"cluster={address}: the cluster has no workers; start one on each machine with `dask worker {address}`."
         )
+    # a worker that cannot read its first task ends without an answer
+    found = client.run(import_module, module, on_error="return")
+    for worker, answer in found.items():
+        if isinstance(answer, ImportError):
+            client.close()
+            raise UserError(
+                f"cluster={address}: the worker {worker} lacks what its tasks import ({answer}); install the project "
+                "there as it is here, and start the worker again."
+            )
     return client

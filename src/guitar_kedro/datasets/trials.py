@@ -63,7 +63,7 @@ class StudyDataset(AbstractDataset[None, Any]):
                     "name another file with --params=study=FILE."
                 ) from error
         try:
-            return optuna.storages.RDBStorage(self._place)
+            return optuna.storages.RDBStorage(_from_here(self._place))
         except Exception as error:  # of the database, its driver, or SQLAlchemy
             reason = " ".join(str(error).split())[:200]
             raise UserError(
@@ -160,6 +160,13 @@ class _ByKey(AbstractDataset[Any, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._folder}
+
+
+def _from_here(address: str) -> str:
+    """Return the address with the whole path of SQLite's file: a worker of a cluster runs in another folder."""
+    database, is_file, path = address.partition(":///")
+    relative = database.startswith("sqlite") and is_file and path and not path.startswith((":memory:", "file:"))
+    return f"{database}:///{os.path.abspath(path)}" if relative else address
 
 
 def _cut_unfinished_line(journal: Path) -> None:

@@ -73,7 +73,7 @@ def run_trials(
     if done := len(trials.ended(found)):
         logger.info("Going on after %s", metrics.count(done, "trial"))
     try:
-        with work_on(cluster) as shared:
+        with work_on(cluster, trials.__name__) as shared:
             jobs = -1 if cluster else options.workers
             parallel = Parallel(jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
             while True:
