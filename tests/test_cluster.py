@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 from distributed import Client
 from joblib import Parallel, delayed
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from PIL import Image
 from small_project import ONE_STAGE, Command
@@ -268,15 +269,16 @@ def test_work_that_the_last_worker_leaves_waits_for_another_one_and_says_so(
         cluster.close()
 
 
-def test_a_database_in_a_file_is_the_same_one_for_workers_in_another_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", ["sqlite:///study.db", "study.journal"])
+def test_a_study_in_a_file_is_the_same_one_for_workers_in_another_folder(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
-    storage = pickle.dumps(StudyDataset("unused", "sqlite:///study.db").load())
+    storage = StudyDataset("unused", place).load()
+    number = storage.create_new_study([StudyDirection.MINIMIZE], "mine")
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path / "other")
-    pickle.loads(storage).get_all_studies()
-    assert (tmp_path / "study.db").exists()
+    assert pickle.loads(pickle.dumps(storage)).get_study_name_from_id(number) == "mine"
     assert not list((tmp_path / "other").iterdir())
 
 

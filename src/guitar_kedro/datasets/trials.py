@@ -55,7 +55,7 @@ class StudyDataset(AbstractDataset[None, Any]):
             try:
                 self._journal.parent.mkdir(parents=True, exist_ok=True)
                 _cut_unfinished_line(self._journal)
-                return JournalStorage(JournalFileBackend(str(self._journal)))
+                return JournalStorage(JournalFileBackend(os.path.abspath(self._journal)))
             except (OSError, ValueError, KeyError) as error:
                 reason = getattr(error, "strerror", None) or "it is no journal of a search, or damaged"
                 raise UserError(
