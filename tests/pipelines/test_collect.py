@@ -68,11 +68,11 @@ def kill_at(project: Path, sources: PictureSources, answers: int, *command: str)
 def test_what_is_collected_is_complete_after_kills_and_nothing_is_asked_twice(
     project: Path, kedro: Kedro, sources: PictureSources
 ):
-    fill(sources, 300)
+    fill(sources, 500)
     here = sources.params("openverse", "commons", inaturalist=f"http://{closed_port()}/v1")
     params = f"--params={write_queries(project)},ingestion.max_bytes=1000000,{here}"
     known, answered = set(), 0
-    for answers in (90, 210, None):
+    for answers in (150, 350, None):
         if answers:
             kill_at(project, sources, answers, *COLLECT, params)
         else:
@@ -95,14 +95,14 @@ def test_what_is_collected_is_complete_after_kills_and_nothing_is_asked_twice(
         assert hashlib.sha256((folder / row.file).read_bytes()).hexdigest() == row.sha256
     for column in ("source", "page", "author", "license", "license_url", "query", "time"):
         assert (kept[column] != "").all(), column
-    for words in ("iNaturalist was not asked for all", "iNaturalist answered 0 of 3 searches", "cat: 95 images"):
+    for words in ("iNaturalist was not asked for all", "iNaturalist answered 0 of 3 searches", "cat: 158 images"):
         assert words in said
     assert "For more of a class" in said
 
     run = kedro("run", "--env=photos", "--pipelines=ingestion", "--params=name=pets")
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"The images are those that were collected: {WORKSPACE}/collected" in run.stdout
-    assert len(pd.read_csv(project / "data/03_primary/pets/image_table.csv")) == 285
+    assert len(pd.read_csv(project / "data/03_primary/pets/image_table.csv")) == 475
 
 
 def test_further_lines_of_the_table_and_addresses_in_it_join_what_is_there(
