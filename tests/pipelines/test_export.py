@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,13 @@ import onnxruntime
 import pandas as pd
 import pytest
 from fastai.learner import load_learner
+from kedro.io import Version
 from PIL import Image
 from pillow_heif import register_heif_opener
 from profiles import press_profile
 from small_project import kedro_in
 
-from guitar_kedro.datasets import OptionalSpreadsheetDataset
+from guitar_kedro.datasets import BundleDataset, OptionalSpreadsheetDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.colours import matrix_profile
 from guitar_kedro.learning import (
@@ -112,17 +114,20 @@ def test_the_network_alone_answers_as_the_model_does_for_any_number_of_pictures(
 
 
 def test_the_example_runs_without_this_project(folder: Path, evaluated: pd.DataFrame):
-    example, preprocessing = ((folder / name).read_text() for name in ("example.py", "preprocessing.py"))
-    assert "guitar_kedro" not in example + preprocessing
-    assert len([line for line in example.splitlines() if line and "import" not in line]) <= 10
+    code, preprocessing = ((folder / name).read_text() for name in ("example.py", "preprocessing.py"))
+    assert "guitar_kedro" not in code + preprocessing
+    assert len([line for line in code.splitlines() if line and "import" not in line]) <= 10
     paths = list(evaluated["path"][:5])
-    run = subprocess.run(
-        [sys.executable, folder / "example.py", *paths], capture_output=True, encoding="utf-8", check=True
-    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    example = [sys.executable, folder / "example.py", *paths]
+    run = subprocess.run(example, env=environment, capture_output=True, encoding="utf-8", check=True)
     for line, row in zip(run.stdout.splitlines(), evaluated.itertuples(), strict=False):
         path, predicted, probability = line.split()
         assert (path, predicted) == (f"{row.path}:", row.predicted)
         assert float(probability) == pytest.approx(getattr(row, f"probability_{predicted}"), abs=1e-4)
+    assert (folder / "__pycache__").exists()
+    bundle = BundleDataset(str(folder.parents[1]), "none", Version(folder.parent.name, None))
+    assert set(bundle.load().files) >= {"example.py", "preprocessing.py"}
 
 
 def test_fastai_loads_the_pickle_that_was_asked_for(folder: Path, checkpoint: Checkpoint, evaluated: pd.DataFrame):

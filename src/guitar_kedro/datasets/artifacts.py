@@ -148,8 +148,13 @@ def _pattern(path: Path) -> str:
 
 
 def _checksums(path: Path, name: str | None = None) -> dict[str, str]:
-    """Compute the SHA-256 of a file, or of each file of a folder, by its path from the folder of the version."""
-    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    """Compute the SHA-256 of a file, or of each file of a folder, by its path from the folder of the version.
+
+    What Python keeps of an example that was run there is left out.
+    """
+    files = [path]
+    if path.is_dir():
+        files = [file for file in path.rglob("*") if file.is_file() and file.parent.name != "__pycache__"]
     top = PurePosixPath(name or path.name)
     return {(top / file.relative_to(path)).as_posix(): sha256_of_file(file) for file in files}
 

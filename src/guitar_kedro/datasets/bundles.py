@@ -45,7 +45,7 @@ class BundleDataset(Artifact):
         from guitar_kedro.learning import Bundle
 
         own = {SPEC_FILE, WEIGHTS_FILE, FACTS_FILE}
-        files = {file.name: file.read_bytes() for file in path.iterdir() if file.name not in own}
+        files = {file.name: file.read_bytes() for file in path.iterdir() if file.is_file() and file.name not in own}
         return Bundle(Checkpoint.load(path), files, _facts(path))
 
     def _write(self, data: Bundle, path: Path) -> None:

@@ -130,5 +130,5 @@ def _files(pipeline: Pipeline, catalog: DataCatalog, run_id: str) -> Iterator[tu
         yield relative.as_posix(), ResultFile(Path(dataset._get_load_path()), dataset.resolve_load_version() == run_id)
     if BUNDLE in pipeline.all_outputs():
         bundle = cast(Any, catalog[BUNDLE])
-        for path in sorted(Path(bundle._get_load_path()).iterdir()):
+        for path in sorted(filter(Path.is_file, Path(bundle._get_load_path()).iterdir())):
             yield f"{BUNDLE}/{path.name}", ResultFile(path, bundle.resolve_load_version() == run_id)
