@@ -16,7 +16,7 @@ import pandas as pd
 import psutil
 import pytest
 import torch
-from together import fail, first_batch, overlapped, train_without_batch_norm
+from together import fail, first_batch, overlapped, run_out_of_memory, train_without_batch_norm
 from torture import KILLS, SEED
 
 from guitar_kedro.errors import UserError
@@ -219,6 +219,12 @@ def test_a_process_that_fails_otherwise_ends_the_phase_with_what_it_said(phase: 
     none = two.model_copy(update={"max_restarts": 0})
     with pytest.raises(UserError, match=r"process [01] of 2 failed \(RuntimeError: no luck with small, unfrozen\)"):
         train_distributed(none, fail, phase)
+
+
+def test_a_process_that_alone_has_too_little_memory_ends_the_phase_with_what_to_lower(phase: Phase, two: Processes):
+    none = two.model_copy(update={"max_restarts": 0})
+    with pytest.raises(UserError, match=r"process 1 of 2 failed \(UserError: .*too little memory.*lower batch_size"):
+        train_distributed(none, run_out_of_memory, phase)
 
 
 def test_a_mistake_is_told_as_by_one_process(phase: Phase, two: Processes):

@@ -77,8 +77,10 @@ def do_work(work: Work) -> list[Any] | UserError | None:
         _check_same_everywhere(phase)
         result = work.function(phase, *_shared(work.arguments, first))
         dist.barrier()  # who ends knows that the others have recorded the last epoch
-    except UserError as error:  # all find it, and at the same step; to try again would not help
-        return error
+    except UserError as error:
+        if isinstance(error.__cause__, torch.OutOfMemoryError):
+            raise  # the others may have memory enough, and would wait for this one
+        return error  # all find it, and at the same step; to try again would not help
     except Exception:
         time.sleep(1)  # if it fails only because another process died, that one is found first, and told of
         raise
