@@ -19,7 +19,7 @@ VERSIONS = {
     "image_tables": 3,  # duplicates, curation, given parts and groups, pictures without labels
     "decoded_pixels": 1,  # what training reads: prepared pictures, read and resized
     "splits": 1,  # also those of the cross-validation
-    "trained_networks": 1,  # learning rates, weights, histories
+    "trained_networks": 2,  # learning rates, weights, histories
     "predictions": 1,  # of any picture: reading it, resizing it, the network, its probabilities and energy
     "calibrated_models": 1,  # temperature and thresholds
     "reports": 2,  # figures, tables, numbers and cards, from all of the above

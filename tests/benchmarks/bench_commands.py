@@ -1,16 +1,19 @@
-"""How long commands take that only look at the project, against those of an empty Kedro project."""
+"""How long commands take that only look at the project, and what a run does besides training."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from harness import Line
+from photos import draw_photos
 from small_project import make_project
 
 COMMANDS = (("registry", "list"), ("catalog", "list-patterns"), ("viz", "build"))
@@ -31,7 +34,7 @@ def register_pipelines():
 
 
 def lines(quick: bool) -> Iterator[Line]:
-    """Yields a line for each command, and one for a run that finds all unchanged."""
+    """Yields a line for each command, one for a run that finds all unchanged, and one for a run on photos."""
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = make_project(Path(folder) / "ours"), make_empty_project(Path(folder) / "theirs")
         for command in COMMANDS:
@@ -52,6 +55,45 @@ def lines(quick: bool) -> Iterator[Line]:
             theirs=import_fastai,
             at_most=1,
         )
+        count = 220 if quick else 2_200
+        run = RunOnPhotos(ours, draw_photos(Path(folder) / "photos", count, 400, 300))
+        yield Line(
+            what=f"kedro run --env=photos on {count} photos of 400x300, all but its training",
+            against="its training: features, probe and epochs",
+            ours=partial(run.seconds_of, "all else"),
+            theirs=partial(run.seconds_of, "training"),
+            at_least=5,
+        )
+
+
+class RunOnPhotos:
+    """Runs on photos, each of which two figures are taken from."""
+
+    def __init__(self, project: Path, photos: Path) -> None:
+        """Takes the project and the photos."""
+        self._project, self._photos = project, photos
+        self._seconds: dict[str, float] = {}
+
+    def seconds_of(self, what: str) -> float:
+        """Gives the seconds of `training`, or of `all else`; it runs anew where the last run was asked for both."""
+        if what not in self._seconds:
+            self._seconds = self._run()
+        return self._seconds.pop(what)
+
+    def _run(self) -> dict[str, float]:
+        folder = self._project / "data"
+        name = f"photos{len([*folder.glob('08_reporting/photos*')])}"
+        began = time.perf_counter()
+        run_kedro(self._project, "run", "--env=photos", f"--params=images={self._photos},name={name}")
+        seconds = time.perf_counter() - began
+        [record] = folder.glob(f"08_reporting/{name}/run_record.json/*/run_record.json")
+        nodes = json.loads(record.read_text(encoding="utf-8"))["nodes"]
+        training = sum(
+            node["seconds"]
+            for title, node in nodes.items()
+            if title.startswith("train.") and title.split(".")[-1].startswith(("compute_", "fit_", "train_"))
+        )
+        return {"training": training, "all else": seconds - training}
 
 
 def import_fastai() -> None:

@@ -66,6 +66,15 @@ def lines(quick: bool) -> Iterator[Line]:
             at_least=5,
             allocator_alike=True,
         )
+        yield Line(
+            what=f"learning-rate finder of 100 steps on features of {count} photos, resnet34, 224 px, batch {batch}, "
+            "decoding included",
+            against="plain fastai's lr_find before its frozen phase, best of 0 and 2 workers",
+            ours=Fresh(finder_on_features, what),
+            theirs=best_workers(plain_finder, what, quick),
+            at_least=3,
+            allocator_alike=True,
+        )
         what = {"network": "resnet34", "size": 224, "batch": batch, "phase": "unfrozen", "photos": what["photos"]}
         yield Line(
             what=f"epoch of {count} photos of 1200x900, resnet34, 224 px, batch {batch}, unfrozen but for the first "
@@ -133,9 +142,25 @@ def phase_on_features(photos: str, batch: int) -> None:
 
     from guitar_kedro.learning import train_phase
 
-    phase = _phase(photos, "resnet34", 224, batch, "frozen", 22, again=True)
-    training = phase.training.model_copy(update={"frozen_views": 1})
-    train_phase(dataclasses.replace(phase, training=training, epochs=5), (1e-2,))
+    train_phase(dataclasses.replace(_phase_on_features(photos, batch), epochs=5), (1e-2,))
+
+
+def finder_on_features(photos: str, batch: int) -> None:
+    """Looks for a learning rate of the head, on the features of the plain pictures."""
+    from guitar_kedro.learning import find_learning_rate
+
+    find_learning_rate(_phase_on_features(photos, batch), 100)
+
+
+def plain_finder(photos: str, batch: int, workers: int) -> None:
+    """Does it with plain fastai, which runs the body in each step."""
+    learner = plain_learner(photos, "resnet34", 224, batch, 22, workers)
+    learner.freeze()
+    learner.lr_find(num_it=100, show_plot=False, suggest_funcs=())
+
+
+def _phase_on_features(photos: str, batch: int) -> Phase:
+    return _phase(photos, "resnet34", 224, batch, "frozen", 22, again=True, training={"frozen_views": 1})
 
 
 def plain_frozen_phase(photos: str, batch: int, workers: int) -> None:

@@ -328,6 +328,7 @@ def _silent_libtiff(found: Probe) -> Iterator[None]:
             os.close(nowhere)
 
 
+_NOWHERE = logging.NullHandler()
 _tiff_lock = threading.Lock()
 _lock = threading.Lock()
 _state: dict[str, Any] = {"inside": 0, "restore": None}
@@ -354,16 +355,18 @@ def pillow_strict_and_quiet() -> Iterator[None]:
 
 def _make_strict_and_quiet() -> Callable[[], None]:
     logger = logging.getLogger("PIL")
-    level, truncated = logger.level, ImageFile.LOAD_TRUNCATED_IMAGES
+    propagate, truncated = logger.propagate, ImageFile.LOAD_TRUNCATED_IMAGES
     muted = warnings.catch_warnings()
     muted.__enter__()
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    logger.setLevel(logging.CRITICAL)
+    # not by its level: each time one is set, logging forgets what it knows of all loggers, which takes long
+    logger.addHandler(_NOWHERE)  # without any handler, warnings would go to standard error
+    logger.propagate = False
     ImageFile.LOAD_TRUNCATED_IMAGES = False
 
     def restore() -> None:
         ImageFile.LOAD_TRUNCATED_IMAGES = truncated
-        logger.setLevel(level)
+        logger.propagate = propagate
         muted.__exit__(None, None, None)
 
     return restore

@@ -248,6 +248,25 @@ def test_a_head_that_is_trained_on_features_is_validated_as_the_whole_network_is
     assert history["error_rate"].iloc[-1] == pytest.approx(error_rate)
 
 
+def test_a_search_before_a_phase_on_features_shows_each_picture_to_the_body_once(phase: Phase):
+    seen: list[int] = []
+
+    def count(layer: torch.nn.Module, arguments: tuple[torch.Tensor, ...], _: object) -> None:
+        if isinstance(layer, torch.nn.Conv2d) and arguments[0].shape[1] == 3:  # the first layer
+            seen.append(len(arguments[0]))
+
+    frozen = with_recipe(dataclasses.replace(phase, name="frozen", device="cpu"), frozen_views=1)
+    watching = torch.nn.modules.module.register_module_forward_hook(count)
+    try:
+        curve, suggested = find_learning_rate(frozen, 100)
+    finally:
+        watching.remove()
+    assert seen.pop(0) == 1  # to see the size of the features
+    assert sum(seen) == len(phase.table)
+    assert len(curve) > len(phase.table) / phase.stage.batch_size  # it took more steps than an epoch has
+    assert curve["learning_rate"].min() < suggested < curve["learning_rate"].max()
+
+
 def test_the_first_view_is_the_plain_picture_and_the_others_are_not(phase: Phase):
     def features(views: int, **options: object) -> torch.Tensor:
         frozen = with_recipe(dataclasses.replace(phase, name="frozen"), frozen_views=views, **options)

@@ -35,6 +35,7 @@ from guitar_kedro.learning.training.callbacks import (
     RateFinder,
 )
 from guitar_kedro.learning.training.data_parallel import DataParallelSteps, OverlappedSteps, rank_and_world_size
+from guitar_kedro.learning.training.depthwise import speed_up_small_maps
 from guitar_kedro.learning.training.frozen_views import train_on_features
 from guitar_kedro.learning.training.layer_decay import check_layer_decay, check_rates, rates_of_layers
 from guitar_kedro.learning.training.phase import Phase
@@ -60,6 +61,8 @@ RATES_TO_TRY = 1e-7, 10
 def find_learning_rate(phase: Phase, iterations: int) -> tuple[pd.DataFrame, float]:
     """Try learning rates from 1e-7 to 10, growing from step to step (Smith 2015, fastai's ``lr_find``).
 
+    Where the phase trains on features, so does the search: its steps take next to no time once these are computed.
+
     Args:
         phase: Before which to look.
         iterations: Steps.
@@ -71,6 +74,8 @@ def find_learning_rate(phase: Phase, iterations: int) -> tuple[pd.DataFrame, flo
         UserError: If the loss is not finite from the start, or the GPU has too little memory.
     """
     learner = prepared_learner(phase)
+    if phase.on_features:
+        train_on_features(learner, phase)
     lowest, highest = (rates_of_layers(learner, rate, phase.training.layer_decay) for rate in RATES_TO_TRY)
     finder = RateFinder(lowest, highest, iterations)
     logger.info("%s: looking for a learning rate in %d steps", phase.title, iterations)
@@ -117,7 +122,7 @@ def train_phase(
     check_rates(f"stages.{phase.stage_name}.{phase.name}", rates, phase.training.layer_decay)
     learner = prepared_learner(phase)
     network = learner.model
-    if phase.name == "frozen" and phase.training.frozen_views:
+    if phase.on_features:
         train_on_features(learner, phase)
     history = fit_phase(learner, phase, rates, state, report)
     learner.model = network
@@ -234,6 +239,8 @@ def prepared_learner(phase: Phase) -> Learner:
         learner.add_cb((OverlappedSteps if device.type == "cuda" else DataParallelSteps)(seed))
     load_start(learner.model, phase)
     learner.model.to(device, memory_format=torch.channels_last)
+    if device.type == "cpu":
+        speed_up_small_maps(learner.model)
     set_precision(learner.model, precision, device)
     processes = f", {world_size} processes" if world_size > 1 else ""
     logger.info("%s: on %s in %s%s", phase.title, device, str(precision).removeprefix("torch."), processes)

@@ -53,6 +53,11 @@ class Phase:
         return f"{self.stage_name}, {self.name}"
 
     @property
+    def on_features(self) -> bool:
+        """Whether its head is trained on features that are computed once."""
+        return self.name == "frozen" and self.training.frozen_views > 0
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The labels of its images, sorted."""
         return tuple(sorted(self.table["label"].unique()))
