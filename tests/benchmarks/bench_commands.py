@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from harness import Line
-from photos import draw_photos
 from small_project import make_project
+
+from guitar_kedro.datasets import DrawnImagesDataset
 
 COMMANDS = (("registry", "list"), ("catalog", "list-patterns"), ("viz", "build"))
 PYPROJECT = """
@@ -55,10 +56,12 @@ def lines(quick: bool) -> Iterator[Line]:
             theirs=import_fastai,
             at_most=1,
         )
-        count = 220 if quick else 2_200
-        run = RunOnPhotos(ours, draw_photos(Path(folder) / "photos", count, 400, 300))
+        per_class = 20 if quick else 200
+        DrawnImagesDataset(str(Path(folder) / "photos"), per_class, 300, 0).load()
+        [photos] = (Path(folder) / "photos").iterdir()
+        run = RunOnPhotos(ours, photos)
         yield Line(
-            what=f"kedro run --env=photos on {count} photos of 400x300, all but its training",
+            what=f"kedro run --env=photos on {11 * per_class:,} drawn photos of 300 px, all but its training",
             against="its training: features, probe and epochs",
             ours=partial(run.seconds_of, "all else"),
             theirs=partial(run.seconds_of, "training"),
