@@ -396,3 +396,6 @@ def test_decoded_pictures_may_be_removed_and_are_decoded_again_when_they_are_nee
         assert project.run(pipeline) == ["decode", "train"]
     assert "decode runs again: pixels is needed, and was removed" in caplog.messages
     assert project.run(pipeline) == []
+    shutil.rmtree(project.folder / "pixels")
+    assert project.run(Pipeline([decode])) == ["decode"]  # asked for by itself
+    assert project.run(Pipeline([decode])) == []

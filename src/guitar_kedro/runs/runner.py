@@ -139,10 +139,12 @@ class ResumingRunner(SequentialRunner):
         # a run cache of its own, for it remembers checksums of what nodes are going to replace
         will_run = partial(self._will_run, resume, RunCache(catalog, parameters))
         check_nodes(filter(will_run, filter(is_checked, pipeline.nodes)), catalog, parameters)
-        returned = {name for name in pipeline.outputs() if in_memory(catalog, name)}
+        results = pipeline.outputs()
+        returned = {name for name in results if in_memory(catalog, name)}
+        wanted = returned | {name for name in results if run_cache.must_be_made_again(name)}
         for unit in units(pipeline, catalog):
             nodes = [node for node in unit if self._takes_part(node, catalog)]
-            asked_for = not resume or any(node.name in self._always or returned & set(node.outputs) for node in nodes)
+            asked_for = not resume or any(node.name in self._always or wanted & set(node.outputs) for node in nodes)
             if not (asked_for or _are_stale(nodes, run_cache)):
                 _say_skipped(nodes, run_cache)
                 continue
