@@ -31,10 +31,18 @@ def test_a_phase_that_ends_better_than_guessing_is_not(caplog: pytest.LogCapture
     assert not caplog.records
 
 
-def test_a_phase_that_ends_worse_than_the_probe_is_warned_of(caplog: pytest.LogCaptureFixture):
-    warn_of_probe("small, frozen", history(0.5, 0.25), history(0.6, 0.25))
+def test_a_phase_that_ends_worse_than_the_probe_is_warned_of_and_what_may_be_chance_is_said(
+    caplog: pytest.LogCaptureFixture,
+):
+    splits = pd.DataFrame({"split": ["train"] * 7 + ["validation"] * 100})
+    warn_of_probe("small, frozen", history(0.5, 0.25), history(0.6, 0.25), splits)
     assert not caplog.records
-    warn_of_probe("small, frozen", history(0.5, 0.5), history(0.6, 0.25))
-    [record] = caplog.records
-    assert record.levelname == "WARNING"
-    assert "worse than the probe of its stage: it is wrong on 50.0 %" in record.getMessage()
+    for errors in (0.30, 0.31):
+        warn_of_probe("small, frozen", history(0.5, errors), history(0.6, 0.25), splits)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    few, more = (record.getMessage() for record in caplog.records)
+    assert "worse than the probe of its stage: it is wrong on 31.0 % of the validation images" in more
+    assert "5 of 100 images may be chance." in few
+    assert "chance" not in more
+    for message in (few, more):
+        assert message.endswith("Where it stays so, give this phase another learning_rate, or leave it out.")

@@ -11,6 +11,7 @@ from guitar_kedro.metrics.formatting import percent, rounded
 from guitar_kedro.splits import TRAIN, VALIDATION
 
 _ROUNDING = 1e-6  # of error rates that were computed in single precision
+_FEWEST = 6  # errors more: with five, no paired test tells two networks apart (McNemar's exact p is 2 / 2**5 at best)
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,22 @@ def guess(splits: pd.DataFrame) -> Guess:
     return Guess(splits["label"].nunique(), label, float((validation != label).mean()))
 
 
-def worse_than_probe(error_rate: float, of_probe: float) -> str:
+def worse_than_probe(error_rate: float, of_probe: float, images: int) -> str:
     """Say in a sentence that training ended worse than a linear head on the frozen body; empty where it did not.
 
     Args:
         error_rate: After a phase, share of the validation images.
         of_probe: Share of the same images after the probe.
+        images: How many these are.
     """
-    if error_rate <= of_probe + _ROUNDING:
+    more = round((error_rate - of_probe) * images)
+    if more < 1:
         return ""
-    return (
+    sentence = (
         f"It ended worse than the probe of its stage: it is wrong on {percent(error_rate)} of the validation images, "
-        f"and the probe on {percent(of_probe)}."
+        f"and the probe on {percent(of_probe)}"
     )
+    return f"{sentence}. {more} of {images:,} images may be chance." if more < _FEWEST else f"{sentence}."
 
 
 def worse_than_guessing(loss: float, error_rate: float, best: Guess) -> str:

@@ -371,7 +371,7 @@ def compare_stages(splits: pd.DataFrame, *results: Any) -> tuple[pd.DataFrame, p
                 "error_rate": kept["error_rate"],
                 "images": count,
                 "seconds": history["seconds"].sum(),
-                "warning": _warnings(kept, guess, probes.get(spec.provenance["stage"])),
+                "warning": _warnings(kept, guess, probes.get(spec.provenance["stage"]), count),
             }
             for history, spec in zip(histories, specs, strict=True)
             for kept in [history[history["kept"]].iloc[0]]
@@ -381,10 +381,10 @@ def compare_stages(splits: pd.DataFrame, *results: Any) -> tuple[pd.DataFrame, p
     return table, plots.stage_comparison_figure(table)
 
 
-def _warnings(kept: pd.Series, guess: metrics.Guess, of_probe: float | None) -> str:
+def _warnings(kept: pd.Series, guess: metrics.Guess, of_probe: float | None, images: int) -> str:
     found = [metrics.worse_than_guessing(kept["valid_loss"], kept["error_rate"], guess)]
     if of_probe is not None:
-        found.append(metrics.worse_than_probe(kept["error_rate"], of_probe))
+        found.append(metrics.worse_than_probe(kept["error_rate"], of_probe, images))
     return " ".join(filter(None, found))
 
 

@@ -16,7 +16,7 @@ from guitar_kedro.learning.training.recipe import PhaseOptions, ProbeOptions
 from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.project import models_folder
 from guitar_kedro.sizes import ImageSize
-from guitar_kedro.splits import TEST
+from guitar_kedro.splits import TEST, VALIDATION
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ def train(
     )
     warn_of_guessing(f"{stage_name}, {phase}", history, splits)
     if probe_history is not None:
-        warn_of_probe(f"{stage_name}, {phase}", history, probe_history)
+        warn_of_probe(f"{stage_name}, {phase}", history, probe_history, splits)
     return checkpoint, checkpoint.spec, history
 
 
@@ -237,18 +237,21 @@ def warn_of_guessing(title: str, history: pd.DataFrame, splits: pd.DataFrame) ->
         logger.warning("%s: %s Lower learning_rate of this phase, or train for more epochs.", title, sentence)
 
 
-def warn_of_probe(title: str, history: pd.DataFrame, probe_history: pd.DataFrame) -> None:
+def warn_of_probe(title: str, history: pd.DataFrame, probe_history: pd.DataFrame, splits: pd.DataFrame) -> None:
     """Warn of a phase that ended worse than the probe of its stage.
 
     Args:
         title: Of the phase.
         history: A row per epoch.
         probe_history: The row of the probe.
+        splits: As of ``warn_of_guessing``.
     """
     error_rate, of_probe = (each.loc[each["kept"], "error_rate"].iloc[0] for each in (history, probe_history))
-    sentence = metrics.worse_than_probe(error_rate, of_probe)
+    sentence = metrics.worse_than_probe(error_rate, of_probe, int((splits["split"] == VALIDATION).sum()))
     if sentence:
-        logger.warning("%s: %s Give this phase another learning_rate, or leave it out.", title, sentence)
+        logger.warning(
+            "%s: %s Where it stays so, give this phase another learning_rate, or leave it out.", title, sentence
+        )
 
 
 def show_training(*results: Any, phases: dict[str, int]) -> plots.Figure:
