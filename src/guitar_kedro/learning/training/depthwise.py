@@ -32,14 +32,15 @@ def speed_up_small_maps(network: Module) -> None:
 
 
 def _is_depthwise(layer: Conv2d) -> bool:
-    plain = layer.stride == (1, 1) and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
-    return plain and layer.groups == layer.in_channels == layer.out_channels and layer.bias is None
+    plain = layer.stride == layer.dilation == (1, 1) and layer.bias is None
+    padded = layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    return plain and padded and layer.groups == layer.in_channels == layer.out_channels
 
 
 def _forward(layer: Conv2d, maps: torch.Tensor) -> torch.Tensor:
-    if isinstance(layer.padding, str) or min(maps.shape[2:]) >= max(layer.kernel_size):
-        return layer._conv_forward(maps, layer.weight, None)
-    return _Depthwise.apply(maps, layer.weight, layer.padding)
+    if min(maps.shape[2:]) < max(layer.kernel_size):
+        return _Depthwise.apply(maps, layer.weight, layer.padding)
+    return conv2d(maps, layer.weight, padding=layer.padding, groups=layer.groups)
 
 
 class _Depthwise(torch.autograd.Function):
