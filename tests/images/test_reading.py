@@ -448,6 +448,7 @@ def test_what_the_program_has_told_pillow_and_the_warnings_is_left_as_it_was():
         thread.join()
     assert (warnings.filters[:], ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS) == before
     assert logging.getLogger("PIL").propagate
+    assert not logging.getLogger("PIL").handlers
 
 
 def test_mutilated_files_never_bring_another_error():

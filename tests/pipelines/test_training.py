@@ -35,7 +35,8 @@ def test_a_phase_that_ends_worse_than_the_probe_is_warned_of_and_what_may_be_cha
     caplog: pytest.LogCaptureFixture,
 ):
     splits = pd.DataFrame({"split": ["train"] * 7 + ["validation"] * 100})
-    warn_of_probe("small, frozen", history(0.5, 0.25), history(0.6, 0.25), splits)
+    for errors in (0.25, float("nan")):
+        warn_of_probe("small, frozen", history(0.5, errors), history(0.6, 0.25), splits)
     assert not caplog.records
     for errors in (0.30, 0.31):
         warn_of_probe("small, frozen", history(0.5, errors), history(0.6, 0.25), splits)

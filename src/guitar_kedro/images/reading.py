@@ -338,7 +338,8 @@ _state: dict[str, Any] = {"inside": 0, "restore": None}
 def pillow_strict_and_quiet() -> Iterator[None]:
     """Keep Pillow from printing and from taking truncated files, whatever the rest of the program has set.
 
-    What is changed belongs to the whole process, so the first thread in changes it and the last one out restores it.
+    Handlers that the program gave Pillow's own loggers still get what is logged. What is changed belongs to the whole
+    process, so the first thread in changes it and the last one out restores it.
     """
     with _lock:
         if _state["inside"] == 0:
@@ -367,6 +368,7 @@ def _make_strict_and_quiet() -> Callable[[], None]:
     def restore() -> None:
         ImageFile.LOAD_TRUNCATED_IMAGES = truncated
         logger.propagate = propagate
+        logger.removeHandler(_NOWHERE)
         muted.__exit__(None, None, None)
 
     return restore

@@ -53,9 +53,9 @@ def worse_than_probe(error_rate: float, of_probe: float, images: int) -> str:
         of_probe: Share of the same images after the probe.
         images: How many these are.
     """
-    more = round((error_rate - of_probe) * images)
-    if more < 1:
+    if not error_rate > of_probe + _ROUNDING:  # nor where one is NaN
         return ""
+    more = round((error_rate - of_probe) * images)
     sentence = (
         f"It ended worse than the probe of its stage: it is wrong on {percent(error_rate)} of the validation images, "
         f"and the probe on {percent(of_probe)}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 import torch
 
+from guitar_kedro.learning import Phase, Pixels, decode_pictures, pixel_sizes
 from guitar_kedro.learning.training.depthwise import speed_up_small_maps
+from guitar_kedro.learning.training.fit import prepared_learner
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +47,8 @@ def test_outputs_and_gradients_are_those_of_torch(kernel, padding, size):
     faster = deepcopy(plain)
     speed_up_small_maps(faster)
     images = torch.randn(4, 3, *size, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    small = min(size) < max(layer.kernel_size)
+    assert ("Depthwise" in faster[1](faster[0](images)).grad_fn.name()) == small  # or there would be nothing to compare
     for found, expected in zip(gradients(faster, images), gradients(plain, images), strict=True):
         torch.testing.assert_close(found, expected)
 
@@ -75,3 +81,15 @@ def test_other_convolutions_are_left_as_they_are():
     expected = [layer(images) for layer in layers]
     speed_up_small_maps(torch.nn.ModuleList(layers))
     assert all(torch.equal(layer(images), result) for layer, result in zip(layers, expected, strict=True))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_network_of_such_layers_is_trained_in_each_precision(phase: Phase, tmp_path: Path, precision: str):
+    stage = phase.stage.model_copy(update={"architecture": "mobilenetv3_small_050"})
+    training = phase.training.model_copy(update={"precision": precision})
+    sizes = pixel_sizes(stage.image_size, training.presize, training.resize_method, "bicubic")
+    Pixels.save(decode_pictures(phase.table, sizes), tmp_path)
+    changes = {"stage": stage, "training": training, "pixels": Pixels(tmp_path), "device": "cpu"}
+    learner = prepared_learner(dataclasses.replace(phase, **changes))
+    learner.fit(1, 1e-3)
+    assert learner.recorder.values[-1][0] > 0

@@ -22,7 +22,7 @@ def speed_up_small_maps(network: Module) -> None:
     Outputs stay the same, gradients too, but for rounding. Nothing changes on a CPU with AVX-512.
 
     Args:
-        network: That is trained on a CPU.
+        network: That is trained on a CPU, in float32.
     """
     if torch.backends.cpu.get_cpu_capability() != "AVX2":
         return

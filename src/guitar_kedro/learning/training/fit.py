@@ -239,7 +239,7 @@ def prepared_learner(phase: Phase) -> Learner:
         learner.add_cb((OverlappedSteps if device.type == "cuda" else DataParallelSteps)(seed))
     load_start(learner.model, phase)
     learner.model.to(device, memory_format=torch.channels_last)
-    if device.type == "cpu":
+    if device.type == "cpu" and precision is torch.float32:
         speed_up_small_maps(learner.model)
     set_precision(learner.model, precision, device)
     processes = f", {world_size} processes" if world_size > 1 else ""
