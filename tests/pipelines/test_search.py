@@ -28,7 +28,7 @@ from guitar_kedro.pipelines.search.nodes import search_note, splits_fingerprint
 from guitar_kedro.pipelines.search.options import Range, SearchOptions
 from guitar_kedro.pipelines.search.schemas import TrialRow
 from guitar_kedro.pipelines.search.space import GROUPS, alternatives, suggest, with_values
-from guitar_kedro.pipelines.search.study import Search, SeededSampler, prepare, table_of
+from guitar_kedro.pipelines.search.study import Search, SeededSampler, prepare, running_here, table_of
 from guitar_kedro.plots import search_figure
 
 PHASE = {"epochs": 1, "learning_rate": 1e-3}
@@ -156,11 +156,13 @@ def test_a_trial_that_was_killed_as_it_began_is_marked_as_failed_and_one_that_be
     study = prepare(search_in(tmp_path))
     study.ask()
     begins = study.ask()
+    assert len(running_here(search_in(tmp_path), study)) == 2  # so that the search looks again
     claim = threading.Timer(0.5, lambda: begins.set_user_attr("who", "another machine"))
     claim.start()
     again = prepare(search_in(tmp_path))
     claim.join()
     assert [trial.state for trial in again.trials] == [TrialState.FAIL, TrialState.RUNNING, TrialState.WAITING]
+    assert not running_here(search_in(tmp_path), again)
 
 
 def test_a_missing_optuna_is_told_with_what_brings_it():

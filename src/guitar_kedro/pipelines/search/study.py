@@ -153,8 +153,8 @@ def running(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def running_here(search: Search, study: optuna.Study) -> list[FrozenTrial]:
-    """List those of them that this workspace has begun, or its workers."""
-    return [trial for trial in running(study) if trial.user_attrs.get("who") == search.who]
+    """List those of them that this workspace has begun, or its workers; those that nobody claims may be of them."""
+    return [trial for trial in running(study) if trial.user_attrs.get("who", search.who) == search.who]
 
 
 def ended(study: optuna.Study) -> list[FrozenTrial]:
