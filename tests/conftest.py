@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ import hypothesis
 import pytest
 from filelock import FileLock
 from kedro.io import Version
-from small_project import Kedro, kedro_in, make_project, without_sync
+from small_project import Kedro, kedro_in, make_project, stack_without_lines, without_sync
 
 from guitar_kedro.datasets import CheckpointDataset
 from guitar_kedro.learning import Checkpoint
@@ -27,6 +28,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
 os.fsync = without_sync
+inspect.stack = stack_without_lines
 # no processes that draw pictures, or there are as many as cores for each worker, and each imports for seconds
 os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -224,7 +224,7 @@ def without_sync(_: int) -> None:
     """Waits for no disk, as ``os.fsync`` does: what is killed here is a process, and never the machine."""
 
 
-def _stack_without_lines(context: int = 0) -> list[inspect.FrameInfo]:
+def stack_without_lines(context: int = 0) -> list[inspect.FrameInfo]:
     """The stack, without its lines of code, for which Python would look through the thousands of modules imported.
 
     Dynaconf asks for it four times in each command, and torch whenever processes meet; both read names alone.
@@ -244,7 +244,7 @@ def _become_command_line(
 
     rcParams["savefig.dpi"] = 72  # half as sharp as people want them
     gc.freeze()  # so that the memory of what was imported stays shared
-    inspect.stack = _stack_without_lines
+    inspect.stack = stack_without_lines
     os.fsync = without_sync
     for stream, name in ((sys.stdout, "stdout"), (sys.stderr, "stderr")):
         os.dup2(os.open(output / name, os.O_WRONLY | os.O_CREAT), stream.fileno())
