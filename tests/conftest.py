@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 from filelock import FileLock
 from kedro.io import Version
-from small_project import Kedro, kedro_in, make_project, stack_without_lines, without_sync
+from small_project import Kedro, collect_garbage_seldom, kedro_in, make_project, stack_without_lines, without_sync
 
 from guitar_kedro.datasets import CheckpointDataset
 from guitar_kedro.learning import Checkpoint
@@ -48,6 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     long = {item.path for item in items if item.get_closest_marker("process") or item.get_closest_marker("cluster")}
     finished = {item.path for item in items if "finished_project" in item.fixturenames}
     items.sort(key=lambda item: (item.path not in long, item.path in finished, item.path.stem not in LONG))
+    collect_garbage_seldom()
 
 
 @pytest.fixture
