@@ -242,6 +242,7 @@ def collect_garbage_seldom() -> None:
     New objects are looked through as well, a hundred times as many at once.
     """
     gc.freeze()
+    atexit.register(gc.unfreeze)  # or what libraries leave at the end of Python would look like leaks to them
     gc.set_threshold(70_000)
 
 
