@@ -40,7 +40,7 @@ REPORTS = (
     "model",
 )
 PREDICTED = ("predictions_table", "image_predictions", "predictions_sheet")
-COLLECTED = "collected_images"
+COLLECTED, BUNDLE = "collected_images", "bundle"
 UNLABELLED = "unlabelled"
 DATA = ("image_table", "splits")  # what a run record knows the data by
 
@@ -290,6 +290,8 @@ class RunReport:
                 logger.info(line)
             for name in PREDICTED:
                 logger.info("%s: %s", name, _place(catalog[name]))
+        if BUNDLE in pipeline.all_outputs():
+            logger.info("%s: %s", BUNDLE, _place(catalog[BUNDLE]))
         if "best_trial" in pipeline.all_outputs():
             logger.info("The best trial again, bit by bit: kedro run --config=%s", _place(catalog["best_trial"]))
         if not {"metrics", "stage_comparison", "most_confused"} <= pipeline.all_outputs():
@@ -314,8 +316,9 @@ def _predicted(summary: dict[str, Any]) -> Iterator[str]:
     if folders := summary.get("folders"):
         ends = interval(folders["accuracy_low"], folders["accuracy_high"])
         yield (
-            f"In folders called like classes, {folders['right']:,} of {count(folders['images'], 'image')} are "
-            f"predicted as such: accuracy {percent(folders['accuracy'])} (95 % interval {ends})"
+            f"In folders called like classes, the predictions of {folders['right']:,} of "
+            f"{count(folders['images'], 'image')} agree with them: accuracy {percent(folders['accuracy'])} "
+            f"(95 % interval {ends})"
         )
 
 

@@ -104,7 +104,9 @@ def test_folders_that_are_called_like_classes_are_compared_with_the_predictions(
     assert summary["unreadable"] == 2
     assert (summary["folders"]["images"], summary["folders"]["right"]) == (88, right)
     console = " ".join((predicted / "console.txt").read_text().split())
-    assert f"In folders called like classes, {right} of 88 images are predicted as such: accuracy" in console
+    assert (
+        f"In folders called like classes, the predictions of {right} of 88 images agree with them: accuracy" in console
+    )
     assert "89 images predicted" in console
 
 
@@ -116,7 +118,7 @@ def test_a_contact_sheet_shows_what_was_predicted(predicted: Path):
 def test_the_same_pictures_are_not_predicted_again(predicted: Path):
     run = kedro_in(predicted, "run", "--pipeline=predict", f"--params=images={predicted.parent / 'pictures'}")
     assert "predict_images: unchanged since" in run.stdout
-    assert "are predicted as such" in " ".join(run.stdout.split())
+    assert "images agree with them: accuracy" in " ".join(run.stdout.split())
 
 
 def test_an_archive_is_predicted_by_the_version_of_the_model_that_is_named(used_project: Path, tmp_path: Path):

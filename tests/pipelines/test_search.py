@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import threading
+import unittest.mock
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,14 @@ import pandas as pd
 import pytest
 import yaml
 from kedro.framework.project import pipelines
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 from small_project import ONE_STAGE, ROOT, Command, kedro_in
 
 from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.datasets import StudyDataset, TrialCache
 from guitar_kedro.errors import UserError
+from guitar_kedro.images.store import PreparedImages
 from guitar_kedro.learning import ModelSpec
 from guitar_kedro.metrics import search_result, search_sentence
 from guitar_kedro.metrics.search import flattery
@@ -28,7 +33,15 @@ from guitar_kedro.pipelines.search.nodes import search_note, splits_fingerprint
 from guitar_kedro.pipelines.search.options import Range, SearchOptions
 from guitar_kedro.pipelines.search.schemas import TrialRow
 from guitar_kedro.pipelines.search.space import GROUPS, alternatives, suggest, with_values
-from guitar_kedro.pipelines.search.study import Search, SeededSampler, prepare, running_here, table_of
+from guitar_kedro.pipelines.search.study import (
+    Search,
+    SeededSampler,
+    prepare,
+    run_trial,
+    running_here,
+    table_of,
+    tickets,
+)
 from guitar_kedro.plots import search_figure
 
 PHASE = {"epochs": 1, "learning_rate": 1e-3}
@@ -150,6 +163,36 @@ def test_a_trial_whose_process_was_killed_is_marked_as_failed_and_tried_again(tm
     ]
     assert suggest(again.ask(), OPTIONS.space) == tried
     assert table_of(again, OPTIONS)["state"].tolist() == ["complete", "failed"]
+
+
+def test_the_recipe_as_it_is_is_tried_until_it_has_ended_however_often_it_is_killed_or_fails(tmp_path: Path):
+    search = search_in(tmp_path)
+    for _ in range(4):
+        killed = prepare(search).ask()
+        assert killed.user_attrs["is_recipe"]
+        killed.set_user_attr("who", search.who)
+    study = prepare(search)
+    for _ in range(OPTIONS.trials):  # others have ended meanwhile
+        study.add_trial(optuna.trial.create_trial(value=0.1))
+    assert len(list(islice(tickets(study, OPTIONS), 1))) == 1
+    recipe = study.ask()
+    assert not list(tickets(study, OPTIONS))
+    study.tell(recipe, state=TrialState.FAIL)  # killed as the search looked after it
+    assert prepare(search).ask().user_attrs["is_recipe"]
+
+
+def test_a_trial_that_another_machine_has_given_up_ends_without_a_word(tmp_path: Path):
+    search = search_in(tmp_path)
+    study = prepare(search)
+    given_up = study.ask()
+    study.tell(given_up.number, state=TrialState.FAIL)
+    with pytest.raises(UpdateFinishedTrialError):
+        given_up.set_user_attr("who", search.who)
+    images = tmp_path / "images"
+    images.mkdir()
+    late = dataclasses.replace(search, data={"prepared_images": PreparedImages(images, pd.DataFrame())})
+    with unittest.mock.patch.object(optuna.Study, "ask", return_value=given_up):
+        assert run_trial(late) is None
 
 
 def test_a_trial_that_was_killed_as_it_began_is_marked_as_failed_and_one_that_begins_elsewhere_is_not(tmp_path: Path):

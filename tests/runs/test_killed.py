@@ -108,6 +108,7 @@ def test_a_phase_that_was_killed_is_shown_in_progress_and_goes_on(killed_project
     status = kedro_in(project, "status", LONGER)
     assert "in progress, epoch" in status.stdout
     assert "of 6" in status.stdout
+    assert "stages.larger.unfrozen.epochs is 6, was 1" in status.stdout
     assert len(list((project / MODELS / "model").iterdir())) == 1
     run = kedro_in(project, "run", "--pipeline=train", LONGER)
     assert run.returncode == 0, run.stdout + run.stderr

@@ -140,7 +140,7 @@ def test_that_all_is_unchanged_is_told_without_the_libraries_that_make_it(used_p
 
 def test_old_versions_are_pruned_and_what_is_left_is_a_finished_project(used_project: Path):
     reports = used_project / REPORTS
-    again = "--nodes=report.compute_metrics,report.write_model_card"
+    again = "--nodes=calibrate.calibrate_model,report.compute_metrics,report.write_model_card"
     run = kedro_in(used_project, "run", again, "--params=resume=false")
     assert run.returncode == 0, run.stdout + run.stderr
     assert len(list((reports / "metrics.json").iterdir())) == 2

@@ -49,6 +49,7 @@ class Workspace:
                 "run_cache": MetricsDataset(filepath=str(self.folder / "run_cache.json")),
                 "metrics": MetricsDataset(filepath=str(self.folder / "metrics.json"), version=saved),
                 "learner": LearnerDataset(str(self.folder / "metrics.json"), saved),  # another view of the same files
+                "model": MetricsDataset(filepath=str(self.folder / "model.json"), version=saved),
                 "run_record": MetricsDataset(filepath=str(self.folder / "run_record.json"), version=saved),
                 "table": TableDataset(filepath=str(self.folder / "table.csv"), schema=ImageLabelRow),
             }
@@ -122,6 +123,25 @@ def test_a_version_that_a_kept_run_used_stays(workspace: Workspace):
     workspace.prune(keep=1)
     assert workspace.versions("metrics") == ["1", "3"]
     assert workspace.versions("run_record") == ["4"]
+
+
+def test_the_record_of_a_model_that_stays_stays_with_all_that_its_run_made(workspace: Workspace):
+    for version in ("4", "5"):
+        catalog = workspace.catalog(version)
+        catalog.save("model", {"accuracy": 1.0})
+        catalog.save("metrics", {"accuracy": 1.0})
+        catalog.save("run_record", {"saved": {"model": version, "metrics": version}, "loaded": {}})
+    workspace.run("6")
+    catalog = workspace.catalog("7")
+    catalog.save("run_record", {"saved": {}, "loaded": {"model": "4"}})
+    workspace.prune(keep=1)
+    assert workspace.versions("run_record") == ["4", "5", "7"]
+    assert workspace.versions("model") == ["4", "5"]
+    assert workspace.versions("metrics") == ["4", "5", "6"]
+    workspace.run("8")
+    workspace.prune(keep=1)
+    assert workspace.versions("run_record") == ["5", "8"]
+    assert workspace.versions("model") == ["5"]
 
 
 def test_an_entry_that_left_the_catalog_does_not_matter(workspace: Workspace):

@@ -102,7 +102,7 @@ def _licences(attributions: Attributions) -> list[Block]:
 def _split_sentence(leakage: Leakage) -> str:
     words = _given_sentence(leakage.given)
     if not leakage.images_with_relatives:
-        return f"{words}No image has a near duplicate, so that any random split would do."
+        return f"{words}By their hashes, no two images are near duplicates."
     return (
         f"{words}{count(leakage.images_with_relatives, 'image')} had {leakage.relatives}. Under a plain random split, "
         f"{percent(leakage.random_split)} of the validation images would have had one in training; here it is "

@@ -173,7 +173,7 @@ def effect(row: pd.Series) -> str:
         return f"{same} ({formatting.count(row['errors'], 'error')} of {_images_of(row)}): it changed nothing."
     fixed = formatting.count(row["fixed"], "image") if row["fixed"] else "no image"
     broke = f"broke {row['broken']:,} that {before} had right" if row["broken"] else "broke none"
-    counts = f"{row['errors']:,} errors against {row['errors_before']:,} of {_images_of(row)}"
+    counts = f"{formatting.count(row['errors'], 'error')} against {row['errors_before']:,} of {_images_of(row)}"
     return f"{stage} fixed {fixed} and {broke} ({counts}): {_judgement(row)} (McNemar {p_value(row['p_value'])})."
 
 

@@ -27,7 +27,7 @@ from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.run_cache import RUN_CACHE
 from guitar_kedro.runs.training_states import states_folder, trains
 
-RUN_RECORD = "run_record"
+RUN_RECORD, MODEL = "run_record", "model"
 _MANY = 10  # files that are named one by one
 
 
@@ -44,7 +44,7 @@ def prune_workspace(
         workspace: Its name.
         catalog: Of the workspace.
         pipelines: Whose datasets and nodes to look at; datasets that run records name are looked at as well.
-        keep: So many of the latest run records are kept.
+        keep: So many of the latest run records are kept, and besides those of the runs that made models which stay.
         dry_run: Whether to remove nothing.
 
     Yields:
@@ -87,14 +87,17 @@ def _lines(condemned: Iterable[Path]) -> Iterator[tuple[str, list[Path]]]:
 
 def _condemned(catalog: DataCatalog, names: set[str], keep: int) -> list[Path]:
     """List what goes: run records first, so that none is left that names what is gone."""
-    records: Any = catalog[RUN_RECORD]
+    records, model = cast(Any, catalog[RUN_RECORD]), cast(Any, catalog.get(MODEL))
     versions = records.list_versions(full_path=False) if records.exists() else []
-    kept = {_folder(records) / version for version in versions[:keep]}
-    for version in versions:
+    kept = {_folder(model) / model.list_versions(full_path=False)[0]} if model and model.exists() else set()
+    for place, version in enumerate(versions):  # the latest one first
         record = catalog.load(RUN_RECORD, version=version)
         belonging = {**record["saved"], **record["loaded"]}
         names |= set(belonging)
-        if _folder(records) / version in kept:
+        made = record["saved"].get(MODEL)
+        # predictions and failures may have come since; of a model that stays, people want to know how it was made
+        if place < keep or (made and _folder(model) / made in kept):
+            kept.add(_folder(records) / version)
             entries = ((catalog.get(name), version) for name, version in belonging.items())
             kept |= {_folder(entry) / version for entry, version in entries if entry is not None}
     datasets = [records, *(catalog.get(name) for name in sorted(names))]

@@ -39,7 +39,7 @@ class NodeStatus:
     Attributes:
         state: Whether its results are there and valid.
         reasons: Why they are not, in a few words each; none if that is only for what runs before it. Of a phase in
-            progress: how far it is.
+            progress, the first one is how far it is.
         version: The run that made what is there: the time at which it began, in UTC.
     """
 
@@ -81,7 +81,7 @@ def _status(node: Node, run_cache: RunCache, parameters: dict[str, Any], waits: 
         run_cache.note_memory(node, fingerprint)
         reasons = run_cache.reasons(node, fingerprint)
         if reasons and not waits and (progress := _progress(node, fingerprint, parameters)):
-            return NodeStatus("in progress", (progress,), version)
+            return NodeStatus("in progress", (progress, *reasons), version)
     except UserError as error:
         return NodeStatus("damaged", (str(error),), version)
     if version is None and (reasons or waits):
@@ -151,10 +151,10 @@ def _is_there(status: NodeStatus, catalog: DataCatalog, name: str) -> bool:
 
 
 def _reasons(statuses: Mapping[str, NodeStatus]) -> list[RenderableType]:
-    told = {name: status for name, status in statuses.items() if status.state in ("stale", "damaged")}
+    told = {name: status for name, status in statuses.items() if status.state in ("stale", "damaged", "in progress")}
     by_reason: dict[str, list[str]] = {}
     for name, status in told.items():
-        for reason in status.reasons:
+        for reason in status.reasons[1 if status.state == "in progress" else 0 :]:
             by_reason.setdefault(reason, []).append(name)
     lines: list[RenderableType] = []
     for reason, names in by_reason.items():

@@ -162,7 +162,8 @@ def _apply_curation(readable: pd.DataFrame, curation: pd.DataFrame) -> pd.DataFr
     relabelled = (action == "relabel") & (label != readable["label"])
     unknown = sorted(set(decisions.index) - set(readable["file"]))
     logger.info(
-        "Curation: %d images dropped, %d relabelled, %d kept", dropped.sum(), relabelled.sum(), (action == "keep").sum()
+        "Curation: %s dropped, %d relabelled, %d kept",
+        *(count(int(dropped.sum()), "image"), relabelled.sum(), (action == "keep").sum()),
     )
     if unknown:
         logger.warning(

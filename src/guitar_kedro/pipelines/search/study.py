@@ -12,7 +12,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
@@ -22,6 +22,7 @@ import optuna
 import pandas as pd
 import torch
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import BaseStorage
@@ -132,19 +133,24 @@ def prepare(search: Search) -> optuna.Study:
     """
     study = search.open()
     search.cache.folder.mkdir(parents=True, exist_ok=True)
-    if not study.get_trials(deepcopy=False):
-        study.enqueue_trial({}, user_attrs={"is_recipe": True})
     if unclaimed := {trial.number for trial in running(study) if "who" not in trial.user_attrs}:
         time.sleep(_SECONDS_TO_CLAIM)
     for trial in running(study):
         lost = "who" not in trial.user_attrs and trial.number in unclaimed
         if trial.user_attrs.get("who") == search.who or lost:
-            study.tell(trial.number, state=TrialState.FAIL)
-            attempt = trial.user_attrs.get("attempt", 1) + 1
-            if attempt <= _ATTEMPTS:
-                kept = {name: value for name, value in trial.user_attrs.items() if name == "is_recipe"}
-                study.enqueue_trial(trial.params, user_attrs={**kept, "attempt": attempt})
+            with suppress(UpdateFinishedTrialError, ValueError):  # another search has found it meanwhile
+                study.tell(trial.number, state=TrialState.FAIL)
+                attempt = trial.user_attrs.get("attempt", 1) + 1
+                if attempt <= _ATTEMPTS and not trial.user_attrs.get("is_recipe"):
+                    study.enqueue_trial(trial.params, user_attrs={"attempt": attempt})
+    if not _recipes(study, TrialState.WAITING, TrialState.RUNNING, *ENDED):
+        study.enqueue_trial({}, user_attrs={"is_recipe": True})
     return study
+
+
+def _recipes(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
+    """List the trials of the recipe as it is, with which all others are compared."""
+    return [trial for trial in study.get_trials(deepcopy=False, states=states) if trial.user_attrs.get("is_recipe")]
 
 
 def running(study: optuna.Study) -> list[FrozenTrial]:
@@ -171,6 +177,8 @@ def tickets(study: optuna.Study, options: SearchOptions) -> Iterator[None]:
 
 
 def _may_begin(study: optuna.Study, options: SearchOptions, begun: int) -> bool:
+    if _recipes(study, TrialState.WAITING):  # which others may have outlived
+        return True
     seconds = sum((trial.duration or timedelta()).total_seconds() for trial in ended(study))
     return begun < (options.trials or begun + 1) and seconds / 60 < (options.minutes or math.inf)
 
@@ -182,7 +190,7 @@ def run_trial(search: Search) -> int | None:
         search: Of which trial.
 
     Returns:
-        Its number; ``None`` if others have begun the last one meanwhile.
+        Its number; ``None`` if others have begun the last one meanwhile, or have given this one up.
 
     Raises:
         UserError: If the recipe as it is cannot be trained.
@@ -218,6 +226,14 @@ def _run_trial(search: Search) -> int | None:
     if not _may_begin(study, search.options, len(ended(study)) + len(running(study))):
         return None
     trial = study.ask()
+    try:
+        _claim_and_judge(search, study, trial)
+    except UpdateFinishedTrialError:  # another machine has waited too long for a word of it, and gave it up
+        return None
+    return trial.number
+
+
+def _claim_and_judge(search: Search, study: optuna.Study, trial: optuna.Trial) -> None:
     trial.set_user_attr("who", search.who)
     is_recipe = trial.user_attrs.get("is_recipe", False)
     values = {} if is_recipe else suggest(trial, search.options.space)
@@ -234,7 +250,6 @@ def _run_trial(search: Search) -> int | None:
         study.tell(trial, state=TrialState.PRUNED)
     else:
         study.tell(trial, error_rate)
-    return trial.number
 
 
 def _judge(search: Search, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
