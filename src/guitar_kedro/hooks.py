@@ -23,6 +23,7 @@ from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.record import NodeMeter, environment
 from guitar_kedro.runs.run_cache import RUN_CACHE
+from guitar_kedro.runs.tracking import BUNDLE
 from guitar_kedro.runs.units import is_versioned, reports_of
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ REPORTS = (
     "model",
 )
 PREDICTED = ("predictions_table", "image_predictions", "predictions_sheet")
-COLLECTED, BUNDLE = "collected_images", "bundle"
+COLLECTED = "collected_images"
 UNLABELLED = "unlabelled"
 DATA = ("image_table", "splits")  # what a run record knows the data by
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,12 @@ def evaluated(exported_project: Path, checkpoint: Checkpoint) -> pd.DataFrame:
 
 def probabilities(table: pd.DataFrame, spec_classes: tuple[str, ...]) -> np.ndarray:
     return table[[f"probability_{label}" for label in spec_classes]].to_numpy()
+
+
+def test_an_export_says_where_the_bundle_is(exported_project: Path):
+    said = " ".join((exported_project / "console.txt").read_text().split())
+    [place] = re.findall(r"bundle: (\S+)", said)
+    assert (exported_project / place / "example.py").exists()
 
 
 def test_a_bundle_describes_itself(exported_project: Path, folder: Path, checkpoint: Checkpoint):

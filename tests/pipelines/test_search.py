@@ -6,7 +6,6 @@ import dataclasses
 import json
 import signal
 import threading
-import unittest.mock
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -181,7 +180,7 @@ def test_the_recipe_as_it_is_is_tried_until_it_has_ended_however_often_it_is_kil
     assert prepare(search).ask().user_attrs["is_recipe"]
 
 
-def test_a_trial_that_another_machine_has_given_up_ends_without_a_word(tmp_path: Path):
+def test_a_trial_that_another_machine_has_given_up_ends_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     search = search_in(tmp_path)
     study = prepare(search)
     given_up = study.ask()
@@ -191,8 +190,8 @@ def test_a_trial_that_another_machine_has_given_up_ends_without_a_word(tmp_path:
     images = tmp_path / "images"
     images.mkdir()
     late = dataclasses.replace(search, data={"prepared_images": PreparedImages(images, pd.DataFrame())})
-    with unittest.mock.patch.object(optuna.Study, "ask", return_value=given_up):
-        assert run_trial(late) is None
+    monkeypatch.setattr(optuna.Study, "ask", lambda _: given_up)  # before that, in its search
+    assert run_trial(late) is None
 
 
 def test_a_trial_that_was_killed_as_it_began_is_marked_as_failed_and_one_that_begins_elsewhere_is_not(tmp_path: Path):

@@ -12,7 +12,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
@@ -138,11 +138,13 @@ def prepare(search: Search) -> optuna.Study:
     for trial in running(study):
         lost = "who" not in trial.user_attrs and trial.number in unclaimed
         if trial.user_attrs.get("who") == search.who or lost:
-            with suppress(UpdateFinishedTrialError, ValueError):  # another search has found it meanwhile
+            try:
                 study.tell(trial.number, state=TrialState.FAIL)
-                attempt = trial.user_attrs.get("attempt", 1) + 1
-                if attempt <= _ATTEMPTS and not trial.user_attrs.get("is_recipe"):
-                    study.enqueue_trial(trial.params, user_attrs={"attempt": attempt})
+            except (UpdateFinishedTrialError, ValueError):  # another search has found it meanwhile
+                continue
+            attempt = trial.user_attrs.get("attempt", 1) + 1
+            if attempt <= _ATTEMPTS and not trial.user_attrs.get("is_recipe"):
+                study.enqueue_trial(trial.params, user_attrs={"attempt": attempt})
     if not _recipes(study, TrialState.WAITING, TrialState.RUNNING, *ENDED):
         study.enqueue_trial({}, user_attrs={"is_recipe": True})
     return study
