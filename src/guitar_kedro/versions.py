@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 VERSIONS = {
-    "drawn_pictures": 1,  # the demo set, and the other things
+    "drawn_pictures": 2,  # the demo set, and the other things
     "prepared_pictures": 2,  # what reading, shrinking, encoding and hashing make of a file, or why it is refused
     "image_tables": 3,  # duplicates, curation, given parts and groups, pictures without labels
     "decoded_pixels": 1,  # what training reads: prepared pictures, read and resized

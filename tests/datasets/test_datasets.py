@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -233,10 +234,27 @@ def test_a_set_that_is_drawn_in_a_newer_way_lies_beside_the_one_of_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     before = DrawnImagesDataset(str(tmp_path), images_per_class=1, size=24, seed=1).load()
-    monkeypatch.setitem(VERSIONS, "drawn_pictures", 2)
+    monkeypatch.setitem(VERSIONS, "drawn_pictures", VERSIONS["drawn_pictures"] + 1)
     after = DrawnImagesDataset(str(tmp_path), images_per_class=1, size=24, seed=1).load()
     assert not {raw.path for raw in before} & {raw.path for raw in after}
     assert all(raw.path.exists() for raw in before)
+
+
+def test_drawing_that_begins_ahead_stops_without_a_word_and_goes_on_when_pictures_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
+    dataset = DrawnImagesDataset(str(tmp_path), images_per_class=6, size=48, seed=1)
+    dataset.draw()
+    end = time.monotonic() + 60
+    while not (drawn := set(tmp_path.rglob("*.jpg"))):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    dataset.stop_drawing()
+    assert not recwarn and not caplog.records
+    times = {path: path.stat().st_mtime_ns for path in drawn}
+    assert len(dataset.load()) == 66
+    assert {path: path.stat().st_mtime_ns for path in drawn} == times
 
 
 def test_a_set_that_is_drawn_in_part_counts_as_not_there(tmp_path: Path):
@@ -478,9 +496,9 @@ def test_the_model_before_the_images_changed_is_the_one_of_those_predictions(tmp
     model = str(tmp_path / "model")
     dataset = ModelBeforeChangeDataset(model, **runs.paths)
     assert dataset.load() == {}
-    for time, size in (("2026-01-01", 32), ("2026-01-03", 64)):
+    for day, size in (("2026-01-01", 32), ("2026-01-03", 64)):
         spec = SPEC.model_copy(update={"image_size": size})
-        CheckpointDataset(model, Version(None, time)).save(Checkpoint({"weight": torch.ones(1)}, spec))
+        CheckpointDataset(model, Version(None, day)).save(Checkpoint({"weight": torch.ones(1)}, spec))
     runs.run("2026-01-01")
     runs.run("2026-01-02")
     runs.run("2026-01-03", "a.jpg")

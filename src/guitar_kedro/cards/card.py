@@ -7,6 +7,7 @@ here once, as sections of plain text; the templates only lay them out, as one se
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from PIL import Image
 
@@ -28,7 +29,9 @@ def model_card_html(facts: CardFacts, figures: Mapping[CardFigure, Image.Image])
         facts: What it says.
         figures: Their pictures, in the order in which they stand in their sections.
     """
-    return _render("model_card.html.j2", facts, {figure: embedded(figure, each) for figure, each in figures.items()})
+    with ThreadPoolExecutor() as threads:  # Pillow shrinks and encodes side by side
+        pictures = dict(zip(figures, threads.map(embedded, figures, figures.values()), strict=True))
+    return _render("model_card.html.j2", facts, pictures)
 
 
 def model_card_markdown(facts: CardFacts) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,6 +33,7 @@ class _DrawnDataset(RawImagesDataset):
     NAMES: ClassVar[tuple[str, ...]]
     WHAT: ClassVar[str]
     SET: ClassVar[str]  # how the folders of sets are called
+    _drawing: tuple[Generator[None, None, None], int] | None = None  # what is being drawn, and how much
 
     def __init__(
         self, filepath: str, images_per_class: int, size: int, seed: int, metadata: dict[str, Any] | None = None
@@ -58,18 +60,30 @@ class _DrawnDataset(RawImagesDataset):
         self._count, self._size, self._seed = images_per_class, size, seed
         self.metadata = metadata
 
-    def load(self) -> list[RawImage]:
-        """Draw what is not there yet, and list all; the label is the name of what is drawn."""
+    def draw(self) -> None:
+        """Begin to draw what is not there yet, in processes beside this one; ``load`` waits for it."""
         missing = [(path, *how) for path, how in self._pictures().items() if not path.exists()]
-        if missing:
+        if missing and not self._drawing:
             from joblib import Parallel, delayed
-            from joblib.externals.loky import get_reusable_executor
 
             jobs = (delayed(_draw_to)(path, self._draw, name, self._size, seed) for path, name, seed in missing)
-            drawn = Parallel(n_jobs=-1, return_as="generator")(jobs)
-            for _ in track(drawn, len(missing), f"Drawing {self.WHAT}"):
+            self._drawing = Parallel(n_jobs=-1, return_as="generator")(jobs), len(missing)
+
+    def stop_drawing(self) -> None:
+        """Draw no more than what is begun, before ``load`` asks for it again."""
+        if self._drawing:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # joblib tells how many pictures are left
+                self._drawing[0].close()
+            self._end()
+
+    def load(self) -> list[RawImage]:
+        """Draw what is not there yet, and list all; the label is the name of what is drawn."""
+        self.draw()
+        if self._drawing:
+            for _ in track(*self._drawing, f"Drawing {self.WHAT}"):
                 pass
-            get_reusable_executor().shutdown()  # or idle workers stay for minutes
+            self._end()
         return images_in_folder(self._folder)
 
     def unneeded(self) -> Iterator[Path]:
@@ -82,6 +96,12 @@ class _DrawnDataset(RawImagesDataset):
     @staticmethod
     def _draw(name: str, size: int, seed: int, /) -> Image:
         raise NotImplementedError
+
+    def _end(self) -> None:
+        from joblib.externals.loky import get_reusable_executor
+
+        del self._drawing
+        get_reusable_executor().shutdown()  # or idle workers stay for minutes
 
     def _pictures(self) -> dict[Path, tuple[str, int]]:
         """Where each picture lies, what it shows, and its seed."""

@@ -12,7 +12,7 @@ Painter = Callable[[int, int, Random], np.ndarray]
 
 def draw_background(width: int, height: int, rng: Random) -> np.ndarray:
     """A background of a kind that `rng` chooses."""
-    return rng.choice(PAINTERS)(width, height, rng)
+    return rng.choice(PAINTERS)(width, height, rng).astype(np.float32, copy=False)
 
 
 def grain(width: int, height: int, rng: Random) -> np.ndarray:
@@ -163,8 +163,8 @@ PAINTERS: tuple[Painter, ...] = (
 
 
 def _grid(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    return x / width, y / height
+    x, y = (np.arange(side, dtype=np.float32) / side for side in (width, height))
+    return np.broadcast_to(x, (height, width)), np.broadcast_to(y[:, None], (height, width))
 
 
 def _scatter(index: np.ndarray) -> np.ndarray:

@@ -127,12 +127,12 @@ def _flame(box: Box, strength: float, rng: Random) -> str:
 
 def _burst(d: str, finish: Finish) -> str:
     """Ever narrower strokes along the edge, each a little stronger: colour that follows the outline."""
-    bands, count = "", 14
+    bands, count = "", 8
     for i, colour in enumerate(finish.burst):
         reach = finish.reach * (1 - 0.42 * i)
         for k in range(count):
             width = 2 * reach * (1 - (k / count) ** 1.2)
-            bands += line(d, colour, width, f'stroke-opacity="{0.05 + 0.26 * k / count:.2f}" stroke-linejoin="round"')
+            bands += line(d, colour, width, f'stroke-opacity="{0.09 + 0.41 * k / count:.2f}"')
     return bands
 
 

@@ -146,10 +146,11 @@ def _compose(background: np.ndarray, layer: Image.Image, pose: Pose, light: _Lig
 def _develop(picture: np.ndarray, light: _Light, rng: Random) -> Image.Image:
     """Light falling off, exposure, colour temperature, lens, sensor and compression."""
     height, width = picture.shape[:2]
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    x, y = (np.linspace(-1, 1, side, dtype=np.float32) for side in (width, height))
+    y = y[:, None]
     fall = 1 + light.slope * (x * math.cos(light.direction) + y * math.sin(light.direction))
     fall *= light.exposure * (1 - light.vignette * (x * x + y * y) / 2)
-    lit = picture * fall[..., None] * np.array([1 + light.warmth, 1, 1 - light.warmth])
+    lit = picture * fall[..., None] * np.array([1 + light.warmth, 1, 1 - light.warmth], dtype=np.float32)
     lit += light.noise * grain(width, height, rng)[..., None]
     image = Image.fromarray((np.clip(lit, 0, 1) * 255).astype(np.uint8))
     image = image.filter(ImageFilter.GaussianBlur(light.softness * max(width, height) / 256))

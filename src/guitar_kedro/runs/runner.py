@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +139,9 @@ class ResumingRunner(SequentialRunner):
         check_versions(pipeline, catalog)
         # a run cache of its own, for it remembers checksums of what nodes are going to replace
         will_run = partial(self._will_run, resume, RunCache(catalog, parameters))
-        check_nodes(filter(will_run, filter(is_checked, pipeline.nodes)), catalog, parameters)
+        checked = [*filter(will_run, filter(is_checked, pipeline.nodes))]
+        with _drawing(checked, catalog):
+            check_nodes(checked, catalog, parameters)
         results = pipeline.outputs()
         returned = {name for name in results if in_memory(catalog, name)}
         wanted = returned | {name for name in results if run_cache.must_be_made_again(name)}
@@ -176,6 +179,23 @@ class ResumingRunner(SequentialRunner):
             return True
         logger.info("%s: %s is loaded from version %s, skipped", node.name, *next(iter(pinned.items())))
         return False
+
+
+@contextmanager
+def _drawing(nodes: list[Node], catalog: DataCatalog) -> Iterator[None]:
+    """Let the demo set be drawn while the checks import what trains: that takes one core for seconds."""
+    from guitar_kedro.datasets import DrawnImagesDataset
+
+    used = any("raw_images" in node.inputs for node in nodes)
+    if not used or not isinstance(images := catalog["raw_images"], DrawnImagesDataset):
+        yield
+        return
+    images.draw()
+    try:
+        yield
+    except BaseException:
+        images.stop_drawing()
+        raise
 
 
 def _with_what_belongs_to_it(load_versions: dict[str, str]) -> dict[str, str]:
