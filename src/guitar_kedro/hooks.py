@@ -319,7 +319,7 @@ def _predicted(summary: dict[str, Any]) -> Iterator[str]:
         yield (
             f"In folders called like classes, the predictions of {folders['right']:,} of "
             f"{count(folders['images'], 'image')} agree with them: accuracy {percent(folders['accuracy'])} "
-            f"(95 % interval {ends})"
+            f"(95 % interval {ends}), which says little of pictures that the model was trained on"
         )
 
 

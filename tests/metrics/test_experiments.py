@@ -52,7 +52,7 @@ def test_an_image_that_was_relabelled_is_judged_by_its_label_of_now():
 def test_only_parameters_that_differ_are_told_by_their_paths_and_none_that_change_no_model():
     parameters = copy.deepcopy(RECORD["parameters"])
     parameters["stages"]["small"]["unfrozen"]["epochs"] = 4
-    parameters |= {"note": "longer", "resume": False}
+    parameters |= {"note": "longer", "resume": False, "epochs": 4, "images": "/photos"}
     earlier, later = tried("1", "11"), tried("2", "11", parameters=parameters, packages={"torch": "2.14.0"})
     assert differing_parameters([later, earlier]) == {"stages.small.unfrozen.epochs": ["4", "2"]}
     assert what_changed(earlier, later) == [

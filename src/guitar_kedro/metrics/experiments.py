@@ -26,6 +26,7 @@ UNKNOWN_SPLIT = 0
 _NAN = float("nan")
 _NOT_THERE = "not installed"
 _LIBRARIES = 5  # that are named, of those that differ
+_SHORT = {"epochs", "images"}  # for the epochs of a phase, and for pictures that have a checksum
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Experiment:
     def parameters(self) -> dict[str, Any]:
         """Those parameters of its run that may have an effect on the model."""
         given = self.record.get("parameters", {})
-        return {name: value for name, value in given.items() if name not in OF_THE_WAY}
+        return {name: value for name, value in given.items() if name not in OF_THE_WAY | _SHORT}
 
     @property
     def split(self) -> str | None:

@@ -127,7 +127,7 @@ class Session:
         if not self.items.classes:
             return with_session("There is no model yet to say which labels are likely wrong: `kedro run`")
         if not self._made.out_of_fold:
-            more = "Of training pictures, no network speaks that has not seen them"
+            more = "Which labels of training pictures are likely wrong is told by cross-validation"
             return with_session(f"{more}: `kedro run --pipeline=cross_validation`")
         return "All decisions are in the model."
 
