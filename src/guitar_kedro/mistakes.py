@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from concurrent.futures import BrokenExecutor
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.parameters import RENAMED
@@ -31,6 +32,11 @@ def user_error_behind(error: BaseException) -> UserError | None:
         if missing and missing.group(1) in EXTRAS:
             library, extra = missing.group(1), EXTRAS[missing.group(1)]
             return UserError(f"{library} is not installed: `pip install 'guitar-kedro[{extra}]'` brings it.")
+        if isinstance(link, BrokenExecutor):
+            return UserError(
+                "A process that worked for this one was ended, perhaps for want of memory: run the same command again. "
+                "What was finished is kept."
+            )
         if sentence := _sentence_for_disk(link, error) or _sentence_for_kedro(link, error):
             return UserError(sentence)
     return None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
 from kedro.io import DatasetError, Version
@@ -240,12 +241,13 @@ def test_a_set_that_is_drawn_in_a_newer_way_lies_beside_the_one_of_before(
     assert all(raw.path.exists() for raw in before)
 
 
+@pytest.mark.process
 def test_drawing_that_begins_ahead_stops_without_a_word_and_goes_on_when_pictures_are_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
     dataset = DrawnImagesDataset(str(tmp_path), images_per_class=6, size=48, seed=1)
-    dataset.draw()
+    dataset.begin_drawing()
     end = time.monotonic() + 60
     while not (drawn := set(tmp_path.rglob("*.jpg"))):
         assert time.monotonic() < end
@@ -255,6 +257,21 @@ def test_drawing_that_begins_ahead_stops_without_a_word_and_goes_on_when_picture
     times = {path: path.stat().st_mtime_ns for path in drawn}
     assert len(dataset.load()) == 66
     assert {path: path.stat().st_mtime_ns for path in drawn} == times
+
+
+@pytest.mark.process
+def test_a_drawing_process_that_is_killed_is_told_in_a_sentence_and_the_pictures_are_drawn_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
+    dataset = DrawnImagesDataset(str(tmp_path), images_per_class=6, size=48, seed=1)
+    dataset.begin_drawing()
+    workers = [each for each in psutil.Process().children() if "LokyProcess" in " ".join(each.cmdline())]
+    workers[0].kill()
+    with pytest.raises(DatasetError) as caught:
+        dataset.load()
+    assert str(user_error_behind(caught.value)).endswith("run the same command again. What was finished is kept.")
+    assert len(dataset.load()) == 66
 
 
 def test_a_set_that_is_drawn_in_part_counts_as_not_there(tmp_path: Path):

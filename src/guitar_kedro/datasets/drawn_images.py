@@ -60,7 +60,7 @@ class _DrawnDataset(RawImagesDataset):
         self._count, self._size, self._seed = images_per_class, size, seed
         self.metadata = metadata
 
-    def draw(self) -> None:
+    def begin_drawing(self) -> None:
         """Begin to draw what is not there yet, in processes beside this one; ``load`` waits for it."""
         missing = [(path, *how) for path, how in self._pictures().items() if not path.exists()]
         if missing and not self._drawing:
@@ -79,11 +79,13 @@ class _DrawnDataset(RawImagesDataset):
 
     def load(self) -> list[RawImage]:
         """Draw what is not there yet, and list all; the label is the name of what is drawn."""
-        self.draw()
+        self.begin_drawing()
         if self._drawing:
-            for _ in track(*self._drawing, f"Drawing {self.WHAT}"):
-                pass
-            self._end()
+            try:
+                for _ in track(*self._drawing, f"Drawing {self.WHAT}"):
+                    pass
+            finally:
+                self._end()
         return images_in_folder(self._folder)
 
     def unneeded(self) -> Iterator[Path]:

@@ -190,7 +190,7 @@ def _drawing(nodes: list[Node], catalog: DataCatalog) -> Iterator[None]:
     if not used or not isinstance(images := catalog["raw_images"], DrawnImagesDataset):
         yield
         return
-    images.draw()
+    images.begin_drawing()
     try:
         yield
     except BaseException:
