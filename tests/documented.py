@@ -58,6 +58,7 @@ CANNOT_RUN = {
     "kedro run --pipeline=train --params=nproc_per_node=4,nnodes=2,rdzv_endpoint=10.0.0.1:29400": "takes two machines",
     "pip install -c constraints.txt '.[serve]'": _DOWNLOADS,
     "pip install -e '.[cluster]'": _DOWNLOADS,
+    "pip install -e '.[cluster,search]'": _DOWNLOADS,
     "pip install -e '.[export]'": _DOWNLOADS,
     "pip install -e '.[mlflow]'": _DOWNLOADS,
     "pip install -e '.[search]'": _DOWNLOADS,
