@@ -241,6 +241,10 @@ def test_a_set_that_is_drawn_in_a_newer_way_lies_beside_the_one_of_before(
     assert all(raw.path.exists() for raw in before)
 
 
+def _drawing_processes() -> list[psutil.Process]:
+    return [each for each in psutil.Process().children() if "LokyProcess" in " ".join(each.cmdline())]
+
+
 @pytest.mark.process
 def test_drawing_that_begins_ahead_stops_without_a_word_and_goes_on_when_pictures_are_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
@@ -253,6 +257,8 @@ def test_drawing_that_begins_ahead_stops_without_a_word_and_goes_on_when_picture
         assert time.monotonic() < end
         time.sleep(0.05)
     dataset.stop_drawing()
+    assert len(list(tmp_path.rglob("*.jpg"))) < 66
+    assert not _drawing_processes()
     assert not recwarn and not caplog.records
     times = {path: path.stat().st_mtime_ns for path in drawn}
     assert len(dataset.load()) == 66
@@ -266,8 +272,7 @@ def test_a_drawing_process_that_is_killed_is_told_in_a_sentence_and_the_pictures
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
     dataset = DrawnImagesDataset(str(tmp_path), images_per_class=6, size=48, seed=1)
     dataset.begin_drawing()
-    workers = [each for each in psutil.Process().children() if "LokyProcess" in " ".join(each.cmdline())]
-    workers[0].kill()
+    _drawing_processes()[0].kill()
     with pytest.raises(DatasetError) as caught:
         dataset.load()
     assert str(user_error_behind(caught.value)).endswith("run the same command again. What was finished is kept.")
