@@ -37,6 +37,7 @@ stages:
     image_size: 48
     batch_size: 16
     start_from: small
+    finder: false
     frozen: {epochs: 0, learning_rate: 1.0e-3}
     unfrozen: {epochs: 1, learning_rate: 1.0e-3}
 
@@ -117,6 +118,7 @@ _LIBRARIES = [
     "kedro_viz.integrations.kedro.run_hooks",
     "kedro_viz.launchers.cli.main",
     "plotly.graph_objects",
+    "plotly.offline",
     "pyarrow.parquet",
     "sklearn.model_selection",
     "uvicorn",
@@ -162,22 +164,24 @@ class Command:
         output: Path,
         folder: str = ".",
         first: str = "",
+        program: str = "kedro",
         **environment: str,
     ) -> None:
         """Starts it.
 
         Args:
             project: The project.
-            arguments: What stands behind ``kedro``.
+            arguments: What stands behind the program's name.
             output: A folder for ``stdout`` and ``stderr``.
             folder: Of the project: where it is started.
             first: Python code that changes the process before.
+            program: The module that is run.
             environment: What differs from this process.
         """
         environment = {**os.environ, **_environment(project), **environment}
         self._output = output
         self._process = IMPORTED.Process(
-            target=_become_command_line, args=(project / folder, arguments, environment, output, first)
+            target=_become_command_line, args=(project / folder, program, arguments, environment, output, first)
         )
         self._process.start()
         self.pid = self._process.pid
@@ -247,7 +251,7 @@ def collect_garbage_seldom() -> None:
 
 
 def _become_command_line(
-    start: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path, first: str
+    start: Path, program: str, arguments: Sequence[str], environment: Mapping[str, str], output: Path, first: str
 ) -> None:
     from kedro.framework.project import LOGGING
     from matplotlib import rcParams
@@ -262,11 +266,11 @@ def _become_command_line(
     os.environ.clear()
     os.environ.update(environment)
     multiprocessing.set_start_method(None, force=True)
-    sys.argv = ["kedro", *arguments]
+    sys.argv = [program, *arguments]
     try:
         exec(first, {})
         LOGGING.__init__()  # it has looked for a configuration where it was imported
-        runpy.run_module("kedro", run_name="__main__", alter_sys=True)
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
     finally:
         atexit._run_exitfuncs()  # as at the end of Python; a forked process ends without
 

@@ -112,7 +112,7 @@ def test_a_phase_that_was_killed_is_shown_in_progress_and_goes_on(killed_project
     assert len(list((project / MODELS / "model").iterdir())) == 1
     run = kedro_in(project, "run", "--pipeline=train", LONGER)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "train.larger.find_unfrozen_learning_rate: unchanged since" in run.stdout
+    assert "train.small.train_unfrozen: unchanged since" in run.stdout
     assert "train.larger.train_unfrozen runs again" in run.stdout
     assert "larger, unfrozen: goes on after epoch" in run.stdout
     assert not (project / STATE).exists()
