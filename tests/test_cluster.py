@@ -8,8 +8,8 @@ import pickle
 import random
 import shutil
 import signal
-import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +48,13 @@ OPTIONS = IngestionOptions(
     max_side=128, quality=90, duplicate_distance=4, max_bytes=10**6, max_pixels=10**6, max_frames=10
 )
 PREPARING = OPTIONS.model_dump(exclude={"duplicates", "duplicate_distance"})
+AS_IN_A_NEW_PROCESS = "import dask; dask.config.refresh()"
+WITHOUT_OPTUNA = """
+import sys
+for name in [name for name in sys.modules if name.partition(".")[0] in ("guitar_kedro", "optuna")]:
+    del sys.modules[name]
+sys.path.insert(0, {!r})
+"""
 WORKER_KILLS = max(1, KILLS // 20)
 pytestmark = pytest.mark.cluster
 
@@ -55,8 +62,9 @@ pytestmark = pytest.mark.cluster
 class Cluster:
     """A scheduler and workers, each a process of its own, on this machine."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self.workers = folder, []
+    def __init__(self, folder: Path, first: str = "") -> None:
+        self._folder, self.workers = folder, list[Command]()
+        self._first = f"{AS_IN_A_NEW_PROCESS}\n{first}"
         file = folder / "scheduler.json"
         self._scheduler = self._start("scheduler", "--host=127.0.0.1", "--port=0", f"--scheduler-file={file}")
         while not file.exists():
@@ -64,12 +72,13 @@ class Cluster:
         with Client(scheduler_file=str(file)) as client:
             self.address = client.scheduler.address
 
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
-        return subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def _start(self, *arguments: str) -> Command:
+        output = Path(tempfile.mkdtemp(dir=self._folder))
+        arguments += ("--no-dashboard",)
+        return Command(self._folder, *arguments, output=output, first=self._first, program="dask")
 
     def have_workers(self, count: int) -> None:
-        """Starts workers until there are so many; each has to import what its tasks need."""
+        """Starts workers until there are so many."""
         for _ in range(count - sum(worker.poll() is None for worker in self.workers)):
             self.workers.append(self._start("worker", self.address, "--no-nanny", "--nthreads=1"))
         with Client(self.address) as client:
@@ -83,12 +92,12 @@ class Cluster:
     def kill_worker(self) -> None:
         victim = next(worker for worker in self.workers if worker.poll() is None)
         victim.kill()
-        victim.wait()
+        victim.wait(20)
 
     def close(self) -> None:
         for process in (*self.workers, self._scheduler):
             process.kill()
-            process.wait()
+            process.wait(20)
 
 
 @pytest.fixture(scope="module")
@@ -234,10 +243,9 @@ def test_a_cluster_that_has_no_workers_or_loses_them_is_answered_with_one_senten
         cluster.close()
 
 
-def test_a_worker_that_lacks_what_a_search_imports_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_worker_that_lacks_what_a_search_imports_is_named(tmp_path: Path):
     (tmp_path / "optuna.py").write_text("raise ModuleNotFoundError(\"No module named 'optuna'\")")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    cluster = Cluster(tmp_path)
+    cluster = Cluster(tmp_path, WITHOUT_OPTUNA.format(str(tmp_path)))
     try:
         cluster.have_workers(1)
         with (
