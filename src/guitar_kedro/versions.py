@@ -22,7 +22,7 @@ VERSIONS = {
     "trained_networks": 2,  # learning rates, weights, histories
     "predictions": 1,  # of any picture: reading it, resizing it, the network, its probabilities and energy
     "calibrated_models": 1,  # temperature and thresholds
-    "reports": 3,  # figures, tables, numbers and cards, from all of the above
+    "reports": 4,  # figures, tables, numbers and cards, from all of the above
     "bundles": 2,  # exported models, with their own preprocessing
 }
 

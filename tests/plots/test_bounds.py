@@ -414,9 +414,7 @@ LONG = {
     "errors of 20 stages": lambda: stage_steps(many_stages()),
 }
 SHEETS_OF_MANY = {
-    "20 stages": lambda: plots.training_sheet(
-        {f"stage_{stage}_{'of_many_' * 5}": [photo(1000)] * 3 for stage in range(2 * STAGES)}
-    ),
+    "20 stages": lambda: plots.training_sheet([[photo(1000)] * 3] * (2 * STAGES)),
     "large batch": lambda: plots.training_batch([photo(500)] * 512, ["a class"] * 512, "Many"),
     "thousands of groups": lambda: plots.duplicates_sheet([[(photo(), "x" * 255)] * 50] * 2000),
     "errors": lambda: plots.grad_cam_of_errors([photo()] * 100, [np.ones((2, 7, 7))] * 100, [("x" * 255,) * 3] * 100),

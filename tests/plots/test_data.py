@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from guitar_kedro.plots import data, sheets
 
@@ -17,6 +18,11 @@ def _image_table(names):
 
 def _picture(colour="#336699", size=(60, 40), mode="RGB"):
     return Image.new("RGB", size, colour).convert(mode)
+
+
+def _pictures_on(sheet, colour=(0x33, 0x66, 0x99)):
+    """How many patches of this colour there are."""
+    return ndimage.label((np.asarray(sheet.convert("RGB")) == colour).all(axis=-1))[1]
 
 
 @pytest.mark.parametrize("number", [1, 40])
@@ -78,11 +84,11 @@ def test_originals_of_one_size_are_drawn(is_readable):
     assert is_readable(data.resolutions(pd.DataFrame({"width": [160] * 9, "height": [160] * 9}), {"small": 64}))
 
 
-def test_a_contact_sheet_shows_every_picture_with_its_caption(is_readable, words_of):
+def test_a_contact_sheet_shows_every_picture_with_its_caption(is_readable, words_of, saved):
     captions = [f"file_{n}.jpg\nGretsch White Falcon Player's Edition Hollow Body 97.3 %" for n in range(7)]
     figure = sheets.contact_sheet([_picture()] * 7, captions, 3, "Predictions")
     assert is_readable(figure)
-    assert len(figure.axes[0].images) == 7
+    assert _pictures_on(saved(figure)) == 7
     assert all(f"file_{n}.jpg" in words_of(figure) for n in range(7))
 
 
@@ -131,22 +137,22 @@ def test_an_empty_sheet_says_that_it_is_empty(is_readable, words_of):
 
 
 @pytest.mark.parametrize("number", [2, 30])
-def test_a_class_sheet_has_a_row_per_class_and_at_most_eight_pictures(number, names_of, is_readable):
+def test_a_class_sheet_has_a_row_per_class_and_at_most_eight_pictures(number, names_of, is_readable, saved):
     pictures = {label: [_picture()] * (10 if place % 2 else 1) for place, label in enumerate(names_of(number))}
     figure = data.class_contact_sheet(pictures, names_of(number))
     assert is_readable(figure)
-    assert len(figure.axes[0].images) == sum(8 if place % 2 else 1 for place in range(number))
+    assert _pictures_on(saved(figure)) == sum(8 if place % 2 else 1 for place in range(number))
 
 
 @pytest.mark.parametrize(("number", "shown"), [(31, 31), (240, 240), (1000, 240)])
 def test_a_sheet_of_more_classes_has_a_picture_of_each_and_says_how_many_are_left_out(
-    number, shown, names_of, words_of
+    number, shown, names_of, words_of, saved
 ):
     names = names_of(number)
     labels, most = data.classes_on_sheet(list(names))
     assert (len(set(labels)), most) == (shown, 1)
     figure = data.class_contact_sheet({label: [_picture()] for label in labels}, names, list(names))
-    assert len(figure.axes[0].images) == shown
+    assert _pictures_on(saved(figure)) == shown
     assert f"A picture of each of {shown}{' of the 1,000' if number == 1000 else ''} classes." in words_of(figure)
 
 

@@ -92,6 +92,6 @@ def test_a_batch_needs_a_caption_per_picture():
 
 def test_wide_and_tall_figures_stand_on_the_white_of_their_sheet(saved):
     figures = [Image.new("RGB", size, "white") for size in ((1440, 544), (863, 1117))]
-    sheet = saved(training_sheet({"a_stage.unfrozen": figures})).convert("RGB")
+    sheet = saved(training_sheet([figures])).convert("RGB")
     below_the_title = sheet.crop((sheet.width // 2, 150, sheet.width, sheet.height))
     assert below_the_title.getcolors() == [(below_the_title.width * below_the_title.height, (255, 255, 255))]

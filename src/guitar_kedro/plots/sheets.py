@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from PIL import Image
+from PIL import Image, ImageOps
 
 from guitar_kedro.plots import style
 
@@ -43,19 +43,26 @@ def picture_sheet(
     tile: float = 1.5,
     resample: Image.Resampling = Image.Resampling.LANCZOS,
     ground: str = style.TILE,
+    square: bool = True,
 ) -> Figure:
-    """Lay out rows of pictures, each as large as its square tile allows.
+    """Lay out rows of pictures, each as large as its tile allows.
 
     Args:
         rows: From top to bottom; as many are drawn as fit on a sheet of a bounded size, and a note says how many.
         title: Of the sheet.
         notes: Lines below the title.
-        tile: Side of a tile, in inches.
+        tile: Height of a tile, in inches.
         resample: How pictures are brought to the size of their tile.
         ground: Colour of what a picture leaves free of its tile.
+        square: Whether a tile is as wide as it is high; else it has the shape of its picture.
     """
     notes = list(notes)
-    fitting = _rows_that_fit(rows, tile)
+
+    def width_of(picture: Image.Image) -> float:
+        return tile if square else tile * picture.width / picture.height
+
+    filled = max((sum(map(width_of, row.pictures)) for row in rows), default=0.0)
+    fitting = _rows_that_fit(filled, tile)
     if len(rows) > fitting:
         notes.append(f"The first {fitting} of {len(rows):,} rows.")
         rows = rows[:fitting]
@@ -68,25 +75,28 @@ def picture_sheet(
     left = max((style.text_width(line) for lines in labels for line in lines), default=0.0)
     left = style.MARGIN + (left + style.MARGIN if left else 0)
     columns = max((len(row.pictures) for row in rows), default=0)
-    width = max(left + columns * (tile + _GAP) - _GAP + style.MARGIN, _NARROWEST)
+    width = max(left + filled + columns * _GAP - _GAP + style.MARGIN, _NARROWEST)
     heights = [tile + _caption_height(lines) + _GAP for lines in captions]
     height = sum(heights) + style.MARGIN
     figure = style.new_figure(width, height, title, notes, constrained=False)
     axes = style.below_heading(figure, height)
+    dpi = figure.dpi
+    tiles = Image.new("RGB", (round(width * dpi), round(height * dpi)), style.PAPER)
     top = 0.0
     for row, label, lines, row_height in zip(rows, labels, captions, heights, strict=True):
-        axes.text(
-            style.MARGIN * figure.dpi, (top + tile / 2) * figure.dpi, "\n".join(label), va="center", **style.text()
-        )
+        axes.text(style.MARGIN * dpi, (top + tile / 2) * dpi, "\n".join(label), va="center", **style.text())
+        x = left
         for column, picture in enumerate(row.pictures):
-            x = left + column * (tile + _GAP)
-            _draw_tile(axes, picture, (x, top), tile, resample, ground)
+            tile_width = width_of(picture)
+            _paste(tiles, picture, _pixels((x, top), dpi), _pixels((tile_width, tile), dpi), resample, ground)
             if lines:
-                place = ((x + tile / 2) * figure.dpi, (top + tile + 0.04) * figure.dpi)
+                place = ((x + tile_width / 2) * dpi, (top + tile + 0.04) * dpi)
                 axes.text(
                     *place, "\n".join(lines[column]), ha="center", va="top", **style.text(style.SMALL_SIZE, style.MUTED)
                 )
+            x += tile_width + _GAP
         top += row_height
+    axes.add_artist(_Copied(tiles, dpi))
     return figure
 
 
@@ -122,11 +132,9 @@ def contact_sheet(
     return picture_sheet(rows, title, notes, tile, resample)
 
 
-def _rows_that_fit(rows: Sequence[Row], tile: float) -> int:
+def _rows_that_fit(width: float, tile: float) -> int:
     """Count the rows, one at least, that neither make a sheet too high nor hold too many pixels together."""
-    lowest = tile + _GAP
-    columns = max((len(row.pictures) for row in rows), default=0) or 1
-    most = min(_MOST_HEIGHT / lowest, _MOST_TILE_PIXELS / columns / (tile * style.DPI) ** 2)
+    most = min(_MOST_HEIGHT / (tile + _GAP), _MOST_TILE_PIXELS / ((width or tile) * tile * style.DPI**2))
     return max(1, int(most))
 
 
@@ -141,24 +149,36 @@ def _caption_height(captions: Sequence[Sequence[str]]) -> float:
     return lines * style.SMALL_SIZE * style.LINE_HEIGHT / 72 + (0.08 if lines else 0)
 
 
-def _draw_tile(
-    axes: Axes,
+class _Copied(Artist):
+    """A picture at the bottom left of a figure, copied pixel by pixel: ``imshow`` takes as long as all the rest."""
+
+    zorder = 0
+
+    def __init__(self, picture: Image.Image, dpi: float) -> None:
+        super().__init__()
+        self._picture, self._dpi = picture, dpi
+
+    def draw(self, renderer: Any) -> None:
+        scale = renderer.dpi / self._dpi
+        drawn = self._picture if scale == 1 else ImageOps.scale(self._picture, scale)
+        renderer.draw_image(renderer.new_gc(), 0, 0, np.asarray(drawn.convert("RGBA"))[::-1])
+
+
+def _pixels(inches: tuple[float, float], dpi: float) -> tuple[int, int]:
+    return round(inches[0] * dpi), round(inches[1] * dpi)
+
+
+def _paste(
+    tiles: Image.Image,
     picture: Image.Image,
-    corner: tuple[float, float],
-    tile: float,
+    corner: tuple[int, int],
+    tile: tuple[int, int],
     resample: Image.Resampling,
     ground: str,
 ) -> None:
-    # Whole pixels, and pictures of exactly the size they are drawn at: the renderer copies them and blurs nothing.
-    dpi = axes.figure.dpi
-    side = round(tile * dpi)
-    x, y = (round(value * dpi) for value in corner)
-    axes.add_patch(Rectangle((x, y), side, side, facecolor=ground, linewidth=0))
-    scale = side / max(picture.size)
+    (x, y), (width, height) = corner, tile
+    tiles.paste(ground, (x, y, x + width, y + height))
+    scale = min(width / picture.width, height / picture.height)
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     fitted = picture.convert("RGB").resize(size, resample, reducing_gap=3.0)
-    x, y = x + (side - size[0]) // 2, y + (side - size[1]) // 2
-    extent = (x, x + size[0], y + size[1], y)
-    limits = axes.get_xlim(), axes.get_ylim()
-    axes.imshow(np.asarray(fitted), extent=extent, aspect="auto", interpolation="nearest", zorder=2)
-    axes.set(xlim=limits[0], ylim=limits[1])
+    tiles.paste(fitted, (x + (width - size[0]) // 2, y + (height - size[1]) // 2))

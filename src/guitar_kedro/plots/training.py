@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -70,14 +70,14 @@ def training_batch(pictures: Sequence[Image.Image], captions: Sequence[str], tit
     return sheets.contact_sheet(pictures, captions, columns, title, notes, pixels / style.DPI, resample)
 
 
-def training_sheet(pictures_by_phase: Mapping[str, Sequence[Image.Image]]) -> Figure:
-    """Show what was drawn of each phase (learning rates, history, a batch) side by side, a row per phase.
+def training_sheet(pictures_by_phase: Sequence[Sequence[Image.Image]]) -> Figure:
+    """Show what was drawn of each phase (history, a batch, learning rates) side by side, a row per phase.
 
     Args:
-        pictures_by_phase: By the phases' names, in the order of the rows.
+        pictures_by_phase: Whose titles name the phase, in the order of the rows.
     """
-    rows = [sheets.Row(pictures, label=phase) for phase, pictures in pictures_by_phase.items()]
-    return sheets.picture_sheet(rows, "How the network was trained", tile=4.0, ground=style.PAPER)
+    rows = [sheets.Row(pictures) for pictures in pictures_by_phase]
+    return sheets.picture_sheet(rows, "How the network was trained", tile=3.6, ground=style.PAPER, square=False)
 
 
 def history_plot(history: pd.DataFrame, title: str) -> Figure:

@@ -254,17 +254,16 @@ def warn_of_probe(title: str, history: pd.DataFrame, probe_history: pd.DataFrame
         )
 
 
-def show_training(*results: Any, phases: dict[str, int]) -> plots.Figure:
+def show_training(*results: Any, results_per_phase: Sequence[int]) -> plots.Figure:
     """Put what was drawn of all phases on one sheet, a row per phase.
 
     Args:
-        *results: Of each phase the learning-rate curve as a table and as a plot, where there is one, the plot of the
-            history, and the batch.
-        phases: By their titles, how many results there are of each.
+        *results: Of each phase the plot of the history, the batch, and where there is one, the learning-rate curve as
+            a plot and as a table.
+        results_per_phase: How many there are of each.
     """
     left = iter(results)
-    of_phases = {phase: list(islice(left, count)) for phase, count in phases.items()}
-    return plots.training_sheet({phase: drawn[1:] if len(drawn) > 2 else drawn for phase, drawn in of_phases.items()})
+    return plots.training_sheet([list(islice(left, count))[:3] for count in results_per_phase])
 
 
 def with_paths(splits: pd.DataFrame, prepared_images: images.PreparedImages) -> pd.DataFrame:

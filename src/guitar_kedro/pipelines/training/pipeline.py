@@ -65,14 +65,14 @@ def _decode_nodes(stages: list[StagePlan]) -> list[Node]:
 
 def _report_node(stages: list[StagePlan]) -> Node:
     # kedro-viz folds into a group what the group uses up: the curve is asked for, though it is in its plot already
-    pictures = {
-        f"{stage.name}.{phase}": [*_of_finder(stage), "history_plot", "batch"]
+    of_phases = [
+        [f"train.{stage.name}.{phase}_{picture}" for picture in ("history_plot", "batch", *_of_finder(stage))]
         for stage in stages
         for phase in stage.trained
-    }
+    ]
     return Node(
-        func=prefilled(nodes.show_training, phases={phase: len(names) for phase, names in pictures.items()}),
-        inputs=[f"train.{phase}_{picture}" for phase, names in pictures.items() for picture in names],
+        func=prefilled(nodes.show_training, results_per_phase=[len(names) for names in of_phases]),
+        inputs=[name for names in of_phases for name in names],
         outputs="training_sheet",
         name="show_training",
         namespace="train",
@@ -81,7 +81,7 @@ def _report_node(stages: list[StagePlan]) -> Node:
 
 
 def _of_finder(stage: StagePlan) -> tuple[str, ...]:
-    return ("learning_rate_curve", "learning_rate_plot") if stage.finder else ()
+    return ("learning_rate_plot", "learning_rate_curve") if stage.finder else ()
 
 
 def _stage_pipeline(stage: StagePlan) -> Pipeline:
@@ -170,7 +170,7 @@ def _phase_nodes(stage: StagePlan, phase: str, start: str) -> list[Node]:
                 "display_names": "params:display_names",
                 **{name: recipe[name] for name in nodes.OF_BATCHES},
             },
-            outputs=[f"{phase}_{picture}" for picture in (*_of_finder(stage)[1:], "history_plot", "batch")],
+            outputs=[f"{phase}_{picture}" for picture in (*_of_finder(stage)[:1], "history_plot", "batch")],
             name=f"show_{phase}",
             tags=["reports", "trained_networks"],  # how a batch is augmented, training knows
         ),
