@@ -16,9 +16,6 @@ from filelock import FileLock
 from kedro.io import Version
 from small_project import Kedro, collect_garbage_seldom, kedro_in, make_project, stack_without_lines, without_sync
 
-from guitar_kedro.datasets import CheckpointDataset
-from guitar_kedro.learning import Checkpoint
-
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -103,6 +100,8 @@ def exported_project(finished_project: Path, tmp_path_factory: pytest.TempPathFa
 
     Its model has the weights of the run, but is surer of itself, so that answers to different pictures differ.
     """
+    from guitar_kedro.datasets import CheckpointDataset
+    from guitar_kedro.learning import Checkpoint
 
     def export(made: Path) -> None:
         shutil.copytree(finished_project, made, ignore=shutil.ignore_patterns("console.txt"))

@@ -221,12 +221,12 @@ def test_a_parameter_that_has_another_name_now_is_refused_with_it(load: Load, ol
         load(CONF, **value)
 
 
-@pytest.mark.parametrize(("old", "new"), RENAMED_ENTRIES.items())
-def test_a_catalog_entry_that_has_another_name_now_is_refused_with_it(load: Load, conf: Path, old: str, new: str):
-    (conf / "local/catalog.yml").write_text(f"{old}: {{type: MemoryDataset}}")
+def test_a_catalog_entry_that_has_another_name_now_is_refused_with_it(load: Load, conf: Path):
     loader = load(conf)
-    with pytest.raises(UserError, match=f"catalog: {old} is called {new} now"):
-        loader["catalog"]
+    for old, new in RENAMED_ENTRIES.items():
+        (conf / "local/catalog.yml").write_text(f"{old}: {{type: MemoryDataset}}")
+        with pytest.raises(UserError, match=f"catalog: {old} is called {new} now"):
+            loader["catalog"]
 
 
 def test_a_folder_without_a_configuration_is_told_with_what_to_do(tmp_path: Path, load: Load):
