@@ -15,6 +15,7 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 from PIL import Image
+from scipy import ndimage
 from small_project import GUITARS
 
 from guitar_kedro.metrics.confidence import Calibration
@@ -147,6 +148,11 @@ def _is_readable(figure: Figure) -> bool:
     assert not [text.get_text() for text, all_of_it in zip(texts, inside, strict=True) if not all_of_it]
     assert not [[texts[place].get_text() for place in pair] for pair in _overlapping(outlines)]
     return True
+
+
+def count_pictures(figure: Figure, colour: tuple[int, int, int]) -> int:
+    """How many patches of one colour there are in a figure as it will be saved."""
+    return ndimage.label((np.asarray(_saved(figure).convert("RGB")) == colour).all(axis=-1))[1]
 
 
 @pytest.fixture

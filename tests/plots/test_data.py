@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from figures import count_pictures
 from PIL import Image
-from scipy import ndimage
 
 from guitar_kedro.plots import data, sheets
+
+BLUE = (0x33, 0x66, 0x99)
 
 
 def _image_table(names):
@@ -18,11 +20,6 @@ def _image_table(names):
 
 def _picture(colour="#336699", size=(60, 40), mode="RGB"):
     return Image.new("RGB", size, colour).convert(mode)
-
-
-def _pictures_on(sheet, colour=(0x33, 0x66, 0x99)):
-    """How many patches of this colour there are."""
-    return ndimage.label((np.asarray(sheet.convert("RGB")) == colour).all(axis=-1))[1]
 
 
 @pytest.mark.parametrize("number", [1, 40])
@@ -84,11 +81,11 @@ def test_originals_of_one_size_are_drawn(is_readable):
     assert is_readable(data.resolutions(pd.DataFrame({"width": [160] * 9, "height": [160] * 9}), {"small": 64}))
 
 
-def test_a_contact_sheet_shows_every_picture_with_its_caption(is_readable, words_of, saved):
+def test_a_contact_sheet_shows_every_picture_with_its_caption(is_readable, words_of):
     captions = [f"file_{n}.jpg\nGretsch White Falcon Player's Edition Hollow Body 97.3 %" for n in range(7)]
     figure = sheets.contact_sheet([_picture()] * 7, captions, 3, "Predictions")
     assert is_readable(figure)
-    assert _pictures_on(saved(figure)) == 7
+    assert count_pictures(figure, BLUE) == 7
     assert all(f"file_{n}.jpg" in words_of(figure) for n in range(7))
 
 
@@ -137,22 +134,22 @@ def test_an_empty_sheet_says_that_it_is_empty(is_readable, words_of):
 
 
 @pytest.mark.parametrize("number", [2, 30])
-def test_a_class_sheet_has_a_row_per_class_and_at_most_eight_pictures(number, names_of, is_readable, saved):
+def test_a_class_sheet_has_a_row_per_class_and_at_most_eight_pictures(number, names_of, is_readable):
     pictures = {label: [_picture()] * (10 if place % 2 else 1) for place, label in enumerate(names_of(number))}
     figure = data.class_contact_sheet(pictures, names_of(number))
     assert is_readable(figure)
-    assert _pictures_on(saved(figure)) == sum(8 if place % 2 else 1 for place in range(number))
+    assert count_pictures(figure, BLUE) == sum(8 if place % 2 else 1 for place in range(number))
 
 
 @pytest.mark.parametrize(("number", "shown"), [(31, 31), (240, 240), (1000, 240)])
 def test_a_sheet_of_more_classes_has_a_picture_of_each_and_says_how_many_are_left_out(
-    number, shown, names_of, words_of, saved
+    number, shown, names_of, words_of
 ):
     names = names_of(number)
     labels, most = data.classes_on_sheet(list(names))
     assert (len(set(labels)), most) == (shown, 1)
     figure = data.class_contact_sheet({label: [_picture()] for label in labels}, names, list(names))
-    assert _pictures_on(saved(figure)) == shown
+    assert count_pictures(figure, BLUE) == shown
     assert f"A picture of each of {shown}{' of the 1,000' if number == 1000 else ''} classes." in words_of(figure)
 
 

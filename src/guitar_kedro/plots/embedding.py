@@ -13,6 +13,7 @@ import pandas as pd
 import plotly.graph_objects as plotly
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from matplotlib.patheffects import withStroke
 from PIL import Image
 
 from guitar_kedro.metrics import formatting
@@ -60,8 +61,10 @@ def embedding_map(
     names = style.shorten_together([name for name, *_ in groups], _NAME_WIDTH, style.SMALL_SIZE)
     for (_, rows, (colour, marker, _)), name in zip(groups, names, strict=True):
         axes.scatter(rows["x"], rows["y"], s=16, color=colour, marker=marker, linewidths=0, alpha=0.75, label=name)
+    on_any_picture = [withStroke(linewidth=3.5, foreground=style.PAPER)]
     for rows, name, marker, colour in _marked(points):
-        axes.scatter(rows["x"], rows["y"], s=60, facecolors="none", edgecolors=colour, marker=marker, label=name)
+        look: Any = {"facecolors": "none", "edgecolors": colour, "path_effects": on_any_picture}
+        axes.scatter(rows["x"], rows["y"], s=60, marker=marker, label=name, **look)
     for index, picture in thumbnails.items():
         shown = OffsetImage(np.asarray(picture), zoom=_THUMBNAIL * 72 / max(picture.size))
         axes.add_artist(AnnotationBbox(shown, points.loc[index, ["x", "y"]], frameon=False, pad=0, zorder=0.5))
