@@ -3,7 +3,13 @@
 const grid = document.getElementById("grid");
 const WORDS = { keep: "kept", drop: "dropped" };
 
-export const percent = (share) => (share === null ? "" : share >= 0.9995 ? ">99.9 %" : `${(100 * share).toFixed(1)} %`);
+// says 0 or 100 only where nothing else is meant
+export const percent = (share) => {
+  if (share === null) return "";
+  const tenths = Math.round(1000 * share);
+  const written = share > 0 && tenths === 0 ? "<0.1" : share < 1 && tenths === 1000 ? ">99.9" : (tenths / 10).toFixed(1);
+  return `${written}\u00a0%`;
+};
 
 export function draw(items, names) {
   grid.replaceChildren(...items.map((item, place) => tile(item, place, items, names)));
