@@ -1,10 +1,12 @@
 """What a reader of the figures about the data may rely on."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 from figures import count_pictures
-from PIL import Image
+from PIL import Image, ImageChops
 
 from guitar_kedro.plots import data, sheets
 
@@ -20,6 +22,12 @@ def _image_table(names):
 
 def _picture(colour="#336699", size=(60, 40), mode="RGB"):
     return Image.new("RGB", size, colour).convert(mode)
+
+
+def _cut(sheet):
+    """A sheet without the white around it."""
+    white = Image.new("RGB", sheet.size, "white")
+    return sheet.convert("RGB").crop(ImageChops.difference(sheet.convert("RGB"), white).getbbox())
 
 
 @pytest.mark.parametrize("number", [1, 40])
@@ -101,6 +109,17 @@ def test_pictures_of_any_mode_and_shape_have_a_place(mode, size, is_readable):
 def test_colours_on_a_sheet_are_those_of_the_picture(saved):
     sheet = saved(sheets.contact_sheet([_picture("#336699", (500, 500))], [""], 1, "One"))
     assert (0x33, 0x66, 0x99, 255) in {colour for _, colour in sheet.convert("RGBA").getcolors(10_000)}
+
+
+@pytest.mark.parametrize("dpi", [144, 100])
+def test_pictures_stay_between_their_texts_where_a_sheet_is_cropped(dpi, saved):
+    rows = [sheets.Row([_picture()] * 2, ["a", "b"], label) for label in ("above", "below")]
+    figure = sheets.picture_sheet(rows, "As a notebook shows it")
+    file = io.BytesIO()
+    figure.savefig(file, dpi=dpi, bbox_inches="tight")
+    expected = _cut(saved(figure))
+    shown = _cut(Image.open(file)).resize(expected.size)
+    assert np.abs(np.asarray(shown, int) - np.asarray(expected, int)).mean() < 6
 
 
 def test_file_names_are_shown_as_they_are(is_readable, words_of):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
-from PIL import Image, ImageOps
+from matplotlib.transforms import BboxBase
+from PIL import Image
 
 from guitar_kedro.plots import style
 
@@ -96,7 +97,7 @@ def picture_sheet(
                 )
             x += tile_width + _GAP
         top += row_height
-    axes.add_artist(_Copied(tiles, dpi))
+    axes.add_artist(_Copied(tiles, axes.bbox))
     return figure
 
 
@@ -150,18 +151,20 @@ def _caption_height(captions: Sequence[Sequence[str]]) -> float:
 
 
 class _Copied(Artist):
-    """A picture at the bottom left of a figure, copied pixel by pixel: ``imshow`` takes as long as all the rest."""
+    """A picture that fills a box of a figure, copied pixel by pixel; ``imshow`` takes as long as all of the rest."""
 
     zorder = 0
 
-    def __init__(self, picture: Image.Image, dpi: float) -> None:
+    def __init__(self, picture: Image.Image, box: BboxBase) -> None:
         super().__init__()
-        self._picture, self._dpi = picture, dpi
+        self._picture, self._box = picture, box
 
     def draw(self, renderer: Any) -> None:
-        scale = renderer.dpi / self._dpi
-        drawn = self._picture if scale == 1 else ImageOps.scale(self._picture, scale)
-        renderer.draw_image(renderer.new_gc(), 0, 0, np.asarray(drawn.convert("RGBA"))[::-1])
+        # where a figure is cropped or saved with other dpi, as notebooks do, the box lies elsewhere
+        box, scale = self._box, renderer.get_image_magnification()
+        size = round(box.width * scale), round(box.height * scale)
+        drawn = self._picture if self._picture.size == size else self._picture.resize(size)
+        renderer.draw_image(renderer.new_gc(), round(box.x0), round(box.y0), np.asarray(drawn.convert("RGBA"))[::-1])
 
 
 def _pixels(inches: tuple[float, float], dpi: float) -> tuple[int, int]:
