@@ -95,3 +95,8 @@ def test_wide_and_tall_figures_stand_on_the_white_of_their_sheet(saved):
     sheet = saved(training_sheet([figures])).convert("RGB")
     below_the_title = sheet.crop((sheet.width // 2, 150, sheet.width, sheet.height))
     assert below_the_title.getcolors() == [(below_the_title.width * below_the_title.height, (255, 255, 255))]
+
+
+def test_the_six_phases_of_the_article_are_on_the_sheet(words_of):
+    figures = [Image.new("RGB", size, "white") for size in ((1440, 544), (863, 863), (1080, 659))]
+    assert "The first" not in words_of(training_sheet([figures] * 6))

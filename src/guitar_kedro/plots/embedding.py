@@ -64,7 +64,8 @@ def embedding_map(
     on_any_picture = [withStroke(linewidth=3.5, foreground=style.PAPER)]
     for rows, name, marker, colour in _marked(points):
         look: Any = {"facecolors": "none", "edgecolors": colour, "path_effects": on_any_picture}
-        axes.scatter(rows["x"], rows["y"], s=60, marker=marker, label=name, **look)
+        size = 60 if marker == "o" else 150  # a square around a ring, for what is both
+        axes.scatter(rows["x"], rows["y"], s=size, marker=marker, label=name, **look)
     for index, picture in thumbnails.items():
         shown = OffsetImage(np.asarray(picture), zoom=_THUMBNAIL * 72 / max(picture.size))
         axes.add_artist(AnnotationBbox(shown, points.loc[index, ["x", "y"]], frameon=False, pad=0, zorder=0.5))

@@ -34,7 +34,8 @@ def learning_rate_curve(curve: pd.DataFrame, suggested: float, used: tuple[float
     axes.plot(curve["learning_rate"], curve["loss"], color=style.FAINT, linewidth=1.2, label="loss of the batch")
     axes.plot(curve["learning_rate"], curve["smoothed_loss"], color=style.BLUE, linewidth=2, label="smoothed loss")
     axes.set_xscale("log")
-    axes.minorticks_off()  # they take a third of the time, and nobody would see them
+    if curve["learning_rate"].max() >= 10 * curve["learning_rate"].min():
+        axes.minorticks_off()  # they take a third of the time, and only below a decade have they labels
     if len(rates) > 1:
         axes.axvspan(rates[0], rates[-1], color=style.AMBER, alpha=0.18, linewidth=0, label="trained with")
     elif rates:
@@ -78,7 +79,7 @@ def training_sheet(pictures_by_phase: Sequence[Sequence[Image.Image]]) -> Figure
         pictures_by_phase: Whose titles name the phase, in the order of the rows.
     """
     rows = [sheets.Row(pictures) for pictures in pictures_by_phase]
-    return sheets.picture_sheet(rows, "How the network was trained", tile=3.6, ground=style.PAPER, square=False)
+    return sheets.picture_sheet(rows, "How the network was trained", tile=2.9, ground=style.PAPER, square=False)
 
 
 def history_plot(history: pd.DataFrame, title: str) -> Figure:
