@@ -3,16 +3,24 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.offsetbox import AnnotationBbox
 from PIL import Image
 
 from guitar_kedro.metrics import embed, lie_apart
-from guitar_kedro.plots import embedding_explorer, embedding_map
+from guitar_kedro.plots import embedding_explorer, embedding_map, style
 
 
 def points(labels: list[str], predicted: list[str]) -> pd.DataFrame:
     table = pd.DataFrame({"label": labels, "predicted": predicted, "probability": 0.9, "is_suspect": False})
     return table.assign(x=range(len(table)), y=0.0, file=[f"<{place}>.jpg" for place in range(len(table))])
+
+
+def test_what_is_wrong_and_suspect_has_a_ring_in_its_square(saved):
+    picture = saved(embedding_map(points(["cat"], ["dog"]).assign(is_suspect=True), {}, "Map", "the model"))
+    pixels = np.asarray(picture.convert("RGB")).astype(int)[200:, : picture.width // 2 + 100]
+    for colour in (to_rgb(style.INK), to_rgb(style.VERMILLION)):
+        assert (abs(pixels - 255 * np.array(colour)).max(axis=-1) < 30).any()
 
 
 def test_pictures_with_similar_features_lie_together_and_the_map_is_the_same_again():

@@ -100,3 +100,10 @@ def test_wide_and_tall_figures_stand_on_the_white_of_their_sheet(saved):
 def test_the_six_phases_of_the_article_are_on_the_sheet(words_of):
     figures = [Image.new("RGB", size, "white") for size in ((1440, 544), (863, 863), (1080, 659))]
     assert "The first" not in words_of(training_sheet([figures] * 6))
+
+
+def test_a_curve_of_less_than_a_decade_has_rates_at_its_axis(words_of, is_readable):
+    curve = pd.DataFrame({"learning_rate": np.geomspace(2e-3, 5e-3, 30)}).assign(loss=1.0, smoothed_loss=1.0)
+    figure = learning_rate_curve(curve, 3e-3, None, "narrow")
+    assert is_readable(figure)
+    assert "10^{-3}" in words_of(figure)
