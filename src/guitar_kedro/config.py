@@ -100,8 +100,10 @@ class StagesConfigLoader(OmegaConfigLoader):
                 f"--conf-source={conf_source} cannot be read ({error}); give a folder, a .tar.gz or a .zip of one."
             ) from None
         self._check_env()
-        _check_names(runtime_params, self._known_parameters())
+        names, written = self._known_names(), self._written_parameters()
+        _check_names(runtime_params, names | set(written) - {"workspace"})  # which `name` sets
         self._check_workspace()
+        self._written = None if runtime_params else written
         self._parameters: dict[str, Any] | None = None
         StagesConfigLoader.current = self
         pipelines.configure(REGISTRY)
@@ -118,7 +120,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         if key == "parameters":
             # read once for a session, as Kedro does: all of a run, and its record, goes by what it began with
             if self._parameters is None:
-                self._parameters = _completed(self._read(key))
+                self._parameters = _completed(self._read(key) if self._written is None else self._written)
             return deepcopy(self._parameters)
         found = self._read(key)
         if key == "catalog":
@@ -180,11 +182,15 @@ class StagesConfigLoader(OmegaConfigLoader):
             return {}
         return super()._read_dir_configs(conf_path, patterns, key, processed_files, read_environment_variables)
 
-    def _known_parameters(self) -> set[str]:
+    def _known_names(self) -> set[str]:
+        """Find the names of runtime parameters that the files refer to."""
         envs = [env for env in (self.base_env, self.env or self.default_run_env) if env]
         texts = [text for env in envs for text in self._texts(env)]
-        known = {name for text in texts for name in _RUNTIME_PARAMETER.findall(text)}
-        known |= {"name"} if any(_WORKSPACE_PARAMETER in text for text in texts) else set()
+        names = {name for text in texts for name in _RUNTIME_PARAMETER.findall(text)}
+        return names | ({"name"} if any(_WORKSPACE_PARAMETER in text for text in texts) else set())
+
+    def _written_parameters(self) -> dict[str, Any]:
+        """Read the parameters as the files have them, without those that are given at runtime."""
         given = self.runtime_params
         self.runtime_params = {}
         try:
@@ -197,7 +203,7 @@ class StagesConfigLoader(OmegaConfigLoader):
             raise UserError(
                 f"globals: workspace is {workspace}, but it names a folder: use letters, digits, '-' and '_' only."
             )
-        return known | set(parameters) - {"workspace"}  # which `name` sets
+        return parameters
 
     def _texts(self, env: str, name: str = "**") -> Iterator[str]:
         """Read the files of an env, from wherever the configuration lies."""

@@ -137,9 +137,10 @@ class ResumingRunner(SequentialRunner):
         for name in pipeline.datasets():
             catalog.get(name)  # datasets check what the catalog says of them as they are made
         check_versions(pipeline, catalog)
-        # a run cache of its own, for it remembers checksums of what nodes are going to replace
-        will_run = partial(self._will_run, resume, RunCache(catalog, parameters))
+        will_run = partial(self._will_run, resume, run_cache)
         checked = [*filter(will_run, filter(is_checked, pipeline.nodes))]
+        if checked:  # the run cache remembers checksums of what these are going to replace
+            run_cache = RunCache(catalog, parameters)
         with _drawing(checked, catalog):
             check_nodes(checked, catalog, parameters)
         results = pipeline.outputs()
