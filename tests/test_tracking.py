@@ -215,6 +215,7 @@ def tell_an_epoch(folder: Path, together: Barrier) -> None:
     place.epoch("small.frozen", {"epoch": 0, **ROW})
 
 
+@pytest.mark.process
 def test_two_runs_at_once_share_a_new_folder(tmp_path: Path):
     together = IMPORTED.Barrier(2)
     both = [IMPORTED.Process(target=tell_an_epoch, args=(tmp_path / "runs", together)) for _ in range(2)]
@@ -229,6 +230,7 @@ def test_two_runs_at_once_share_a_new_folder(tmp_path: Path):
     assert [run.data.metrics["small.frozen/valid_loss"] for run in runs] == [1.5, 1.5]
 
 
+@pytest.mark.process
 def test_a_run_that_fails_is_marked_with_its_reason(tracker: Callable[..., Tracker], server: Server):
     one = tracker(mlflow=server.address)
     one.begin()
@@ -255,6 +257,7 @@ def test_a_place_that_cannot_be_is_refused_without_repeating_a_password(options:
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.process
 def test_a_server_that_dies_in_the_middle_costs_a_run_one_warning(  # the last test that needs it
     tracker: Callable[..., Tracker], server: Server, caplog: pytest.LogCaptureFixture
 ):

@@ -31,6 +31,7 @@ from guitar_kedro.learning import (
     train_phase,
 )
 
+pytestmark = pytest.mark.process
 RESTARTS = max(1, KILLS // 10)
 STILL = {"max_rotate": 0, "max_zoom": 1, "max_lighting": 0, "max_warp": 0, "p_affine": 0, "p_lighting": 0}
 
