@@ -16,11 +16,10 @@ def test_the_interval_is_the_published_one(successes: int, total: int, low: floa
     assert wilson_interval(successes, total) == pytest.approx((low, high), abs=5e-5)
 
 
-@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
 @pytest.mark.parametrize(("successes", "total"), [(0, 1), (1, 1), (1, 2), (3, 1697), (220, 220), (99_000, 100_000)])
-def test_the_interval_is_scipys(successes: int, total: int, confidence: float) -> None:
-    expected = binomtest(successes, total).proportion_ci(confidence, method="wilson")
-    assert wilson_interval(successes, total, confidence) == pytest.approx((expected.low, expected.high), abs=1e-12)
+def test_the_interval_is_scipys(successes: int, total: int) -> None:
+    expected = binomtest(successes, total).proportion_ci(0.95, method="wilson")
+    assert wilson_interval(successes, total) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_of_no_images_nothing_is_known() -> None:
@@ -37,12 +36,6 @@ def test_everything_right_does_not_mean_certainly_perfect() -> None:
 def test_impossible_counts_are_refused(successes: int, total: int) -> None:
     with pytest.raises(ValueError, match="successes"):
         wilson_interval(successes, total)
-
-
-@pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0])
-def test_an_impossible_confidence_is_refused(confidence: float) -> None:
-    with pytest.raises(ValueError, match="confidence"):
-        wilson_interval(1, 2, confidence)
 
 
 def test_the_p_value_is_the_published_one() -> None:

@@ -8,10 +8,9 @@ from typing import Any
 import pandas as pd
 
 from guitar_kedro.errors import listed
-from guitar_kedro.metrics.errors import Errors, count_changes, count_errors
+from guitar_kedro.metrics.errors import Errors, compare_answers, count_errors
 from guitar_kedro.metrics.formatting import count, interval, percent
 from guitar_kedro.metrics.results import Result
-from guitar_kedro.metrics.statistics import mcnemar_test
 
 _ACTIONS = {"drop": "dropped", "relabel": "relabelled", "keep": "kept as they are"}
 _RECIPE = ("architecture", "image_size", "resize_method", "precision", "tta_views")
@@ -155,8 +154,8 @@ def curation_effect(
         .replace(names)
         .merge(now[["image_id", "label", "predicted"]], on="image_id", suffixes=("_before", ""), validate="one_to_one")
     )
-    right_before, right = (both["label"] == both[name] for name in ("predicted_before", "predicted"))
-    fixed, broken = count_changes(right_before, right)
+    found = compare_answers(*(both["label"] == both[name] for name in ("predicted_before", "predicted")))
+    wrong_before = both["label_before"] != both["predicted_before"]
     return CurationEffect(
         decisions=counts,
         mended_in_test=in_test,
@@ -165,13 +164,7 @@ def curation_effect(
         before=count_errors(before),
         now=count_errors(now),
         both=OfBoth(
-            images=len(both),
-            errors_before=int((both["label_before"] != both["predicted_before"]).sum()),
-            errors_before_relabelled=int((~right_before).sum()),
-            errors=int((~right).sum()),
-            fixed=fixed,
-            broken=broken,
-            p_value=mcnemar_test(fixed, broken),
+            **{**found, "errors_before": int(wrong_before.sum()), "errors_before_relabelled": found["errors_before"]}
         ),
         test=_of_test(test[0].replace({"label": images.renamed}), test[1], decisions) if test else None,
     )

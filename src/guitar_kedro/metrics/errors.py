@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from guitar_kedro.metrics.results import FiniteOrNone, Result
-from guitar_kedro.metrics.statistics import wilson_interval
+from guitar_kedro.metrics.statistics import mcnemar_test, wilson_interval
 
 
 class Share(NamedTuple):
@@ -75,11 +75,22 @@ def with_error_rates(table: pd.DataFrame) -> pd.DataFrame:
     return table.join(pd.DataFrame(shares, columns=names, index=table.index, dtype=float))
 
 
-def count_changes(right_before: pd.Series, right: pd.Series) -> tuple[int, int]:
+def compare_answers(right_before: pd.Series, right: pd.Series) -> dict[str, Any]:
     """Count the images that became right, and those that became wrong.
 
     Args:
         right_before: Whether the earlier prediction of each image is right.
         right: Whether the later one is.
+
+    Returns:
+        ``images``, ``errors_before``, ``errors``, ``fixed``, ``broken``, and ``p_value``, of the exact McNemar test.
     """
-    return int((right & ~right_before).sum()), int((right_before & ~right).sum())
+    fixed, broken = int((right & ~right_before).sum()), int((right_before & ~right).sum())
+    return {
+        "images": len(right),
+        "errors_before": int((~right_before).sum()),
+        "errors": int((~right).sum()),
+        "fixed": fixed,
+        "broken": broken,
+        "p_value": mcnemar_test(fixed, broken),
+    }

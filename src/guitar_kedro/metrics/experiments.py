@@ -18,8 +18,7 @@ from pydantic import BaseModel
 from guitar_kedro.errors import UserError, listed
 from guitar_kedro.metrics.calibration import expected_calibration_error
 from guitar_kedro.metrics.differences import OF_THE_WAY, differing, flattened, value_changes
-from guitar_kedro.metrics.errors import Errors, count_changes, count_errors, is_right, share_of
-from guitar_kedro.metrics.statistics import mcnemar_test
+from guitar_kedro.metrics.errors import Errors, compare_answers, count_errors, is_right, share_of
 
 PARAMETER = "params:"  # begins the name of the column of a parameter
 UNKNOWN_SPLIT = 0
@@ -210,22 +209,9 @@ def held_out_by_both(before: Experiment, now: Experiment) -> pd.DataFrame:
 def step(before: Experiment, now: Experiment) -> pd.Series:
     """Count what a model fixed and broke of another one: as ``guitar_kedro.metrics.stages.effect`` takes it."""
     both = held_out_by_both(before, now)
-    right_before, right = both["label"] == both["predicted_before"], is_right(both)
-    fixed, broken = count_changes(right_before, right)
+    found = compare_answers(both["label"] == both["predicted_before"], is_right(both))
     names = (before.name, now.name) if before.name != now.name else (before.version, now.version)
-    return pd.Series(
-        {
-            "stage_before": names[0],
-            "stage": names[1],
-            "images": len(both),
-            "errors_before": int((~right_before).sum()),
-            "errors": int((~right).sum()),
-            "fixed": fixed,
-            "broken": broken,
-            "p_value": mcnemar_test(fixed, broken),
-        },
-        dtype=object,
-    )
+    return pd.Series({"stage_before": names[0], "stage": names[1], **found}, dtype=object)
 
 
 def changed_sides(before: Experiment, now: Experiment) -> tuple[pd.DataFrame, pd.DataFrame]:

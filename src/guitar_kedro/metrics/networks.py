@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from pydantic import BaseModel
 
-from guitar_kedro.metrics.errors import count_changes, with_error_rates
+from guitar_kedro.metrics.errors import compare_answers, with_error_rates
 from guitar_kedro.metrics.formatting import count, interval, percent
 from guitar_kedro.metrics.stages import CHANCE, p_value
-from guitar_kedro.metrics.statistics import mcnemar_test
 
 METHODS = ("probe", "neighbours")
 
@@ -63,14 +62,7 @@ def compare_networks(predictions: pd.DataFrame, costs: Sequence[Mapping[str, flo
     probes = [key for key in right if key[1] == "probe"]
     best = max(probes, key=lambda key: (right[key].mean(), -cost_of[key[0]]["seconds_per_picture"]))
     rows = [
-        {
-            "network": network,
-            "method": method,
-            "images": len(found),
-            "errors": int((~found).sum()),
-            "p_value": mcnemar_test(*count_changes(right[best], found)),
-            **cost_of[network],
-        }
+        {"network": network, "method": method, **compare_answers(right[best], found), **cost_of[network]}
         for (network, method), found in right.items()
     ]
     table = with_error_rates(pd.DataFrame(rows))

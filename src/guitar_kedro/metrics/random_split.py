@@ -67,10 +67,13 @@ def leakage(splits: pd.DataFrame, training_share: float, grouped: bool = False, 
         grouped: Whether there are groups that are more than near duplicates.
         given: The parts that the images came with.
     """
+    from scipy.stats import hypergeom
+
     sizes = splits["duplicate_group"].map(splits["duplicate_group"].value_counts()).to_numpy()
     total = len(splits)
     distinct, images = np.unique(sizes, return_counts=True)
-    flattered = [1 - _none_in_training(size, total, round(total * training_share)) for size in distinct]
+    training = min(round(total * training_share), total - 1)
+    flattered = hypergeom.sf(0, total - 1, training, distinct - 1)
     validation, test = (splits[splits["split"] == part] for part in (VALIDATION, TEST))
     before_test = splits.loc[splits["split"] != TEST, "duplicate_group"]
     more: dict[str, Any] = {"grouped": grouped} if grouped else {}
@@ -154,13 +157,6 @@ def honest_sentence(found: HonestAccuracy, relative: str = "a near duplicate") -
 
 def _has_relative_in_training(images: pd.DataFrame, splits: pd.DataFrame) -> pd.Series:
     return images["duplicate_group"].isin(splits.loc[splits["split"] == TRAIN, "duplicate_group"])
-
-
-def _none_in_training(group_size: int, total: int, training: int) -> float:
-    chance = 1.0
-    for relative in range(group_size - 1):
-        chance *= max(total - 1 - training - relative, 0) / (total - 1 - relative)
-    return chance
 
 
 def _rate(errors: Errors) -> str:

@@ -208,16 +208,8 @@ def most_confused(predictions: pd.DataFrame, display_names: Mapping[str, str], a
     pairs = pairs[pairs["count"] >= at_least].sort_values(
         ["count", "label", "predicted"], ascending=[False, True, True]
     )
-    names = {
-        column: [display_name(label, display_names) for label in pairs[column]] for column in ("label", "predicted")
-    }
-    return pd.DataFrame(
-        {
-            "actual": pd.Series(names["label"], dtype="str"),
-            "predicted": pd.Series(names["predicted"], dtype="str"),
-            "count": pairs["count"].to_numpy("int64"),
-        }
-    )
+    actual, predicted = (_names(pairs[column], display_names) for column in ("label", "predicted"))
+    return pd.DataFrame({"actual": actual, "predicted": predicted, "count": pairs["count"].to_numpy("int64")})
 
 
 def top_losses(predictions: pd.DataFrame, display_names: Mapping[str, str], most: int = 24) -> pd.DataFrame:
@@ -241,12 +233,13 @@ def top_losses(predictions: pd.DataFrame, display_names: Mapping[str, str], most
     refuse_mixed_stages(predictions)
     first = predictions.sort_values("loss", ascending=False, kind="stable")[:most].reset_index(drop=True)
     of_class = probabilities(first)
-    table = first[["image_id", "file", "label", "predicted"]].copy()
-    for name, column in {"actual_name": "label", "predicted_name": "predicted"}.items():
-        table[name] = pd.Series([display_name(label, display_names) for label in first[column]], dtype="str")
-    table["probability"] = probability_of(of_class, first["predicted"])
-    table["probability_of_label"] = probability_of(of_class, first["label"])
-    return table.assign(loss=first["loss"])
+    return first[["image_id", "file", "label", "predicted"]].assign(
+        actual_name=_names(first["label"], display_names),
+        predicted_name=_names(first["predicted"], display_names),
+        probability=probability_of(of_class, first["predicted"]),
+        probability_of_label=probability_of(of_class, first["label"]),
+        loss=first["loss"],
+    )
 
 
 def stage_comparison(phases: pd.DataFrame) -> pd.DataFrame:
@@ -279,6 +272,10 @@ def stage_comparison(phases: pd.DataFrame) -> pd.DataFrame:
         minutes=table["seconds"].astype(float) / 60,
         warning=table["warning"] if "warning" in table else pd.Series("", table.index, dtype="str"),
     )
+
+
+def _names(labels: pd.Series, display_names: Mapping[str, str]) -> pd.Series:
+    return pd.Series([display_name(label, display_names) for label in labels], dtype="str")
 
 
 def _sum_up(group: pd.DataFrame) -> Score:

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from guitar_kedro.metrics.errors import Errors, count_changes, count_errors, is_right
+from guitar_kedro.metrics.errors import Errors, compare_answers, count_errors, is_right
 from guitar_kedro.metrics.formatting import count, interval, percent
 from guitar_kedro.metrics.results import Result
 from guitar_kedro.metrics.stages import CHANCE, p_value
-from guitar_kedro.metrics.statistics import mcnemar_test
 
 
 class SearchResult(Result):
@@ -99,7 +98,7 @@ def search_result(
         folds=folds,
         fresh=errors.get("best", errors.get("recipe")),
         fresh_recipe=errors["recipe"] if compared else None,
-        p_value=mcnemar_test(*count_changes(right["recipe"], right["best"])) if compared else None,
+        p_value=compare_answers(right["recipe"], right["best"])["p_value"] if compared else None,
         splits=splits,
         sha256=str(best["sha256"]),
     )

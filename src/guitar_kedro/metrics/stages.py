@@ -10,18 +10,17 @@ An image is *fixed* where the later stage is right and the earlier was wrong, an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
 from guitar_kedro.metrics import formatting
-from guitar_kedro.metrics.errors import is_right
-from guitar_kedro.metrics.predictions import probabilities, probability_of
-from guitar_kedro.metrics.statistics import mcnemar_test
+from guitar_kedro.metrics.errors import compare_answers, is_right
+from guitar_kedro.metrics.predictions import of_stage, probabilities, probability_of
+from guitar_kedro.splits import VALIDATION
 
-SPLIT = "validation"
 CHANCE = 0.05  # a p-value below it is taken for more than chance
 
 
@@ -66,10 +65,14 @@ def compare_neighbours(predictions: pd.DataFrame, seconds: Mapping[str, float]) 
     Raises:
         ValueError: If the stages did not predict the same images, or one of them predicted an image twice.
     """
-    stages = stages_of(predictions)
-    right = [is_right(of_validation(predictions, stage)) for stage in stages]
-    pairs = zip(stages[:-1], stages[1:], right[:-1], right[1:], strict=True)
-    rows = [_pair(*pair, float(seconds.get(pair[1], np.nan))) for pair in pairs]
+    right = {stage: is_right(of_validation(predictions, stage)) for stage in stages_of(predictions)}
+    rows = []
+    for (stage_before, before), (stage, now) in pairwise(right.items()):
+        _check_same_images(stage_before, before, stage, now)
+        found, took = compare_answers(before, now), float(seconds.get(stage, np.nan))
+        removed = found["fixed"] - found["broken"]
+        price = {"seconds": took, "seconds_per_error_removed": took / removed if removed > 0 else np.nan}
+        rows.append({"stage_before": stage_before, "stage": stage, **found, **price})
     return pd.DataFrame(rows, columns=list(StepRow.model_fields))
 
 
@@ -110,7 +113,9 @@ def fixed_and_broken(
     if missing:
         raise ValueError(f"there are no predictions of {sorted(missing)}; there are {stages_of(predictions)}")
     before, now = (of_validation(predictions, name) for name in (stage_before, stage))
-    fixed, broken = _changes(is_right(before), is_right(now), stage_before, stage)
+    right_before, right = is_right(before), is_right(now)
+    _check_same_images(stage_before, right_before, stage, right)
+    fixed, broken = right & ~right_before, right_before & ~right
     surest = now.assign(predicted_before=before["predicted"])
     sureness = probability_of(probabilities(now), now["predicted"].astype(str))
     surest = surest.iloc[np.argsort(-sureness, kind="stable")]
@@ -126,39 +131,20 @@ def stages_of(predictions: pd.DataFrame) -> list[str]:
 
 def of_validation(predictions: pd.DataFrame, stage: str) -> pd.DataFrame:
     """Return the rows of a stage on the validation images, by image in a common order."""
-    chosen = (predictions["stage"].astype(str) == stage) & (predictions["split"].astype(str) == SPLIT)
-    rows = predictions[chosen].set_index("image_id").sort_index()
+    rows = of_stage(predictions, stage, VALIDATION).set_index("image_id").sort_index()
     if not rows.index.is_unique:
         twice = rows.index[rows.index.duplicated()][0]
         raise ValueError(f"stage '{stage}' predicted the image {twice} twice")
     return rows
 
 
-def _changes(before: pd.Series, now: pd.Series, stage_before: str, stage: str) -> tuple[pd.Series, pd.Series]:
+def _check_same_images(stage_before: str, before: pd.Series, stage: str, now: pd.Series) -> None:
     if not before.index.equals(now.index):
         only = before.index.symmetric_difference(now.index)
         raise ValueError(
-            f"'{stage_before}' and '{stage}' did not predict the same {SPLIT} images: "
+            f"'{stage_before}' and '{stage}' did not predict the same {VALIDATION} images: "
             f"{formatting.count(len(only), 'image')} by one of them only, such as {only[0]}"
         )
-    return now & ~before, before & ~now
-
-
-def _pair(stage_before: str, stage: str, before: pd.Series, now: pd.Series, seconds: float) -> dict[str, Any]:
-    fixed, broken = (int(changed.sum()) for changed in _changes(before, now, stage_before, stage))
-    removed = fixed - broken
-    return {
-        "stage_before": stage_before,
-        "stage": stage,
-        "images": len(now),
-        "errors_before": int((~before).sum()),
-        "errors": int((~now).sum()),
-        "fixed": fixed,
-        "broken": broken,
-        "p_value": mcnemar_test(fixed, broken),
-        "seconds": seconds,
-        "seconds_per_error_removed": seconds / removed if removed > 0 else np.nan,
-    }
 
 
 def effect(row: pd.Series) -> str:
@@ -196,7 +182,7 @@ def _price(row: pd.Series) -> str:
 
 
 def _images_of(row: pd.Series) -> str:
-    return formatting.count(row["images"], f"{SPLIT} image")
+    return formatting.count(row["images"], f"{VALIDATION} image")
 
 
 def p_value(value: float) -> str:

@@ -7,8 +7,8 @@ from statistics import NormalDist
 
 
 @cache  # a report asks for thousands of classes, of which most have the same few counts
-def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the Wilson score interval of a share, without continuity correction.
+def wilson_interval(successes: int, total: int) -> tuple[float, float]:
+    """Return the 95 % Wilson score interval of a share, without continuity correction.
 
     Source: E. B. Wilson (1927), "Probable inference, the law of succession, and statistical inference", Journal of the
     American Statistical Association 22 (158), 209-212. It stays between 0 and 1 and has a width even where everything
@@ -18,23 +18,20 @@ def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tup
     Args:
         successes: How often it happened.
         total: Of how many independent trials. With none, nothing is known: the interval is (0, 1).
-        confidence: How many of such intervals hold the true share, between 0 and 1.
 
     Returns:
         The lower and the upper end, shares between 0 and 1.
 
     Raises:
-        ValueError: If the counts or the confidence are impossible.
+        ValueError: If the counts are impossible.
     """
     if not 0 <= successes <= total:
         raise ValueError(f"successes must lie between 0 and total ({total}), not {successes}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
     if total == 0:
         return 0.0, 1.0
     from scipy.stats import binomtest
 
-    interval = binomtest(successes, total).proportion_ci(confidence, method="wilson")
+    interval = binomtest(successes, total).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)
 
 

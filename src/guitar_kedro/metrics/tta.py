@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from guitar_kedro.metrics.errors import count_changes
+from guitar_kedro.metrics.errors import compare_answers
 from guitar_kedro.metrics.results import Result
 from guitar_kedro.metrics.statistics import paired_difference_interval
 
@@ -36,13 +36,14 @@ def tta_gain(views: int, right: pd.Series, right_plain: pd.Series, times_slower:
         right_plain: Whether each image is right without them.
         times_slower: Time with them by time without them.
     """
-    images, (fixed, broken) = len(right), count_changes(right_plain, right)
+    found = compare_answers(right_plain, right)
+    images, fixed, broken = found["images"], found["fixed"], found["broken"]
     low, high = paired_difference_interval(fixed, broken, images)
     return TtaGain(
         views=views,
         images=images,
-        errors=int((~right).sum()),
-        errors_plain=int((~right_plain).sum()),
+        errors=found["errors"],
+        errors_plain=found["errors_before"],
         fixed=fixed,
         broken=broken,
         gain=(fixed - broken) / images,

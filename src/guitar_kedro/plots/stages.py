@@ -13,9 +13,10 @@ from PIL import Image
 
 from guitar_kedro.metrics import formatting
 from guitar_kedro.metrics.errors import Errors, count_errors
-from guitar_kedro.metrics.stages import CHANCE, SPLIT, duration, of_validation, p_value, stages_of
+from guitar_kedro.metrics.stages import CHANCE, duration, of_validation, p_value, stages_of
 from guitar_kedro.plots import sheets, style
 from guitar_kedro.plots.intervals import draw_error_rates, name_rows, note, room_for
+from guitar_kedro.splits import VALIDATION
 
 _WIDTH, _WIDTH_OF_ONE = 11.0, 7.0  # inches
 _NAME_WIDTH = 2.4  # inches
@@ -73,9 +74,9 @@ def _errors(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def _reading(errors: pd.DataFrame) -> str:
     if errors.empty:
-        return f"No stage has predicted {SPLIT} images."
+        return f"No stage has predicted {VALIDATION} images."
     images = errors["images"].max()
-    return f"Share of {formatting.count(images, f'{SPLIT} image')} that was wrong, with Wilson 95 % intervals."
+    return f"Share of {formatting.count(images, f'{VALIDATION} image')} that was wrong, with Wilson 95 % intervals."
 
 
 def _draw_errors(axes: Axes, errors: pd.DataFrame, width: float) -> None:
