@@ -44,34 +44,17 @@ class CardFigure:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure as it stands on the card.
-
-    Attributes:
-        source: Address of the picture; it may hold the picture itself.
-        alt: What it shows, for those who do not see it.
-        width: In pixels.
-        height: In pixels.
-    """
-
-    source: str
-    alt: str
-    width: int
-    height: int
-
-
-@dataclass(frozen=True)
 class Block:
     """A piece of a section.
 
     Attributes:
         kind: Says which of the others is filled.
-        text: Of a text, a warning or code; the caption of a table; the name of a file.
+        text: Of a text, a warning or code; the caption of a table; the name of a file; what a figure shows.
         items: Of a list.
         head: Of a table: the name of each column, and whether it holds numbers.
         rows: Of a table or of facts.
-        figure: A picture.
-        address: Of a file, which holds the file itself.
+        address: Of a file or a figure, which holds the file or the picture itself.
+        size: Of a figure: width and height in pixels.
     """
 
     kind: Literal["text", "warning", "code", "items", "facts", "table", "figure", "file"]
@@ -79,8 +62,8 @@ class Block:
     items: Sequence[str] = ()
     head: Sequence[tuple[str, bool]] = ()
     rows: Sequence[Sequence[str | Share]] = ()
-    figure: Picture | None = None
     address: str = ""
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)

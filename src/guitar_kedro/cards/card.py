@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from PIL import Image
 
 from guitar_kedro.cards import about, results
-from guitar_kedro.cards.blocks import Block, CardFigure, Picture, Section
+from guitar_kedro.cards.blocks import Block, CardFigure, Section
 from guitar_kedro.cards.embedding import embedded
 from guitar_kedro.cards.facts import CardFacts
 from guitar_kedro.cards.limits import known_limits
@@ -43,15 +43,15 @@ def model_card_markdown(facts: CardFacts) -> str:
     return _render("model_card.md.j2", facts, {})
 
 
-def _render(template: str, facts: CardFacts, pictures: Mapping[CardFigure, Picture]) -> str:
+def _render(template: str, facts: CardFacts, pictures: Mapping[CardFigure, Block]) -> str:
     sections = [section for section in _sections(facts, pictures) if section.blocks]
     title = f"{facts.spec['architecture']} for {count(len(facts.spec['classes']), 'class')} of pictures"
     return render(template, title=title, lead=_lead(facts), tiles=_tiles(facts), sections=sections)
 
 
-def _sections(facts: CardFacts, pictures: Mapping[CardFigure, Picture]) -> list[Section]:
+def _sections(facts: CardFacts, pictures: Mapping[CardFigure, Block]) -> list[Section]:
     def figures(section: str) -> list[Block]:
-        return [Block("figure", figure=picture) for each, picture in pictures.items() if each.section == section]
+        return [picture for figure, picture in pictures.items() if figure.section == section]
 
     limits = known_limits(facts)
     return [

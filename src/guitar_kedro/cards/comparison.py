@@ -13,6 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from guitar_kedro.cards.blocks import NOTHING
 from guitar_kedro.files import in_one_line
 from guitar_kedro.metrics.errors import Errors, count_errors
 from guitar_kedro.metrics.experiments import (
@@ -27,7 +28,6 @@ from guitar_kedro.metrics.experiments import (
 from guitar_kedro.metrics.formatting import clock, count, interval, percent, rounded
 from guitar_kedro.metrics.stages import effect, p_value
 
-NOTHING = "-"
 _WIDEST = 10_000  # letters of a table
 
 
@@ -186,9 +186,13 @@ def difference_sentences(before: Experiment, now: Experiment) -> list[str]:
     # the others begin with the name of a parameter or a package
     sentences = [f"{words.capitalize() if words.startswith('the ') else words}." for words in changes]
     if not changes:
-        sentences.append(f"Nothing that is on record changed: parameters, images, split, code ({_code(now)}).")
-    elif now.record and before.record and _code(now) == _code(before) and "changes in no commit" in _code(now):
-        sentences.append(f"The code of both is {_code(now)}: it may differ.")
+        sentences.append(
+            f"Nothing that is on record changed: parameters, images, split, code ({code_version(now.record)})."
+        )
+    elif before.record and now.record:
+        code = code_version(now.record)
+        if code == code_version(before.record) and "changes in no commit" in code:
+            sentences.append(f"The code of both is {code}: it may differ.")
     sentences.append(_errors("validation", count_errors(before.predictions), count_errors(now.predictions)))
     if not same_split(before, now):
         sentences.append("They are of different splits: these errors are of different images and do not compare.")
@@ -208,10 +212,6 @@ def difference_sentences(before: Experiment, now: Experiment) -> list[str]:
 
 def _called(experiment: Experiment) -> str:
     return f"{experiment.version} ({in_one_line(experiment.note)})" if experiment.note else experiment.version
-
-
-def _code(experiment: Experiment) -> str:
-    return code_version(experiment.record)
 
 
 def _errors(part: str, before: Errors | None, now: Errors | None) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 
 from PIL import Image
 
-from guitar_kedro.cards.blocks import CardFigure, Picture
+from guitar_kedro.cards.blocks import Block, CardFigure
 
 _WIDEST, _LARGEST = 1400, 8_000_000  # pixels across an embedded figure, and in it
 _MOST_BYTES = 500_000  # of one embedded figure, before JPEG is preferred
 
 
-def embedded(figure: CardFigure, picture: Image.Image) -> Picture:
+def embedded(figure: CardFigure, picture: Image.Image) -> Block:
     """Return a figure that holds its picture, at most 1,400 pixels wide.
 
     Args:
@@ -33,7 +33,7 @@ def embedded(figure: CardFigure, picture: Image.Image) -> Picture:
         smaller = _encoded(flat, "JPEG", quality=85, optimize=True)
         kind, content = ("jpeg", smaller) if len(smaller) < len(content) else (kind, content)
     source = f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-    return Picture(source, figure.alt, flat.width, flat.height)
+    return Block("figure", figure.alt, address=source, size=flat.size)
 
 
 def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:

@@ -37,13 +37,13 @@ def console_summary(
     """
     parts: list[RenderableType] = [_headline(metrics)]
     if len(stage_comparison):
-        parts += [Text(), _heading("Error after each phase (validation images, Wilson 95 % interval)")]
+        parts += [Text(), Text("Error after each phase (validation images, Wilson 95 % interval)", "bold")]
         parts.append(_stage_table(stage_comparison))
         worse = stage_comparison[stage_comparison["warning"] != ""]
         parts += [Text(f"{row.stage}, {row.phase}: {row.warning}", "yellow") for row in worse.itertuples()]
-    parts += [Text(), _heading("Most confused (validation images)"), _confused_lines(most_confused)]
+    parts += [Text(), Text("Most confused (validation images)", "bold"), _confused_lines(most_confused)]
     if places:
-        parts += [Text(), _heading("Where to read on"), _Places(places)]
+        parts += [Text(), Text("Where to read on", "bold"), _Places(places)]
     return Group(*parts)
 
 
@@ -60,10 +60,6 @@ def _headline(metrics: Metrics) -> Text:
     line.append(f"\n{score.images - score.errors:,} of {score.images:,} {split} images right, ")
     line.append(f"mean loss {rounded(score.loss)}, stage {stage}")
     return line
-
-
-def _heading(words: str) -> Text:
-    return Text(words, style="bold")
 
 
 def _stage_table(comparison: pd.DataFrame) -> Table:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from guitar_kedro.display_names import distinct_names
@@ -262,9 +262,8 @@ def _draw_shorter_sides(axes: Axes, shorter: pd.Series, marks: Sequence[int]) ->
     axes.hist(shorter, bins=np.geomspace(lowest, highest, 41).tolist(), color=style.BLUE, alpha=0.75)
     axes.set(xlim=(lowest, highest), xlabel="shorter side in pixels (logarithmic)", ylabel="images")
     axes.set_xticks(_round_sizes(lowest, highest))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.minorticks_off()
     axes.set_ylim(0, None if len(shorter) else 1)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     style.clean(axes, "y", "Shorter side")

@@ -76,11 +76,11 @@ def grad_cam_by_class(
     notes = [_HOW_TO_READ.format(one="a row")]
     if len(names) > _MOST_MAPS:
         notes.append(f"The {_MOST_MAPS} most probable of {len(names)} classes, the most probable first.")
-    shares = np.asarray(probabilities)
-    rows = [
-        _row_of_classes(picture, maps, shown, names, name, row)
-        for picture, maps, shown, name, row in zip(pictures, heats, mapped_classes(shares), actual, shares, strict=True)
-    ]
+    shares, rows = np.asarray(probabilities), []
+    for picture, maps, shown, name, row in zip(pictures, heats, mapped_classes(shares), actual, shares, strict=True):
+        captions = [f"{names[place]}\n{formatting.percent(row[place])}" for place in shown]
+        about = f"{name},\npredicted {names[int(row.argmax())]}"
+        rows.append(sheets.Row(_tiles(picture, maps), [about, *captions]))
     return sheets.picture_sheet(rows, "Where the network sees each class", notes)
 
 
@@ -113,19 +113,6 @@ def grad_cam_missing(why: str) -> Figure:
         why: Sentence.
     """
     return sheets.picture_sheet([], "Where the network looks", [why])
-
-
-def _row_of_classes(
-    picture: Image.Image,
-    maps: np.ndarray,
-    shown: Sequence[int],
-    names: Sequence[str],
-    actual: str,
-    shares: np.ndarray,
-) -> sheets.Row:
-    captions = [f"{names[place]}\n{formatting.percent(shares[place])}" for place in shown]
-    about = f"{actual},\npredicted {names[int(shares.argmax())]}"
-    return sheets.Row(_tiles(picture, maps), [about, *captions])
 
 
 def _side_by_side(groups: Sequence[tuple[list[Image.Image], list[str]]]) -> sheets.Row:

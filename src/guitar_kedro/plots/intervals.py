@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from guitar_kedro.plots import style
 
@@ -34,7 +34,7 @@ def draw_error_rates(
     reach = max(high.max(), 1e-9) if len(rows) else 1.0
     axes.set_xlim(0, reach + room_for(words, width) * reach)
     axes.set_xticks([tick for tick in MaxNLocator(5).tick_values(0, reach) if 0 <= tick <= reach])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+    axes.xaxis.set_major_formatter("{x:g} %")
     style.clean(axes, "x", "Error rate")
 
 

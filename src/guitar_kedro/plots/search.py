@@ -70,7 +70,7 @@ def _draw_history(axes: Axes, trials: pd.DataFrame) -> None:
         axes.set_ylim(bottom=bottom)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("Trial", **style.text())
-    _percent(axes)
+    axes.yaxis.set_major_formatter("{x:g} %")
     style.clean(axes, "y", "Error of each trial")
     style.legend(
         axes,
@@ -94,7 +94,7 @@ def _draw_importances(axes: Axes, importances: Mapping[str, float], shown: Seque
     axes.barh(places, [100 * importances.get(path, 0) for path in shown], color=style.BLUE, height=0.6)
     axes.set_yticks(places, labels=style.shorten_together(list(shown), 1.9, style.SMALL_SIZE))
     axes.invert_yaxis()
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+    axes.xaxis.set_major_formatter("{x:g} %")
     style.clean(axes, "x", title)
 
 
@@ -116,13 +116,9 @@ def _draw_slice(axes: Axes, trials: pd.DataFrame, path: str) -> None:
         room = (_WIDTH / _COLUMNS - 1) / max(len(names), 1)
         axes.set_xticks(range(len(names)), labels=style.shorten_together(names, room, style.SMALL_SIZE, most_lines=2))
         axes.set_xlim(-0.6, len(names) - 0.4)
-    _percent(axes)
+    axes.yaxis.set_major_formatter("{x:g} %")
     style.clean(axes, "y", style.shorten(path, _WIDTH / _COLUMNS - 0.8, style.TEXT_SIZE + 1))
 
 
 def _words(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _percent(axes: Axes) -> None:
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))

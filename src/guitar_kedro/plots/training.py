@@ -103,7 +103,7 @@ def history_plot(history: pd.DataFrame, title: str) -> Figure:
         style.clean(axes, "y", name)
     errors.set_ylim(bottom=0)
     rates.set_ylim(bottom=0)
-    errors.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+    errors.yaxis.set_major_formatter("{x:g} %")
     rates.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     if len(history):
         style.legend(losses, loc="best")
