@@ -12,7 +12,6 @@ from .export.exporting import with_int8 as with_int8
 from .export.exporting import with_pickle as with_pickle
 from .inference.backend import NoFeatureMaps as NoFeatureMaps
 from .inference.backend import Predictions as Predictions
-from .inference.chunk import Chunk as Chunk
 from .inference.features import compute_features as compute_features
 from .inference.grad_cam import grad_cam_maps as grad_cam_maps
 from .inference.grad_cam import pictures_as_seen as pictures_as_seen

@@ -166,7 +166,8 @@ def _check_search(catalog: DataCatalog, parameters: Mapping[str, Any], with_weig
 
 
 def _check_layer_decay(path: str, stage: StageOptions, layer_decay: float) -> None:
-    from guitar_kedro.learning.training.layer_decay import check_layer_decay, check_rates
+    from guitar_kedro.learning.networks.architectures import check_layer_decay
+    from guitar_kedro.learning.training.rates import check_rates
 
     if layer_decay < 1:
         check_layer_decay(stage.architecture)

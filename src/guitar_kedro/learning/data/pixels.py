@@ -191,10 +191,6 @@ class Pixels:
         """Return whether the file of pixels has the length that the index promises; what is streamed needs none."""
         return self.streamed or (self._file.exists() and self._file.stat().st_size == self._offsets[-1])
 
-    def position(self, image_id: str, split: str) -> int | None:
-        """Return the number of a picture; ``None`` where it is not among them."""
-        return self._position.get((image_id, split))
-
     def positions(self, image_ids: Sequence[str], split: str) -> np.ndarray:
         """Find pictures.
 
@@ -286,7 +282,7 @@ def _copied_or_decoded(decoded: DecodedPictures, earlier: Pixels | None) -> Gene
     if earlier is None:
         yield from decoded.decode(table)
         return
-    positions = [earlier.position(*picture) for picture in zip(table["image_id"], table["split"], strict=True)]
+    positions = [earlier._position.get(picture) for picture in zip(table["image_id"], table["split"], strict=True)]
     missing = table[[position is None for position in positions]]
     logger.info("Of %d pictures, %d are decoded already", len(table), len(table) - len(missing))
     new = iter(decoded.decode(missing)) if len(missing) else iter(())

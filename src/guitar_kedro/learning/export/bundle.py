@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guitar_kedro.files import strict_json
-from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, WEIGHTS_FILE, Checkpoint
+from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, WEIGHTS_FILE, Checkpoint, content_of
 
 FACTS_FILE = "bundle.json"
 ONNX_FILE, INT8_FILE, PICKLE_FILE = "model.onnx", "model_int8.onnx", "export.pkl"
@@ -30,11 +30,8 @@ class Bundle:
 
     def contents(self) -> dict[str, bytes]:
         """Return the contents of all files of the bundle, by name."""
-        from safetensors.torch import save
-
-        weights = {name: tensor.contiguous() for name, tensor in self.checkpoint.weights.items()}
         return {
-            WEIGHTS_FILE: save(weights),
+            WEIGHTS_FILE: content_of(self.checkpoint.weights),
             SPEC_FILE: self.checkpoint.spec.model_dump_json(indent=2).encode(),
             FACTS_FILE: strict_json(self.facts, indent=2).encode(),
             **self.files,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from fastcore.basics import chunked
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images import colours
@@ -107,8 +108,7 @@ def with_pickle(bundle: Bundle) -> Bundle:
 
 
 def _probabilities(predictor: Predictor | OnnxPredictor, paths: list[str], title: str) -> np.ndarray:
-    batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
-    shown = track(batches, len(batches), title, "batches")
+    shown = track(chunked(paths, _BATCH), -(-len(paths) // _BATCH), title, "batches")
     return np.concatenate(
         [predictor.predict(np.stack(list(map(predictor.read, batch)))).probabilities for batch in shown]
     )

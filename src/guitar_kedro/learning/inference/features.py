@@ -14,14 +14,13 @@ import pandas as pd
 import torch
 from fastai.layers import AdaptiveConcatPool2d
 from fastcore.basics import chunked
-from safetensors.torch import save
 
 from guitar_kedro.learning.data.augmentation import Normalise
 from guitar_kedro.learning.data.features import Features, FeatureStream
 from guitar_kedro.learning.data.read_ahead import read_ahead
 from guitar_kedro.learning.inference.backend import Reader
 from guitar_kedro.learning.inference.packing import pack
-from guitar_kedro.learning.networks.checkpoint import ModelSpec
+from guitar_kedro.learning.networks.checkpoint import ModelSpec, content_of
 from guitar_kedro.learning.networks.device import choose_device, choose_precision, set_precision
 from guitar_kedro.memory import keep_freed_memory
 from guitar_kedro.progress import track
@@ -47,8 +46,7 @@ def compute_features(
     where = choose_device(device)
     numbers = choose_precision(precision, where)
     how = [VERSIONS["predictions"], *(getattr(spec, name) for name in _PREPROCESSING), str(numbers)]
-    weights = save({name: tensor.contiguous() for name, tensor in body.state_dict().items()})
-    key = hashlib.sha256(json.dumps(how).encode() + weights).hexdigest()[:20]
+    key = hashlib.sha256(json.dumps(how).encode() + content_of(body.state_dict())).hexdigest()[:20]
     paths = dict(zip(table["image_id"], table["path"], strict=True))
     return FeatureStream(key, tuple(paths), partial(_compute, body, spec, paths, title, numbers, where))
 

@@ -118,7 +118,12 @@ def build_network(
     Raises:
         UserError: If the network cannot be cut into body and head.
     """
-    network, split = _with_head_of_fastai(name, image_size, classes)
+    check_architecture(name)
+    if builder := _builder(name):
+        network, split = create_vision_model(builder, classes, pretrained=False), model_meta[builder]["split"]
+    else:
+        channels = _maps(name, image_size).shape[1]
+        network, split = add_head(build_body(name, image_size), channels, classes), _halves
     if head == "linear":
         layers: Any = network[1]
         inputs = next(layer.num_features for layer in layers if isinstance(layer, torch.nn.BatchNorm1d))
@@ -139,21 +144,12 @@ def linear_head(inputs: int, classes: int) -> torch.nn.Sequential:
     return torch.nn.Sequential(AdaptiveConcatPool2d(), torch.nn.Flatten(), *layers)
 
 
-def _with_head_of_fastai(
-    name: str, image_size: ImageSize, classes: int
-) -> tuple[torch.nn.Sequential, Callable[..., Any]]:
-    check_architecture(name)
-    if is_of_torchvision(name) and not _is_transformer(builder := _builder(name)):
-        return create_vision_model(builder, classes, pretrained=False), model_meta[builder]["split"]
-    body = build_body(name, image_size)
-    return add_head(body, _channels(name, image_size), classes), _halves
-
-
 @cache
-def _channels(name: str, image_size: ImageSize) -> int:
-    """Count the feature maps of a body: a run builds the same network for each stage and each prediction."""
-    shapes = _on_no_device(lambda: build_body(name, image_size))
-    return shapes.eval()(torch.zeros(2, 3, *height_width(image_size), device="meta")).shape[1]
+def _maps(name: str, image_size: ImageSize) -> torch.Tensor:
+    """Give the shape of a body's feature maps: a run builds the same network for each stage and each prediction."""
+    body = _on_no_device(lambda: build_body(name, image_size))
+    with torch.inference_mode():
+        return body.eval()(torch.zeros(2, 3, *height_width(image_size), device="meta"))
 
 
 def build_body(name: str, image_size: ImageSize) -> Any:
@@ -166,17 +162,23 @@ def build_body(name: str, image_size: ImageSize) -> Any:
     Raises:
         UserError: If the network cannot be cut into body and head.
     """
-    if not is_of_torchvision(name):
-        return TimmBody(name, image_size)
-    builder = _builder(name)
-    if _is_transformer(builder):
-        return VisionTransformerBody(builder, image_size)
-    return create_body(builder(weights=None), pretrained=False, cut=model_meta[builder]["cut"])
+    if builder := _builder(name):
+        return create_body(builder(weights=None), pretrained=False, cut=model_meta[builder]["cut"])
+    if is_of_torchvision(name):
+        return VisionTransformerBody(torchvision.models.get_model_builder(name), image_size)
+    return TimmBody(name, image_size)
 
 
-def has_layers(name: str) -> bool:
-    """Return whether it is known of a network how its layers follow each other, as ``layer_groups`` asks."""
-    return not is_of_torchvision(name) or _is_transformer(_builder(name))
+def check_layer_decay(architecture: str) -> None:
+    """Check that ``layer_decay`` can be used with a network: ``layer_groups`` asks how its layers follow each other.
+
+    Raises:
+        UserError: If nobody says so.
+    """
+    if _builder(architecture):
+        raise UserError(
+            f"training.layer_decay is for networks of timm and for transformers, not for {architecture}; set it to 1."
+        )
 
 
 def layer_groups(network: torch.nn.Sequential) -> list[list[torch.nn.Parameter]]:
@@ -208,16 +210,18 @@ def _halves(network: torch.nn.Sequential) -> list[list[torch.nn.Parameter]]:
     return [[weights for layer in group for weights in layer] for group in groups]
 
 
-def _builder(name: str) -> Builder:
-    """Find torchvision's function that builds a network, and tell fastai where to cut it."""
-    builder = torchvision.models.get_model_builder(name)
-    if builder not in model_meta and not _is_transformer(builder):
+def _builder(name: str) -> Builder | None:
+    """Find torchvision's function that builds a network, and tell fastai where to cut it.
+
+    Returns:
+        ``None`` for networks of timm and for transformers, which are not cut: they have bodies of their own.
+    """
+    builder = torchvision.models.get_model_builder(name) if is_of_torchvision(name) else None
+    if builder is None or builder.__annotations__.get("return") in (VisionTransformer, "VisionTransformer"):
+        return None
+    if builder not in model_meta:
         model_meta[builder] = {"cut": _cut(name, builder), "split": _halves, "weights": "DEFAULT"}
     return builder
-
-
-def _is_transformer(builder: Builder) -> bool:
-    return builder.__annotations__.get("return") in (VisionTransformer, "VisionTransformer")
 
 
 def _cut(name: str, builder: Builder) -> Callable[[Any], torch.nn.Module] | None:
@@ -276,9 +280,7 @@ def check_size(name: str, image_size: ImageSize) -> None:
 
 def _gives_maps(name: str, size: ImageSize) -> bool:
     try:
-        body = _on_no_device(lambda: build_body(name, size))
-        with torch.inference_mode():
-            maps = body.eval()(torch.zeros(2, 3, *height_width(size), device="meta"))
+        maps = _maps(name, size)
     # whatever a library says of shapes
     except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, AttributeError):
         return False
@@ -313,7 +315,7 @@ def body_state(
         UserError: If weights of the body are missing or have other shapes.
     """
     state = dict(state)
-    if is_of_torchvision(name) and not _is_transformer(builder := _builder(name)):
+    if builder := _builder(name):
         whole = builder(weights=None)
         body = create_body(whole, pretrained=False, cut=model_meta[builder]["cut"])
     else:

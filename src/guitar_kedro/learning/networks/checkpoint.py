@@ -106,10 +106,8 @@ class Checkpoint:
             weights: The state dict of a network, on the CPU.
             spec: What it is.
         """
-        from safetensors.torch import save
-
-        content = save({name: tensor.contiguous() for name, tensor in weights.items()})
-        return cls(weights, spec.model_copy(update={"sha256": hashlib.sha256(content).hexdigest()}))
+        sha256 = hashlib.sha256(content_of(weights)).hexdigest()
+        return cls(weights, spec.model_copy(update={"sha256": sha256}))
 
     def answering_like(self, other: ModelSpec) -> Checkpoint:
         """Return a checkpoint that predicts as another one does, so that the two can be compared."""
@@ -141,3 +139,10 @@ class Checkpoint:
                 "go back to an earlier version, or train again."
             )
         return cls(load_file(folder / WEIGHTS_FILE), spec)
+
+
+def content_of(weights: dict[str, torch.Tensor]) -> bytes:
+    """Return what the file of weights holds."""
+    from safetensors.torch import save
+
+    return save({name: tensor.contiguous() for name, tensor in weights.items()})

@@ -22,7 +22,7 @@ from fastai.vision.core import PILImage
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.data.loaders import data_loaders
-from guitar_kedro.learning.networks.architectures import body_state, layer_groups
+from guitar_kedro.learning.networks.architectures import body_state, check_layer_decay, layer_groups
 from guitar_kedro.learning.networks.checkpoint import Checkpoint
 from guitar_kedro.learning.networks.device import choose_device, choose_precision, set_precision
 from guitar_kedro.learning.networks.learner import build_learner, quiet, state_on_cpu
@@ -37,8 +37,8 @@ from guitar_kedro.learning.training.callbacks import (
 from guitar_kedro.learning.training.data_parallel import DataParallelSteps, OverlappedSteps, rank_and_world_size
 from guitar_kedro.learning.training.depthwise import speed_up_small_maps
 from guitar_kedro.learning.training.frozen_views import train_on_features
-from guitar_kedro.learning.training.layer_decay import check_layer_decay, check_rates, rates_of_layers
 from guitar_kedro.learning.training.phase import Phase
+from guitar_kedro.learning.training.rates import check_rates, rates_of_layers
 from guitar_kedro.learning.training.resume import ExactResume
 from guitar_kedro.learning.training.state import TrainingState
 from guitar_kedro.learning.training.weights import (

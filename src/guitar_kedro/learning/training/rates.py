@@ -1,7 +1,14 @@
-"""Learning rates that suit a network, where nobody names any."""
+"""Learning rates: those that suit a network, where nobody names any, and those that decay from layer to layer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from fastai.learner import Learner
+
+from guitar_kedro.errors import UserError
 from guitar_kedro.learning.networks.architectures import has_batch_norm
 from guitar_kedro.learning.networks.checkpoint import Checkpoint
 from guitar_kedro.learning.training.phase import Phase
@@ -31,3 +38,36 @@ def suitable_rates(phase: Phase) -> tuple[float, float]:
         if phase.start.spec.provenance.get("phase") == "unfrozen":
             first, last = first * _AGAIN, last * _AGAIN
     return first, last
+
+
+def check_rates(path: str, rates: Sequence[float], layer_decay: float) -> None:
+    """Check that learning rates go with ``layer_decay``.
+
+    Args:
+        path: Of the phase, for the message.
+        rates: The highest learning rate, or those of the first and the last layer group.
+        layer_decay: See ``LoopOptions``.
+
+    Raises:
+        UserError: If both say how first layers learn.
+    """
+    if layer_decay < 1 and len(rates) > 1:
+        raise UserError(
+            f"{path}.learning_rate is a pair, and training.layer_decay says how the first layers learn as well: give "
+            "one rate, which is that of the head, or set layer_decay to 1."
+        )
+
+
+def rates_of_layers(learner: Learner, rate: float, layer_decay: float) -> Any:
+    """Return the highest rate of each layer group, as an array; or the rate itself, where it is that of all.
+
+    Rates decay from the head to the stem (Clark et al. 2020).
+
+    Args:
+        learner: Whose layer groups are ``layer_groups`` where the rate decays.
+        rate: That of the head.
+        layer_decay: See ``LoopOptions``.
+    """
+    if layer_decay == 1:
+        return rate
+    return rate * layer_decay ** np.arange(len(learner.opt.param_lists) - 1, -1, -1, dtype=float)
