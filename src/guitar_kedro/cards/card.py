@@ -6,20 +6,26 @@ here once, as sections of plain text; the templates only lay them out, as one se
 
 from __future__ import annotations
 
+import base64
+import io
+import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from PIL import Image
 
 from guitar_kedro.cards import about, results
 from guitar_kedro.cards.blocks import Block, CardFigure, Section
-from guitar_kedro.cards.embedding import embedded
 from guitar_kedro.cards.facts import CardFacts
 from guitar_kedro.cards.limits import known_limits
 from guitar_kedro.cards.rendering import render
 from guitar_kedro.cards.sureness import sureness
 from guitar_kedro.metrics.formatting import count, interval, percent
 from guitar_kedro.sizes import height_width
+
+_WIDEST, _LARGEST = 1400, 8_000_000  # pixels across an embedded figure, and in it
+_MOST_BYTES = 500_000  # of one embedded figure, before JPEG is preferred
 
 
 def model_card_html(facts: CardFacts, figures: Mapping[CardFigure, Image.Image]) -> str:
@@ -30,7 +36,7 @@ def model_card_html(facts: CardFacts, figures: Mapping[CardFigure, Image.Image])
         figures: Their pictures, in the order in which they stand in their sections.
     """
     with ThreadPoolExecutor() as threads:  # Pillow shrinks and encodes side by side
-        pictures = dict(zip(figures, threads.map(embedded, figures, figures.values()), strict=True))
+        pictures = dict(zip(figures, threads.map(_embedded, figures, figures.values()), strict=True))
     return _render("model_card.html.j2", facts, pictures)
 
 
@@ -86,3 +92,25 @@ def _tiles(facts: CardFacts) -> list[tuple[str, str]]:
         ends = f"{percent(headline.accuracy_low).removesuffix(' %')} to {percent(headline.accuracy_high)}"
         tiles = [("test accuracy", percent(headline.accuracy)), ("95 % interval", ends), *tiles]
     return [*tiles, ("test part opened", results.times(openings))] if openings else tiles
+
+
+def _embedded(figure: CardFigure, picture: Image.Image) -> Block:
+    """Return a figure that holds its picture, at most 1,400 pixels wide."""
+    upright = picture.convert("RGBA")
+    flat = Image.new("RGB", upright.size, "white")
+    flat.paste(upright, mask=upright.getchannel("A"))
+    scale = min(1, _WIDEST / flat.width, (_LARGEST / (flat.width * flat.height)) ** 0.5)
+    if scale < 1:
+        flat = flat.resize([max(1, round(side * scale)) for side in flat.size], Image.Resampling.LANCZOS)
+    kind, content = "png", _encoded(flat, "PNG", compress_type=zlib.Z_RLE)  # as FigureDataset saves it
+    if len(content) > _MOST_BYTES:
+        smaller = _encoded(flat, "JPEG", quality=85, optimize=True)
+        kind, content = ("jpeg", smaller) if len(smaller) < len(content) else (kind, content)
+    source = f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+    return Block("figure", figure.alt, address=source, size=flat.size)
+
+
+def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()

@@ -81,15 +81,10 @@ def similar_images(images: pd.DataFrame, pairs: np.ndarray, cosines: np.ndarray)
     table = pd.DataFrame({"file": one["file"], "similar_file": other["file"], "similarity": cosines})
     for column in ("label", "split"):
         table[column], table[f"similar_{column}"] = one[column], other[column]
-    missed = table[one["duplicate_group"] != other["duplicate_group"]]
-    order = pd.DataFrame(
-        {
-            "same_part": missed["split"] == missed["similar_split"],
-            "same_label": missed["label"] == missed["similar_label"],
-            "similarity": -missed["similarity"],
-        }
-    )
-    return missed.loc[order.sort_values(list(order), kind="stable").index].reset_index(drop=True)
+    same = {f"same_{column}": one[column] == other[column] for column in ("split", "label")}
+    missed = table.assign(**same)[one["duplicate_group"] != other["duplicate_group"]]
+    order = missed.sort_values([*same, "similarity"], ascending=[True, True, False], ignore_index=True)
+    return order[list(table)]
 
 
 def crossing(similar: pd.DataFrame) -> int:

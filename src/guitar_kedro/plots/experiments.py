@@ -73,6 +73,7 @@ def experiment_curves(experiments: Sequence[Experiment]) -> plotly.Figure:
     figure = plotly.Figure()
     looks = [(colour, dash) for dash in _DASHES for colour in style.SERIES]
     drawn = [each for each in experiments if len(each.history)]
+    longest = max((len(each.history) for each in drawn), default=0)
     for number, (experiment, name) in enumerate(zip(drawn, _distinct(drawn), strict=True)):
         history = experiment.history
         colour, dash = looks[number % len(looks)]
@@ -87,10 +88,7 @@ def experiment_curves(experiments: Sequence[Experiment]) -> plotly.Figure:
         )
     figure.update_layout(
         **_layout("Validation error after each epoch", "Stages one after the other, each of its own picture size"),
-        xaxis={
-            "title": "epoch, through all stages",
-            "dtick": 1 if _longest(drawn) < 20 else None,
-        },
+        xaxis={"title": "epoch, through all stages", "dtick": 1 if longest < 20 else None},
         yaxis={"title": "wrong, %", "rangemode": "tozero"},
     )
     return figure
@@ -152,7 +150,3 @@ def _tell(history: pd.DataFrame) -> Iterator[str]:
             f"{short(row.stage)}, {row.phase}, epoch {row.epoch + 1}<br>{100 * row.error_rate:.2f} % wrong<br>"
             f"loss: {row.valid_loss:.4g} on validation, {row.train_loss:.4g} in training"
         )
-
-
-def _longest(experiments: Sequence[Experiment]) -> int:
-    return max((len(each.history) for each in experiments), default=0)
