@@ -3,6 +3,7 @@ import matplotlib.figure
 from .calibration import reliability_figure as reliability_figure
 from .calibration import risk_coverage_figure as risk_coverage_figure
 from .calibration import unknown_figure as unknown_figure
+from .comparison import network_comparison_figure as network_comparison_figure
 from .comparison import stage_comparison_figure as stage_comparison_figure
 from .confusion import confusion_explorer as confusion_explorer
 from .confusion import confusion_matrix_figure as confusion_matrix_figure
@@ -24,7 +25,6 @@ from .grad_cam import grad_cam_by_class as grad_cam_by_class
 from .grad_cam import grad_cam_missing as grad_cam_missing
 from .grad_cam import grad_cam_of_errors as grad_cam_of_errors
 from .grad_cam import mapped_classes as mapped_classes
-from .networks import network_comparison_figure as network_comparison_figure
 from .predicted import predictions_sheet as predictions_sheet
 from .search import search_figure as search_figure
 from .sheets import contact_sheet as contact_sheet

@@ -69,11 +69,9 @@ def picture_sheet(
         rows = rows[:fitting]
     if not any(row.pictures for row in rows):
         notes.append("There are no pictures to show.")
-    labels = [
-        name.splitlines() for name in style.shorten_together([row.label for row in rows], _LABEL_WIDTH, most_lines=4)
-    ]
+    labels = style.shorten_together([row.label for row in rows], _LABEL_WIDTH, most_lines=4)
     captions = [[_caption_lines(caption, tile) for caption in row.captions] for row in rows]
-    left = max((style.text_width(line) for lines in labels for line in lines), default=0.0)
+    left = max((style.text_width(line) for label in labels for line in label.split("\n")), default=0.0)
     left = style.MARGIN + (left + style.MARGIN if left else 0)
     columns = max((len(row.pictures) for row in rows), default=0)
     width = max(left + filled + columns * _GAP - _GAP + style.MARGIN, _NARROWEST)
@@ -85,7 +83,7 @@ def picture_sheet(
     tiles = Image.new("RGB", (round(width * dpi), round(height * dpi)), style.PAPER)
     top = 0.0
     for row, label, lines, row_height in zip(rows, labels, captions, heights, strict=True):
-        axes.text(style.MARGIN * dpi, (top + tile / 2) * dpi, "\n".join(label), va="center", **style.text())
+        axes.text(style.MARGIN * dpi, (top + tile / 2) * dpi, label, va="center", **style.text())
         x = left
         for column, picture in enumerate(row.pictures):
             tile_width = width_of(picture)
