@@ -20,7 +20,6 @@ from guitar_kedro.cards.blocks import Block, CardFigure, Section
 from guitar_kedro.cards.facts import CardFacts
 from guitar_kedro.cards.limits import known_limits
 from guitar_kedro.cards.rendering import render
-from guitar_kedro.cards.sureness import sureness
 from guitar_kedro.metrics.formatting import count, interval, percent
 from guitar_kedro.sizes import height_width
 
@@ -65,7 +64,7 @@ def _sections(facts: CardFacts, pictures: Mapping[CardFigure, Block]) -> list[Se
         Section("use", "Intended use", about.use(facts)),
         Section("results", "Results", [*results.results(facts), *figures("results")]),
         Section("test", "How often the test part was opened", results.test_openings(facts)),
-        Section("calibration", "How sure it is", [*sureness(facts), *figures("calibration")]),
+        Section("calibration", "How sure it is", [*results.sureness(facts), *figures("calibration")]),
         Section("errors", "What it gets wrong", [*results.worst_slices(facts), *figures("errors")]),
         Section("limits", "Known limits", [Block("items", items=limits)] if limits else []),
         Section("data", "Data", [*about.data(facts), *figures("data")]),
