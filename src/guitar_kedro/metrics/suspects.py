@@ -8,12 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
-from guitar_kedro.metrics.predictions import (
-    class_places,
-    probabilities,
-    probability_of,
-    refuse_mixed_stages,
-)
+from guitar_kedro.metrics.predictions import class_places, probabilities, probability_of, refuse_mixed_stages
 
 
 class SuspectRow(BaseModel):
@@ -49,8 +44,7 @@ def suspect_labels(predictions: pd.DataFrame) -> pd.DataFrame:
 
     A class that no given image is labelled with has no average to compare with: it makes nothing suspect by itself,
     although an image that is suspect may look most like it. The only image of a class is never suspect, for the same
-    reason. With fewer than two labels nothing can be compared, and
-    nothing is suspect.
+    reason. With fewer than two labels nothing can be compared, and nothing is suspect.
 
     Args:
         predictions: Of one stage, with ``image_id``, ``file``, ``label`` and a column ``probability_<class>`` per
@@ -66,9 +60,8 @@ def suspect_labels(predictions: pd.DataFrame) -> pd.DataFrame:
     of_class = probabilities(predictions)
     places = _suspects(of_class, predictions["label"])
     found, of_class = predictions.iloc[places].reset_index(drop=True), of_class.iloc[places]
-    suggested = of_class.columns[of_class.to_numpy().argmax(axis=1)] if len(found) else []
     return found[["image_id", "file", "label"]].assign(
-        suggested=pd.Series(suggested, dtype="str"),
+        suggested=of_class.idxmax(axis=1).to_numpy(str),
         probability=of_class.max(axis=1).to_numpy(float),
         probability_of_label=probability_of(of_class, found["label"]),
     )
@@ -81,13 +74,11 @@ def curation_proposal(suspects: pd.DataFrame) -> pd.DataFrame:
         suspects: From ``suspect_labels``.
 
     Returns:
-        ``file``, ``action`` (relabel) and ``label`` (the suggested class), a row per file, in the
-        order of the suspects.
+        ``file``, ``action`` (relabel) and ``label`` (the suggested class), a row per file, in the order of the
+        suspects.
     """
-    once = suspects.drop_duplicates("file")
-    return pd.DataFrame(
-        {"file": once["file"], "action": pd.Series("relabel", once.index, dtype="str"), "label": once["suggested"]}
-    ).reset_index(drop=True)
+    once = suspects.drop_duplicates("file").reset_index(drop=True)
+    return once[["file"]].assign(action="relabel", label=once["suggested"])
 
 
 def _suspects(of_class: pd.DataFrame, labels: pd.Series) -> np.ndarray:

@@ -118,10 +118,7 @@ def _predict_files(files: Sequence[RawImage], predictor: Predictor) -> pd.DataFr
     """Predict files, with a row for each, as ``predict_in_chunks`` describes it."""
     batches = _batches(partial(_read_or_reason, predictor), files)
     outcomes = [outcome for batch in batches for outcome in _predict_batch(predictor, batch)]
-    table = pd.DataFrame([_row(predictor.spec, *both) for both in zip(files, outcomes, strict=True)])
-    # also where no picture that can be read says what they are
-    numbers = [name for name in table if name in ("probability", "energy") or name.startswith(PROBABILITY)]
-    return table.astype({**dict.fromkeys(table, "str"), **dict.fromkeys(numbers, "float64")})
+    return pd.DataFrame([_row(predictor.spec, *both) for both in zip(files, outcomes, strict=True)])
 
 
 def _read_or_reason(predictor: Predictor, file: RawImage) -> tuple[np.ndarray, str] | UnreadableImage:
@@ -150,11 +147,10 @@ def _predict_batch(
 
 def _row(spec: ModelSpec, file: RawImage, outcome: tuple[list[float], float, str] | UnreadableImage) -> dict[str, Any]:
     known = {"file": file.file, "label": file.label if file.label in spec.classes else ""}
-    probabilities: dict[str, Any]
     seen: dict[str, Any]
     if isinstance(outcome, UnreadableImage):
-        probabilities = dict.fromkeys(spec.classes)
-        seen = {"predicted": "", "probability": None, "second_guess": "", "decision": "", "energy": None}
+        probabilities = dict.fromkeys(spec.classes, np.nan)
+        seen = {"predicted": "", "probability": np.nan, "second_guess": "", "decision": "", "energy": np.nan}
         wrong = {"reason": outcome.reason, "error": outcome.detail, "note": ""}
     else:
         numbers, energy, note = outcome
