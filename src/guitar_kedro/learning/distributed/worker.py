@@ -121,12 +121,7 @@ def _check_same_everywhere(phase: Phase) -> None:
         UserError: If they do not.
     """
     words = (phase.stage, phase.training, phase.epochs, phase.device, phase.seed, phase.table.to_csv())
-    device = choose_device(phase.device)
-    own = torch.tensor([zlib.crc32(repr(words).encode())], device=device)
-    lowest, highest = own.clone(), own.clone()
-    dist.all_reduce(lowest, dist.ReduceOp.MIN)
-    dist.all_reduce(highest, dist.ReduceOp.MAX)
-    if lowest != highest:
+    if len(set(_gathered(zlib.crc32(repr(words).encode())))) > 1:
         raise UserError(f"{phase.title}: the machines have other images or parameters; give all of them the same.")
 
 
@@ -144,25 +139,25 @@ def _shared(arguments: tuple[Any, ...], first: bool) -> list[Any]:
 
 def _shared_state(state: TrainingState, first: bool) -> TrainingState:
     """Give each machine the record of the one that came furthest: a machine may have died before it wrote its own."""
-    facts = state.facts()
-    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
-    rank = dist.get_rank()
-    epochs = torch.zeros(dist.get_world_size(), dtype=torch.int64, device=device)
-    epochs[rank] = facts["epoch"] if facts else 0
-    dist.all_reduce(epochs)
-    if epochs.min() < epochs.max():
-        source = int(epochs.argmax())
-        content = state.path.read_bytes() if rank == source else b""
-        size = torch.tensor([len(content)], device=device)
-        dist.broadcast(size, source)
-        buffer = torch.frombuffer(bytearray(content or int(size)), dtype=torch.uint8).to(device)
-        dist.broadcast(buffer, source)
-        if first and epochs[rank] < epochs.max():
+    facts, rank = state.facts(), dist.get_rank()
+    epochs = _gathered(facts["epoch"] if facts else 0)
+    if min(epochs) < max(epochs):
+        source = epochs.index(max(epochs))
+        content = [state.path.read_bytes() if rank == source else b""]
+        dist.broadcast_object_list(content, source)
+        if first and epochs[rank] < max(epochs):
             state.path.parent.mkdir(parents=True, exist_ok=True)
             with written_whole(state.path) as beside:
-                beside.write_bytes(buffer.cpu().numpy().tobytes())
+                beside.write_bytes(content[0])
         dist.barrier()
     return state if first else _ReadOnly(state.path)
+
+
+def _gathered(number: int) -> list[int]:
+    """Return the numbers of all processes, by their ranks."""
+    numbers = [0] * dist.get_world_size()
+    dist.all_gather_object(numbers, number)
+    return numbers
 
 
 class _ReadOnly(TrainingState):
