@@ -190,7 +190,7 @@ def differing_parameters(experiments: Sequence[Experiment]) -> dict[str, list[st
     """
     flat = [flattened(experiment.parameters) for experiment in experiments]
     paths = dict.fromkeys(path for each in flat for path in each)
-    values = {path: [_written(each[path]) if path in each else "" for each in flat] for path in paths}
+    values = {path: [written(each[path]) if path in each else "" for each in flat] for path in paths}
     known = [place for place, each in enumerate(flat) if each]
     return {path: written for path, written in values.items() if len({written[place] for place in known}) > 1}
 
@@ -310,5 +310,6 @@ def _compared(before: Experiment | None, now: Experiment) -> dict[str, Any]:
     }
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
+    """Write the value of a parameter: text as it is, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)

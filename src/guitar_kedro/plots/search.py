@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
+from guitar_kedro.metrics.experiments import written
 from guitar_kedro.plots import style
 
 _COLUMNS, _MOST_SLICES = 3, 12
@@ -111,14 +112,11 @@ def _draw_slice(axes: Axes, trials: pd.DataFrame, path: str) -> None:
         elif all(isinstance(value, int) for value in values):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:
-        names = sorted({_words(value) for value in values})
-        axes.scatter([names.index(_words(value)) for value in values], errors, **_DOTS)
+        words = [written(value) for value in values]
+        names = sorted(set(words))
+        axes.scatter([names.index(each) for each in words], errors, **_DOTS)
         room = (_WIDTH / _COLUMNS - 1) / max(len(names), 1)
         axes.set_xticks(range(len(names)), labels=style.shorten_together(names, room, style.SMALL_SIZE, most_lines=2))
         axes.set_xlim(-0.6, len(names) - 0.4)
     axes.yaxis.set_major_formatter("{x:g} %")
     style.clean(axes, "y", style.shorten(path, _WIDTH / _COLUMNS - 0.8, style.TEXT_SIZE + 1))
-
-
-def _words(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

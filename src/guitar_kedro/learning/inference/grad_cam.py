@@ -109,7 +109,5 @@ def _maps_of_image(
     model: torch.nn.Sequential, spec: ModelSpec, image: torch.Tensor, targets: Sequence[int]
 ) -> np.ndarray:
     coarse = coarse_maps(model, spec, image, targets)
-    if not len(coarse):
-        return np.zeros((0, *image.shape[-2:]), np.float32)
     fine = torch.nn.functional.interpolate(coarse[:, None], image.shape[-2:], mode="bilinear")
     return fine[:, 0].float().cpu().numpy()
