@@ -22,7 +22,7 @@ from guitar_kedro.learning.inference.chunk import Chunk, predictor_key
 from guitar_kedro.learning.inference.decision import decide
 from guitar_kedro.learning.inference.predictor import Predictor
 from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
-from guitar_kedro.metrics.predictions import PROBABILITY, probability_columns
+from guitar_kedro.metrics.predictions import PROBABILITY, probabilities, probability_of
 from guitar_kedro.progress import track
 
 CHUNK, BATCH = 512, 64  # pictures that are lost when a run is killed, and that are looked at together
@@ -53,14 +53,15 @@ def predict(checkpoint: Checkpoint, table: pd.DataFrame, title: str, device: str
     predictor = Predictor(checkpoint, device)
     batches = track(_batches(predictor.read, list(table["path"])), -(-len(table) // BATCH), title, "batches")
     predicted = [predictor.predict(np.stack(pictures)) for pictures in batches]
-    probabilities = np.concatenate([batch.probabilities for batch in predicted])
-    classes = list(checkpoint.spec.classes)
+    of_class = pd.DataFrame(
+        np.concatenate([batch.probabilities for batch in predicted]), columns=checkpoint.spec.classes
+    )
     result = table.drop(columns="path").reset_index(drop=True)
-    result["predicted"] = [classes[index] for index in probabilities.argmax(axis=1)]
+    result["predicted"] = of_class.idxmax(axis=1)
     if "label" in table:
-        result["loss"] = _losses(torch.from_numpy(probabilities), [classes.index(label) for label in table["label"]])
+        result["loss"] = _losses(of_class, table["label"])
     result["energy"] = np.concatenate([batch.energies for batch in predicted])
-    return pd.concat([result, pd.DataFrame(probabilities, columns=probability_columns(classes))], axis=1)
+    return pd.concat([result, of_class.add_prefix(PROBABILITY)], axis=1)
 
 
 def with_labels(predictions: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
@@ -73,21 +74,17 @@ def with_labels(predictions: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
     Returns:
         The table with ``label`` before ``predicted`` and ``loss`` after it, as ``predict`` gives it with labels.
     """
-    columns = [name for name in predictions.columns if name.startswith(PROBABILITY)]
-    found = labels.loc[predictions["image_id"]].to_numpy()
-    targets = [columns.index(f"{PROBABILITY}{label}") for label in found]
-    losses = _losses(torch.tensor(predictions[columns].to_numpy()), targets)
+    found = labels.loc[predictions["image_id"]]
     result, place = predictions.copy(), predictions.columns.get_loc("predicted")
-    result.insert(place + 1, "loss", losses)
-    result.insert(place, "label", found)
+    result.insert(place + 1, "loss", _losses(probabilities(predictions), found))
+    result.insert(place, "label", found.to_numpy())
     return result
 
 
-def _losses(probabilities: torch.Tensor, targets: Sequence[int]) -> np.ndarray:
+def _losses(of_class: pd.DataFrame, labels: pd.Series) -> np.ndarray:
+    of_labels = torch.from_numpy(probability_of(of_class, labels))
     # a probability too small for float64 is 0, whose logarithm is no number that a report could add up
-    smallest = torch.finfo(probabilities.dtype).tiny
-    of_targets = probabilities.gather(1, torch.tensor(targets)[:, None])[:, 0]
-    return -of_targets.clamp(min=smallest).log().numpy()
+    return -of_labels.clamp(min=torch.finfo(of_labels.dtype).tiny).log().numpy()
 
 
 def predict_in_chunks(
@@ -149,17 +146,17 @@ def _row(spec: ModelSpec, file: RawImage, outcome: tuple[list[float], float, str
     known = {"file": file.file, "label": file.label if file.label in spec.classes else ""}
     seen: dict[str, Any]
     if isinstance(outcome, UnreadableImage):
-        probabilities = dict.fromkeys(spec.classes, np.nan)
+        shares = dict.fromkeys(spec.classes, np.nan)
         seen = {"predicted": "", "probability": np.nan, "second_guess": "", "decision": "", "energy": np.nan}
         wrong = {"reason": outcome.reason, "error": outcome.detail, "note": ""}
     else:
         numbers, energy, note = outcome
-        probabilities = dict(zip(spec.classes, numbers, strict=True))
-        first, *others = sorted(probabilities, key=probabilities.__getitem__, reverse=True)
-        seen = {"predicted": first, "probability": probabilities[first], "second_guess": next(iter(others), "")}
-        seen |= {"decision": decide(spec, probabilities[first], energy).value, "energy": energy}
+        shares = dict(zip(spec.classes, numbers, strict=True))
+        first, *others = sorted(shares, key=shares.__getitem__, reverse=True)
+        seen = {"predicted": first, "probability": shares[first], "second_guess": next(iter(others), "")}
+        seen |= {"decision": decide(spec, shares[first], energy).value, "energy": energy}
         wrong = {"reason": "", "error": "", "note": note}
-    return {**known, **seen, **wrong, **{f"{PROBABILITY}{name}": value for name, value in probabilities.items()}}
+    return {**known, **seen, **wrong, **{f"{PROBABILITY}{name}": value for name, value in shares.items()}}
 
 
 def _batches(read: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[list[Result]]:
