@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset, Version
+from kedro.io import Version
 from kedro_datasets._typing import JSONPreview, TablePreview
 from pydantic import BaseModel
 
+from guitar_kedro.datasets.read_only import ReadOnlyDataset
 from guitar_kedro.datasets.tables import TableDataset
-from guitar_kedro.errors import UserError
 from guitar_kedro.learning.networks.checkpoint import SPEC_FILE
 
 
@@ -32,12 +32,14 @@ class ImageLabelRow(BaseModel):
     split: str
 
 
-class TableBeforeChangeDataset(AbstractDataset[None, Any]):
+class TableBeforeChangeDataset(ReadOnlyDataset):
     """A versioned table as it was for the last predictions before the images became what they are now; only read.
 
     All that a run saves has one version, its time. So a version of ``predictions`` was made from the latest
     ``image_labels`` that are not later.
     """
+
+    REFUSAL = "{0._filepath} is only read here."
 
     def __init__(
         self,
@@ -66,14 +68,6 @@ class TableBeforeChangeDataset(AbstractDataset[None, Any]):
         version = self._version()
         return _load(self._filepath, version, self._schema) if version else pd.DataFrame()
 
-    def save(self, data: None) -> None:
-        """Refuse.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(f"{self._filepath} is only read here.")
-
     def fingerprint(self) -> str:
         """Return the version that would be loaded; versions do not change."""
         return self._version() or ""
@@ -101,12 +95,6 @@ class TableBeforeChangeDataset(AbstractDataset[None, Any]):
             if not _load(self._image_labels, before, ImageLabelRow).equals(now):
                 return before, after
         return None
-
-    def _exists(self) -> bool:
-        return True
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "image_labels": self._image_labels}
 
 
 class ModelBeforeChangeDataset(TableBeforeChangeDataset):

@@ -12,6 +12,7 @@ from kedro.io import AbstractDataset
 
 from guitar_kedro.collecting.journal import Collection, Journal
 from guitar_kedro.datasets.handwritten import read_handwritten_table
+from guitar_kedro.datasets.read_only import ReadOnlyDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import composed, local_path, sha256_of_file
 
@@ -20,12 +21,14 @@ _NO_NAME = re.compile(r"""[\x00-\x1f\x7f/\\:*?"<>|]|^[.~]|[.]$""")  # of a folde
 _LONGEST_NAME = 100
 
 
-class QueriesDataset(AbstractDataset[None, pd.DataFrame]):
+class QueriesDataset(ReadOnlyDataset):
     """A table of a person, of what is to be collected; it is only read.
 
     A line is a search, with ``query`` and ``label``, or a picture, with ``url``, ``label``, ``license`` and perhaps
     ``author`` and ``file``.
     """
+
+    REFUSAL = "{0._queries} is written by hand: the project only reads it."
 
     def __init__(self, queries: str | None = None, metadata: dict[str, Any] | None = None) -> None:
         """Take note of the file.
@@ -59,14 +62,6 @@ class QueriesDataset(AbstractDataset[None, pd.DataFrame]):
             raise UserError(f"{path} has no line but the first one: add a search and its class, such as tabby cat,cat.")
         return table.drop_duplicates().reset_index(drop=True)
 
-    def save(self, data: None) -> None:
-        """Refuse.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(f"{self._queries} is written by hand: the project only reads it.")
-
     def fingerprint(self) -> str | None:
         """Return the checksum of the file, or ``None`` where there is none."""
         path = local_path(self._queries) if self._queries else None
@@ -74,9 +69,6 @@ class QueriesDataset(AbstractDataset[None, pd.DataFrame]):
 
     def _exists(self) -> bool:
         return self._queries is not None
-
-    def _describe(self) -> dict[str, Any]:
-        return {"queries": self._queries}
 
 
 def _check(row: Any, place: str) -> None:

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from guitar_kedro.datasets.decisions import CurationRow, DecisionRow, DecisionsFile
-from guitar_kedro.errors import UserError
+from guitar_kedro.datasets.read_only import ReadOnlyDataset
 from guitar_kedro.files import sha256_of_lines
 
 
@@ -24,11 +23,13 @@ class LoadedRow(CurationRow):
     source: str = ""
 
 
-class CurationDataset(AbstractDataset[None, pd.DataFrame]):
+class CurationDataset(ReadOnlyDataset):
     """What a person decided about single images of a workspace.
 
     Both files are optional; without them there is nothing to apply, and the table is empty.
     """
+
+    REFUSAL = "{0._filepath} is written by people: a run only reads it."
 
     def __init__(self, filepath: str, shared: str | None = None, metadata: dict[str, Any] | None = None) -> None:
         """Take note of the files.
@@ -66,14 +67,6 @@ class CurationDataset(AbstractDataset[None, pd.DataFrame]):
             rows += [LoadedRow(**dict(row), source=str(self._shared)) for row in shared]
         return pd.DataFrame([dict(row) for row in rows], columns=list(LoadedRow.model_fields), dtype="str")
 
-    def save(self, data: None) -> None:
-        """Refuse: people write this file, and ``kedro review`` for them.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(f"{self._filepath} is written by people: a run only reads it.")
-
     def fingerprint(self) -> str | None:
         """Return a checksum of what was decided, by whom and why left aside; ``None`` if nothing was."""
         table = self.load()
@@ -83,9 +76,3 @@ class CurationDataset(AbstractDataset[None, pd.DataFrame]):
     def preview(self, nrows: int = 5) -> TablePreview:
         """Return the first rows, for kedro-viz."""
         return TablePreview(self.load().head(nrows).to_dict(orient="split"))
-
-    def _exists(self) -> bool:
-        return True
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "shared": self._shared}

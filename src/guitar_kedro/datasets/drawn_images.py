@@ -116,9 +116,6 @@ class _DrawnDataset(RawImagesDataset):
     def _source(self) -> str | None:
         return str(self._folder) if all(path.exists() for path in self._pictures()) else None
 
-    def _exists(self) -> bool:
-        return True
-
 
 class DrawnImagesDataset(_DrawnDataset):
     """The demo set: drawn guitars of eleven models, made on first use."""

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset, DatasetError, Version
+from kedro.io import DatasetError, Version
 from pydantic import BaseModel
 
+from guitar_kedro.datasets.read_only import ReadOnlyDataset
 from guitar_kedro.datasets.reports import MetricsDataset
 from guitar_kedro.datasets.sealed import OpeningRow
 from guitar_kedro.datasets.tables import LogDataset, TableDataset
@@ -27,12 +28,14 @@ _PHASES = ("probe", "frozen", "unfrozen")  # of a stage, in the order of trainin
 _PREDICTED = ["image_id", "file", "label", "predicted"]
 
 
-class ExperimentsDataset(AbstractDataset[None, list[Experiment]]):
+class ExperimentsDataset(ReadOnlyDataset):
     """All models of a workspace as ``Experiment``, the newest first; they are only read.
 
     What belongs to a model is found by the records of the runs that made or used it. A model without a record, and a
     record whose model was removed, are experiments too.
     """
+
+    REFUSAL = "{0._filepath} is saved by runs only."
 
     def __init__(
         self,
@@ -82,14 +85,6 @@ class ExperimentsDataset(AbstractDataset[None, list[Experiment]]):
             and "model" not in {**record["loaded"], **record["saved"]}
         ]
 
-    def save(self, data: None) -> None:
-        """Refuse.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(f"{self._filepath} is saved by runs only.")
-
     @cached_property
     def _records(self) -> list[dict[str, Any]]:
         """The records of all runs, the newest first."""
@@ -134,12 +129,6 @@ class ExperimentsDataset(AbstractDataset[None, list[Experiment]]):
             if table is not None:
                 tables.append(table.assign(stage=stage, phase=phase))
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-
-    def _exists(self) -> bool:
-        return True
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "models": self._models}
 
 
 def _of_test(folder: Path, openings: pd.DataFrame) -> Errors | None:

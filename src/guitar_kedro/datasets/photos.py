@@ -195,9 +195,6 @@ class PhotosDataset(GivenImagesDataset):
         note = next((note for note in (self._noted, self._noted_earlier) if note.exists()), None)
         return _read_note(note) if note else None
 
-    def _describe(self) -> dict[str, Any]:
-        return {name: value for name, value in super()._describe().items() if name != "listed"}
-
     @property
     def _noted(self) -> Path:
         return self._folder / "source.json"

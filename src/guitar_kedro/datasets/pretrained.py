@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedro.io import AbstractDataset
-
-from guitar_kedro.errors import UserError
+from guitar_kedro.datasets.read_only import ReadOnlyDataset
 
 if TYPE_CHECKING:
     from guitar_kedro.learning import PretrainedWeights
 
 
-class PretrainedWeightsDataset(AbstractDataset[None, Any]):
+class PretrainedWeightsDataset(ReadOnlyDataset):
     """Where a stage finds the weights that its ``weights`` names; a file is read only when a stage asks for it."""
+
+    REFUSAL = "Pretrained weights are only read; put files into {0._folder} by hand."
 
     def __init__(self, filepath: str, url: str | None = None, metadata: dict[str, Any] | None = None) -> None:
         """Take note of the places.
@@ -36,17 +36,3 @@ class PretrainedWeightsDataset(AbstractDataset[None, Any]):
     def fingerprint(self) -> str:
         """Return what decides the weights beside the stage's own options: the address of torchvision's."""
         return self._url or ""
-
-    def save(self, data: Any) -> None:
-        """Refuse.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(f"Pretrained weights are only read; put files into {self._folder} by hand.")
-
-    def _exists(self) -> bool:
-        return True
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._folder, "url": self._url}

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from kedro.io import AbstractDataset
-
-from guitar_kedro.errors import UserError
+from guitar_kedro.datasets.read_only import ReadOnlyDataset
 from guitar_kedro.files import local_path, sha256_of_lines
 from guitar_kedro.images.downloads import is_address
 from guitar_kedro.images.raw import RawImage
 from guitar_kedro.images.sources import address_state, spare_archives
 
 
-class RawImagesDataset(AbstractDataset[None, Iterable[RawImage]]):
+class RawImagesDataset(ReadOnlyDataset):
     """Raw pictures; they are only read."""
 
+    REFUSAL = "Raw images are only read: put new ones where they come from."
     _folder: Path  # where drawn pictures, unpacked archives and the like lie
     _names_encoding: str | None = None
-
-    def save(self, data: None) -> None:
-        """Refuse: raw pictures are only read.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError("Raw images are only read: put new ones where they come from.")
 
     def fingerprint(self) -> str | None:
         """Return a checksum of what is there by name, size and time of each file, or ``None`` if nothing is there.
@@ -58,6 +48,3 @@ class RawImagesDataset(AbstractDataset[None, Iterable[RawImage]]):
     def _source(self) -> str | None:
         """Path or address of the pictures, if it is known and there whole."""
         raise NotImplementedError
-
-    def _describe(self) -> dict[str, Any]:
-        return {key.strip("_"): value for key, value in vars(self).items() if key != "metadata"}

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset
 from pydantic import BaseModel
 
+from guitar_kedro.datasets.read_only import ReadOnlyDataset
 from guitar_kedro.datasets.tables import LogDataset, TableDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.splits import TEST
@@ -76,8 +76,10 @@ class SealedLabels:
         return self._labels
 
 
-class SealedLabelsDataset(AbstractDataset[None, SealedLabels]):
+class SealedLabelsDataset(ReadOnlyDataset):
     """The labels of the test part as ``SealedLabels``; they are only read."""
+
+    REFUSAL = "{0._filepath} is saved as splits only."
 
     def __init__(
         self, filepath: str, log: str, schema: str | type[BaseModel], metadata: dict[str, Any] | None = None
@@ -101,20 +103,9 @@ class SealedLabelsDataset(AbstractDataset[None, SealedLabels]):
         test = splits[splits["split"] == TEST]
         return SealedLabels(test.set_index("image_id")["label"], self._log.save)
 
-    def save(self, data: None) -> None:
-        """Refuse.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(f"{self._filepath} is saved as splits only.")
-
     def fingerprint(self) -> str | None:
         """Return a checksum of the split, or ``None`` if there is none."""
         return self._splits.fingerprint()
 
     def _exists(self) -> bool:
         return self._splits.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "log": self._log._filepath}

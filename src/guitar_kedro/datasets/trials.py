@@ -13,6 +13,7 @@ from kedro.io import AbstractDataset
 from guitar_kedro.datasets.features import FeaturesDataset
 from guitar_kedro.datasets.folders import IndexedFolder
 from guitar_kedro.datasets.pixels import PixelsDataset
+from guitar_kedro.datasets.read_only import ReadOnlyDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path
 from guitar_kedro.images.downloads import is_address
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 
-class StudyDataset(AbstractDataset[None, Any]):
+class StudyDataset(ReadOnlyDataset):
     """Where Optuna keeps the studies of a workspace: a journal in a file, or a database that several machines share.
 
     Each line of the journal is written at once, by any number of processes; one that is killed loses nothing.
     """
 
+    REFUSAL = "{0._place} is a study, to which only a search writes."
     made_by_loading = True
 
     def __init__(self, filepath: str, storage: str | None = None, metadata: dict[str, Any] | None = None) -> None:
@@ -71,23 +73,12 @@ class StudyDataset(AbstractDataset[None, Any]):
                 "driver, or give the path of a file on a disk that the machines share."
             ) from error
 
-    def save(self, data: Any) -> None:
-        """Refuse: trials are told to the study itself.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(f"{self._place} is a study, to which only a search writes.")
-
     def fingerprint(self) -> str | None:
         """Return the place: a study grows, and is asked for what it lacks."""
         return self._storage or "" if self._exists() else None
 
     def _exists(self) -> bool:
         return self._journal is None or self._journal.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._place}
 
 
 class TrialCache:
@@ -106,8 +97,10 @@ class TrialCache:
         return _ByKey(FeaturesDataset, self.folder / "features")
 
 
-class TrialCacheDataset(AbstractDataset[None, TrialCache]):
+class TrialCacheDataset(ReadOnlyDataset):
     """Where trials find what others have made already; it may be removed at any time."""
+
+    REFUSAL = "{0.folder} is filled by trials."
 
     def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         """Take note of the folder.
@@ -123,14 +116,6 @@ class TrialCacheDataset(AbstractDataset[None, TrialCache]):
         """Return what trials look into."""
         return TrialCache(self.folder)
 
-    def save(self, data: Any) -> None:
-        """Refuse: trials fill it.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(f"{self.folder} is filled by trials.")
-
     def fingerprint(self) -> str:
         """Return the same for whatever is there: no result depends on it."""
         return ""
@@ -138,9 +123,6 @@ class TrialCacheDataset(AbstractDataset[None, TrialCache]):
     def unneeded(self) -> Iterator[Path]:
         """List all of it: what a search still needs, it makes again."""
         return (path for path in sorted(self.folder.glob("*/*")) if path.is_dir())
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self.folder}
 
 
 class _ByKey(AbstractDataset[Any, Any]):
