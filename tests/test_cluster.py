@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from class_folders import find_photos
 from distributed import Client
 from joblib import Parallel, delayed
 from optuna.study import StudyDirection
@@ -31,7 +32,7 @@ from guitar_kedro.cluster import work_on
 from guitar_kedro.datasets import PredictionsDataset, PreparedImagesDataset, StudyDataset, TrialCache
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.ingest import FileRecord
-from guitar_kedro.images.sources import ImageStream, find_images
+from guitar_kedro.images.sources import ImageStream
 from guitar_kedro.images.store import PreparedImages
 from guitar_kedro.learning import Checkpoint, ModelSpec, Predictor, PretrainedWeights
 from guitar_kedro.learning.inference import prediction
@@ -130,7 +131,7 @@ def ingest(
     """Ingests, and kills a worker after so many pictures; gives the tables and the checksum of each file."""
 
     def stream(_: dict[str, FileRecord]) -> Iterator[Any]:
-        prepare = ingestion.prepare_images(find_images(str(photos), store), **PREPARING, cluster=address)
+        prepare = ingestion.prepare_images(find_photos(str(photos), store), **PREPARING, cluster=address)
         for number, item in enumerate(prepare({})):
             if number == kill_after:
                 cluster.kill_worker()

@@ -36,7 +36,7 @@ def ingest(photos: str) -> float:
     import torch  # noqa: F401
 
     from guitar_kedro.datasets import PreparedImagesDataset
-    from guitar_kedro.images.sources import images_in_folder
+    from guitar_kedro.images.sources import find_files
     from guitar_kedro.pipelines.ingestion import nodes
 
     options = {"max_side": MAX_SIDE, "quality": 90}
@@ -44,7 +44,7 @@ def ingest(photos: str) -> float:
     with tempfile.TemporaryDirectory() as store:
         prepared = PreparedImagesDataset(store)
         began = time.perf_counter()
-        prepared.save(nodes.prepare_images(images_in_folder(Path(photos)), **options, **limits, cluster=None))
+        prepared.save(nodes.prepare_images(find_files(photos, Path(photos))[0], **options, **limits, cluster=None))
         seconds = time.perf_counter() - began
         failed = [record for record in prepared.load().records.itertuples() if record.reason]
         assert not failed, failed[0]

@@ -14,19 +14,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from class_folders import find_photos, photos_in_folder
 from storage import Storage, serve_folder
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.images.downloads import download
 from guitar_kedro.images.probing import Limits, UnreadableImage
 from guitar_kedro.images.raw import RawImage
-from guitar_kedro.images.sources import (
-    ImageStream,
-    address_state,
-    find_images,
-    images_in_folder,
-    stream_images,
-)
+from guitar_kedro.images.sources import ImageStream, address_state, find_images, stream_images
 
 
 def write(folder: Path, *names: str) -> Path:
@@ -61,35 +56,35 @@ def problem_of(image: RawImage) -> str:
 
 def test_the_class_is_the_folder_a_file_lies_in(tmp_path: Path):
     write(tmp_path, "b/2.jpg", "b/1.jpg", "a/x y.png", "a/notes.txt")
-    images = images_in_folder(tmp_path)
+    images = photos_in_folder(tmp_path)
     assert listed(images) == [("a/notes.txt", "a"), ("a/x y.png", "a"), ("b/1.jpg", "b"), ("b/2.jpg", "b")]
     assert [image.read() for image in images] == [image.file.encode() for image in images]
 
 
 def test_class_folders_may_lie_deeper(tmp_path: Path):
     write(tmp_path / "one", "guitars/old/jaguar/1.jpg", "guitars/old/mustang/1.jpg")
-    assert [label for _, label in listed(images_in_folder(tmp_path / "one"))] == ["jaguar", "mustang"]
+    assert [label for _, label in listed(photos_in_folder(tmp_path / "one"))] == ["jaguar", "mustang"]
     write(tmp_path / "two", "guitars/jaguar/1.jpg", "guitars/mustang/1.jpg", "more/old/mustang/2.jpg")
-    images = images_in_folder(tmp_path / "two", folders="class")
+    images = photos_in_folder(tmp_path / "two", folders="class")
     assert [label for _, label in listed(images)] == ["jaguar", "mustang", "mustang"]
 
 
 def test_clutter_and_hidden_files_are_not_listed(tmp_path: Path):
     write(tmp_path, "a/1.jpg", "b/1.jpg", "a/.DS_Store", "a/._1.jpg", "b/Thumbs.db", ".git/x/y", "__MACOSX/a/1.jpg")
-    assert listed(images_in_folder(tmp_path)) == [("a/1.jpg", "a"), ("b/1.jpg", "b")]
+    assert listed(photos_in_folder(tmp_path)) == [("a/1.jpg", "a"), ("b/1.jpg", "b")]
 
 
 def test_files_beside_the_class_folders_are_listed_with_a_problem(tmp_path: Path):
-    images = images_in_folder(write(tmp_path, "a/1.jpg", "b/1.jpg", "readme.txt"))
+    images = photos_in_folder(write(tmp_path, "a/1.jpg", "b/1.jpg", "readme.txt"))
     assert [problem_of(image) for image in images if not image.label] == ["no_class_folder"]
 
 
 def test_pictures_beside_the_class_folders_are_warned_of_and_notes_are_not(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    images_in_folder(write(tmp_path / "notes", "a/1.jpg", "b/1.jpg", "readme.txt"))
+    photos_in_folder(write(tmp_path / "notes", "a/1.jpg", "b/1.jpg", "readme.txt"))
     assert not caplog.messages
-    images_in_folder(write(tmp_path / "split", "train/a/1.jpg", "train/b/1.jpg", "test/a/2.jpg", "fox/1.jpg"))
+    photos_in_folder(write(tmp_path / "split", "train/a/1.jpg", "train/b/1.jpg", "test/a/2.jpg", "fox/1.jpg"))
     assert (
         "Pictures are left out (1), for example fox/1.jpg: It lies in none of the folders test, train." in caplog.text
     )
@@ -97,7 +92,7 @@ def test_pictures_beside_the_class_folders_are_warned_of_and_notes_are_not(
 
 def test_fewer_folders_than_were_named_are_told(tmp_path: Path):
     with pytest.raises(UserError, match=r"folders=class/group: the pictures of .* lie in fewer .* for example a/1.jpg"):
-        images_in_folder(write(tmp_path, "a/1.jpg", "b/1.jpg"), folders="class/group")
+        photos_in_folder(write(tmp_path, "a/1.jpg", "b/1.jpg"), folders="class/group")
 
 
 def test_links_are_followed_inside_the_folder_only(tmp_path: Path):
@@ -108,12 +103,12 @@ def test_links_are_followed_inside_the_folder_only(tmp_path: Path):
     (folder / "a/nothing.jpg").symlink_to(folder / "missing.jpg")
     (folder / "c").symlink_to(tmp_path / "elsewhere")
     (folder / "a/loop").symlink_to(folder)
-    images = {image.file: image for image in images_in_folder(folder)}
+    images = {image.file: image for image in photos_in_folder(folder)}
     assert images.pop("a/inside.jpg").read() == b"b/1.jpg"
     odd = {name: problem_of(image) for name, image in images.items() if image.problem}
     assert odd == dict.fromkeys(["a/outside.jpg", "a/nothing.jpg", "a/loop", "c"], "link_not_followed")
     (tmp_path / "link").symlink_to(folder)
-    assert len(images_in_folder(tmp_path / "link")) == 7
+    assert len(photos_in_folder(tmp_path / "link")) == 7
 
 
 @pytest.fixture
@@ -140,7 +135,7 @@ COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "Kätzchen") for form in ("N
 
 def test_a_class_is_one_however_its_accents_are_written(sources: Callable[..., list[str]], tmp_path: Path):
     for source in sources(f"{COMPOSED}/1.jpg", f"{DECOMPOSED}/1.jpg", "dog/1.jpg"):
-        images = find_images(source, tmp_path / "raw")
+        images = find_photos(source, tmp_path / "raw")
         assert sorted(image.label for image in images) == [COMPOSED, COMPOSED, "dog"]
         assert len({image.file for image in images}) == 3
         assert {image.label for image in stream_images(source, tmp_path / "raw")} == {COMPOSED, "dog"}
@@ -161,7 +156,7 @@ def test_names_take_one_line_and_are_distinct(tmp_path: Path):
         "nbsp\u00a0.jpg",
     ]
     write(tmp_path, *(f"a\r/{name}" for name in odd), "b/1.jpg")
-    images = images_in_folder(tmp_path)
+    images = photos_in_folder(tmp_path)
     assert listed(images)[-1] == ("b/1.jpg", "b")
     assert {image.file for image in images[:-1]} == {
         f"a\\r/{name}"
@@ -182,7 +177,7 @@ def test_names_take_one_line_and_are_distinct(tmp_path: Path):
 
 def test_a_hidden_file_is_one_whose_name_begins_with_a_dot(tmp_path: Path):
     write(tmp_path, "a/1\\.jpg", "b/.1.jpg", "b/1.jpg")
-    assert len(images_in_folder(tmp_path)) == 2
+    assert len(photos_in_folder(tmp_path)) == 2
 
 
 @pytest.mark.parametrize(
@@ -207,7 +202,7 @@ def test_the_split_that_photos_came_with_is_taken_over(
     sources: Callable[..., list[str]], tmp_path: Path, names: list[str], parts: str
 ):
     for source in sources(*names, "readme.txt", "pred/4.jpg", "pred/more/5.jpg"):
-        images = {image.file: image for image in find_images(source, tmp_path / "raw")}
+        images = {image.file: image for image in find_photos(source, tmp_path / "raw")}
         assert [images[name].split for name in names] == parts.split()
         assert [images[name].label for name in names] == [name.split("/")[-2] for name in names]
         beside = [images[name] for name in ("pred/4.jpg", "readme.txt")]
@@ -229,7 +224,7 @@ def test_a_split_of_which_nobody_can_tell_the_parts_is_refused_and_not_mixed(
 ):
     for source in sources(*names):
         with pytest.raises(UserError, match="has a split of its own") as refused:
-            find_images(source, tmp_path / "raw")
+            find_photos(source, tmp_path / "raw")
         assert source in str(refused.value)
         assert advice in str(refused.value)
         assert len(list(stream_images(source, tmp_path / "raw"))) == len(names)
@@ -239,11 +234,11 @@ def test_a_class_that_stands_in_the_test_part_alone_is_named_and_one_that_is_mis
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     folder = write(tmp_path, "train/cat/1.jpg", "train/dog/1.jpg", "test/cat/2.jpg")
-    images_in_folder(folder)
+    photos_in_folder(folder)
     assert "has no images of dog in its test part" in caplog.text
     write(folder, "test/fox/3.jpg")
     with pytest.raises(UserError, match="has images of fox in its test part, and none in its training part"):
-        images_in_folder(folder)
+        photos_in_folder(folder)
 
 
 @pytest.mark.parametrize(
@@ -262,13 +257,13 @@ def test_a_class_that_stands_in_the_test_part_alone_is_named_and_one_that_is_mis
     ],
 )
 def test_a_class_or_a_folder_of_classes_may_be_called_train(tmp_path: Path, names: list[str]):
-    assert len(images_in_folder(write(tmp_path, *names))) == 2
+    assert len(photos_in_folder(write(tmp_path, *names))) == 2
 
 
 def test_pictures_beside_folders_of_pictures_are_refused(sources: Callable[..., list[str]], tmp_path: Path):
     for source in sources("cat/1.jpg", "cat/2023/2.jpg", "dog/3.jpg"):
         with pytest.raises(UserError, match="has pictures in cat and in the folder cat/2023") as refused:
-            find_images(source, tmp_path / "raw")
+            find_photos(source, tmp_path / "raw")
         assert source in str(refused.value)
         assert "'cat' and '2023'" in str(refused.value)
 
@@ -279,12 +274,12 @@ def test_archives_in_place_of_class_folders_are_told(
 ):
     for source in sources(*names, "readme.txt"):
         with pytest.raises(UserError, match=f"holds archives, {names[0]}, {names[1]}, and no pictures. Unpack each"):
-            find_images(source, tmp_path / "raw")
+            find_photos(source, tmp_path / "raw")
 
 
 def test_notes_may_lie_beside_class_folders(tmp_path: Path):
     write(tmp_path, "guitars/readme.txt", "guitars/labels.csv", "guitars/cat/1.jpg", "guitars/dog/1.jpg")
-    assert len(images_in_folder(tmp_path)) == 4
+    assert len(photos_in_folder(tmp_path)) == 4
 
 
 @pytest.mark.parametrize(
@@ -301,14 +296,14 @@ def test_folders_in_class_folders_are_refused_until_it_is_said_which_are_the_cla
 ):
     for source in sources("cat/2023/1.jpg", "cat/2024/2.jpg", "dog/2023/3.jpg", "4.jpg"):
         with pytest.raises(UserError, match=r"in several folders, cat/2023, dog/2023: which of them are the classes\?"):
-            find_images(source, tmp_path / "raw")
-        images = [image for image in find_images(source, tmp_path / "raw", folders=folders) if image.label]
+            find_photos(source, tmp_path / "raw")
+        images = [image for image in find_photos(source, tmp_path / "raw", folders=folders) if image.label]
         assert ([image.label for image in images], [image.group for image in images]) == (labels, groups)
 
 
 def test_parts_of_a_split_may_lie_in_the_class_folders(tmp_path: Path):
     folder = write(tmp_path, "cat/train/1.jpg", "cat/val/2.jpg", "dog/train/3.jpg")
-    images = images_in_folder(folder, folders="class/split")
+    images = photos_in_folder(folder, folders="class/split")
     assert [(image.label, image.split) for image in images] == [
         ("cat", "train"),
         ("cat", "validation"),
@@ -316,9 +311,9 @@ def test_parts_of_a_split_may_lie_in_the_class_folders(tmp_path: Path):
     ]
     write(folder, "dog/more/4.jpg")
     with pytest.raises(UserError, match="has the folder dog/more: more is none of train, validation and test"):
-        images_in_folder(folder, folders="class/split")
+        photos_in_folder(folder, folders="class/split")
     with pytest.raises(UserError, match=r"folders=klass/group: name the folders .* as in folders=class/group"):
-        images_in_folder(folder, folders="klass/group")
+        photos_in_folder(folder, folders="klass/group")
 
 
 def test_classes_whose_names_are_read_in_an_assumed_encoding_are_told_until_it_is_named(
@@ -329,14 +324,14 @@ def test_classes_whose_names_are_read_in_an_assumed_encoding_are_told_until_it_i
         for name in ("кот/1.jpg", "dog/1.jpg"):
             archive.addfile(tarfile.TarInfo(name))
     (tmp_path / "a.tar").write_bytes(buffer.getvalue())
-    for ask in (find_images, find_images, stream_images):
+    for ask in (find_photos, find_photos, stream_images):
         caplog.clear()
         list(ask(str(tmp_path / "a.tar"), tmp_path / "raw"))
         (line,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
         assert "classes are called \\xaa\\xae\\xe2." in line
         assert "--params=names_encoding=" in line
     caplog.clear()
-    images = find_images(str(tmp_path / "a.tar"), tmp_path / "raw", names_encoding="cp866")
+    images = find_photos(str(tmp_path / "a.tar"), tmp_path / "raw", names_encoding="cp866")
     assert [image.label for image in images] == ["dog", "кот"]
     assert not [record for record in caplog.records if record.levelno == logging.WARNING]
 
@@ -347,12 +342,12 @@ def test_links_that_lead_outside_are_named_where_they_are_why_nothing_is_left(tm
         (tmp_path / "photos" / name).mkdir(parents=True)
         (tmp_path / "photos" / name / "1.jpg").symlink_to(outside / name / "1.jpg")
     with pytest.raises(UserError, match=r"No file in the class folders of .* can be used") as refused:
-        images_in_folder(tmp_path / "photos")
+        photos_in_folder(tmp_path / "photos")
     assert f"cat/1.jpg: It is a link to {outside / 'cat' / '1.jpg'}, outside of the folder" in str(refused.value)
     write(tmp_path / "linked", "cat/1.jpg")
     (tmp_path / "linked" / "dog").symlink_to(outside / "dog")
     with pytest.raises(UserError, match=r"one class only, 'cat'.* dog: It is a link to .*/dog, outside") as refused:
-        images_in_folder(tmp_path / "linked")
+        photos_in_folder(tmp_path / "linked")
     assert "put a copy in its place" in str(refused.value)
 
 
@@ -361,18 +356,18 @@ def test_links_that_lead_nowhere_are_told_as_such(tmp_path: Path):
     (folder / "a" / "circle.jpg").symlink_to("circle.jpg")
     (folder / "a" / "gone.jpg").symlink_to(tmp_path / "gone.jpg")
     (folder / "a" / "bytes.jpg").symlink_to(os.fsdecode(b"caf\xe9\n.jpg"))
-    problems = [image.problem[1] for image in images_in_folder(folder) if image.problem]
+    problems = [image.problem[1] for image in photos_in_folder(folder) if image.problem]
     assert len(problems) == 3
     assert all("which leads to nothing that can be reached" in problem for problem in problems)
     assert "caf\\xe9\\n.jpg" in problems[0]
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     with pytest.raises(UserError, match=r"link is a link to .*/gone, where nothing is"):
-        images_in_folder(tmp_path / "link")
+        photos_in_folder(tmp_path / "link")
 
 
 def test_hidden_files_are_named_where_there_are_no_others(tmp_path: Path):
     write(tmp_path / "photos", ".cat/1.jpg", ".dog/1.jpg")
-    for ask in (find_images, stream_images):
+    for ask in (find_photos, stream_images):
         with pytest.raises(UserError, match=r"no files in .*photos but hidden ones.*, for example \.(cat|dog)/1\.jpg"):
             ask(str(tmp_path / "photos"), tmp_path)
 
@@ -381,13 +376,13 @@ def test_folders_that_give_no_class_are_named_where_one_class_is_left(tmp_path: 
     write(tmp_path, "pets/cat/1.jpg", "pets/.dog/1.jpg")
     (tmp_path / "pets" / "bird").mkdir()
     with pytest.raises(UserError, match=r"one class only, 'cat'.* pets/\.dog is hidden, pets/bird is empty\."):
-        images_in_folder(tmp_path)
+        photos_in_folder(tmp_path)
 
 
 def test_a_pipe_does_not_stall_reading(tmp_path: Path):
     write(tmp_path, "a/1.jpg", "b/1.jpg")
     os.mkfifo(tmp_path / "a/pipe.jpg")
-    assert [problem_of(image) for image in images_in_folder(tmp_path) if image.problem] == ["not_a_regular_file"]
+    assert [problem_of(image) for image in photos_in_folder(tmp_path) if image.problem] == ["not_a_regular_file"]
     assert problem_of(RawImage("a/pipe.jpg", "a", tmp_path / "a/pipe.jpg")) == "not_a_regular_file"
 
 
@@ -404,7 +399,7 @@ def test_names_that_are_no_text_are_made_printable(tmp_path: Path):
         (Path(os.fsdecode(os.fsencode(tmp_path) + b"/a/\xff.jpg"))).write_bytes(b"x")
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
-    image = next(image for image in images_in_folder(tmp_path) if "ff" in image.file)
+    image = next(image for image in photos_in_folder(tmp_path) if "ff" in image.file)
     assert image.file == "a/\\xff.jpg"
     assert image.read() == b"x"
     (alone,) = ImageStream(image.path)
@@ -422,14 +417,14 @@ def test_a_folder_that_cannot_be_listed_is_told_as_a_problem(tmp_path: Path, mon
 
     monkeypatch.setattr(os, "scandir", may_not)  # tests may run as root, who may list everything
     refused = {tmp_path / "c" / "d"}
-    assert {image.file: image.problem and image.problem[0] for image in images_in_folder(tmp_path)} == {
+    assert {image.file: image.problem and image.problem[0] for image in photos_in_folder(tmp_path)} == {
         "a/1.jpg": None,
         "b/1.jpg": None,
         "c/d": "file_not_readable",
     }
     refused = {tmp_path}
     with pytest.raises(UserError, match=r"cannot be listed \(Permission denied\)"):
-        images_in_folder(tmp_path)
+        photos_in_folder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -447,49 +442,47 @@ def test_a_folder_or_archive_without_two_classes_is_refused(tmp_path: Path, name
     (tmp_path / "photos.tgz").write_bytes(archive_of(*names))
     for source in (folder, tmp_path / "photos.tgz"):
         with pytest.raises(UserError, match=message) as refused:
-            find_images(str(source), tmp_path / "raw")
+            find_photos(str(source), tmp_path / "raw")
         assert str(source) in str(refused.value)
 
 
 def test_classes_are_not_needed_for_predicting(tmp_path: Path):
     write(tmp_path / "photos", "1.jpg", "sub/2.jpg")
-    assert listed(find_images(str(tmp_path / "photos"), tmp_path, need_classes=False)) == [
+    assert listed(find_images(str(tmp_path / "photos"), tmp_path)) == [
         ("1.jpg", ""),
         ("sub/2.jpg", "sub"),
     ]
-    assert images_in_folder(tmp_path / "photos", need_classes=False)[0].read() == b"1.jpg"
+    assert find_images(str(tmp_path / "photos"), tmp_path)[0].read() == b"1.jpg"
     (tmp_path / "empty").mkdir()
     (tmp_path / "1.jpg").write_bytes(b"1.jpg")
     for name in ("empty", "nowhere", "1.jpg"):
         with pytest.raises(UserError) as refused:
-            find_images(str(tmp_path / name), tmp_path, need_classes=False)
+            find_images(str(tmp_path / name), tmp_path)
         assert not re.search("class folder|per class", str(refused.value))
 
 
 def test_a_path_that_does_not_exist_is_refused(tmp_path: Path):
     for source in (tmp_path / "none", tmp_path / "none.zip"):
         with pytest.raises(UserError, match="does not exist"):
-            find_images(str(source), tmp_path / "raw")
-    with pytest.raises(UserError, match="is not a folder"):
-        images_in_folder(write(tmp_path, "file") / "file")
+            find_photos(str(source), tmp_path / "raw")
 
 
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path):
     with pytest.raises(UserError, match=r"photo\.jpg is not an archive"):
-        find_images(str(write(tmp_path, "photo.jpg") / "photo.jpg"), tmp_path / "raw")
+        find_photos(str(write(tmp_path, "photo.jpg") / "photo.jpg"), tmp_path / "raw")
 
 
 def test_an_archive_is_unpacked_once_and_again_when_it_changes(tmp_path: Path):
     archive, unpacked = tmp_path / "photos.tgz", tmp_path / "unpacked"
     archive.write_bytes(archive_of("top/b/1.jpg", "top/a/1.jpg"))
-    images = find_images(str(archive), tmp_path)
+    images = find_photos(str(archive), tmp_path)
     assert listed(images) == [("top/a/1.jpg", "a"), ("top/b/1.jpg", "b")]
     assert [image.read() for image in images] == [b"top/a/1.jpg", b"top/b/1.jpg"]
     when = images[0].path.stat().st_mtime_ns
-    assert find_images(str(archive), tmp_path) == images
+    assert find_photos(str(archive), tmp_path) == images
     assert images[0].path.stat().st_mtime_ns == when
     archive.write_bytes(archive_of("a/1.jpg", "b/1.jpg", "c/1.jpg"))
-    assert listed(find_images(str(archive), tmp_path)) == [("a/1.jpg", "a"), ("b/1.jpg", "b"), ("c/1.jpg", "c")]
+    assert listed(find_photos(str(archive), tmp_path)) == [("a/1.jpg", "a"), ("b/1.jpg", "b"), ("c/1.jpg", "c")]
     assert len(list(unpacked.iterdir())) == 1
 
 
@@ -498,17 +491,17 @@ def test_two_archives_of_one_name_do_not_mix(tmp_path: Path):
         (tmp_path / place).mkdir()
         (tmp_path / place / "photos.tgz").write_bytes(archive_of(f"a/{place}.jpg", "b/1.jpg"))
     for place in ("one", "two", "one"):
-        images = find_images(str(tmp_path / place / "photos.tgz"), tmp_path)
+        images = find_photos(str(tmp_path / place / "photos.tgz"), tmp_path)
         assert images[0].file == f"a/{place}.jpg"
 
 
 def test_a_half_unpacked_archive_is_unpacked_again(tmp_path: Path):
     archive = tmp_path / "photos.tgz"
     archive.write_bytes(archive_of("a/1.jpg", "b/1.jpg"))
-    images = find_images(str(archive), tmp_path)
+    images = find_photos(str(archive), tmp_path)
     (images[0].path.parents[1] / "archive.json").unlink()
     images[0].path.unlink()
-    assert find_images(str(archive), tmp_path)[0].read() == b"a/1.jpg"
+    assert find_photos(str(archive), tmp_path)[0].read() == b"a/1.jpg"
 
 
 def test_links_in_an_archive_are_listed_with_a_problem(tmp_path: Path):
@@ -518,7 +511,7 @@ def test_links_in_an_archive_are_listed_with_a_problem(tmp_path: Path):
         link = tarfile.TarInfo("b/link.jpg")
         link.type, link.linkname = tarfile.SYMTYPE, "../a/1.jpg"
         archive.addfile(link)
-    images = find_images(str(tmp_path / "a.tar"), tmp_path)
+    images = find_photos(str(tmp_path / "a.tar"), tmp_path)
     assert [(image.file, problem_of(image)) for image in images if image.problem] == [
         ("b/link.jpg", "not_a_regular_file")
     ]
@@ -567,7 +560,7 @@ def refused_download(url: str, folder: Path, **options: object) -> str:
 
 def test_an_archive_is_downloaded_once_and_its_images_listed(address: str, tmp_path: Path):
     for _ in range(2):
-        images = find_images(f"{address}/photos.tgz?dl=1", tmp_path)
+        images = find_photos(f"{address}/photos.tgz?dl=1", tmp_path)
         assert listed(images) == [("a/1.jpg", "a"), ("b/1.jpg", "b")]
     assert Server.requests == 1
     assert [path.name.split("-")[0] for path in (tmp_path / "downloads").iterdir()] == ["photos"]
@@ -588,12 +581,12 @@ def test_the_checksum_of_an_archive_of_this_machine_counts_too_and_a_folder_has_
     archive, content = tmp_path / "photos.tgz", archive_of("a/1.jpg", "b/1.jpg")
     archive.write_bytes(content)
     right = hashlib.sha256(content).hexdigest()
-    assert len(find_images(str(archive), tmp_path / "raw", right.upper())) == 2
+    assert len(find_photos(str(archive), tmp_path / "raw", right.upper())) == 2
     with pytest.raises(UserError, match=f"has the SHA-256 checksum {right}, and not {'0' * 64}"):
-        find_images(str(archive), tmp_path / "raw", "0" * 64)
+        find_photos(str(archive), tmp_path / "raw", "0" * 64)
     folder = write(tmp_path / "photos", "a/1.jpg", "b/1.jpg")
     with pytest.raises(UserError, match="is a folder, and only an archive has a checksum"):
-        find_images(str(folder), tmp_path / "raw", right)
+        find_photos(str(folder), tmp_path / "raw", right)
 
 
 def test_a_file_put_there_by_hand_is_used(address: str, tmp_path: Path):
@@ -615,7 +608,7 @@ def test_a_download_that_is_too_large_is_refused(address: str, tmp_path: Path):
 
 def test_a_web_page_in_place_of_an_archive_is_refused_and_not_kept(address: str, tmp_path: Path):
     with pytest.raises(UserError, match="web page"):
-        find_images(f"{address}/page.tgz", tmp_path)
+        find_photos(f"{address}/page.tgz", tmp_path)
     assert not list((tmp_path / "downloads").iterdir())
 
 
@@ -624,7 +617,7 @@ def test_a_file_put_there_by_hand_stays_even_if_it_is_no_archive(address: str, t
     place = Path(message.split("put it at ")[1].split(", or ")[0])
     place.write_bytes(b"the wrong file, but all that there is")
     with pytest.raises(UserError, match=re.escape(f"{place} is not an archive")):
-        find_images(f"{address}/missing.tgz", tmp_path)
+        find_photos(f"{address}/missing.tgz", tmp_path)
     assert place.exists()
 
 
@@ -638,8 +631,8 @@ def test_folders_on_storage_that_fsspec_reads_are_listed_and_read_like_those_of_
     storage: Storage, tmp_path: Path
 ):
     write(storage.folder / "photos", "b/2.jpg", "b/1.jpg", "a/x y#1.png", "readme.txt", ".git/x", "b/Thumbs.db")
-    here = images_in_folder(storage.folder / "photos")
-    there = find_images(f"{storage.address}/photos/", tmp_path)
+    here = photos_in_folder(storage.folder / "photos")
+    there = find_photos(f"{storage.address}/photos/", tmp_path)
     assert listed(there) == listed(here)
     for image in there:
         assert image.path == f"{storage.address}/photos/{image.file}"
@@ -656,7 +649,7 @@ def test_a_file_on_storage_that_changes_or_goes_is_noticed(storage: Storage, tmp
     before = list(address_state(storage.address, tmp_path))
     assert before == list(address_state(storage.address, tmp_path))
     (storage.folder / "a" / "1.jpg").write_bytes(b"another picture")
-    first, second, third = find_images(storage.address, tmp_path)
+    first, second, third = find_photos(storage.address, tmp_path)
     assert [old == new.state for old, new in zip(before, (first, second, third), strict=True)] == [False, True, True]
     (storage.folder / "b" / "1.jpg").unlink()
     assert problem_of(second) == "file_not_readable"
@@ -669,21 +662,21 @@ def test_an_archive_or_a_picture_on_storage_is_downloaded_once(storage: Storage,
     archive = storage.folder / "photos.tgz"
     archive.write_bytes(Server.content)
     address = f"{storage.address}/photos.tgz"
-    assert listed(find_images(address, tmp_path)) == [("a/1.jpg", "a"), ("b/1.jpg", "b")]
+    assert listed(find_photos(address, tmp_path)) == [("a/1.jpg", "a"), ("b/1.jpg", "b")]
     (picture,) = stream_images(f"{storage.address}/x/one.jpg", tmp_path)
     assert picture.read() == b"x/one.jpg"
     assert list(address_state(address, tmp_path)) == [address]
     archive.unlink()
-    assert find_images(address, tmp_path)[0].read() == b"a/1.jpg"
+    assert find_photos(address, tmp_path)[0].read() == b"a/1.jpg"
     message = refused_download(f"{storage.address}/missing.tgz", tmp_path / "new")
     assert message.startswith(f"{storage.address}/missing.tgz does not exist.")
 
 
 def test_storage_that_cannot_be_reached_is_told_and_is_not_the_fault_of_a_picture(storage: Storage, tmp_path: Path):
     write(storage.folder, "a/1.jpg", "b/1.jpg")
-    image, _ = find_images(storage.address, tmp_path)
+    image, _ = find_photos(storage.address, tmp_path)
     storage.close()
-    for ask in (image.read, lambda: find_images(storage.address, tmp_path)):
+    for ask in (image.read, lambda: find_photos(storage.address, tmp_path)):
         with pytest.raises(UserError, match=f"{storage.address}.* cannot be read: .+"):
             ask()
 
@@ -700,7 +693,7 @@ def test_storage_that_cannot_be_reached_is_told_and_is_not_the_fault_of_a_pictur
     ],
 )
 def test_an_address_that_cannot_be_used_is_told(address: str, problem: str, tmp_path: Path):
-    for ask in (find_images, stream_images):
+    for ask in (find_photos, stream_images):
         with pytest.raises(UserError, match=problem) as refused:
             ask(address, tmp_path)
         assert "secret" not in str(refused.value)
@@ -715,7 +708,7 @@ def test_a_folder_that_cannot_be_written_is_told(address: str, tmp_path: Path):
 
 def test_logs_get_plain_lines(address: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd):
     with caplog.at_level(logging.INFO, logger="guitar_kedro"):
-        find_images(f"{address}/photos.tgz", tmp_path)
+        find_photos(f"{address}/photos.tgz", tmp_path)
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("guitar_kedro")]
     assert lines[0] == f"Downloading {address}/photos.tgz ..."
     assert lines[-1].startswith("Unpacking photos-")
@@ -745,7 +738,7 @@ def test_links_in_a_circle_are_listed_with_a_problem(tmp_path: Path):
     write(tmp_path, "a/1.jpg", "b/1.jpg")
     (tmp_path / "a/round.jpg").symlink_to("and_round.jpg")
     (tmp_path / "a/and_round.jpg").symlink_to("round.jpg")
-    circles = [image.file for image in images_in_folder(tmp_path) if image.problem]
+    circles = [image.file for image in photos_in_folder(tmp_path) if image.problem]
     assert circles == ["a/and_round.jpg", "a/round.jpg"]
     assert {problem_of(image) for image in ImageStream(tmp_path) if image.problem} == {"link_not_followed"}
 
@@ -760,4 +753,4 @@ def test_a_folder_whose_names_alone_may_be_read_is_told_file_by_file(tmp_path: P
         return look(path, *arguments, **options)
 
     monkeypatch.setattr(os, "stat", may_not)  # tests may run as root, who may look at everything
-    assert [problem_of(image) for image in images_in_folder(tmp_path) if image.problem] == ["file_not_readable"]
+    assert [problem_of(image) for image in photos_in_folder(tmp_path) if image.problem] == ["file_not_readable"]

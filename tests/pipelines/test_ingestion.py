@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from class_folders import photos_in_folder
 from PIL import Image
 from small_project import ROOT
 
@@ -22,7 +23,6 @@ from guitar_kedro.images.ingest import FileRecord, PreparationOptions, prepare_f
 from guitar_kedro.images.preparing import prepare
 from guitar_kedro.images.probing import Limits
 from guitar_kedro.images.raw import RawImage
-from guitar_kedro.images.sources import images_in_folder
 from guitar_kedro.images.store import PreparedImages
 from guitar_kedro.pipelines.ingestion import nodes
 from guitar_kedro.pipelines.ingestion.options import IngestionOptions
@@ -54,7 +54,7 @@ def photos(tmp_path: Path) -> Path:
 
 def ingest(photos: Path, store: Path, curation: pd.DataFrame = NO_CURATION) -> tuple[pd.DataFrame, pd.DataFrame]:
     prepared = PreparedImagesDataset(str(store))
-    prepared.save(nodes.prepare_images(images_in_folder(photos), **PREPARING))
+    prepared.save(nodes.prepare_images(photos_in_folder(photos), **PREPARING))
     return nodes.build_image_table(prepared.load(), curation, OPTIONS.duplicate_distance)[:2]
 
 
@@ -158,12 +158,12 @@ def test_files_that_have_not_changed_are_not_decoded_again(
         raise AssertionError("decoded again")
 
     monkeypatch.setattr(preparing, "prepare", decode)
-    again = [prepare_file(raw, earlier.get(raw.file), how) for raw in images_in_folder(photos)]
+    again = [prepare_file(raw, earlier.get(raw.file), how) for raw in photos_in_folder(photos)]
     assert all(jpeg is None for _, jpeg in again)
     assert {record.prepared for record, _ in again} == set(first["image_id"])
     draw(photos / "cat" / "0.png", 999)
     with pytest.raises(AssertionError, match="decoded again"):
-        prepare_file(images_in_folder(photos)[0], earlier["cat/0.png"], how)
+        prepare_file(photos_in_folder(photos)[0], earlier["cat/0.png"], how)
 
 
 def test_only_new_files_are_read_and_those_with_another_name_are_not_decoded_again(
@@ -201,7 +201,7 @@ def test_a_limit_counts_only_for_files_that_it_may_decide_about(
         preparing, "prepare", lambda content, *_: decoded.append(content) or prepare(content, 64, LIMITS)
     )
     options = {**PREPARING, **limit}
-    files = [file for file in images_in_folder(photos) if file.file in ("cat/0.png", "cat/notes.jpg")]
+    files = [file for file in photos_in_folder(photos) if file.file in ("cat/0.png", "cat/notes.jpg")]
     list(nodes.prepare_images(files, **options)(earlier))
     assert {file.file for file in files if file.read() in decoded} == prepared_anew
 
@@ -209,7 +209,7 @@ def test_a_limit_counts_only_for_files_that_it_may_decide_about(
 def test_pictures_that_come_out_the_same_in_wider_limits_make_nothing_stale(photos: Path, tmp_path: Path):
     ingest(photos, tmp_path / "store")
     store = PreparedImagesDataset(str(tmp_path / "store"))
-    before, files = store.fingerprint(), images_in_folder(photos)
+    before, files = store.fingerprint(), photos_in_folder(photos)
     store.save(nodes.prepare_images(files, **{**PREPARING, "max_bytes": 10**7}))
     assert store.fingerprint() == before
 
@@ -242,7 +242,7 @@ def test_what_an_earlier_version_prepared_is_prepared_anew_and_does_not_stay(
 
 def test_what_was_prepared_before_a_crash_is_used_and_nothing_half_done_counts(photos: Path, tmp_path: Path):
     store = PreparedImagesDataset(str(tmp_path / "store"))
-    prepare = nodes.prepare_images(images_in_folder(photos), **PREPARING)
+    prepare = nodes.prepare_images(photos_in_folder(photos), **PREPARING)
 
     def interrupted(earlier: dict[str, FileRecord]):
         for number, item in enumerate(prepare(earlier)):
@@ -277,7 +277,7 @@ def test_prepared_pictures_are_jpegs_of_at_most_the_longest_side(photos: Path, t
 
 def test_only_the_decisions_about_these_images_count_as_applied(photos: Path, tmp_path: Path):
     prepared = PreparedImagesDataset(str(tmp_path / "store"))
-    prepared.save(nodes.prepare_images(images_in_folder(photos), **PREPARING))
+    prepared.save(nodes.prepare_images(photos_in_folder(photos), **PREPARING))
     decisions = decide(("dog/1.png", "drop", ""), ("bird/1.png", "drop", ""), ("cat/2.png", "keep", ""))
     _, _, applied = nodes.build_image_table(prepared.load(), decisions, OPTIONS.duplicate_distance)
     assert applied["file"].tolist() == ["cat/2.png", "dog/1.png"]

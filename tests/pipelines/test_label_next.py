@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from class_folders import photos_in_folder
 from PIL import Image
 from small_project import Kedro
 
 from guitar_kedro.datasets import OptionalPreparedImagesDataset, PreparedImagesDataset
 from guitar_kedro.errors import UserError
-from guitar_kedro.images.sources import find_images, images_in_folder
+from guitar_kedro.images.sources import find_images
 from guitar_kedro.images.store import PreparedImages
 from guitar_kedro.pipelines.cross_validation.nodes import split_at_random
 from guitar_kedro.pipelines.ingestion import nodes as ingestion
@@ -78,7 +79,7 @@ class Folders:
 
     def look(self) -> pd.DataFrame:
         """Does what the pipeline does before it predicts."""
-        found = find_images(str(self.new), self.folder, need_classes=False)
+        found = find_images(str(self.new), self.folder)
         self.unlabelled.save(prepare_unlabelled(found, self.curation, **PREPARING))
         table, _ = self.ingest()
         return list_unlabelled(self.unlabelled.load(), table, self.curation, DISTANCE)
@@ -95,7 +96,7 @@ class Folders:
         """Ingests the photos and what was accepted."""
         unlabelled, store = self.unlabelled.load(), PreparedImagesDataset(str(self.folder / "prepared"))
         accepted = accept_images(unlabelled, self.curation)
-        photos = images_in_folder(self.photos)
+        photos = photos_in_folder(self.photos)
         store.save(
             ingestion.prepare_images(photos, **PREPARING, accepted_images=accepted, unlabelled_pictures=unlabelled)
         )
@@ -179,7 +180,7 @@ def test_near_duplicates_of_images_and_new_classes_stay_out_and_leave_the_images
     before, _ = folders.ingest()
     draw(folders.new / "alike.jpg", 101, quality=95)
     shutil.copy(folders.photos / "zebra" / "2.png", folders.new / "same.png")
-    found = find_images(str(folders.new), folders.folder, need_classes=False)
+    found = find_images(str(folders.new), folders.folder)
     folders.unlabelled.save(prepare_unlabelled(found, folders.curation, **PREPARING))
     table = list_unlabelled(folders.unlabelled.load(), before.iloc[:0], folders.curation, DISTANCE)
     for row in table.itertuples():

@@ -14,8 +14,9 @@ from PIL.Image import Image
 from guitar_kedro.datasets.raw_images import RawImagesDataset
 from guitar_kedro.demo import MODELS, OTHERS, draw_guitar, draw_other
 from guitar_kedro.errors import UserError
+from guitar_kedro.images.layout import checked_layout
 from guitar_kedro.images.raw import RawImage
-from guitar_kedro.images.sources import images_in_folder
+from guitar_kedro.images.sources import find_files
 from guitar_kedro.progress import track
 from guitar_kedro.versions import VERSIONS
 
@@ -86,7 +87,7 @@ class _DrawnDataset(RawImagesDataset):
                     pass
             finally:
                 self._end()
-        return images_in_folder(self._folder)
+        return checked_layout(*find_files(str(self._folder), self._folder))
 
     def unneeded(self) -> Iterator[Path]:
         """List the other sets beside this one: whoever asks for one has it drawn again."""

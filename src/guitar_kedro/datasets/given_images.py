@@ -115,7 +115,7 @@ class OtherPhotosDataset(GivenImagesDataset):
         """
         if self._images is None:
             return []
-        return find_images(self._images, self._folder, need_classes=False, names_encoding=self._names_encoding)
+        return find_images(self._images, self._folder, self._names_encoding)
 
     def _exists(self) -> bool:
         return True
@@ -140,7 +140,7 @@ class UnlabelledImagesDataset(GivenImagesDataset):
                 "There are no unlabelled pictures to choose from: name them with --params=unlabelled=PATH (a folder or "
                 "an archive)."
             )
-        return find_images(self._images, self._folder, need_classes=False, names_encoding=self._names_encoding)
+        return find_images(self._images, self._folder, self._names_encoding)
 
 
 class ImagesToPredictDataset(GivenImagesDataset):

@@ -236,7 +236,7 @@ def _arranged(files: list[RawImage], place: Path | str, table: LabelTable | None
 
     tables = {} if given.folders else dict(tables_among(files, place))
     if not tables:
-        return checked_layout(files, place, True, given.folders)
+        return checked_layout(files, place, given.folders)
     return labelled([file for file in files if file.file not in tables], list(tables.values()), place)
 
 

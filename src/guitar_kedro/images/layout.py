@@ -26,15 +26,12 @@ _SHOWN = 3  # examples in a sentence
 _ARCHIVE = re.compile(r"\.(zip|rar|7z|tar(\.\w+)?|t(gz|bz2?|xz))$", re.IGNORECASE)
 
 
-def checked_layout(
-    images: list[RawImage], source: Path | str, need_classes: bool, folders: str | None = None
-) -> list[RawImage]:
+def checked_layout(images: list[RawImage], source: Path | str, folders: str | None = None) -> list[RawImage]:
     """Give each file the class, the part of the split and the group that its folders say; refuse another layout.
 
     Args:
         images: Of the source; their labels are the folders that they lie in.
         source: For messages.
-        need_classes: Whether classes are needed; without, nothing but an empty source is refused.
         folders: What the folders are in which files lie, from the outer to the inner one, as ``class/group``; what lies
             above does not count. ``None`` stands for class folders beside each other.
 
@@ -45,10 +42,7 @@ def checked_layout(
         UserError: If the source is empty or has fewer than two classes, or nobody can tell which folders are classes.
     """
     if not images:
-        what = "one folder per class" if need_classes else "a folder or an archive"
-        raise UserError(f"{no_files(source)} Give {what} with pictures in it.")
-    if not need_classes:
-        return images
+        raise UserError(f"{no_files(source)} Give one folder per class with pictures in it.")
     _refuse_archives(images, source)
     levels = checked_levels(folders)
     inside: dict[str, list[RawImage]] = defaultdict(list)

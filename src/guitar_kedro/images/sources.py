@@ -16,7 +16,7 @@ from guitar_kedro.errors import UserError, listed
 from guitar_kedro.files import composed, local_path, printable, real_path, sha256_of_file
 from guitar_kedro.images.archives import INDEX, Member, is_archive, is_clutter, read_index, unpack
 from guitar_kedro.images.downloads import download, is_address, is_web_address, name_for, parts_of, reaching
-from guitar_kedro.images.layout import checked_layout, no_files
+from guitar_kedro.images.layout import no_files
 from guitar_kedro.images.raw import RawImage, label_of
 from guitar_kedro.progress import track_bytes
 
@@ -52,7 +52,7 @@ class ImageStream:
             if not place.is_dir():
                 label = composed(printable(place.parent.name))
                 return iter([RawImage(printable(self.place.name), label, self.place)])
-            name, found = place.name, (_in_folder(path, place) for path in _files(place))
+            name, found = place.name, _in_folder(place)
         top = composed(printable(name))
         return (image if image.label else replace(image, label=top) for image in found)
 
@@ -82,45 +82,39 @@ def stream_images(source: str, folder: Path, names_encoding: str | None = None) 
     return stream
 
 
-def find_images(
-    source: str,
-    folder: Path,
-    sha256: str | None = None,
-    need_classes: bool = True,
-    names_encoding: str | None = None,
-    folders: str | None = None,
-) -> list[RawImage]:
-    """List the images of a source, fetching and unpacking what must be fetched and unpacked.
-
-    Args:
-        source: path of a folder of class folders or of an archive of them, http(s) address of such an archive, or
-            address of either on storage that fsspec reads (`s3://bucket/photos`).
-        folder: where downloads and unpacked archives are kept.
-        sha256: checksum that the archive must have, None for any.
-        need_classes: whether images of at least two classes are needed; without, files may lie in no class folder.
-        names_encoding: of names in an archive which are no UTF-8.
-        folders: which folders are the classes, as for `checked_layout`.
-
-    Returns:
-        The images, sorted by name; links and the like in an archive are listed with a problem.
+def find_images(source: str, folder: Path, names_encoding: str | None = None) -> list[RawImage]:
+    """List the files of a source that needs no class folders, as `find_files` does.
 
     Raises:
-        UserError: nothing usable is there, or the archive is hostile or damaged; the message says what to do.
+        UserError: as of `find_files`, or there are none.
     """
-    files, place = find_files(source, folder, sha256, names_encoding)
-    return checked_layout(files, place, need_classes, folders)
+    files, place = find_files(source, folder, names_encoding=names_encoding)
+    if not files:
+        raise UserError(f"{no_files(place)} Give a folder or an archive with pictures in it.")
+    return files
 
 
 def find_files(
     source: str, folder: Path, sha256: str | None = None, names_encoding: str | None = None
 ) -> tuple[list[RawImage], Path | str]:
-    """List the files of a source as `find_images` does, whatever folders they lie in.
+    """List the files of a source, fetching and unpacking what must be fetched and unpacked.
+
+    The class of a file is the name of the folder that it lies in. All files are listed, pictures or not, but what
+    operating systems leave behind and hidden ones. Links to files inside the folder are read; links that lead outside,
+    or to folders, are listed with a problem, and so are those in an archive.
+
+    Args:
+        source: path of a folder or an archive, http(s) address of an archive, or address of either on storage that
+            fsspec reads (`s3://bucket/photos`).
+        folder: where downloads and unpacked archives are kept.
+        sha256: checksum that the archive must have, None for any.
+        names_encoding: of names in an archive which are no UTF-8.
 
     Returns:
         The files, sorted by name, and where they come from: a folder or archive of this machine, or an address.
 
     Raises:
-        UserError: nothing is there, or the archive is hostile or damaged; the message says what to do.
+        UserError: there is no such source, or the archive is hostile or damaged; the message says what to do.
     """
     # perhaps put there by hand
     was_there = is_address(source) and (folder / "downloads" / name_for(source)).exists()
@@ -130,8 +124,7 @@ def find_files(
     if isinstance(place, str):
         return list(_at_address(place)), place
     if place.is_dir():
-        root = real_path(place)
-        return [_in_folder(path, root) for path in _files(root)], place
+        return list(_in_folder(place)), place
     if not place.exists():
         raise UserError(_no_such(place))
     if is_address(source) and not was_there and not is_archive(place):
@@ -168,9 +161,8 @@ def is_usable(source: Path) -> bool:
     """Tell whether a path holds an archive, or files of two classes; nothing is unpacked, and not all is listed."""
     if not source.is_dir():
         return is_archive(source)
-    root, labels = real_path(source), set()
-    for path in _files(root):
-        image = _in_folder(path, root)
+    labels = set()
+    for image in _in_folder(source):
         labels |= {image.label} if image.label and not image.problem else set()
         if len(labels) > 1:
             return True
@@ -201,30 +193,6 @@ def _is_folder(address: str, folder: Path) -> bool:
         return False
     with reaching(address) as (storage, path):
         return not storage.isfile(path)
-
-
-def images_in_folder(folder: Path, need_classes: bool = True, folders: str | None = None) -> list[RawImage]:
-    """List the files of a folder of class folders; the class is the name of the folder a file lies in.
-
-    Class folders may lie at any depth (`guitars/<class>/x.jpg`), also in folders called train, val and test. All files
-    are listed, pictures or not, but what operating systems leave behind and hidden ones. Links to files inside the
-    folder are read; links that lead outside, or to folders, are listed with a problem.
-
-    Args:
-        folder: the top folder.
-        need_classes: whether files of at least two classes are needed; without, files may lie in no class folder.
-        folders: which folders are the classes, as for `checked_layout`.
-
-    Returns:
-        The files, sorted by name.
-
-    Raises:
-        UserError: no such folder, nothing in it, or as of `checked_layout`.
-    """
-    if not folder.is_dir():
-        raise UserError(_no_such(folder))
-    root = real_path(folder)
-    return checked_layout([_in_folder(path, root) for path in _files(root)], folder, need_classes, folders)
 
 
 def _unpacked(archive: Path, unpacked: Path, names_encoding: str | None) -> Path:
@@ -268,7 +236,7 @@ def spare_archives(folder: Path, source: str | None) -> Iterator[Path]:
 
     Args:
         folder: where downloads and unpacked archives are kept.
-        source: what is looked at now, as for `find_images`; None where that is nothing.
+        source: what is looked at now, as for `find_files`; None where that is nothing.
 
     Returns:
         Folders in which there is only what was unpacked, from archives that are still as they were.
@@ -300,31 +268,30 @@ def _at_address(address: str) -> Iterator[RawImage]:
 
 
 def _no_such(path: Path) -> str:
-    what = "is not a folder" if path.exists() else "does not exist"
-    if path.is_symlink() and not path.exists():
-        what = f"is a link to {printable(os.readlink(path))}, where nothing is"
+    what = f"is a link to {printable(os.readlink(path))}, where nothing is" if path.is_symlink() else "does not exist"
     return (
         f"{path} {what}. Give the path of a folder of pictures, of a .tar, .tgz or .zip archive of one, or an http(s) "
         "address of such an archive."
     )
 
 
-def _files(root: Path) -> Iterator[Path]:
-    """Find everything in a folder but folders and clutter: also links to folders, and folders that cannot be listed."""
+def _in_folder(folder: Path) -> Iterator[RawImage]:
+    """List everything in a folder but folders and clutter: also links to folders, and folders that cannot be listed."""
+    root = real_path(folder)
     unlisted: list[OSError] = []
     for parent, folders, files in os.walk(root, onerror=unlisted.append):
         links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
         folders[:] = sorted(name for name in folders if name not in links and not is_clutter(name))
         for name in sorted(files + links):
             if not is_clutter(name):
-                yield Path(parent, name)
+                yield _local_file(Path(parent, name), root)
     for error in unlisted:
         if Path(error.filename) == root:
             raise UserError(f"{root} cannot be listed ({error.strerror}). Give yourself the right to read it.")
-        yield Path(error.filename)
+        yield _local_file(Path(error.filename), root)
 
 
-def _in_folder(path: Path, root: Path) -> RawImage:
+def _local_file(path: Path, root: Path) -> RawImage:
     name = printable(path.relative_to(root))
     try:
         problem = _problem_of(path, root)

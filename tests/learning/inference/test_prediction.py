@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.images.sources import ImageStream, images_in_folder
+from guitar_kedro.images.sources import ImageStream, find_images
 from guitar_kedro.learning import (
     Checkpoint,
     Predictions,
@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_left_out_and_told_and_the_others_are_answered_as
     (tmp_path / "0_notes.txt").write_text("no picture", encoding="utf-8")
     (tmp_path / "3.jpg").write_bytes((tmp_path / "3.jpg").read_bytes()[:200])
     (tmp_path / "link.jpg").symlink_to("/nowhere.jpg")
-    files = images_in_folder(tmp_path, need_classes=False)
+    files = find_images(str(tmp_path), tmp_path)
     table = predict_ood(checkpoint, files, "cpu")
     readable = [file for file in files if file.file in ("0.jpg", "1.jpg", "2.jpg", "4.jpg")]
     as_ever = predict(checkpoint, pd.DataFrame({"file": table["file"], "path": readable}), "Predicting")
@@ -93,7 +93,7 @@ def test_what_cannot_be_read_is_left_out_and_told_and_the_others_are_answered_as
 
 def test_other_pictures_of_which_none_can_be_read_are_none(checkpoint: Checkpoint, tmp_path: Path):
     (tmp_path / "notes.txt").write_text("no picture", encoding="utf-8")
-    for files in (images_in_folder(tmp_path, need_classes=False), []):
+    for files in (find_images(str(tmp_path), tmp_path), []):
         table = predict_ood(checkpoint, files, "cpu")
         assert table.empty
         assert list(table.columns[:3]) == ["file", "predicted", "energy"]
