@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 
@@ -49,7 +49,7 @@ class _Host:
         self.left_alone = NotFetched("not_fetched", f"This address could not be fetched: {why}.")
 
 
-class Hosts:
+class Hosts(AsyncExitStack):
     """Asks hosts for files: few at once of each, after the pauses that it asks for, and none that does not answer."""
 
     def __init__(self, user_agent: str, own_hosts: Collection[str]) -> None:
@@ -59,18 +59,10 @@ class Hosts:
             user_agent: Says who asks.
             own_hosts: As ``HOST:PORT``, those of the own network that may be asked; they are asked without pauses.
         """
+        super().__init__()
         self._user_agent, self._own_hosts = user_agent, own_hosts
         self._hosts: dict[str, _Host] = {}
-        self._stack = AsyncExitStack()
         self._gate = asyncio.Semaphore(AT_ONCE_IN_ALL)
-
-    async def __aenter__(self) -> Hosts:
-        """Begin."""
-        return self
-
-    async def __aexit__(self, *_: Any) -> None:
-        """Close all connections."""
-        await self._stack.aclose()
 
     async def get(self, url: str, max_bytes: int, use: Use[Result], pause: float = 0.0) -> Result:
         """Get a file, following redirects to addresses that may be fetched as well, and use it.
@@ -122,7 +114,7 @@ class Hosts:
     def _host(self, place: str) -> _Host:
         if place not in self._hosts:
             client = new_client(**{"user-agent": self._user_agent, "accept": "application/json, image/*"})
-            self._stack.push_async_callback(client.aclose)
+            self.push_async_callback(client.aclose)
             self._hosts[place] = _Host(client)
         return self._hosts[place]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from html.parser import HTMLParser
 from typing import Any
 
+from markupsafe import Markup
 from pydantic import BaseModel, Field
 
 from guitar_kedro.collecting.candidate import Candidate, plain
@@ -83,7 +83,7 @@ def _candidate(info: _Info) -> Candidate:
     known = info.extmetadata if isinstance(info.extmetadata, dict) else {}
 
     def said(name: str) -> str:
-        return plain(_without_tags(str(known[name].value))) if name in known else ""
+        return plain(Markup(known[name].value).striptags()) if name in known else ""
 
     return Candidate(
         url=info.thumburl or info.url,
@@ -92,19 +92,3 @@ def _candidate(info: _Info) -> Candidate:
         license=said("LicenseShortName"),
         license_url=said("LicenseUrl"),
     )
-
-
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.pieces: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.pieces.append(data)
-
-
-def _without_tags(html: str) -> str:
-    parser = _Text()
-    parser.feed(html)
-    parser.close()
-    return "".join(parser.pieces)
