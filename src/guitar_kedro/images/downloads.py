@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -41,7 +42,7 @@ def download(
     Args:
         url: http or https address, or one of storage that fsspec reads.
         folder: where the file goes.
-        sha256: its checksum in hex, None to take what comes.
+        sha256: its checksum, 64 digits in hex, None to take what comes.
         max_bytes: a larger file is refused.
         instead: how to name a local file, for messages: they end in "..., or " and this.
 
@@ -56,8 +57,6 @@ def download(
     parts = parts_of(url)
     if not parts.scheme or (parts.scheme in _HTTP and not parts.hostname):
         raise UserError(f"{url} is no address. Give one, or the path of a folder or archive.")
-    if sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
-        raise UserError(f"The checksum {sha256!r} is not a SHA-256: that has 64 hexadecimal digits.")
     path = folder / name_for(url)
     pooch.get_logger().setLevel(logging.WARNING)  # it would ask for a checksum in words of its own
     try:
@@ -66,7 +65,7 @@ def download(
             known_hash=f"sha256:{sha256.lower()}" if sha256 else None,
             fname=path.name,
             path=folder,
-            downloader=_Downloader(path, max_bytes),
+            downloader=partial(_save, folder=folder, max_bytes=max_bytes),
         )
     except Exception as error:
         advice = f"Download it yourself and put it at {path}, or {instead}."
@@ -138,33 +137,24 @@ def name_for(url: str) -> str:
     return f"{stem}-{hashlib.sha256(os.fsencode(url)).hexdigest()[:8]}{dot}{suffix}"
 
 
-class _Downloader:
-    """Streams a file for pooch, with progress, and stops when it grows too large."""
-
-    def __init__(self, path: Path, max_bytes: int) -> None:
-        self._path = path
-        self._max_bytes = max_bytes
-
-    def __call__(self, url: str, output_file: str, _: object) -> None:
-        """Download `url` to `output_file`, as pooch asks."""
-        opened = _http_content if urlsplit(url).scheme in _HTTP else _stored_content
-        with opened(url) as (total, chunks):
-            self._check(max(total, 0), url)
-            need, free = total, shutil.disk_usage(self._path.parent).free
-            if need > free:
-                raise UserError(
-                    f"{url} has {need:,} bytes but only {free:,} are free in {self._path.parent}. Make room and run "
-                    "again."
-                )
-            with open(output_file, "wb") as file, track_bytes(f"Downloading {url}") as progress:
-                for chunk in chunks:
-                    file.write(chunk)
-                    self._check(file.tell(), url)
-                    progress(file.tell(), total)
-
-    def _check(self, count: int, url: str) -> None:
-        if count > self._max_bytes:
-            raise _TooLarge(f"{url} is larger than {self._max_bytes:,} bytes, the limit.")
+def _save(url: str, output_file: str, _: object, folder: Path, max_bytes: int) -> None:
+    """Stream a file for pooch, with progress, and stop when it grows too large."""
+    too_large = _TooLarge(f"{url} is larger than {max_bytes:,} bytes, the limit.")
+    opened = _http_content if is_web_address(url) else _stored_content
+    with opened(url) as (total, chunks):
+        if total > max_bytes:
+            raise too_large
+        free = shutil.disk_usage(folder).free
+        if total > free:
+            raise UserError(
+                f"{url} has {total:,} bytes but only {free:,} are free in {folder}. Make room and run again."
+            )
+        with open(output_file, "wb") as file, track_bytes(f"Downloading {url}") as progress:
+            for chunk in chunks:
+                file.write(chunk)
+                if file.tell() > max_bytes:
+                    raise too_large
+                progress(file.tell(), total)
 
 
 @contextmanager
