@@ -140,7 +140,9 @@ def prepare_file(
         "stamp": raw.stamp,
         "given_split": raw.split,
         "group": raw.group,
-        **_how(options),
+        "way": options.way,
+        "bounds": options.bounds,
+        "version": str(VERSIONS["prepared_pictures"]),
     }
     still_holds = earlier is not None and _still_holds(earlier, options)
     if earlier and still_holds and _is_untouched(raw, earlier):
@@ -176,10 +178,6 @@ def _name_and_size(file: str, stamp: str) -> tuple[str, str]:
 def _is_untouched(raw: RawImage, earlier: FileRecord) -> bool:
     """Tell whether a file is as it was when it was read, by its size and time."""
     return bool(earlier.file_hash) and raw.file == earlier.file and raw.stamp == earlier.stamp and not raw.problem
-
-
-def _how(options: PreparationOptions) -> dict[str, str]:
-    return {"way": options.way, "bounds": options.bounds, "version": str(VERSIONS["prepared_pictures"])}
 
 
 def _still_holds(earlier: FileRecord, options: PreparationOptions) -> bool:

@@ -119,7 +119,8 @@ def read(content: bytes, limits: Limits, longest_side: int | None = None) -> Rea
         raise UnreadableImage("empty_file", "The file has no content.")
     limits.check_bytes(len(content))
     found = probe(content, limits.max_frames)
-    _check_frames(found, limits)
+    if found.frames > limits.max_frames:
+        raise UnreadableImage("too_many_frames", f"The file has more than {limits.max_frames:,} frames or pages.")
     _check_pixels(found.pixels, found, limits)
     with pillow_strict_and_quiet():
         try:
@@ -132,12 +133,6 @@ def read(content: bytes, limits: Limits, longest_side: int | None = None) -> Rea
             raise UnreadableImage("too_many_pixels", f"{error}") from error
         except Exception as error:  # Pillow's readers raise almost anything when a file is damaged
             raise _why(error, found) from error
-
-
-def _check_frames(found: Probe, limits: Limits) -> None:
-    if found.frames > limits.max_frames:
-        detail = f"The file has more than {limits.max_frames:,} frames or pages."
-        raise UnreadableImage("too_many_frames", detail)
 
 
 def _check_pixels(pixels: int, found: Probe, limits: Limits) -> None:
@@ -241,7 +236,8 @@ def _mend_transparent_colour(file: ImageFile.ImageFile) -> None:
 def _to_rgb(image: Image.Image, found: Probe, colours: Colours) -> Image.Image:
     """Convert in bands of rows, so that no second and third full-size copy is in memory at once."""
     if image.mode == "RGB" and "transparency" not in image.info:
-        return colours.to_srgb_in_place(image.copy() if image.readonly else _detached(image))
+        # without the file object around the pixels, and without copying them where that can be
+        return colours.to_srgb_in_place(image.copy() if image.readonly else image._new(image.im))
     to_grey = _depth_reduction(image) if image.mode in _DEEP_MODES else None
     inverted_cmyk = found.format == "JPEG" and image.mode == "CMYK" and "adobe" not in image.info
     result = Image.new("RGB", image.size, "white")
@@ -256,11 +252,6 @@ def _to_rgb(image: Image.Image, found: Probe, colours: Colours) -> Image.Image:
             band = band.convert("RGBA")
             result.paste(colours.to_srgb(band), (0, top), band)
     return result
-
-
-def _detached(image: Image.Image) -> Image.Image:
-    """Return the pixels without the file object around them, without copying them."""
-    return image._new(image.im)
 
 
 @dataclass(frozen=True)
