@@ -138,6 +138,11 @@ class Artifact(AbstractVersionedDataset[Any, Any]):
         return {"filepath": self._filepath, "version": self._version}
 
 
+def versions_of(path: Path) -> list[str]:
+    """List the versions that are there of an artifact with this path in the catalog, the oldest first."""
+    return sorted(version.parent.name for version in path.glob(f"*/{path.name}"))
+
+
 def _beginning(path: Path) -> str:
     """How the names begin under which this machine writes a file; the number of the process follows."""
     return f".{path.stem}.{socket.gethostname()}-"

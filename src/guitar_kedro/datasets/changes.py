@@ -11,6 +11,7 @@ from kedro.io import Version
 from kedro_datasets._typing import JSONPreview, TablePreview
 from pydantic import BaseModel
 
+from guitar_kedro.datasets.artifacts import versions_of
 from guitar_kedro.datasets.read_only import ReadOnlyDataset
 from guitar_kedro.datasets.tables import TableDataset
 from guitar_kedro.learning.networks.checkpoint import SPEC_FILE
@@ -84,12 +85,12 @@ class TableBeforeChangeDataset(ReadOnlyDataset):
     def _version(self) -> str | None:
         if (change := self._change()) is None:
             return None
-        predicted = max((version for version in _versions(self._predictions) if version < change[1]), default="")
-        return max((version for version in _versions(self._filepath) if version <= predicted), default=None)
+        predicted = max((version for version in versions_of(self._predictions) if version < change[1]), default="")
+        return max((version for version in versions_of(self._filepath) if version <= predicted), default=None)
 
     def _change(self) -> tuple[str, str] | None:
         """Return the last version with other images than those of now, and the first one with those."""
-        versions = _versions(self._image_labels)
+        versions = versions_of(self._image_labels)
         now = _load(self._image_labels, versions[-1], ImageLabelRow) if versions else None
         for before, after in zip(versions[-2::-1], versions[:0:-1], strict=True):
             if not _load(self._image_labels, before, ImageLabelRow).equals(now):
@@ -110,10 +111,6 @@ class ModelBeforeChangeDataset(TableBeforeChangeDataset):
     def preview(self) -> JSONPreview:  # type: ignore[override]  # kedro-viz gives no arguments
         """Return the spec, for kedro-viz."""
         return JSONPreview(json.dumps(self.load()))
-
-
-def _versions(path: Path) -> list[str]:
-    return sorted(table.parent.name for table in path.glob(f"*/{path.name}"))
 
 
 def _load(path: Path, version: str, schema: str | type[BaseModel] | None) -> pd.DataFrame:

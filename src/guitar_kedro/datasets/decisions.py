@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel
@@ -54,12 +53,6 @@ class CurationRow(DecisionRow):
 COLUMNS = tuple(CurationRow.model_fields)
 
 
-class _State(NamedTuple):
-    inode: int
-    size: int
-    changed: int
-
-
 class DecisionsFile:
     """A CSV file with a line for each file that something was decided about.
 
@@ -77,7 +70,7 @@ class DecisionsFile:
         if path.is_symlink() and not path.exists():
             raise UserError(f"{path} is a link to {os.readlink(path)}, which is not there: mend or remove it.")
         self.path = real_path(path)
-        self._state: _State | None = None
+        self._state: tuple[int, int, int] | None = None
         self._rows: dict[str, CurationRow] = {}
         self._lines: dict[str, str] = {}  # as they are written: a hundred thousand of them would take a second
         self._separator = ","
@@ -136,14 +129,15 @@ class DecisionsFile:
         return line.getvalue()
 
 
-def _state_of(path: Path) -> _State | None:
+def _state_of(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when the file does; ``None`` where there is none."""
     try:
         found = path.stat()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
-    return _State(found.st_ino, found.st_size, found.st_mtime_ns)
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _read(path: Path) -> dict[str, CurationRow]:

@@ -11,6 +11,7 @@ import pandas as pd
 from kedro.io import DatasetError, Version
 from pydantic import BaseModel
 
+from guitar_kedro.datasets.artifacts import versions_of
 from guitar_kedro.datasets.read_only import ReadOnlyDataset
 from guitar_kedro.datasets.reports import MetricsDataset
 from guitar_kedro.datasets.sealed import OpeningRow
@@ -72,7 +73,7 @@ class ExperimentsDataset(ReadOnlyDataset):
         """
         records, openings = self._records, self._log.load()
         versions = {record["saved"]["model"] for record in records if "model" in record["saved"]}
-        versions |= set(_versions(self._models))
+        versions |= set(versions_of(self._models))
         return [self._experiment(version, records, openings) for version in sorted(versions, reverse=True)]
 
     def failures(self) -> list[str]:
@@ -89,7 +90,7 @@ class ExperimentsDataset(ReadOnlyDataset):
     def _records(self) -> list[dict[str, Any]]:
         """The records of all runs, the newest first."""
         records = []
-        for version in sorted(_versions(self._filepath), reverse=True):
+        for version in reversed(versions_of(self._filepath)):
             try:
                 records.append(MetricsDataset(filepath=str(self._filepath), version=Version(version, None)).load())
             except (UserError, DatasetError):
@@ -136,10 +137,6 @@ def _of_test(folder: Path, openings: pd.DataFrame) -> Errors | None:
     if openings.empty or not (folder / SPEC_FILE).exists():
         return None
     return errors_on_test(openings, ModelSpec.read(folder / SPEC_FILE).checksum)
-
-
-def _versions(path: Path) -> list[str]:
-    return sorted(found.parent.name for found in path.glob(f"*/{path.name}"))
 
 
 def _table(path: Path, version: str, schema: type[BaseModel] | str) -> pd.DataFrame | None:

@@ -45,15 +45,15 @@ class PixelsDataset(IndexedFolder):
 
     def save(self, data: DecodedPictures) -> None:
         """Store the pictures as they are decoded; none is where they are there already."""
-        stream = self._stream or self._lacks_room_for(data)
-        if self.fingerprint() == data.key and (stream or not self.load().streamed):
+        is_there = self.fingerprint() == data.key
+        is_stored = is_there and not self.load().streamed
+        stream = not is_stored and (self._stream or self._lacks_room_for(data))
+        if is_stored or (is_there and stream):
             logger.info("%d pictures are decoded already", len(data.table))
         else:
             Pixels.save(data, self.folder, stream)
 
     def _lacks_room_for(self, data: DecodedPictures) -> bool:
-        if self.fingerprint() == data.key and not self.load().streamed:
-            return False
         self.folder.mkdir(parents=True, exist_ok=True)
         need, free = data.size_on_disk * (1 + _FOR_REPORTS), shutil.disk_usage(self.folder).free
         if need > free:

@@ -115,9 +115,5 @@ class PageDataset(DocumentDataset):
         return HTMLPreview(re.sub(r">\n+", ">", self.load()))
 
 
-class OptionalPageDataset(PageDataset):
+class OptionalPageDataset(OptionalDocumentDataset, PageDataset):
     """A page that need not be there; until it was made, it is empty."""
-
-    def load(self) -> str:
-        """Load the page, or nothing."""
-        return super().load() if self.exists() else ""

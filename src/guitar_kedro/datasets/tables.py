@@ -95,7 +95,7 @@ class TableDataset(Artifact):
         return table
 
     def _write(self, data: pd.DataFrame, path: Path) -> None:
-        with _opened(path) as file:
+        with path.open("w", encoding="utf-8", newline="") as file:
             _write(_as_declared(data, self._row), file)
 
     def preview(self, nrows: int = 5) -> TablePreview:
@@ -154,7 +154,7 @@ class SpreadsheetDataset(TableDataset):
         return table.assign(**{name: cells.str.removeprefix("'") for name, cells in _text_columns(table)})
 
     def _write(self, data: Iterable[pd.DataFrame], path: Path) -> None:
-        with _opened(path) as file:
+        with path.open("w", encoding="utf-8", newline="") as file:
             for number, table in enumerate(data):
                 _write(_harmless(_as_declared(table, self._row)), file, header=number == 0)
 
@@ -222,10 +222,6 @@ def _as_declared(table: pd.DataFrame, schema: type[BaseModel]) -> pd.DataFrame:
         else:
             declared[name] = cells.astype(kind) if nothing else cells
     return pd.DataFrame(declared, index=table.index)  # at once: pandas adds columns in time that grows with the square
-
-
-def _opened(path: Path) -> IO[str]:
-    return path.open("w", encoding="utf-8", newline="")
 
 
 def _write(table: pd.DataFrame, file: IO[str], header: bool = True) -> None:
