@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from picture_sources import PictureSources, closed_port, picture, picture_sources
 
-from guitar_kedro.collecting import Candidate, CollectingOptions, Collection, Journal, Search, all_sources, collect
+from guitar_kedro.collecting import Candidate, Collection, CollectOptions, Journal, Search, all_sources, collect
 from guitar_kedro.collecting import unanswered as count_unanswered
+from guitar_kedro.collecting.collector import questions
 from guitar_kedro.errors import UserError
 from guitar_kedro.images import Limits
 
@@ -31,15 +32,18 @@ class Collecting:
 
     def __init__(self, folder: Path, sources: PictureSources) -> None:
         self.folder, self.journal = folder / "collected", folder / "collected.jsonl"
-        known = all_sources()
-        self.options = CollectingOptions(
-            sources={name: known[name] for name in ("openverse", "commons")},
+        self.options = CollectOptions(
+            sources=("openverse", "commons"),
             addresses={name: f"{sources.url}/{name}" for name in ("openverse", "commons")},
-            licenses=["by", "by-sa"],
+            licenses=("by", "by-sa"),
             per_query=240,
             contact="me@example.org",
-            own_hosts=[sources.host],
+            own_hosts=(sources.host,),
         )
+
+    def change(self, **options: Any) -> None:
+        """Asks for something else from now on."""
+        self.options = self.options.model_copy(update=options)
 
     def search(self, *queries: str, label: str = "cat", named: Sequence[Candidate] = ()) -> dict[str, str]:
         """Collects what there is for queries; gives which sources failed."""
@@ -93,10 +97,10 @@ def test_all_pages_of_all_sources_are_asked_for_once_and_each_says_who_asks(
 
 def test_no_more_than_was_asked_for_is_taken(collecting: Collecting, sources: PictureSources):
     sources.found = {"cat": [f"o-{number}" for number in range(300)]}
-    collecting.options = replace(collecting.options, per_query=25)
+    collecting.change(per_query=25)
     collecting.search("cat")
     assert len(collecting.kept()) == 25
-    collecting.options = replace(collecting.options, per_query=1000)
+    collecting.change(per_query=1000)
     collecting.search("cat")
     assert len(collecting.kept()) == 240  # all that Openverse gives
     assert count_unanswered(collecting.known(), [Search("cat", "cat")], collecting.options) == {}
@@ -148,8 +152,8 @@ def test_a_host_that_asks_for_a_long_pause_is_left_alone_and_the_next_run_goes_o
     collecting: Collecting, sources: PictureSources
 ):
     sources.found, sources.retry_after = {"cat": [f"o-{number}" for number in range(30)]}, "3600"
-    collecting.options = replace(collecting.options, sources={"openverse": all_sources()["openverse"]})
-    second = collecting.options.questions(all_sources()["openverse"], Search("cat", "cat"))[1].url
+    collecting.change(sources=("openverse",))
+    second = questions(collecting.options, all_sources()["openverse"], Search("cat", "cat"))[1].url
     sources.throttled[second.removeprefix(sources.url)] = 1
     failed = collecting.search("cat")
     assert "60 minutes" in failed["Openverse"]
@@ -165,7 +169,7 @@ def test_a_source_that_is_down_or_answers_nonsense_does_not_hold_up_the_others(
     sources.found = {"cat": ["a"]}
     down = closed_port()
     addresses = {**collecting.options.addresses, "commons": f"http://{down}/"}
-    collecting.options = replace(collecting.options, addresses=addresses, own_hosts=[sources.host, down])
+    collecting.change(addresses=addresses, own_hosts=[sources.host, down])
     assert list(collecting.search("cat")) == ["Wikimedia Commons"]
     addresses["commons"] = f"{sources.url}/picture/page-1"
     assert "cannot be understood" in collecting.search("cat")["Wikimedia Commons"]
@@ -176,7 +180,7 @@ def test_what_is_found_under_another_licence_is_not_fetched(collecting: Collecti
     sources.found, sources.licenses = {"cat": ["free", "sold"]}, {"sold": "by-nc"}
     collecting.search("cat")
     assert "/picture/sold" not in sources.log
-    collecting.options = replace(collecting.options, licenses=["by", "by-nc"])
+    collecting.change(licenses=["by", "by-nc"])
     collecting.search("cat")
     assert collecting.kept() == ["free", "sold"]
 

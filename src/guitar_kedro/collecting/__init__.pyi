@@ -1,14 +1,13 @@
 from .candidate import Candidate as Candidate
 from .candidate import Search as Search
-from .collector import CollectingOptions as CollectingOptions
 from .collector import collect as collect
 from .collector import found as found
 from .collector import unanswered as unanswered
 from .journal import Collection as Collection
 from .journal import Journal as Journal
 from .journal import Outcome as Outcome
-from .licenses import License as License
 from .licenses import license_of as license_of
 from .licenses import refusal as refusal
+from .options import CollectOptions as CollectOptions
 from .source import Source as Source
 from .sources import all_sources as all_sources

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
 import anyio
-import httpx
 
-from guitar_kedro import __version__
 from guitar_kedro.collecting.candidate import Candidate, Search
 from guitar_kedro.collecting.hosts import Hosts, may_pass
 from guitar_kedro.collecting.journal import ALREADY, Collection, Journal
 from guitar_kedro.collecting.licenses import refusal
+from guitar_kedro.collecting.options import CollectOptions
 from guitar_kedro.collecting.source import Page, Source
 from guitar_kedro.images.fetching import NotFetched
 from guitar_kedro.images.probing import Limits, UnreadableImage, probe
@@ -27,46 +26,6 @@ LONGEST_SIDE = 512  # pixels, that are enough to find damage: JPEGs are then dec
 _SUFFIXES = {"JPEG": ".jpg", "TIFF": ".tif"}
 
 Report = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class CollectingOptions:
-    """What is asked for, and how.
-
-    Attributes:
-        sources: That are searched, by name.
-        addresses: Of their interfaces, where they are not the usual ones.
-        licenses: Codes of those that are allowed.
-        per_query: Pictures of a query that each source is asked for at most.
-        contact: Whom hosts can write to; may be empty.
-        own_hosts: As ``HOST:PORT``, those of the own network that may be asked.
-    """
-
-    sources: Mapping[str, Source]
-    addresses: Mapping[str, str]
-    licenses: Sequence[str]
-    per_query: int
-    contact: str
-    own_hosts: Sequence[str]
-
-    @property
-    def user_agent(self) -> str:
-        """What hosts are told of who asks."""
-        who = f"guitar-kedro/{__version__} ({self.contact})" if self.contact else f"guitar-kedro/{__version__}"
-        return f"{who} httpx/{httpx.__version__}"
-
-    def questions(self, source: Source, search: Search) -> list[Question]:
-        """List what a source is asked, page after page, as long as it has more."""
-        address, most = self.addresses.get(source.name, source.address), min(self.per_query, source.most)
-        return [
-            Question(
-                source.request(address, search.query, page, self.licenses),
-                source,
-                search,
-                most - (page - 1) * source.page_size,
-            )
-            for page in range(1, -(-most // source.page_size) + 1)
-        ]
 
 
 class Question(NamedTuple):
@@ -90,7 +49,27 @@ class Question(NamedTuple):
             yield replace(candidate, source=self.source.name, query=self.search.query, label=self.search.label)
 
 
-def found(collection: Collection, searches: Sequence[Search], options: CollectingOptions) -> Iterator[Candidate]:
+def questions(options: CollectOptions, source: Source, search: Search) -> list[Question]:
+    """List what a source is asked, page after page, as long as it has more.
+
+    Args:
+        options: What is asked for.
+        source: That is asked.
+        search: That it is asked for.
+    """
+    address, most = options.addresses.get(source.name, source.address), min(options.per_query, source.most)
+    return [
+        Question(
+            source.request(address, search.query, page, options.licenses),
+            source,
+            search,
+            most - (page - 1) * source.page_size,
+        )
+        for page in range(1, -(-most // source.page_size) + 1)
+    ]
+
+
+def found(collection: Collection, searches: Sequence[Search], options: CollectOptions) -> Iterator[Candidate]:
     """Go through the pictures that sources have found up to now.
 
     Args:
@@ -98,13 +77,13 @@ def found(collection: Collection, searches: Sequence[Search], options: Collectin
         searches: For sources.
         options: What is asked for.
     """
-    for source in options.sources.values():
-        for question in chain.from_iterable(options.questions(source, search) for search in searches):
+    for source in options.searched:
+        for question in chain.from_iterable(questions(options, source, search) for search in searches):
             if page := collection.pages.get(question.url):
                 yield from question.candidates(page)
 
 
-def unanswered(collection: Collection, searches: Sequence[Search], options: CollectingOptions) -> dict[str, int]:
+def unanswered(collection: Collection, searches: Sequence[Search], options: CollectOptions) -> dict[str, int]:
     """Count the searches that a source has not answered to their end, by its title, where there are some.
 
     Args:
@@ -113,14 +92,14 @@ def unanswered(collection: Collection, searches: Sequence[Search], options: Coll
         options: What is asked for.
     """
     counts = {
-        source.title: sum(not _is_answered(collection, options.questions(source, search)) for search in searches)
-        for source in options.sources.values()
+        source.title: sum(not _is_answered(collection, questions(options, source, search)) for search in searches)
+        for source in options.searched
     }
     return {title: number for title, number in counts.items() if number}
 
 
-def _is_answered(collection: Collection, questions: Sequence[Question]) -> bool:
-    for question in questions:
+def _is_answered(collection: Collection, asked: Sequence[Question]) -> bool:
+    for question in asked:
         page = collection.pages.get(question.url)
         if page is None or not page.more:
             return page is not None
@@ -130,7 +109,7 @@ def _is_answered(collection: Collection, questions: Sequence[Question]) -> bool:
 def collect(
     searches: Sequence[Search],
     listed: Sequence[Candidate],
-    options: CollectingOptions,
+    options: CollectOptions,
     limits: Limits,
     journal: Journal,
     report: Report,
@@ -169,7 +148,7 @@ def _first(error: BaseException) -> BaseException:
 class _Collector:
     def __init__(
         self,
-        options: CollectingOptions,
+        options: CollectOptions,
         limits: Limits,
         journal: Journal,
         report: Report,
@@ -190,7 +169,7 @@ class _Collector:
         async with hosts as self._hosts, anyio.create_task_group() as self._tasks:
             for candidate in listed:
                 self._take(candidate)
-            for source in self._options.sources.values():
+            for source in self._options.searched:
                 self._tasks.start_soon(self._search_all, source, searches)
 
     async def _search_all(self, source: Source, searches: Sequence[Search]) -> None:
@@ -207,7 +186,7 @@ class _Collector:
         async def read(content: bytes) -> Page:
             return source.read(content)
 
-        for question in self._options.questions(source, search):
+        for question in questions(self._options, source, search):
             page = self._journal.pages.get(question.url)
             if page is None:
                 page = await self._hosts.get(question.url, MAX_ANSWER, read, source.pause)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from guitar_kedro import collecting, images
+from guitar_kedro.collecting.options import CollectOptions
 from guitar_kedro.errors import UserError, listed
 from guitar_kedro.lazy import pd
 from guitar_kedro.metrics.formatting import count
-from guitar_kedro.pipelines.collect.options import CollectOptions
 from guitar_kedro.pipelines.collect.schemas import AttributionRow, RejectedDownloadRow
 
 logger = logging.getLogger(__name__)
@@ -30,15 +30,15 @@ def collect_images(
     Raises:
         UserError: If a source wants to know who asks, and nobody says it.
     """
-    how, limits = _how(queries, options), images.Limits(max_bytes, max_pixels, max_frames)
-    if not options.contact:
-        _refuse_unnamed(how.sources)
-    return partial(_collect, _searches(queries), _named(queries), how, limits)
+    searches, limits = _searches(queries), images.Limits(max_bytes, max_pixels, max_frames)
+    if searches and not options.contact:
+        _refuse_unnamed(options.searched)
+    return partial(_collect, searches, _named(queries), options, limits)
 
 
-def _refuse_unnamed(sources: Mapping[str, collecting.Source]) -> None:
-    strict = [source.title for source in sources.values() if source.needs_contact]
-    others = ",".join(name for name, source in sources.items() if not source.needs_contact)
+def _refuse_unnamed(sources: Sequence[collecting.Source]) -> None:
+    strict = [source.title for source in sources if source.needs_contact]
+    others = ",".join(source.name for source in sources if not source.needs_contact)
     if strict:
         way_out = f" Or ask others alone: --params=collect.sources=[{others}]." if others else ""
         raise UserError(
@@ -50,14 +50,14 @@ def _refuse_unnamed(sources: Mapping[str, collecting.Source]) -> None:
 def _collect(
     searches: Sequence[collecting.Search],
     named: Sequence[collecting.Candidate],
-    how: collecting.CollectingOptions,
+    options: CollectOptions,
     limits: images.Limits,
     journal: collecting.Journal,
 ) -> None:
     from guitar_kedro.progress import track_found
 
     with track_found("Collecting images") as report:
-        failed = collecting.collect(searches, named, how, limits, journal, report)
+        failed = collecting.collect(searches, named, options, limits, journal, report)
     for title, why in failed.items():
         logger.warning("%s was not asked for all: %s", title, why)
 
@@ -71,32 +71,21 @@ def list_attributions(
         ``attributions``: a row for each picture that is there. ``rejected_downloads``: a row for each that was found
         and is not kept. Each is a stream of one table.
     """
-    how, searches, outcomes = _how(queries, options), _searches(queries), collected_images.kept()
+    searches, outcomes = _searches(queries), collected_images.kept()
     kept = pd.DataFrame(map(_attribution, outcomes), columns=list(AttributionRow.model_fields))
-    found = [*_named(queries), *collecting.found(collected_images, searches, how)]
-    rejected = pd.DataFrame(_rejected(collected_images, found, how), columns=list(RejectedDownloadRow.model_fields))
+    found = [*_named(queries), *collecting.found(collected_images, searches, options)]
+    not_kept = _rejected(collected_images, found, options.licenses)
+    rejected = pd.DataFrame(not_kept, columns=list(RejectedDownloadRow.model_fields))
     _say_per_class(kept, rejected, list(dict.fromkeys(queries["label"])))
-    unanswered, again = collecting.unanswered(collected_images, searches, how), collected_images.to_be_tried_again()
-    _say_what_to_do(how, len(searches), unanswered, again)
-    if outside := sum(collecting.refusal(outcome.candidate, how.licenses) is not None for outcome in outcomes):
+    unanswered, again = collecting.unanswered(collected_images, searches, options), collected_images.to_be_tried_again()
+    _say_what_to_do(options.sources, len(searches), unanswered, again)
+    if outside := sum(collecting.refusal(outcome.candidate, options.licenses) is not None for outcome in outcomes):
         logger.warning(
             "%s collected under licences that collect.licenses does not name any more: see attributions.csv, and "
             "delete what you do not want",
             count(outside, "image"),
         )
     return [kept.sort_values("file")], [rejected.sort_values(["label", "url"])]
-
-
-def _how(queries: pd.DataFrame, options: CollectOptions) -> collecting.CollectingOptions:
-    known = collecting.all_sources()
-    return collecting.CollectingOptions(
-        sources={name: known[name] for name in options.sources if (queries["query"] != "").any()},
-        addresses=options.addresses,
-        licenses=options.licenses,
-        per_query=options.per_query,
-        contact=options.contact or "",
-        own_hosts=options.own_hosts,
-    )
 
 
 def _searches(queries: pd.DataFrame) -> list[collecting.Search]:
@@ -134,11 +123,11 @@ def _attribution(outcome: collecting.Outcome) -> dict[str, str]:
 def _rejected(
     collection: collecting.Collection,
     found: Sequence[collecting.Candidate],
-    how: collecting.CollectingOptions,
+    licenses: Sequence[str],
 ) -> Iterator[dict[str, str]]:
     """Go through what is not kept: for its licence, which is known before it is fetched, or for what came of it."""
     for candidate in {candidate.key: candidate for candidate in found}.values():
-        if candidate.key not in collection.outcomes and (why := collecting.refusal(candidate, how.licenses)):
+        if candidate.key not in collection.outcomes and (why := collecting.refusal(candidate, licenses)):
             yield _rejection(candidate, *why)
     for outcome in collection.outcomes.values():
         if outcome.reason:
@@ -175,12 +164,12 @@ def _say_per_class(kept: pd.DataFrame, rejected: pd.DataFrame, labels: Sequence[
         logger.info("  and %d classes with more", len(counts) - CLASSES_IN_LOG)
 
 
-def _say_what_to_do(how: collecting.CollectingOptions, searches: int, unanswered: dict[str, int], again: int) -> None:
+def _say_what_to_do(asked: Sequence[str], searches: int, unanswered: dict[str, int], again: int) -> None:
     left = [f"{title} answered {searches - number} of {searches} searches" for title, number in unanswered.items()]
     left += [f"{count(again, 'image')} could not be fetched"] if again else []
     if left:
         logger.warning("Not all is done: %s. The same command goes on, and asks nothing twice", "; ".join(left))
-    others = sorted(collecting.all_sources().keys() - how.sources.keys()) if searches else []
+    others = sorted(collecting.all_sources().keys() - set(asked)) if searches else []
     logger.info(
         "For more of a class, give it further searches in the table: other words, other languages. %sPhotos of your "
         "own may lie in its folder as well. Look through all of them: what you delete does not come again",

@@ -6,7 +6,9 @@ import re
 
 from pydantic import Field, field_validator
 
+from guitar_kedro import __version__
 from guitar_kedro.collecting.licenses import CODES
+from guitar_kedro.collecting.source import Source
 from guitar_kedro.collecting.sources import all_sources
 from guitar_kedro.options import Options
 
@@ -32,6 +34,20 @@ class CollectOptions(Options):
     contact: str | None = None
     addresses: dict[str, str] = Field(default_factory=dict)
     own_hosts: tuple[str, ...] = ()
+
+    @property
+    def searched(self) -> list[Source]:
+        """The sources that are searched."""
+        known = all_sources()
+        return [known[name] for name in self.sources]
+
+    @property
+    def user_agent(self) -> str:
+        """What hosts are told of who asks."""
+        import httpx  # not for all commands, which check these parameters
+
+        who = f"guitar-kedro/{__version__} ({self.contact})" if self.contact else f"guitar-kedro/{__version__}"
+        return f"{who} httpx/{httpx.__version__}"
 
     @field_validator("sources", "addresses")
     @classmethod
