@@ -156,11 +156,6 @@ def test_what_cannot_be_read_is_raised_with_its_reason():
         prepare(encode(picture()), 100, Limits(max_pixels=100))
 
 
-def test_a_side_that_is_not_positive_is_refused():
-    with pytest.raises(ValueError, match="max_side is 0"):
-        prepare(encode(picture()), 0, LIMITS)
-
-
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="elsewhere no file is written into")
 def test_a_jpeg_that_could_be_written_in_part_only_is_not_taken_for_whole():
     content = encode(picture())

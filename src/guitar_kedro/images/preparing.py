@@ -67,11 +67,8 @@ def prepare(content: bytes, max_side: int, limits: Limits, quality: int = 90) ->
 
     Raises:
         UnreadableImage: the file is no picture that can be taken; with a reason and a sentence.
-        ValueError: `max_side` is not positive.
         OSError: the system did not let the JPEG be written, not even into memory.
     """
-    if max_side < 1:
-        raise ValueError(f"max_side is {max_side}; it must be at least 1.")
     # a JPEG is decoded at the next half, quarter or eighth above: from there on, Lanczos loses less than encoding does
     reading = read(content, limits, longest_side=max_side)
     image, pixels = _shrink(reading, max_side)
