@@ -19,7 +19,8 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
@@ -221,7 +222,7 @@ def _unpack_into(
                 f"{archive} is not an archive that can be read. Give a .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz or .zip "
                 "file, or a folder of pictures."
             )
-        writer = _Writer(work, archive, limits, file, progress, names_encoding)
+        writer = _Writer(work, archive, file, limits, progress, names_encoding)
         try:
             for found in (_zip_members if kind == "zip" else _tar_members)(file, kind, writer):
                 writer.add(*found)
@@ -398,35 +399,35 @@ def _is_utf_8(name: bytes) -> bool:
     return True
 
 
+@dataclass
 class _Writer:
     """Puts members on the disk under names of our own and keeps count.
 
     Attributes:
+        folder: where they go.
         archive: the archive's path, for messages.
-        size: the archive's bytes.
+        file: the archive.
+        limits: caps on number, bytes and ratio.
+        progress: called with bytes of the archive read so far and in all.
+        names_encoding: that of names of which the archive does not say that they are UTF-8.
         members: what was added so far.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        archive: Path,
-        limits: ArchiveLimits,
-        file: IO[bytes],
-        progress: Progress | None,
-        names_encoding: str | None,
-    ) -> None:
-        self.archive = archive
-        self.size = os.fstat(file.fileno()).st_size
-        self.members: list[Member] = []
-        self._folder = folder
-        self._limits = limits
-        self._file = file
-        self._progress = progress
-        self._names_encoding = names_encoding
-        self._seen = 0
-        self._written = 0
-        self._names: dict[str, int] = {}  # and the last number that was put behind each
+    folder: Path
+    archive: Path
+    file: IO[bytes]
+    limits: ArchiveLimits
+    progress: Progress | None
+    names_encoding: str | None
+    members: list[Member] = field(default_factory=list)
+    _seen: int = 0
+    _written: int = 0
+    _names: dict[str, int] = field(default_factory=dict)  # and the last number that was put behind each
+
+    @cached_property
+    def size(self) -> int:
+        """The archive's bytes."""
+        return os.fstat(self.file.fileno()).st_size
 
     def decode(self, name: bytes, otherwise: str, said: bool) -> tuple[str, str]:
         """Read a name, and give the encoding that was assumed; an empty one where it is known.
@@ -436,17 +437,17 @@ class _Writer:
             otherwise: Its encoding where none was given.
             said: Whether the archive says that it is UTF-8.
         """
-        is_known = said or name.isascii() or (self._names_encoding is None and otherwise == "utf-8")
+        is_known = said or name.isascii() or (self.names_encoding is None and otherwise == "utf-8")
         if is_known and _is_utf_8(name):
             return name.decode("utf-8"), ""
-        if self._names_encoding is None:
+        if self.names_encoding is None:
             return name.decode(otherwise, "surrogateescape"), otherwise
         try:
-            return name.decode(self._names_encoding), ""
+            return name.decode(self.names_encoding), ""
         except UnicodeDecodeError as error:
             raise UserError(
                 f"{self.archive} has a member named {ascii(name)[1:]}, which is not in the encoding that was given, "
-                f"names_encoding={self._names_encoding}. Give another one, or unpack it yourself and give the folder."
+                f"names_encoding={self.names_encoding}. Give another one, or unpack it yourself and give the folder."
             ) from error
 
     def add(self, name: str, assumed: str, content: IO[bytes] | None, problem: str) -> None:
@@ -459,7 +460,7 @@ class _Writer:
             self.members.append(Member(unique, "", problem, assumed))
             return
         file = self._own_name(name)
-        path = self._folder / file
+        path = self.folder / file
         path.parent.mkdir(exist_ok=True)
         with path.open("xb") as target:
             while chunk := content.read(_CHUNK):
@@ -467,14 +468,14 @@ class _Writer:
                 self.check_bytes(self._written)
                 target.write(chunk)
         self.members.append(Member(unique, file, "", assumed))
-        self.report(min(self._file.tell(), self.size))
+        self.report(min(self.file.tell(), self.size))
 
     def check_name(self, name: str) -> None:
         """Refuse a name that leads out of the folder, and too many of them."""
         self._seen += 1
-        if self._seen > self._limits.max_files:
+        if self._seen > self.limits.max_files:
             raise UserError(
-                f"{self.archive} has more than {self._limits.max_files:,} members, the limit. Unpack it yourself and "
+                f"{self.archive} has more than {self.limits.max_files:,} members, the limit. Unpack it yourself and "
                 "give the folder."
             )
         parts = name.replace("\\", "/").split("/")
@@ -486,7 +487,7 @@ class _Writer:
 
     def check_bytes(self, count: int) -> None:
         """Refuse an archive that grows beyond all measure."""
-        limits = self._limits
+        limits = self.limits
         if count > limits.max_bytes:
             raise UserError(
                 f"{self.archive} unpacks to more than {limits.max_bytes:,} bytes, the limit. Unpack it yourself and "
@@ -500,8 +501,8 @@ class _Writer:
 
     def report(self, done: int) -> None:
         """Tell how far we are."""
-        if self._progress:
-            self._progress(done, self.size)
+        if self.progress:
+            self.progress(done, self.size)
 
     def _unique(self, name: str) -> str:
         unique, count = name, self._names.get(name, 1)
