@@ -54,7 +54,7 @@ class Options(BaseModel):
         try:
             return super().model_validate(obj, **kwargs)
         except ValidationError as error:
-            raise UserError("\n".join(problems(error, cls))) from None
+            raise UserError("\n".join(_problem(found, cls) for found in error.errors())) from None
 
     @classmethod
     def of_parameter(cls, name: str, value: Any) -> Self:
@@ -102,17 +102,8 @@ def completed(parameters: dict[str, Any], groups: dict[str, type[Options]]) -> d
     return found
 
 
-def problems(error: ValidationError, options: type[Options]) -> list[str]:
-    """Say what is wrong, to be read after the name of the group: ``.frozen.epochs is -1; it must be at least 0``.
-
-    Args:
-        error: What pydantic found.
-        options: The group that it checked.
-    """
-    return [_problem(found, options) for found in error.errors()]
-
-
 def _problem(found: ErrorDetails, options: type[Options]) -> str:
+    """Say what is wrong, to be read after the name of the group: ``.frozen.epochs is -1; it must be at least 0``."""
     path = "".join(f".{part}" for part in found["loc"])
     kind, allowed = found["type"], found.get("ctx", {})
     if kind == "extra_forbidden":

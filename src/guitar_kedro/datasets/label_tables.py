@@ -96,18 +96,9 @@ def tables_among(files: list[RawImage], place: Path | str) -> Iterator[tuple[str
                 content = file.read()
             except UnreadableImage as error:
                 raise UserError(f"{file.file} in {place} cannot be read: {error.detail}") from None
-            if _is_label_table(file.file, content):
+            columns, _ = _READERS[Path(name).suffix](file.file, content)
+            if "file_name" in columns and any(label in columns for label in COLUMNS["label"]):  # and is no other note
                 yield file.file, parsed_label_table(file.file, content, folder)
-
-
-def _is_label_table(name: str, content: bytes) -> bool:
-    """Tell whether a file that is called like metadata names files and their labels, and is no other note.
-
-    Raises:
-        UserError: If it cannot be read.
-    """
-    columns, _ = _READERS[Path(name).suffix.lower()](name, content)
-    return "file_name" in columns and any(label in columns for label in COLUMNS["label"])
 
 
 _Rows = Iterator[tuple[str, Mapping[str, Any]]]

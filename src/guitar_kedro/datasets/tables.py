@@ -45,8 +45,6 @@ class TableDataset(Artifact):
     text is empty.
     """
 
-    _schema: str | type[BaseModel] | None = None
-
     def __init__(
         self,
         *,
@@ -61,7 +59,6 @@ class TableDataset(Artifact):
             filepath: Of the file.
             schema: A pydantic model of a row, or its name with its module: it gives columns their types. Text and
                 floats may be missing. ``__pydantic_extra__`` gives the type of further columns, where there may be any.
-                Only a dataset whose class has a schema of its own may leave it out.
             version: Of the file.
             metadata: For Kedro's plugins.
 
@@ -69,16 +66,16 @@ class TableDataset(Artifact):
             UserError: If there is no schema.
         """
         super().__init__(filepath, version, metadata)
-        self._schema = schema or self._schema
-        if not self._schema:
+        if not schema:
             raise UserError(
                 f"The catalog has no schema for {filepath}: name a pydantic model of its rows, as "
                 "`schema: guitar_kedro.pipelines.ingestion.schemas.ImageRow`."
             )
+        self._schema = schema
 
     @property
     def _row(self) -> type[BaseModel]:
-        return resolve_name(self._schema) if isinstance(self._schema, str) else cast(type[BaseModel], self._schema)
+        return resolve_name(self._schema) if isinstance(self._schema, str) else self._schema
 
     def _read(self, path: Path, rows: int | None = None) -> pd.DataFrame:
         try:
