@@ -601,8 +601,9 @@ def test_a_broken_connection_leaves_nothing_that_counts_as_done(address: str, tm
     assert "connection broke" in refused_download(f"{address}/broken.tgz", tmp_path)
 
 
-def test_a_download_that_is_too_large_is_refused(address: str, tmp_path: Path):
-    assert "larger than 100 bytes" in refused_download(f"{address}/photos.tgz", tmp_path, max_bytes=100)
+def test_a_download_that_is_too_large_is_refused(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("guitar_kedro.images.downloads.MAX_DOWNLOAD_BYTES", 100)
+    assert "larger than 100 bytes" in refused_download(f"{address}/photos.tgz", tmp_path)
 
 
 def test_a_web_page_in_place_of_an_archive_is_refused_and_not_kept(address: str, tmp_path: Path):

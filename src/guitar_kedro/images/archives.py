@@ -26,33 +26,20 @@ from typing import IO, Any, cast
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import printable
+from guitar_kedro.progress import track_bytes
 
 INDEX = "files.csv"
 
+MAX_FILES = 500_000  # members of any kind
+MAX_BYTES = 50_000_000_000  # unpacked, of all members together
+MAX_RATIO = 100  # unpacked bytes per byte of the archive
+_RATIO_APPLIES_FROM = 100_000_000  # bytes; a few flat pictures may well be packed a thousandfold
 _CHUNK = 1 << 20
-_RATIO_APPLIES_FROM = 100_000_000
 _FILES_PER_FOLDER = 1_000
 _STALE_SECONDS = 24 * 3600
 _CLUTTER = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin"}
 
-Progress = Callable[[int, int], None]
 _Found = tuple[str, str, "IO[bytes] | None", str]  # name, encoding that was assumed, content, problem
-
-
-@dataclass(frozen=True)
-class ArchiveLimits:
-    """How much an archive may put on the disk.
-
-    Attributes:
-        max_files: members of any kind.
-        max_bytes: unpacked bytes of all members together.
-        max_ratio: unpacked bytes per byte of the archive; looked at from 100 MB on, since a few flat pictures may well
-            be packed a thousandfold.
-    """
-
-    max_files: int = 500_000
-    max_bytes: int = 50_000_000_000
-    max_ratio: float = 100.0
 
 
 @dataclass(frozen=True)
@@ -87,13 +74,7 @@ def is_archive(path: Path) -> bool:
         return False
 
 
-def unpack(
-    archive: Path,
-    folder: Path,
-    limits: ArchiveLimits | None = None,
-    progress: Progress | None = None,
-    names_encoding: str | None = None,
-) -> list[Member]:
+def unpack(archive: Path, folder: Path, names_encoding: str | None = None) -> list[Member]:
     """Unpack the regular files of a tar (also gz, bz2, xz) or zip archive, told by content.
 
     Files get names of our own (a number and the member's suffix), so that no member's name ever becomes a path; the
@@ -110,8 +91,6 @@ def unpack(
     Args:
         archive: the file.
         folder: where the files go.
-        limits: caps on number, bytes and ratio.
-        progress: called with bytes of the archive read so far and in all.
         names_encoding: that of names of which the archive does not say that they are UTF-8; `None` takes those which
             are none for cp437 in a zip file, as the format says, and escapes their bytes in a tar.
 
@@ -122,8 +101,6 @@ def unpack(
         UserError: the file is missing, no archive, damaged, encrypted, beyond the limits, or has a member whose name
             leads out of the folder or is not in the encoding; or the disk is full. Nothing is left behind then.
     """
-    limits = limits or ArchiveLimits()
-    check_encoding(names_encoding)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(folder)
@@ -133,7 +110,8 @@ def unpack(
             f"Cannot write to {folder.parent}: {error.strerror}. Make room or change its rights."
         ) from error
     try:
-        members = _unpack_into(work, archive, limits, progress, names_encoding)
+        with track_bytes(f"Unpacking {archive.name}") as progress:
+            members = _unpack_into(work, archive, progress, names_encoding)
         _write_index(work / INDEX, members)
         work.chmod(0o755)
         _replace(work, folder)
@@ -213,7 +191,7 @@ def _os_error(error: OSError, archive: Path, folder: Path) -> UserError:
 
 
 def _unpack_into(
-    work: Path, archive: Path, limits: ArchiveLimits, progress: Progress | None, names_encoding: str | None
+    work: Path, archive: Path, progress: Callable[[int, int], None], names_encoding: str | None
 ) -> list[Member]:
     with archive.open("rb") as file:
         kind = _kind(file)
@@ -222,7 +200,7 @@ def _unpack_into(
                 f"{archive} is not an archive that can be read. Give a .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz or .zip "
                 "file, or a folder of pictures."
             )
-        writer = _Writer(work, archive, file, limits, progress, names_encoding)
+        writer = _Writer(work, archive, file, progress, names_encoding)
         try:
             for found in (_zip_members if kind == "zip" else _tar_members)(file, kind, writer):
                 writer.add(*found)
@@ -236,7 +214,7 @@ def _unpack_into(
                 raise
             what = str(error) or type(error).__name__
             raise UserError(f"{archive} is damaged or incomplete ({what}). Get it again.") from error
-        writer.report(writer.size)
+        progress(writer.size, writer.size)
         return writer.members
 
 
@@ -407,7 +385,6 @@ class _Writer:
         folder: where they go.
         archive: the archive's path, for messages.
         file: the archive.
-        limits: caps on number, bytes and ratio.
         progress: called with bytes of the archive read so far and in all.
         names_encoding: that of names of which the archive does not say that they are UTF-8.
         members: what was added so far.
@@ -416,8 +393,7 @@ class _Writer:
     folder: Path
     archive: Path
     file: IO[bytes]
-    limits: ArchiveLimits
-    progress: Progress | None
+    progress: Callable[[int, int], None]
     names_encoding: str | None
     members: list[Member] = field(default_factory=list)
     _seen: int = 0
@@ -468,15 +444,15 @@ class _Writer:
                 self.check_bytes(self._written)
                 target.write(chunk)
         self.members.append(Member(unique, file, "", assumed))
-        self.report(min(self.file.tell(), self.size))
+        self.progress(min(self.file.tell(), self.size), self.size)
 
     def check_name(self, name: str) -> None:
         """Refuse a name that leads out of the folder, and too many of them."""
         self._seen += 1
-        if self._seen > self.limits.max_files:
+        if self._seen > MAX_FILES:
             raise UserError(
-                f"{self.archive} has more than {self.limits.max_files:,} members, the limit. Unpack it yourself and "
-                "give the folder."
+                f"{self.archive} has more than {MAX_FILES:,} members, the limit. Unpack it yourself and give the "
+                "folder."
             )
         parts = name.replace("\\", "/").split("/")
         if ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", name):
@@ -487,22 +463,16 @@ class _Writer:
 
     def check_bytes(self, count: int) -> None:
         """Refuse an archive that grows beyond all measure."""
-        limits = self.limits
-        if count > limits.max_bytes:
+        if count > MAX_BYTES:
             raise UserError(
-                f"{self.archive} unpacks to more than {limits.max_bytes:,} bytes, the limit. Unpack it yourself and "
-                "give the folder."
+                f"{self.archive} unpacks to more than {MAX_BYTES:,} bytes, the limit. Unpack it yourself and give the "
+                "folder."
             )
-        if count > max(_RATIO_APPLIES_FROM, limits.max_ratio * self.size):
+        if count > max(_RATIO_APPLIES_FROM, MAX_RATIO * self.size):
             raise UserError(
-                f"{self.archive} unpacks to more than {limits.max_ratio:g} times its size, as only archives do that "
+                f"{self.archive} unpacks to more than {MAX_RATIO} times its size, as only archives do that "
                 "are made to fill a disk. If you trust it, unpack it yourself and give the folder."
             )
-
-    def report(self, done: int) -> None:
-        """Tell how far we are."""
-        if self.progress:
-            self.progress(done, self.size)
 
     def _unique(self, name: str) -> str:
         unique, count = name, self._names.get(name, 1)

@@ -31,7 +31,6 @@ def download(
     url: str,
     folder: Path,
     sha256: str | None = None,
-    max_bytes: int = MAX_DOWNLOAD_BYTES,
     instead: str = "give a file's path with --params=images=PATH",
 ) -> Path:
     """Download a file once.
@@ -43,7 +42,6 @@ def download(
         url: http or https address, or one of storage that fsspec reads.
         folder: where the file goes.
         sha256: its checksum, 64 digits in hex, None to take what comes.
-        max_bytes: a larger file is refused.
         instead: how to name a local file, for messages: they end in "..., or " and this.
 
     Returns:
@@ -65,7 +63,7 @@ def download(
             known_hash=f"sha256:{sha256.lower()}" if sha256 else None,
             fname=path.name,
             path=folder,
-            downloader=partial(_save, folder=folder, max_bytes=max_bytes),
+            downloader=partial(_save, folder=folder),
         )
     except Exception as error:
         advice = f"Download it yourself and put it at {path}, or {instead}."
@@ -137,12 +135,12 @@ def name_for(url: str) -> str:
     return f"{stem}-{hashlib.sha256(os.fsencode(url)).hexdigest()[:8]}{dot}{suffix}"
 
 
-def _save(url: str, output_file: str, _: object, folder: Path, max_bytes: int) -> None:
+def _save(url: str, output_file: str, _: object, folder: Path) -> None:
     """Stream a file for pooch, with progress, and stop when it grows too large."""
-    too_large = _TooLarge(f"{url} is larger than {max_bytes:,} bytes, the limit.")
+    too_large = _TooLarge(f"{url} is larger than {MAX_DOWNLOAD_BYTES:,} bytes, the limit.")
     opened = _http_content if is_web_address(url) else _stored_content
     with opened(url) as (total, chunks):
-        if total > max_bytes:
+        if total > MAX_DOWNLOAD_BYTES:
             raise too_large
         free = shutil.disk_usage(folder).free
         if total > free:
@@ -152,7 +150,7 @@ def _save(url: str, output_file: str, _: object, folder: Path, max_bytes: int) -
         with open(output_file, "wb") as file, track_bytes(f"Downloading {url}") as progress:
             for chunk in chunks:
                 file.write(chunk)
-                if file.tell() > max_bytes:
+                if file.tell() > MAX_DOWNLOAD_BYTES:
                     raise too_large
                 progress(file.tell(), total)
 

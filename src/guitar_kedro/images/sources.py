@@ -18,7 +18,6 @@ from guitar_kedro.images.archives import INDEX, Member, is_archive, is_clutter, 
 from guitar_kedro.images.downloads import download, is_address, is_web_address, name_for, parts_of, reaching
 from guitar_kedro.images.layout import no_files
 from guitar_kedro.images.raw import RawImage, label_of
-from guitar_kedro.progress import track_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +125,13 @@ def find_files(
     if place.is_dir():
         return list(_in_folder(place)), place
     if not place.exists():
-        raise UserError(_no_such(place))
+        what = "does not exist"
+        if place.is_symlink():
+            what = f"is a link to {printable(os.readlink(place))}, where nothing is"
+        raise UserError(
+            f"{place} {what}. Give the path of a folder of pictures, of a .tar, .tgz or .zip archive of one, or an "
+            "http(s) address of such an archive."
+        )
     if is_address(source) and not was_there and not is_archive(place):
         place.unlink()
         raise UserError(
@@ -197,17 +202,11 @@ def _is_folder(address: str, folder: Path) -> bool:
 
 def _unpacked(archive: Path, unpacked: Path, names_encoding: str | None) -> Path:
     """Unpack an archive into a folder of its own, if it was not as it is now when that was done before."""
-    try:
-        stamp = _stamp(archive, names_encoding)
-    except FileNotFoundError as error:
-        raise UserError(_no_such(archive)) from error
-    except OSError as error:
-        raise UserError(f"{archive} cannot be read: {error.strerror}.") from error
+    stamp = _stamp(archive, names_encoding)
     name = re.sub(r"[^\w.-]", "_", archive.name).lstrip(".") or "archive"
     place = unpacked / f"{name}-{hashlib.sha256(os.fsencode(real_path(archive))).hexdigest()[:8]}"
     if _stamp_in(place) != stamp:
-        with track_bytes(f"Unpacking {archive.name}") as progress:
-            unpack(archive, place, progress=progress, names_encoding=names_encoding)
+        unpack(archive, place, names_encoding)
         (place / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     return place
 
@@ -265,14 +264,6 @@ def _at_address(address: str) -> Iterator[RawImage]:
                 path = f"{parent}/{name}".removeprefix(top).lstrip("/")
                 file = printable(path)
                 yield RawImage(file, label_of(file), f"{address.rstrip('/')}/{path}")
-
-
-def _no_such(path: Path) -> str:
-    what = f"is a link to {printable(os.readlink(path))}, where nothing is" if path.is_symlink() else "does not exist"
-    return (
-        f"{path} {what}. Give the path of a folder of pictures, of a .tar, .tgz or .zip archive of one, or an http(s) "
-        "address of such an archive."
-    )
 
 
 def _in_folder(folder: Path) -> Iterator[RawImage]:
