@@ -184,16 +184,13 @@ class PhotosDataset(GivenImagesDataset):
         """Return what was given now, and what was not from the note, or what was collected."""
         if self._images is not None:
             return Given(self._images, self._labels, self._folders)
-        noted = self._noted_given()
+        note = next((note for note in (self._noted, self._noted_earlier) if note.exists()), None)
+        noted = _read_note(note) if note else None
         if noted is None and self.collected is not None and self.collected.is_dir():
             noted = Given(str(self.collected))
         if noted and (self._labels or self._folders):
             return replace(noted, labels=self._labels, folders=self._folders)
         return noted
-
-    def _noted_given(self) -> Given | None:
-        note = next((note for note in (self._noted, self._noted_earlier) if note.exists()), None)
-        return _read_note(note) if note else None
 
     @property
     def _noted(self) -> Path:

@@ -46,9 +46,8 @@ class PreparedImagesDataset(IndexedFolder):
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._journal.exists():
             self._journal.write_bytes(_whole_rows(self._journal))
-        outdated = {
-            prepared for table in self._tables() for prepared in table.loc[_is_outdated(table), "prepared"] if prepared
-        }
+        now = str(VERSIONS["prepared_pictures"])
+        outdated = {name for table in self._tables() for name in table.loc[table["version"] != now, "prepared"] if name}
         beside = self._index.with_suffix(".part")
         with (
             # where it cannot be written, what is at work ends now, and not when Python does
@@ -133,10 +132,6 @@ def _read_records(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} is not as it was written: remove it, and the images are prepared again.")
     # an earlier version may have noted other things of a file
     return records.reindex(columns=list(RECORD_COLUMNS), fill_value="")
-
-
-def _is_outdated(table: pd.DataFrame) -> pd.Series:
-    return table["version"] != str(VERSIONS["prepared_pictures"])
 
 
 def _pictures_in(folder: Path) -> set[str]:

@@ -307,11 +307,6 @@ def _brands(content: bytes) -> set[bytes]:
     return {content[8:12], *(content[start : start + 4] for start in range(16, end - 3, 4))}
 
 
-def _walk_heic(content: bytes, _: int) -> Probe:
-    """Leave the boxes to libheif: its own limits hold before anything is decoded, for the boxes and for the pixels."""
-    return Probe("HEIC")
-
-
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _JPEG_MARKER = re.compile(rb"\xff[^\xff]")
@@ -325,7 +320,8 @@ _SIGNATURES: tuple[tuple[Callable[[bytes], bool], Callable[[bytes, int], Probe]]
     (lambda content: content.startswith((b"GIF87a", b"GIF89a")), _walk_gif),
     (lambda content: content.startswith(b"BM"), _walk_bmp),
     (lambda content: content.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")), _walk_tiff),
-    (_is_heic, _walk_heic),
+    # libheif's own limits hold before anything is decoded, for the boxes and for the pixels
+    (_is_heic, lambda *_: Probe("HEIC")),
 )
 
 _OTHER_SIGNATURES = (
