@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from guitar_kedro.images import fetching
 from guitar_kedro.images.fetching import NotFetched, fetch, get_from, is_public, new_client
 
 Result = TypeVar("Result")
@@ -130,12 +131,15 @@ def refused(url: str, **options: object) -> str:
 
 
 @pytest.mark.parametrize("address", INTERNAL)
-def test_an_address_that_is_not_of_the_public_internet_is_not_connected_to(address: str, connections: list[object]):
+def test_an_address_that_is_not_of_the_public_internet_is_not_connected_to(
+    address: str, connections: list[object], monkeypatch: pytest.MonkeyPatch
+):
     async def resolve(_host: str, _port: int) -> list[str]:
         return ["93.184.215.14", address]  # one of them is enough
 
+    monkeypatch.setattr(fetching, "resolve", resolve)
     assert not is_public(address)
-    assert refused("http://example.org/a.jpg", resolve=resolve) == "address_refused"
+    assert refused("http://example.org/a.jpg") == "address_refused"
     assert connections == []
 
 
@@ -150,13 +154,16 @@ def test_a_tricky_url_leads_nowhere(url: str, connections: list[object]):
     assert connections == []
 
 
-def test_what_was_checked_is_connected_to_whatever_the_name_means_a_moment_later(connections: list[object]):
+def test_what_was_checked_is_connected_to_whatever_the_name_means_a_moment_later(
+    connections: list[object], monkeypatch: pytest.MonkeyPatch
+):
     answers = iter([["93.184.215.14"], ["127.0.0.1"]])
 
     async def resolve(_host: str, _port: int) -> list[str]:
         return next(answers)
 
-    assert refused("http://rebinding.example.org/a.jpg", resolve=resolve) == "not_fetched"
+    monkeypatch.setattr(fetching, "resolve", resolve)
+    assert refused("http://rebinding.example.org/a.jpg") == "not_fetched"
     assert connections == [("93.184.215.14", 80)]
 
 
@@ -219,11 +226,12 @@ def test_a_host_of_the_own_network_is_asked_where_it_is_named_with_its_port_and_
     assert refused(url, own_hosts=[f"127.0.0.1:{host + 1}", "127.0.0.1:80"]) == "address_refused"
 
 
-def test_a_host_that_does_not_answer_is_given_up_in_time():
+def test_a_host_that_does_not_answer_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch):
     async def resolve(_host: str, _port: int) -> list[str]:
         await asyncio.sleep(60)
         return []
 
+    monkeypatch.setattr(fetching, "resolve", resolve)
     began = time.monotonic()
-    assert refused("http://slow.example.org/a.jpg", resolve=resolve) == "not_fetched"
+    assert refused("http://slow.example.org/a.jpg") == "not_fetched"
     assert time.monotonic() - began < 10

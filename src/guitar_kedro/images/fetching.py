@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import anyio
 import httpx
@@ -32,8 +32,6 @@ _REFUSED = [
         "192.175.48.0/24",
     )
 ]
-
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 class NotFetched(Exception):
@@ -90,7 +88,6 @@ def new_client(**headers: str) -> httpx.AsyncClient:
 async def fetch(
     url: str,
     max_bytes: int,
-    resolve: Resolve = resolve,
     client: httpx.AsyncClient | None = None,
     own_hosts: Collection[str] = (),
     seconds: float = _SECONDS,
@@ -103,7 +100,6 @@ async def fetch(
     Args:
         url: Where it lies: the usual port, no user name or password.
         max_bytes: What is more than this is not read.
-        resolve: Gives the addresses of a host.
         client: Of this host, from ``new_client``; without, one is made for this file.
         own_hosts: As ``HOST:PORT``, those that are fetched from wherever they lie.
         seconds: That all of it may take.
