@@ -63,7 +63,6 @@ RENAMED_ENTRIES = {
     "predictions_before_curation": "predictions_before_change",
     "processes": "nproc_per_node, a parameter,",
 }
-_NEVER_NULL = {"name"}
 _ADDRESSES = {"cluster": re.compile(r"(?:\w+://)?\S+:(\d+)"), "rdzv_endpoint": re.compile(r"[^\s:]+:(\d+)")}
 _KINDS = {bool: "true or false", int: "a number", float: "a number", type(None): "nothing", list: "a list"}
 
@@ -86,7 +85,7 @@ def parse_parameters(text: str) -> dict[str, Any]:
     for name, value in _items(text):
         _refuse_reference(name, value)
         try:
-            if is_text(name) and not _is_quoted(value) and (value != "null" or name in _NEVER_NULL):
+            if is_text(name) and not _is_quoted(value) and (value != "null" or name == "name"):
                 OmegaConf.update(parameters, name, value)
             else:
                 _refuse_octal(name, value)

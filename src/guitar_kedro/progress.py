@@ -88,18 +88,17 @@ def track(items: Iterable[Item], total: int, doing: str, unit: str = "images") -
 
 
 @contextmanager
-def track_found(doing: str, unit: str = "images") -> Iterator[Callable[[int, int], None]]:
+def track_found(doing: str) -> Iterator[Callable[[int, int], None]]:
     """Show how many of those that were found up to now are done: a bar in a terminal, occasional lines elsewhere.
 
     Args:
         doing: What is done to them, as the line begins ("Collecting images").
-        unit: What is counted, in the plural.
 
     Yields:
         A function that takes how many are done, and how many were found.
     """
     said = time.monotonic()
-    with live_bar(unit) as bar:
+    with live_bar("images") as bar:
         task = bar.add_task(doing, total=None)
 
         def report(done: int, found: int) -> None:
@@ -107,7 +106,7 @@ def track_found(doing: str, unit: str = "images") -> Iterator[Callable[[int, int
             bar.update(task, completed=done, total=found)
             if bar.disable and time.monotonic() - said > SECONDS_BETWEEN_LINES:
                 said = time.monotonic()
-                logger.info("%s: %d of %d %s that were found up to now", doing, done, found, unit)
+                logger.info("%s: %d of %d images that were found up to now", doing, done, found)
 
         yield report
 

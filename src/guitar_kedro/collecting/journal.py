@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
@@ -134,7 +134,7 @@ class Collection:
         """
         now = {path.name: path.relative_to(self.folder).as_posix() for path in self.folder.glob("*/*")}
         return [
-            Outcome(**{**vars(outcome), "file": now[name]})
+            replace(outcome, file=now[name])
             for outcome in self.outcomes.values()
             if outcome.file and (name := PurePosixPath(outcome.file).name) in now
         ]

@@ -158,17 +158,11 @@ def _cut_unfinished_line(journal: Path) -> None:
     """
     from optuna.storages.journal import JournalFileSymlinkLock
 
-    if not journal.is_file() or _is_whole(journal):
+    if not journal.is_file() or journal.read_bytes()[-1:] in (b"", b"\n"):
         return
     lock = JournalFileSymlinkLock(str(journal))
     lock.acquire()
     try:
-        if not _is_whole(journal):
-            os.truncate(journal, journal.read_bytes().rfind(b"\n") + 1)
+        os.truncate(journal, journal.read_bytes().rfind(b"\n") + 1)
     finally:
         lock.release()
-
-
-def _is_whole(journal: Path) -> bool:
-    content = journal.read_bytes()
-    return not content or content.endswith(b"\n")

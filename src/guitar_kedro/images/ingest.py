@@ -158,17 +158,8 @@ def prepare_file(
         picture = prepare(content, options.max_side, options.limits, options.quality)
     except UnreadableImage as error:
         return FileRecord(**known, file_hash=file_hash, reason=error.reason, detail=error.detail), None
-    record = FileRecord(
-        **known,
-        width=picture.width,
-        height=picture.height,
-        prepared=picture.name,
-        file_hash=file_hash,
-        pixel_hash=picture.pixel_hash,
-        perceptual_hash=picture.perceptual_hash,
-        note=picture.note,
-    )
-    return record, picture.jpeg
+    seen = {name: value for name, value in vars(picture).items() if name != "jpeg"}
+    return FileRecord(**known, **seen, prepared=picture.name, file_hash=file_hash), picture.jpeg
 
 
 def _name_and_size(file: str, stamp: str) -> tuple[str, str]:
