@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from guitar_kedro.collecting import all_sources
+from guitar_kedro.collecting import CollectOptions, Search, all_sources
+from guitar_kedro.collecting.collector import questions
 
 SOURCES = all_sources()
 OPENVERSE = {
@@ -58,8 +59,10 @@ def read(name: str, answer: Any) -> Any:
 
 def asked(name: str, query: str, page: int) -> dict[str, str]:
     source = SOURCES[name]
-    url = source.request(source.address, query, page, ["cc0", "by", "pdm"])
-    return {key: value for key, [value] in parse_qs(urlsplit(url).query).items()}
+    options = CollectOptions(sources=(name,), licenses=("cc0", "by", "pdm"), per_query=240)
+    url = urlsplit(questions(options, source, Search(query, "cat"))[page - 1].url)
+    assert url._replace(query="").geturl() == source.address
+    return {key: value for key, [value] in parse_qs(url.query).items()}
 
 
 def test_openverse_is_asked_for_as_much_as_it_gives_without_a_key():

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 import anyio
 
@@ -50,7 +51,7 @@ class Question(NamedTuple):
 
 
 def questions(options: CollectOptions, source: Source, search: Search) -> list[Question]:
-    """List what a source is asked, page after page, as long as it has more.
+    """List what a source is asked, page after page, as long as it has more; the same addresses for the same question.
 
     Args:
         options: What is asked for.
@@ -58,14 +59,11 @@ def questions(options: CollectOptions, source: Source, search: Search) -> list[Q
         search: That it is asked for.
     """
     address, most = options.addresses.get(source.name, source.address), min(options.per_query, source.most)
+    pages = range(1, -(-most // source.page_size) + 1)
+    asked = (urlencode(source.parameters(search.query, page, sorted(options.licenses))) for page in pages)
     return [
-        Question(
-            source.request(address, search.query, page, options.licenses),
-            source,
-            search,
-            most - (page - 1) * source.page_size,
-        )
-        for page in range(1, -(-most // source.page_size) + 1)
+        Question(f"{address}?{words}", source, search, most - before * source.page_size)
+        for before, words in enumerate(asked)
     ]
 
 

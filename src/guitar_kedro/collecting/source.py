@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from typing import ClassVar, NamedTuple
-from urllib.parse import urlencode
 
 from guitar_kedro.collecting.candidate import Candidate
 
@@ -60,14 +59,3 @@ class Source(ABC):
         Raises:
             ValueError: If it is not what this source answers, or an error that it tells.
         """
-
-    def request(self, address: str, query: str, page: int, licenses: Collection[str]) -> str:
-        """Return the address of a page, which is the same for the same question.
-
-        Args:
-            address: Of the interface.
-            query: What is searched for.
-            page: From 1.
-            licenses: Codes of those that are allowed.
-        """
-        return f"{address}?{urlencode(self.parameters(query, page, sorted(licenses)))}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -79,7 +78,7 @@ class SealedLabels:
 class SealedLabelsDataset(ReadOnlyDataset):
     """The labels of the test part as ``SealedLabels``; they are only read."""
 
-    REFUSAL = "{0._filepath} is saved as splits only."
+    REFUSAL = "{0._splits._filepath} is saved as splits only."
 
     def __init__(
         self, filepath: str, log: str, schema: str | type[BaseModel], metadata: dict[str, Any] | None = None
@@ -94,7 +93,6 @@ class SealedLabelsDataset(ReadOnlyDataset):
         """
         self._splits = TableDataset(filepath=filepath, schema=schema)
         self._log = LogDataset(filepath=log, schema=OpeningRow)
-        self._filepath = Path(filepath)
         self.metadata = metadata
 
     def load(self) -> SealedLabels:

@@ -166,12 +166,9 @@ def is_usable(source: Path) -> bool:
     """Tell whether a path holds an archive, or files of two classes; nothing is unpacked, and not all is listed."""
     if not source.is_dir():
         return is_archive(source)
-    labels = set()
-    for image in _in_folder(source):
-        labels |= {image.label} if image.label and not image.problem else set()
-        if len(labels) > 1:
-            return True
-    return False
+    labels = (image.label for image in _in_folder(source) if image.label and not image.problem)
+    first = next(labels, None)
+    return any(label != first for label in labels)
 
 
 def address_state(address: str, folder: Path) -> Iterator[str]:
