@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -92,8 +91,7 @@ class TableDataset(Artifact):
         return table
 
     def _write(self, data: pd.DataFrame, path: Path) -> None:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            _write(_as_declared(data, self._row), file)
+        _write(_as_declared(data, self._row), path)
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Return the first rows, for kedro-viz."""
@@ -163,9 +161,7 @@ class SpreadsheetDataset(TableDataset):
             table: All of it.
             schema: Of its rows.
         """
-        file = io.StringIO()
-        _write(_harmless(_as_declared(table, schema)), file)
-        return file.getvalue()
+        return _write(_harmless(_as_declared(table, schema)), None)
 
 
 class OptionalSpreadsheetDataset(OptionalTableDataset, SpreadsheetDataset):
@@ -221,10 +217,10 @@ def _as_declared(table: pd.DataFrame, schema: type[BaseModel]) -> pd.DataFrame:
     return pd.DataFrame(declared, index=table.index)  # at once: pandas adds columns in time that grows with the square
 
 
-def _write(table: pd.DataFrame, file: IO[str], header: bool = True) -> None:
-    table.to_csv(
-        file, index=False, header=header, quoting=csv.QUOTE_NONNUMERIC, na_rep=_Missing("nan"), lineterminator="\n"
-    )
+def _write(table: pd.DataFrame, to: Path | IO[str] | None, header: bool = True) -> Any:
+    """Write a table to a path or an open file, or return its text."""
+    quoting, nothing = csv.QUOTE_NONNUMERIC, _Missing("nan")
+    return table.to_csv(to, index=False, header=header, quoting=quoting, na_rep=nothing, lineterminator="\n")
 
 
 def _text_columns(table: pd.DataFrame) -> list[tuple[str, pd.Series]]:

@@ -53,15 +53,11 @@ class Commons(Source):
         return Page([_candidate(info) for file in files for info in file.imageinfo[:1]], "gsroffset" in answer.proceed)
 
 
-class _Value(BaseModel):
-    value: Any = ""
-
-
 class _Info(BaseModel):
     url: str
     thumburl: str = ""
     descriptionurl: str = ""
-    extmetadata: dict[str, _Value] | list[_Value] = {}  # PHP writes an empty dictionary as a list
+    extmetadata: dict[str, dict[str, Any]] | list[Any] = {}  # PHP writes an empty dictionary as a list
 
 
 class _File(BaseModel):
@@ -83,7 +79,7 @@ def _candidate(info: _Info) -> Candidate:
     known = info.extmetadata if isinstance(info.extmetadata, dict) else {}
 
     def said(name: str) -> str:
-        return plain(Markup(known[name].value).striptags()) if name in known else ""
+        return plain(Markup(known[name].get("value", "")).striptags()) if name in known else ""
 
     return Candidate(
         url=info.thumburl or info.url,
