@@ -101,7 +101,7 @@ def _sentence_for_kedro(link: BaseException, error: BaseException) -> str | None
 
 
 def _dataset_path(message: str) -> str | None:
-    path = re.search(r"(?:filepath|folder)=(?:\w*Path\()?'?([^,')]+)", message)
+    path = re.search(r"(?:filepath|folder)=(?:\w*Path\(')?([^,')]+)", message)
     return path.group(1) if path else None
 
 

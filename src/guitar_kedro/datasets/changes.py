@@ -12,7 +12,7 @@ from kedro_datasets._typing import JSONPreview, TablePreview
 from pydantic import BaseModel
 
 from guitar_kedro.datasets.artifacts import versions_of
-from guitar_kedro.datasets.read_only import ReadOnlyDataset
+from guitar_kedro.datasets.bases import ReadOnlyDataset
 from guitar_kedro.datasets.tables import TableDataset
 from guitar_kedro.learning.networks.checkpoint import SPEC_FILE
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset
 
 from guitar_kedro.collecting.journal import Collection, Journal
+from guitar_kedro.datasets.bases import DescribedDataset, ReadOnlyDataset
 from guitar_kedro.datasets.handwritten import read_handwritten_table
-from guitar_kedro.datasets.read_only import ReadOnlyDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import composed, local_path, sha256_of_file
 
@@ -83,7 +82,7 @@ def _check(row: Any, place: str) -> None:
         )
 
 
-class CollectedImagesDataset(AbstractDataset[Callable[[Journal], None], Collection]):
+class CollectedImagesDataset(DescribedDataset):
     """Class folders of collected pictures, and beside them the journal of what was asked, found and kept.
 
     It is saved from a function that adds to the journal of earlier runs. It keeps no checksum: whether there is more to
@@ -120,6 +119,3 @@ class CollectedImagesDataset(AbstractDataset[Callable[[Journal], None], Collecti
 
     def _exists(self) -> bool:
         return self._journal.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self.folder}

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 from kedro_datasets._typing import TablePreview
 
+from guitar_kedro.datasets.bases import ReadOnlyDataset
 from guitar_kedro.datasets.decisions import CurationRow, DecisionRow, DecisionsFile
-from guitar_kedro.datasets.read_only import ReadOnlyDataset
 from guitar_kedro.files import sha256_of_lines
 
 

@@ -12,7 +12,7 @@ from kedro.io import DatasetError, Version
 from pydantic import BaseModel
 
 from guitar_kedro.datasets.artifacts import versions_of
-from guitar_kedro.datasets.read_only import ReadOnlyDataset
+from guitar_kedro.datasets.bases import ReadOnlyDataset
 from guitar_kedro.datasets.reports import MetricsDataset
 from guitar_kedro.datasets.sealed import OpeningRow
 from guitar_kedro.datasets.tables import LogDataset, TableDataset

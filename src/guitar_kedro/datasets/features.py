@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guitar_kedro.datasets.folders import IndexedFolder
+from guitar_kedro.datasets.bases import IndexedFolder
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines, written_whole
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from guitar_kedro.datasets.folders import IndexedFolder
+from guitar_kedro.datasets.bases import IndexedFolder
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.data.pixels import INDEX_FILE, DecodedPictures, Pixels
 

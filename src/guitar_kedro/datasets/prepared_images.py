@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 from kedro_datasets._typing import TablePreview
 
-from guitar_kedro.datasets.folders import IndexedFolder
+from guitar_kedro.datasets.bases import IndexedFolder
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
 from guitar_kedro.images.ingest import HOW_COLUMNS, RECORD_COLUMNS, FileRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guitar_kedro.datasets.read_only import ReadOnlyDataset
+from guitar_kedro.datasets.bases import ReadOnlyDataset
 
 if TYPE_CHECKING:
     from guitar_kedro.learning import PretrainedWeights

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from kedro.io import AbstractDataset
 from rich.filesize import decimal
 
+from guitar_kedro.datasets.bases import DescribedDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path, written_whole
 from guitar_kedro.learning.export.bundle import ATTRIBUTIONS_FILE, INT8_FILE, PICKLE_FILE
@@ -29,7 +29,7 @@ _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN, with a token that may w
 _ANSWERS = {401: f"it does not know the token: {_LOG_IN}", 403: f"the token may not do this: {_LOG_IN} there"}
 
 
-class PublicationDataset(AbstractDataset[dict[str, bytes], None]):
+class PublicationDataset(DescribedDataset):
     """Files of a model, by name, that are sent to where the user asked for; nothing is sent otherwise."""
 
     def __init__(self, to: str | None = None, dry_run: bool = False, metadata: dict[str, Any] | None = None) -> None:
@@ -106,9 +106,6 @@ class PublicationDataset(AbstractDataset[dict[str, bytes], None]):
 
     def _exists(self) -> bool:
         return False
-
-    def _describe(self) -> dict[str, Any]:
-        return {"to": self._to, "dry_run": self._dry_run}
 
 
 def _repository(to: str) -> str:

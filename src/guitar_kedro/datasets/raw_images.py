@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from guitar_kedro.datasets.read_only import ReadOnlyDataset
+from guitar_kedro.datasets.bases import ReadOnlyDataset
 from guitar_kedro.files import local_path, sha256_of_lines
 from guitar_kedro.images.downloads import is_address
 from guitar_kedro.images.raw import RawImage

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel
 
-from guitar_kedro.datasets.read_only import ReadOnlyDataset
+from guitar_kedro.datasets.bases import ReadOnlyDataset
 from guitar_kedro.datasets.tables import LogDataset, TableDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.splits import TEST
@@ -78,7 +79,7 @@ class SealedLabels:
 class SealedLabelsDataset(ReadOnlyDataset):
     """The labels of the test part as ``SealedLabels``; they are only read."""
 
-    REFUSAL = "{0._splits._filepath} is saved as splits only."
+    REFUSAL = "{0._filepath} is saved as splits only."
 
     def __init__(
         self, filepath: str, log: str, schema: str | type[BaseModel], metadata: dict[str, Any] | None = None
@@ -91,6 +92,7 @@ class SealedLabelsDataset(ReadOnlyDataset):
             schema: Of the split, as ``TableDataset`` takes it.
             metadata: For Kedro's plugins.
         """
+        self._filepath = Path(filepath)
         self._splits = TableDataset(filepath=filepath, schema=schema)
         self._log = LogDataset(filepath=log, schema=OpeningRow)
         self.metadata = metadata

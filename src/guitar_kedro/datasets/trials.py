@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 from kedro.io import AbstractDataset
 
+from guitar_kedro.datasets.bases import DescribedDataset, IndexedFolder, ReadOnlyDataset
 from guitar_kedro.datasets.features import FeaturesDataset
-from guitar_kedro.datasets.folders import IndexedFolder
 from guitar_kedro.datasets.pixels import PixelsDataset
-from guitar_kedro.datasets.read_only import ReadOnlyDataset
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import local_path
 from guitar_kedro.images.downloads import is_address
@@ -125,7 +124,7 @@ class TrialCacheDataset(ReadOnlyDataset):
         return (path for path in sorted(self.folder.glob("*/*")) if path.is_dir())
 
 
-class _ByKey(AbstractDataset[Any, Any]):
+class _ByKey(DescribedDataset):
     """A folder for each key, and the one of what was saved last."""
 
     def __init__(self, kind: type[IndexedFolder], folder: Path) -> None:
@@ -139,9 +138,6 @@ class _ByKey(AbstractDataset[Any, Any]):
 
     def load(self) -> Any:
         return self._kept.load()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._folder}
 
 
 def _from_here(address: str) -> str:
