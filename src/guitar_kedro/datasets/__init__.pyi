@@ -12,7 +12,6 @@ from .drawn_images import DrawnImagesDataset as DrawnImagesDataset
 from .drawn_images import DrawnOthersDataset as DrawnOthersDataset
 from .experiments import ExperimentsDataset as ExperimentsDataset
 from .features import FeaturesDataset as FeaturesDataset
-from .figures import FigureDataset as FigureDataset
 from .given_images import GivenImagesDataset as GivenImagesDataset
 from .given_images import ImagesToPredictDataset as ImagesToPredictDataset
 from .given_images import OtherPhotosDataset as OtherPhotosDataset
@@ -26,6 +25,7 @@ from .pretrained import PretrainedWeightsDataset as PretrainedWeightsDataset
 from .publishing import PublicationDataset as PublicationDataset
 from .reports import DocumentDataset as DocumentDataset
 from .reports import ExplorerDataset as ExplorerDataset
+from .reports import FigureDataset as FigureDataset
 from .reports import MetricsDataset as MetricsDataset
 from .reports import OptionalDocumentDataset as OptionalDocumentDataset
 from .reports import OptionalMetricsDataset as OptionalMetricsDataset

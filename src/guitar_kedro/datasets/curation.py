@@ -9,18 +9,8 @@ import pandas as pd
 from kedro_datasets._typing import TablePreview
 
 from guitar_kedro.datasets.bases import ReadOnlyDataset
-from guitar_kedro.datasets.decisions import CurationRow, DecisionRow, DecisionsFile
+from guitar_kedro.datasets.decisions import COLUMNS, DecisionRow, DecisionsFile
 from guitar_kedro.files import sha256_of_lines
-
-
-class LoadedRow(CurationRow):
-    """A decision, and where it was read.
-
-    Attributes:
-        source: The file that all workspaces share; empty where it stands in that of the workspace.
-    """
-
-    source: str = ""
 
 
 class CurationDataset(ReadOnlyDataset):
@@ -56,16 +46,16 @@ class CurationDataset(ReadOnlyDataset):
         """Load the decisions.
 
         Returns:
-            A ``LoadedRow`` per decision, those of the workspace first.
+            A ``CurationRow`` per decision, those of the workspace first, with a column ``source``: the file that all
+            workspaces share, empty where a decision stands in that of the workspace.
 
         Raises:
             UserError: If a file is no table of decisions.
         """
-        rows = [LoadedRow(**dict(row)) for row in self.file.rows().values()]
+        rows = [{**dict(row), "source": ""} for row in self.file.rows().values()]
         if self.shared is not None:
-            shared = self.shared.rows().values()
-            rows += [LoadedRow(**dict(row), source=str(self._shared)) for row in shared]
-        return pd.DataFrame([dict(row) for row in rows], columns=list(LoadedRow.model_fields), dtype="str")
+            rows += [{**dict(row), "source": str(self._shared)} for row in self.shared.rows().values()]
+        return pd.DataFrame(rows, columns=[*COLUMNS, "source"], dtype="str")
 
     def fingerprint(self) -> str | None:
         """Return a checksum of what was decided, by whom and why left aside; ``None`` if nothing was."""

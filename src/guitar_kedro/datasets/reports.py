@@ -1,15 +1,18 @@
-"""Numbers, pages and figures to point at of reports."""
+"""Numbers, pages and figures of reports."""
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
+import zlib
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import Version
-from kedro_datasets._typing import HTMLPreview, JSONPreview, PlotlyPreview
+from kedro_datasets._typing import HTMLPreview, ImagePreview, JSONPreview, PlotlyPreview
 from pydantic import BaseModel, ValidationError
 
 from guitar_kedro.datasets.artifacts import Artifact
@@ -17,18 +20,41 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.files import strict_json
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
+    from plotly.graph_objects import Figure as Explorer
+
+
+class FigureDataset(Artifact):
+    """A matplotlib figure as a PNG file, which loads as a picture."""
+
+    def _read(self, path: Path) -> Image:
+        # not Image.open, whose limit of pixels is there for other people's files
+        from PIL.PngImagePlugin import PngImageFile
+
+        with PngImageFile(path) as picture:
+            return picture.convert("RGB")
+
+    def _write(self, data: Figure, path: Path) -> None:
+        # looking for repetitions takes most of the time of a sheet of photos, which have none; charts grow little by it
+        content = io.BytesIO()
+        data.savefig(content, format="png", pil_kwargs={"compress_type": zlib.Z_RLE})
+        path.write_bytes(content.getvalue())
+
+    def preview(self) -> ImagePreview:
+        """Return the picture, for kedro-viz."""
+        return ImagePreview(base64.b64encode(self._load_path().read_bytes()).decode("ascii"))
 
 
 class ExplorerDataset(Artifact):
     """A plotly figure as JSON, whose points tell more when one points at them."""
 
-    def _read(self, path: Path) -> Figure:
+    def _read(self, path: Path) -> Explorer:
         from plotly.io import from_json
 
         return from_json(path.read_text(encoding="utf-8"))
 
-    def _write(self, data: Figure, path: Path) -> None:
+    def _write(self, data: Explorer, path: Path) -> None:
         path.write_text(data.to_json(), encoding="utf-8")
 
     def preview(self) -> PlotlyPreview:
