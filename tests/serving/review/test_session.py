@@ -160,14 +160,14 @@ def made(tmp_path: Path) -> Made:
 
 
 def files(session: Session, queue: str, **how: Any) -> list[str]:
-    return [item["file"] for item in session.page(Wanted(queue, **how))["items"]]
+    return [item["file"] for item in session.page(Wanted(queue=queue, **how))["items"]]
 
 
 def test_before_there_is_a_model_there_are_conflicts_and_unreadable_files_to_look_at(made: Made):
     session = Session(made.workspace())
     assert files(session, "labels") == files(session, "unsure") == files(session, "strange") == []
     assert files(session, "conflicts") == ["cat/a.jpg", "dog/a.jpg"]
-    (unreadable,) = session.page(Wanted("unreadable"))["items"]
+    (unreadable,) = session.page(Wanted(queue="unreadable"))["items"]
     assert (unreadable["file"], unreadable["remark"], unreadable["image"]) == ("cat/x.jpg", "Why.", "")
     assert len(files(session, "rest")) == len(IMAGES) + len(REJECTED)
     assert session.overview()["next"].endswith("`kedro run`")
@@ -187,7 +187,7 @@ def test_the_least_likely_labels_come_first_with_those_of_the_test_part(made: Ma
     assert files(session, "unsure")[:2] == ["cat/2.jpg", "dog/2.jpg"]
     assert files(session, "strange")[0] == "dog/1.jpg"
     assert files(session, "all", label="cat", state="undecided")[:2] == ["cat/1.jpg", "cat/3.jpg"]
-    item = session.page(Wanted("labels"))["items"][0]
+    item = session.page(Wanted(queue="labels"))["items"][0]
     assert (item["suggested"], item["probability"], item["of_label"]) == ("cat", 0.95, 0.05)
 
 
@@ -197,7 +197,7 @@ def test_pairs_that_look_alike_across_the_parts_come_first_and_stand_together(ma
     made.put("similar_images", SimilarRow, [pair, other], is_versioned=True)
     session = Session(made.workspace())
     assert files(session, "duplicates") == ["cat/0.jpg", "dog/2.jpg", "cat/2.jpg", "dog/0.jpg"]
-    items = session.page(Wanted("duplicates"))["items"]
+    items = session.page(Wanted(queue="duplicates"))["items"]
     assert items[0]["remark"] == "0.90 alike to dog/2.jpg"
     assert items[0]["group"] == items[1]["group"] != items[2]["group"]
 
@@ -205,7 +205,9 @@ def test_pairs_that_look_alike_across_the_parts_come_first_and_stand_together(ma
 def test_what_is_decided_goes_on_where_it_was_and_leaves_what_nobody_has_looked_at(made: Made):
     session = Session(made.workspace())
     rest = files(session, "rest")
-    progress = session.decide("rest", [Decided(rest[0], "drop"), Decided(rest[1], "keep")])["progress"]["rest"]
+    progress = session.decide("rest", [Decided(file=rest[0], action="drop"), Decided(file=rest[1], action="keep")])[
+        "progress"
+    ]["rest"]
     assert progress == {"total": len(rest), "looked": 2, "changed": 1}
     assert files(session, "rest") == rest[2:]
     assert files(session, "rest", after=rest[3]) == rest[4:]
@@ -220,14 +222,14 @@ def test_lines_of_a_person_and_of_another_window_are_seen_at_once(made: Made):
     Path(made.at("curation.csv")).write_text(f"file,action\n{decomposed},drop\n", encoding="utf-8")
     Path(made.at("shared.csv")).write_text("file,action\ncat/0.jpg,drop\nbird/0.jpg,drop\n", encoding="utf-8")
     assert set(files(session, "all", state="decided")) == {"cat/0.jpg", "dog/é.jpg"}
-    session.decide("all", [Decided("dog/é.jpg", "keep"), Decided("cat/0.jpg", "keep")])
+    session.decide("all", [Decided(file="dog/é.jpg", action="keep"), Decided(file="cat/0.jpg", action="keep")])
     rows = DecisionsFile(Path(made.at("curation.csv"))).rows()
     assert {file: row.action for file, row in rows.items()} == {decomposed: "keep", "cat/0.jpg": "keep"}
 
 
 def test_when_a_run_has_made_other_tables_they_are_shown(made: Made):
     session = Session(made.workspace())
-    session.decide("all", [Decided("cat/3.jpg", "relabel", "dog")])
+    session.decide("all", [Decided(file="cat/3.jpg", action="relabel", label="dog")])
     assert session.overview()["next"] == "1 decision for the next run to follow: `kedro run`"
     made.put("applied_curation", DecisionRow, [{"file": "cat/3.jpg", "action": "relabel", "label": "dog"}], True)
     made.predict()
@@ -287,17 +289,21 @@ def test_pictures_without_labels_stand_in_their_own_queue_alone_and_get_a_class(
     others = {queue["key"] for queue in session.overview()["queues"]} - {"next"}
     assert not any(set(names.values()) & set(files(session, queue)) for queue in others)
     assert [each["label"] for each in session.detail(names["c"])["likeliest"]] == ["dog", "cat"]
-    assert session.picture(session.page(Wanted("next"))["items"][0]["image"], is_thumbnail=False).exists()
-    decided = [Decided(names["a"], "keep", "cat"), Decided(names["b"], "relabel", "dog"), Decided(names["c"], "drop")]
+    assert session.picture(session.page(Wanted(queue="next"))["items"][0]["image"], is_thumbnail=False).exists()
+    decided = [
+        Decided(file=names["a"], action="keep", label="cat"),
+        Decided(file=names["b"], action="relabel", label="dog"),
+        Decided(file=names["c"], action="drop"),
+    ]
     session.decide("next", decided)
     rows = DecisionsFile(Path(made.at("curation.csv"))).rows()
     assert [(row.action, row.label) for row in rows.values()] == [("keep", "cat"), ("relabel", "dog"), ("drop", "")]
     assert rows[names["a"]].why == "what to label next, by model abc: predicted cat, 55.0 %"
     assert session.overview()["next"].startswith("2 decisions for the next run to follow")
     with pytest.raises(NotPossible, match="has no class yet: name the one that it gets"):
-        session.decide("next", [Decided(names["a"], "keep")])
+        session.decide("next", [Decided(file=names["a"], action="keep")])
     with pytest.raises(NotPossible, match="There is no class tiger"):
-        session.decide("next", [Decided(names["a"], "keep", "tiger")])
+        session.decide("next", [Decided(file=names["a"], action="keep", label="tiger")])
 
 
 def test_a_picture_that_the_last_run_accepted_is_an_image_and_waits_for_no_label(made: Made):
@@ -309,7 +315,7 @@ def test_a_picture_that_the_last_run_accepted_is_an_image_and_waits_for_no_label
     session = Session(made.workspace())
     assert files(session, "next") == [names["b"]]
     assert first in files(session, "all")
-    session.decide("all", [Decided(first, "keep", "cat")])
+    session.decide("all", [Decided(file=first, action="keep", label="cat")])
     assert DecisionsFile(Path(made.at("curation.csv"))).rows()[first].label == "cat"
 
 

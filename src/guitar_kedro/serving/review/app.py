@@ -37,16 +37,6 @@ _POLICY = (
 _NEVER_CHANGES = {"cache-control": "private, max-age=31536000, immutable"}  # it is named by its content
 
 
-class DecisionIn(BaseModel):
-    """What is decided about a file."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    file: str
-    action: Literal["keep", "drop", "relabel", ""]
-    label: str = ""
-
-
 class DecisionsIn(BaseModel):
     """Decisions that were taken in one queue, in their order, and the workspace that the page is about."""
 
@@ -54,22 +44,7 @@ class DecisionsIn(BaseModel):
 
     workspace: str
     queue: str
-    decisions: list[DecisionIn] = Field(max_length=1000)
-
-
-class WantedIn(BaseModel):
-    """Which items are asked for: see ``Wanted``."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    queue: str
-    label: str = ""
-    part: str = ""
-    state: Literal["", "undecided", "decided"] = ""
-    text: str = ""
-    after: str = ""
-    before: str = ""
-    resume: bool = False
+    decisions: list[Decided] = Field(max_length=1000)
 
 
 def create_app(session: Session) -> FastAPI:
@@ -95,8 +70,8 @@ def create_app(session: Session) -> FastAPI:
         return session.overview()
 
     @app.get("/items")
-    def items(wanted: Annotated[WantedIn, Query()]) -> dict[str, Any]:
-        return _there(lambda: session.page(Wanted(**wanted.model_dump())))
+    def items(wanted: Annotated[Wanted, Query()]) -> dict[str, Any]:
+        return _there(lambda: session.page(wanted))
 
     @app.get("/detail")
     def detail(file: str) -> dict[str, Any]:
@@ -112,7 +87,7 @@ def create_app(session: Session) -> FastAPI:
         if given.workspace != session.workspace:
             sentence = f"This server is about {session.workspace}, and the page about {given.workspace}."
             raise HTTPException(409, f"{sentence} Start kedro review for that, or load the page again.")
-        return session.decide(given.queue, [Decided(**each.model_dump()) for each in given.decisions])
+        return session.decide(given.queue, given.decisions)
 
     @app.get("/{size}/{name}.jpg")
     def picture(size: Literal["thumbnail", "picture"], name: str) -> Response:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, ConfigDict
 
 from guitar_kedro.datasets.decisions import CurationRow
 from guitar_kedro.files import one_spelling
@@ -21,15 +21,16 @@ class NotPossible(Exception):
     """A decision that cannot be taken; the message says why, as a sentence."""
 
 
-@dataclass(frozen=True)
-class Decided:
+class Decided(BaseModel):
     """What is decided about a file: an action and, for relabel, a label; without an action, nothing any more.
 
     Whoever keeps a picture that came without a label names the class that it gets.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     file: str
-    action: str
+    action: Literal["keep", "drop", "relabel", ""]
     label: str = ""
 
 

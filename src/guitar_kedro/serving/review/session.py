@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from guitar_kedro.display_names import distinct_names
 from guitar_kedro.errors import with_session
@@ -25,11 +25,9 @@ from guitar_kedro.serving.review.workspace import Workspace
 
 PAGE = 60  # items
 CLASSES_SHOWN = 5  # beside a single picture
-UNDECIDED = "undecided"
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(BaseModel):
     """Which items of a queue are wanted.
 
     Attributes:
@@ -43,10 +41,12 @@ class Wanted:
         resume: Whether to begin with the page on which the first undecided one is.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     queue: str
     label: str = ""
     part: str = ""
-    state: str = ""
+    state: Literal["", "undecided", "decided"] = ""
     text: str = ""
     after: str = ""
     before: str = ""
@@ -157,7 +157,7 @@ class Session:
             found &= self._is_label.get(wanted.label, nothing)[rows]
         if wanted.part:
             found &= self._is_part.get(wanted.part, nothing)[rows]
-        if queue.undecided or wanted.state == UNDECIDED:
+        if queue.undecided or wanted.state == "undecided":
             found &= ~self._decisions.is_decided[rows]
         elif wanted.state:
             found &= self._decisions.is_decided[rows]
