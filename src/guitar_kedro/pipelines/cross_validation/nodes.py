@@ -116,9 +116,19 @@ def decode_images(splits: pd.DataFrame, prepared_images: images.PreparedImages, 
         prepared_images: What is decoded.
         *how: As of the node of training that decodes.
     """
-    table = splits.loc[splits["split"] != TEST, ["image_id"]]
-    both = pd.concat([table.assign(split=split) for split in (TRAIN, VALIDATION)], ignore_index=True)
-    return training.decode_images(both, prepared_images, *how)
+    return training.decode_images(in_both_parts(splits), prepared_images, *how)
+
+
+def in_both_parts(splits: pd.DataFrame) -> pd.DataFrame:
+    """Return all but the test part twice: an image is trained on in one fold, and judges in another."""
+    table = splits[splits["split"] != TEST]
+    return pd.concat([table.assign(split=part) for part in (TRAIN, VALIDATION)], ignore_index=True)
+
+
+def splits_of_folds(folds: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return for each fold the split in which it is the validation part, and the others are the training part."""
+    numbers = sorted(folds["fold"].unique())
+    return [folds.assign(split=np.where(folds["fold"] == number, VALIDATION, TRAIN)) for number in numbers]
 
 
 def train_random_split(
@@ -168,13 +178,11 @@ def predict_out_of_fold(
         As ``predictions``, with ``out of fold`` as the stage.
     """
     table = _with_files(folds, image_table, prepared_images)
-    predictions = []
-    for fold in sorted(table["fold"].unique()):
-        title = f"{stage_name}, fold {fold + 1} of {table['fold'].nunique()}"
-        held_out = table["fold"] == fold
-        part = table.assign(split=np.where(held_out, VALIDATION, TRAIN))
+    parts, predictions = splits_of_folds(table), []
+    for number, part in enumerate(parts, start=1):
+        title = f"{stage_name}, fold {number} of {len(parts)}"
         checkpoint = _train(title, phases, start, part, pixels, recipe)
-        predictions.append(_predict(checkpoint, part[held_out], title, recipe["device"]))
+        predictions.append(_predict(checkpoint, part[part["split"] == VALIDATION], title, recipe["device"]))
     return pd.concat(predictions, ignore_index=True).assign(stage=OUT_OF_FOLD)
 
 

@@ -11,15 +11,20 @@ import yaml
 from guitar_kedro import datasets, images, learning, metrics, plots
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import sha256_of_lines
-from guitar_kedro.lazy import np, pd
-from guitar_kedro.pipelines.cross_validation.nodes import CrossValidationOptions, deal_folds
+from guitar_kedro.lazy import pd
+from guitar_kedro.pipelines.cross_validation.nodes import (
+    CrossValidationOptions,
+    deal_folds,
+    in_both_parts,
+    splits_of_folds,
+)
 from guitar_kedro.pipelines.search.options import SearchOptions
 from guitar_kedro.pipelines.search.schemas import TrialRow
 from guitar_kedro.pipelines.search.space import GROUPS, with_values
 from guitar_kedro.pipelines.search.trial import train_recipe
 from guitar_kedro.pipelines.training.nodes import with_paths
 from guitar_kedro.project import run_options
-from guitar_kedro.splits import TEST, TRAIN, VALIDATION
+from guitar_kedro.splits import TEST, VALIDATION
 from guitar_kedro.versions import VERSIONS
 
 if TYPE_CHECKING:
@@ -125,7 +130,7 @@ def _search(
     parts, decoded = (splits,), splits
     if options.folds:
         dealt = deal_folds(splits, CrossValidationOptions(folds=options.folds), recipe["seed"], "search.folds")
-        parts, decoded = _parts(dealt), _both(splits)
+        parts, decoded = tuple(splits_of_folds(dealt)), in_both_parts(splits)
     # trials of other images, recipes or ways to judge are none of this study
     what = [
         options.model_dump(mode="json", include={"folds", "pruning", "space"}),
@@ -159,19 +164,6 @@ def search_note(found: metrics.SearchResult | None, splits: pd.DataFrame, spec: 
 def splits_fingerprint(splits: pd.DataFrame) -> str:
     """Return the checksum of which image is in which part, and of its label."""
     return sha256_of_lines(splits["image_id"] + " " + splits["label"] + " " + splits["split"])
-
-
-def _parts(folds: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
-    return tuple(
-        folds.assign(split=np.where(folds["fold"] == fold, VALIDATION, TRAIN))
-        for fold in sorted(folds["fold"].unique())
-    )
-
-
-def _both(splits: pd.DataFrame) -> pd.DataFrame:
-    """Return all but the test part twice: an image is trained on in one fold, and judges in another."""
-    table = splits[splits["split"] != TEST]
-    return pd.concat([table.assign(split=part) for part in (TRAIN, VALIDATION)], ignore_index=True)
 
 
 def _say(trials: pd.DataFrame, number: int, options: SearchOptions) -> None:
@@ -237,8 +229,8 @@ def _predict_folds(
 ) -> pd.DataFrame:
     changed = {**recipe, **with_values({name: recipe[name] for name in GROUPS}, values)}
     predictions = []
-    for number, part in enumerate(_parts(folds)):
-        checkpoint, _ = train_recipe(changed, data, part, _both(folds), cache)
+    for number, part in enumerate(splits_of_folds(folds)):
+        checkpoint, _ = train_recipe(changed, data, part, in_both_parts(folds), cache)
         held_out = with_paths(part[part["split"] == VALIDATION], data["prepared_images"])
         wanted = held_out[["image_id", "label", "path"]].reset_index(drop=True)
         predictions.append(learning.predict(checkpoint, wanted, f"{title}, {number + 1}", recipe["device"]))
