@@ -116,7 +116,8 @@ def _orphans(workspace: str, nodes: set[Node]) -> Iterator[Path]:
 def _spare(catalog: DataCatalog, nodes: set[Node], names: set[str]) -> Iterator[Path]:
     """List what was made on the way to results, and would be made again if somebody needed it."""
     datasets = [dataset for name in sorted(names) if not is_parameter(name) and (dataset := catalog.get(name))]
-    of_stages = {dataset.folder for node in filter(trains, nodes) for dataset in _pixels(catalog, node.inputs)}
+    trained_on = {name for node in filter(trains, nodes) for name in node.inputs if not is_parameter(name)}
+    of_stages = {dataset.folder for name in trained_on if isinstance(dataset := catalog[name], PixelsDataset)}
     folders = {dataset.folder for dataset in datasets if isinstance(dataset, PixelsDataset)}
     folders |= {found for folder in folders for found in folder.parent.glob("pixels_*px")}
     yield from sorted(filter(holds_pixels_alone, folders - of_stages))
@@ -128,11 +129,6 @@ def _spare(catalog: DataCatalog, nodes: set[Node], names: set[str]) -> Iterator[
             yield from dataset.unneeded(_predictor_key(catalog))
         elif hasattr(dataset, "unneeded") and getattr(dataset, "folder", None) not in folders - of_stages:
             yield from dataset.unneeded()
-
-
-def _pixels(catalog: DataCatalog, names: Iterable[str]) -> Iterator[PixelsDataset]:
-    datasets = (catalog[name] for name in names if not is_parameter(name))
-    return (dataset for dataset in datasets if isinstance(dataset, PixelsDataset))
 
 
 def _predictor_key(catalog: DataCatalog) -> str | None:

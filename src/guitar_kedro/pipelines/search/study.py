@@ -199,7 +199,18 @@ def run_trial(search: Search) -> int | None:
         FileNotFoundError: If this is another machine, and it does not see the workspace.
     """
     with _ONE_AT_A_TIME, _as_in_search(search):
-        return _run_trial(search)
+        for folder in (search.cache.folder, search.data["prepared_images"].folder):
+            if not folder.is_dir():  # of another machine; its trials would all fail
+                raise FileNotFoundError(errno.ENOENT, "", str(folder))
+        study = search.open()
+        if not _may_begin(study, search.options, len(ended(study)) + len(running(study))):
+            return None
+        trial = study.ask()
+        try:
+            _claim_and_judge(search, study, trial)
+        except UpdateFinishedTrialError:  # another machine has waited too long for a word of it, and gave it up
+            return None
+        return trial.number
 
 
 @contextmanager
@@ -218,21 +229,6 @@ def _as_in_search(search: Search) -> Iterator[None]:
     finally:  # a worker of a cluster has other things to do as well
         torch.set_num_threads(threads)
         logging.disable(disabled)
-
-
-def _run_trial(search: Search) -> int | None:
-    for folder in (search.cache.folder, search.data["prepared_images"].folder):
-        if not folder.is_dir():  # of another machine; its trials would all fail
-            raise FileNotFoundError(errno.ENOENT, "", str(folder))
-    study = search.open()
-    if not _may_begin(study, search.options, len(ended(study)) + len(running(study))):
-        return None
-    trial = study.ask()
-    try:
-        _claim_and_judge(search, study, trial)
-    except UpdateFinishedTrialError:  # another machine has waited too long for a word of it, and gave it up
-        return None
-    return trial.number
 
 
 def _claim_and_judge(search: Search, study: optuna.Study, trial: optuna.Trial) -> None:
