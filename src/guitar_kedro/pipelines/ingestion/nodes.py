@@ -254,24 +254,19 @@ def _counted(counts: pd.Series) -> str:
     return f"{_counted(ordered[:half])} ... {_counted(ordered[-half:])} (the others lie between)"
 
 
-def resolutions_plotter(stages: list[str]) -> Callable[..., plots.Figure]:
-    """Make the node that compares the pictures with the sizes of stages."""
-
-    def plot_resolutions(image_table: pd.DataFrame, *image_sizes: ImageSize) -> plots.Figure:
-        """Draw the sizes of the originals, and warn where a stage enlarges most of them."""
-        sizes = dict(zip(stages, image_sizes, strict=True))
-        median = image_table[["width", "height"]].min(axis=1).median()
-        for name, size in sizes.items():
-            if min(height_width(size)) > median:
-                logger.warning(
-                    "Stage %s trains at %s px, more than the shorter side of half of the originals (%.0f px)",
-                    name,
-                    size_in_words(size),
-                    median,
-                )
-        return plots.resolutions(image_table, sizes)
-
-    return plot_resolutions
+def plot_resolutions(image_table: pd.DataFrame, *image_sizes: ImageSize, stages: Sequence[str]) -> plots.Figure:
+    """Draw the sizes of the originals, and warn where a stage enlarges most of them."""
+    sizes = dict(zip(stages, image_sizes, strict=True))
+    median = image_table[["width", "height"]].min(axis=1).median()
+    for name, size in sizes.items():
+        if min(height_width(size)) > median:
+            logger.warning(
+                "Stage %s trains at %s px, more than the shorter side of half of the originals (%.0f px)",
+                name,
+                size_in_words(size),
+                median,
+            )
+    return plots.resolutions(image_table, sizes)
 
 
 def show_classes(
@@ -281,7 +276,7 @@ def show_classes(
     ids = image_table.groupby("label")["image_id"].agg(list)
     labels, most = plots.classes_on_sheet(list(ids.index))
     rows = {
-        label: list(_pictures(prepared_images, [ids[label][place] for place in _evenly(len(ids[label]), most)]))
+        label: open_thumbnails(prepared_images, [ids[label][place] for place in _evenly(len(ids[label]), most)])
         for label in labels
     }
     sheet = plots.class_contact_sheet(rows, display_names, list(ids.index))
@@ -312,7 +307,7 @@ def show_duplicates(
     group_sizes = grouped.groupby("duplicate_group").size().sort_values(ascending=False, kind="stable")
     largest = group_sizes.index[:GROUPS_ON_SHEET]
     rows = [grouped[grouped["duplicate_group"] == group].head(PICTURES_PER_ROW) for group in largest]
-    sheet = [list(zip(_pictures(prepared_images, row["image_id"]), row["file"], strict=True)) for row in rows]
+    sheet = [list(zip(open_thumbnails(prepared_images, row["image_id"]), row["file"], strict=True)) for row in rows]
     return duplicates, plots.duplicates_sheet(sheet, group_sizes.tolist())
 
 
@@ -320,6 +315,8 @@ def _evenly(count: int, wanted: int) -> list[int]:
     return sorted({index * count // wanted for index in range(wanted)})
 
 
-def _pictures(prepared_images: images.PreparedImages, image_ids: Iterable[str]) -> Iterator[images.Picture]:
-    for image_id in image_ids:
-        yield images.open_thumbnail(prepared_images.path(image_id))
+def open_thumbnails(
+    prepared_images: images.PreparedImages, image_ids: Iterable[str], longest_side: int = 256
+) -> list[images.Picture]:
+    """Open pictures, shrunk to what a sheet shows of them."""
+    return [images.open_thumbnail(prepared_images.path(image_id), longest_side) for image_id in image_ids]

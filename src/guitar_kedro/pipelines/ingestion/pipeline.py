@@ -4,6 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.pipelines.ingestion import nodes
 from guitar_kedro.pipelines.ingestion.accepting import accept_images
+from guitar_kedro.pipelines.prefilled import prefilled
 from guitar_kedro.pipelines.training.plan import StagePlan
 
 
@@ -48,7 +49,7 @@ def create_pipeline(stages: list[StagePlan]) -> Pipeline:
     ]
     shown = [
         Node(
-            func=nodes.resolutions_plotter([stage.name for stage in stages]),
+            func=prefilled(nodes.plot_resolutions, stages=[stage.name for stage in stages]),
             inputs=["image_table", *(f"params:stages.{stage.name}.image_size" for stage in stages)],
             outputs="resolutions",
             name="plot_resolutions",

@@ -15,6 +15,7 @@ from guitar_kedro.lazy import np, pd
 from guitar_kedro.learning.inference.decision import Decision, decide
 from guitar_kedro.pipelines.collect.schemas import AttributionRow
 from guitar_kedro.pipelines.cross_validation.nodes import OUT_OF_FOLD, honest_sentence
+from guitar_kedro.pipelines.ingestion.nodes import open_thumbnails
 from guitar_kedro.pipelines.search.nodes import search_note
 from guitar_kedro.pipelines.training.plan import PROBE
 from guitar_kedro.project import project_folder
@@ -118,7 +119,7 @@ def show_top_losses(
     table = metrics.top_losses(
         _of_model(predictions, model_spec, VALIDATION), model_spec.display_names, PICTURES_ON_SHEET
     )
-    return table, plots.top_losses_sheet(_pictures(prepared_images, table["image_id"]), table)
+    return table, plots.top_losses_sheet(open_thumbnails(prepared_images, table["image_id"]), table)
 
 
 def report_calibration(
@@ -201,7 +202,7 @@ def find_suspect_labels(
     searched = _held_out(predictions, out_of_fold_predictions, splits, model_spec)
     suspects = metrics.suspect_labels(searched)
     shown = suspects.head(PICTURES_ON_SHEET)
-    pictures = _pictures(prepared_images, shown["image_id"])
+    pictures = open_thumbnails(prepared_images, shown["image_id"])
     sheet = plots.suspects_sheet(pictures, shown, model_spec.display_names, _part_of(searched))
     return suspects, metrics.curation_proposal(suspects), sheet
 
@@ -213,7 +214,7 @@ def _held_out(
     model_spec: learning.ModelSpec,
 ) -> pd.DataFrame:
     """Return what was said of images by networks that had not seen them."""
-    if len(out_of_fold_predictions) and _same_labels(out_of_fold_predictions, splits[splits["split"] != TEST]):
+    if len(out_of_fold_predictions) and _labels(out_of_fold_predictions) == _labels(splits[splits["split"] != TEST]):
         return out_of_fold_predictions
     return _of_model(predictions, model_spec, VALIDATION)
 
@@ -222,11 +223,8 @@ def _part_of(held_out: pd.DataFrame) -> str:
     return "training and validation" if held_out["stage"].iloc[0] == OUT_OF_FOLD else "validation"
 
 
-def _same_labels(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    columns = ["image_id", "label"]
-    return set(one[columns].itertuples(index=False, name=None)) == set(
-        other[columns].itertuples(index=False, name=None)
-    )
+def _labels(table: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(table["image_id"], table["label"], strict=True))
 
 
 def draw_embedding_map(
@@ -260,7 +258,7 @@ def draw_embedding_map(
     ordered = pd.concat([first, points.drop(first.index)])
     apart = metrics.lie_apart(ordered[["x", "y"]].to_numpy(), plots.THUMBNAIL_SHARE * plots.extent(points))
     seen = shown.loc[ordered.index[apart], "image_id"]
-    thumbnails = dict(zip(seen.index, _pictures(prepared_images, seen, THUMBNAIL_SIDE), strict=True))
+    thumbnails = dict(zip(seen.index, open_thumbnails(prepared_images, seen, THUMBNAIL_SIDE), strict=True))
     title = f"Embedding map of {metrics.count(len(shown), 'validation image')}"
     if len(shown) < len(validation):
         title += f", drawn at random from {len(validation):,}"
@@ -339,7 +337,7 @@ def _fixed_and_broken(
             f"is {names[row.label]}\nbefore: {names[row.predicted_before]}\nnow: {names[row.predicted]}"
             for row in table.itertuples()
         ]
-        yield f"{what} by {pair.stage} ({count})", _pictures(prepared_images, table["image_id"]), captions
+        yield f"{what} by {pair.stage} ({count})", open_thumbnails(prepared_images, table["image_id"]), captions
 
 
 def compare_stages(splits: pd.DataFrame, *results: Any) -> tuple[pd.DataFrame, plots.Figure]:
@@ -488,9 +486,3 @@ def _source(image_table: pd.DataFrame) -> str:
 
 def _of_model(predictions: pd.DataFrame, model_spec: learning.ModelSpec, part: str) -> pd.DataFrame:
     return metrics.of_stage(predictions, model_spec.provenance["stage"], part)
-
-
-def _pictures(
-    prepared_images: images.PreparedImages, image_ids: Iterable[str], longest_side: int = 256
-) -> list[images.Picture]:
-    return [images.open_thumbnail(prepared_images.path(image_id), longest_side) for image_id in image_ids]
