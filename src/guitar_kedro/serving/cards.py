@@ -24,6 +24,10 @@ _PICTURE_SIDE = 900  # px
 _MAP_SIDE = 48  # px; the browser makes it larger
 _LEVELS = 48
 _SCALE = ((8, 12, 36, 165), (70, 20, 110, 105), (200, 60, 90, 90), (255, 150, 30, 115), (255, 235, 120, 140))  # RGBA
+# a colour for each level, mixed from the nearest two of the scale
+_PLACES = np.linspace(0, len(_SCALE) - 1, _LEVELS)
+_CHANNELS = [np.interp(_PLACES, range(len(_SCALE)), channel) for channel in zip(*_SCALE, strict=True)]
+_GLOW = np.column_stack(_CHANNELS).round().astype(int).ravel().tolist()
 _EDGES = (1 / 3, 2 / 3)
 
 
@@ -190,13 +194,6 @@ def _row(index: int, probability: float, seen: Seen, spec: ModelSpec) -> Row:
     return replace(row, map=overlay(values, float(values.max())), place=place_in_words(values))
 
 
-def _glow(level: int) -> tuple[int, ...]:
-    """Mix the colour of a level from the nearest two of the scale."""
-    place = level / (_LEVELS - 1) * (len(_SCALE) - 1)
-    low = min(int(place), len(_SCALE) - 2)
-    return tuple(round(a + (b - a) * (place - low)) for a, b in zip(_SCALE[low], _SCALE[low + 1], strict=True))
-
-
 def _words(found: Prediction, rows: list[Row], spec: ModelSpec) -> tuple[str, str]:
     if found.decision == Decision.SURE:
         return found.display_name, ""
@@ -215,7 +212,6 @@ def _data_uri(kind: str, buffer: io.BytesIO) -> str:
     return f"data:{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-_GLOW = [channel for level in range(_LEVELS) for channel in _glow(level)]
 _ANOTHER_FORMAT = "Please send a JPEG, PNG, WebP, GIF, BMP, TIFF or HEIC."
 _SHOW_DETAIL = ("format_not_allowed", "too_many_pixels", "too_many_bytes", "too_many_frames")
 _KIND_WORDS = {
