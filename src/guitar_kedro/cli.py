@@ -22,15 +22,13 @@ from kedro.framework.cli.project import run as kedro_run
 from rich.console import Console
 from rich.text import Text
 
-from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS, in_one_sentence
+from guitar_kedro.command_options import PARAMS, WHERE, in_one_sentence, opened_context
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import written_whole
 from guitar_kedro.project import project_folder
 from guitar_kedro.serving.command import serve
 from guitar_kedro.serving.review.command import review
 from guitar_kedro.yaml_files import check_yaml
-
-_WHERE = [ENV, CONF_SOURCE, PARAMS]
 
 
 @contextlib.contextmanager
@@ -129,16 +127,7 @@ cli.add_command(serve)
 cli.add_command(review)
 
 
-@contextlib.contextmanager
-def _context(params: dict[str, Any], **options: str | None) -> Iterator[Any]:
-    """Open a session, and give its context."""
-    from kedro.framework.project import settings
-
-    with settings.SESSION_CLASS.create(runtime_params=params, **options) as session:
-        yield session.load_context()
-
-
-@cli.command(params=[*_WHERE])
+@cli.command(params=[*WHERE])
 @_command()
 def status(**where: Any) -> None:
     """Show what is finished, what would run again and why, and what is missing."""
@@ -147,13 +136,13 @@ def status(**where: Any) -> None:
     from guitar_kedro.pipelines.training.plan import plan_stages
     from guitar_kedro.runs.status import status_report
 
-    with _context(**where) as context:
+    with opened_context(**where) as context:
         parameters = context.config_loader["parameters"]
         report = status_report(plan_stages(parameters["stages"]), pipelines, context.catalog, parameters)
         Console().print(report, soft_wrap=True)
 
 
-@cli.command(params=[*_WHERE])
+@cli.command(params=[*WHERE])
 @click.option("--keep", type=click.IntRange(min=1), required=True, help="So many of the latest runs keep all versions.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 @_command()
@@ -163,18 +152,18 @@ def prune(keep: int, dry_run: bool, **where: Any) -> None:
 
     from guitar_kedro.runs.prune import prune_workspace
 
-    with _context(**where) as context:
+    with opened_context(**where) as context:
         workspace = context.config_loader["parameters"]["workspace"]
         for line in prune_workspace(workspace, context.catalog, pipelines.values(), keep, dry_run):
             click.echo(line)
 
 
-@cli.command(params=[*_WHERE])
+@cli.command(params=[*WHERE])
 @click.option("--open", "opened", is_flag=True, help="Open it in the browser as well.")
 @_command()
 def report(opened: bool, **where: Any) -> None:
     """Say where the latest model card is."""
-    with _context(**where) as context:
+    with opened_context(**where) as context:
         # not the dataset, whose libraries take longer to import than all the rest
         cards = Path(context.config_loader["catalog"]["model_card"]["filepath"])
     versions = sorted((project_folder() / cards).glob(f"*/{cards.name}"))
@@ -186,7 +175,7 @@ def report(opened: bool, **where: Any) -> None:
         raise UserError("No browser could be started here; open the file in one yourself.")
 
 
-@cli.command(params=[*_WHERE])
+@cli.command(params=[*WHERE])
 @click.argument("models", nargs=-1, metavar="[A B]")
 @click.option("--against", metavar="MODEL", help="Compare all with this one, instead of each with the one before it.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write it as a page as well.")
@@ -202,7 +191,7 @@ def compare(models: tuple[str, ...], against: str | None, html: Path | None, **w
         raise UserError(f"--html={html}: there is no folder {html.parent}; make it, or name another one.")
     from guitar_kedro import cards, metrics
 
-    with _context(**where) as context:
+    with opened_context(**where) as context:
         workspace = context.config_loader["parameters"]["workspace"]
         dataset = context.catalog["experiments"]
         experiments = dataset.load()

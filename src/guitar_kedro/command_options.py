@@ -1,4 +1,4 @@
-"""What the project's commands have in common: options of ``kedro run``, and how they tell a user's mistakes."""
+"""What the project's commands have in common: options of ``kedro run``, a session, and how they tell mistakes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import settings
+from kedro.io import DataCatalog
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.mistakes import user_error_behind
@@ -29,6 +31,31 @@ def in_one_sentence() -> Iterator[None]:
         raise click.ClickException(str(mistake)) from None
 
 
+@contextmanager
+def opened_context(params: dict[str, Any], **options: str | None) -> Iterator[Any]:
+    """Open a session, and give its context.
+
+    Args:
+        params: What ``--params`` gave.
+        **options: ``env`` and ``conf_source``, as they were given.
+    """
+    with settings.SESSION_CLASS.create(runtime_params=params, **options) as session:
+        yield session.load_context()
+
+
+@contextmanager
+def opened_catalog(where: dict[str, Any], load_versions: dict[str, str] | None = None) -> Iterator[DataCatalog]:
+    """Open a session in which no pipeline runs, and give its catalog.
+
+    Args:
+        where: As of ``opened_context``.
+        load_versions: Of datasets that are not loaded in their latest version, by name.
+    """
+    with opened_context(**where) as context:
+        context._pipelines_to_validate = []  # so that parameters of training are not looked at
+        yield context._get_catalog(load_versions=load_versions)
+
+
 def _parsed(context: click.Context, option: click.Parameter, value: str | dict[str, Any]) -> dict[str, Any]:
     try:
         return value if isinstance(value, dict) else parse_parameters(value)  # a dict comes from a file, with --config
@@ -37,7 +64,8 @@ def _parsed(context: click.Context, option: click.Parameter, value: str | dict[s
 
 
 _OPTIONS = {option.name: option for option in kedro_run.params}
-ENV, CONF_SOURCE, PARAMS = (copy.copy(_OPTIONS[name]) for name in ("env", "conf_source", "params"))
+WHERE = [copy.copy(_OPTIONS[name]) for name in ("env", "conf_source", "params")]
+PARAMS = WHERE[-1]
 PARAMS.callback = _parsed
 PARAMS.help = (
     "Parameters, as NAME=VALUE,NAME=VALUE; of a group, as GROUP.NAME=VALUE. Names and paths are taken as typed. "

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
-from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog, Version
 
-from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS, in_one_sentence
+from guitar_kedro.command_options import WHERE, in_one_sentence, opened_catalog
 from guitar_kedro.errors import UserError, listed
 
 # what visitors may try who have no picture at hand; the last two are none of the classes
@@ -34,22 +33,9 @@ logger = logging.getLogger(__name__)
     help="What computes; onnx takes what `kedro run --pipeline=export` made of the model.",
 )
 @in_one_sentence()
-def serve(
-    host: str,
-    port: int,
-    model_version: str | None,
-    backend: str,
-    env: str | None,
-    conf_source: str | None,
-    params: dict[str, Any],
-) -> None:
+def serve(host: str, port: int, model_version: str | None, backend: str, **where: Any) -> None:
     """Serve the model: a web page, and a REST service described at /openapi.json."""
-    session = KedroSession.create(env=env, conf_source=conf_source, runtime_params=params)
-    with session:
-        context = session.load_context()
-        context._pipelines_to_validate = []  # no pipeline runs, so that parameters of training are not looked at
-        versions = {"model": model_version} if model_version else None
-        catalog = cast(DataCatalog, context._get_catalog(load_versions=versions))
+    with opened_catalog(where, {"model": model_version} if model_version else None) as catalog:
         version = _version(catalog)
         from guitar_kedro.datasets import DrawnImagesDataset
         from guitar_kedro.serving.options import ServingOptions
@@ -73,7 +59,7 @@ def serve(
         )
 
 
-serve.params += [ENV, CONF_SOURCE, PARAMS]
+serve.params += WHERE
 
 
 def _version(catalog: DataCatalog) -> str:

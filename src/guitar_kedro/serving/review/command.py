@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, cast
+from typing import Any
 
 import click
-from kedro.framework.session import KedroSession
-from kedro.io import DataCatalog
 
-from guitar_kedro.command_options import CONF_SOURCE, ENV, PARAMS, in_one_sentence
+from guitar_kedro.command_options import WHERE, in_one_sentence, opened_catalog
 
 logger = logging.getLogger(__name__)
 
@@ -18,13 +16,9 @@ logger = logging.getLogger(__name__)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; 0.0.0.0 is for all networks.")
 @click.option("--port", default=8001, show_default=True, type=click.IntRange(0, 65535), help="0 chooses a free one.")
 @in_one_sentence()
-def review(host: str, port: int, env: str | None, conf_source: str | None, params: dict[str, Any]) -> None:
+def review(host: str, port: int, **where: Any) -> None:
     """Look through pictures on a web page; what is decided there stands in the curation file at once."""
-    kedro_session = KedroSession.create(env=env, conf_source=conf_source, runtime_params=params)
-    with kedro_session:
-        context = kedro_session.load_context()
-        context._pipelines_to_validate = []  # no pipeline runs, so that parameters of training are not looked at
-        catalog = cast(DataCatalog, context._get_catalog())
+    with opened_catalog(where) as catalog:
         from guitar_kedro.serving.review.app import create_app
         from guitar_kedro.serving.review.gate import Gate
         from guitar_kedro.serving.review.session import Session
@@ -44,4 +38,4 @@ def review(host: str, port: int, env: str | None, conf_source: str | None, param
         server.run([sock])
 
 
-review.params += [ENV, CONF_SOURCE, PARAMS]
+review.params += WHERE
