@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from guitar_kedro.metrics.errors import Share, share_of
+from guitar_kedro.metrics.errors import share_of
+from guitar_kedro.metrics.experiments import errors_on_test
 from guitar_kedro.serving.app import create_app
 from guitar_kedro.serving.options import ServingOptions
 from guitar_kedro.serving.pages import About, Pages
@@ -48,7 +49,10 @@ def start(
     """
     spec = predictor.spec
     service = Service(predictor, version, options)
-    about = About(title, version, spec, *_accuracy(test_log, spec), _model_card(model_cards, spec), examples)
+    test = None if test_log is None else errors_on_test(test_log, spec.checksum)
+    tested = test.images if test else 0
+    accuracy = share_of(tested - test.errors, tested) if test else None
+    about = About(title, version, spec, accuracy, tested, _model_card(model_cards, spec), examples)
     here = address(sock)
     app = create_app(service, Pages(about, here, options.max_bytes))
     server = Server(app, options.shutdown_seconds, service.begin_to_end)
@@ -57,16 +61,6 @@ def start(
     server.run([sock])
     service.stop()
     logger.info("Ended; what was accepted is answered")
-
-
-def _accuracy(test_log: pd.DataFrame | None, spec: ModelSpec) -> tuple[Share | None, int]:
-    if test_log is None:
-        return None, 0
-    rows = test_log[[spec.checksum.startswith(version) for version in test_log["model_version"]]]
-    if rows.empty:
-        return None, 0
-    images, errors = int(rows["images"].iloc[-1]), int(rows["errors"].iloc[-1])
-    return share_of(images - errors, images), images
 
 
 def _model_card(pages: list[Path], spec: ModelSpec) -> str | None:
