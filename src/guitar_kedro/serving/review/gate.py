@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 MAX_BYTES = 1_000_000  # of a request
-_TOKEN = "token"
 
 
 class Gate:
@@ -44,11 +42,12 @@ class Gate:
         await (refusal or self._app)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
-        headers = Headers(scope=scope)
+        request = HTTPConnection(scope)
+        headers = request.headers
         if not self.token and headers.get("host") not in self._names:
             return _refuse(421, "Ask for it at the address that `kedro review` says.")
-        if self.token and not self._is_right(_cookies(headers).get(self._cookie)):
-            return self._admitted(scope) or _refuse(403, "Open the address that `kedro review` says, with its token.")
+        if self.token and not self._is_right(request.cookies.get(self._cookie)):
+            return self._admitted(request) or _refuse(403, "Open the address that `kedro review` says, with its token.")
         if scope["method"] in ("GET", "HEAD"):
             return None
         origin = headers.get("origin")
@@ -59,10 +58,9 @@ class Gate:
             return _refuse(413, f"A request may have {MAX_BYTES:,} bytes at most.")
         return None
 
-    def _admitted(self, scope: Scope) -> Response | None:
+    def _admitted(self, request: HTTPConnection) -> Response | None:
         """Answer whoever comes with the token in the address: it moves into a cookie, and out of the address."""
-        given = parse_qs(scope["query_string"].decode("latin-1")).get(_TOKEN, [""])[0]
-        if scope["path"] != "/" or not self._is_right(given):
+        if request.scope["path"] != "/" or not self._is_right(request.query_params.get("token")):
             return None
         response = RedirectResponse("/", 303)
         response.set_cookie(self._cookie, self.token, httponly=True, samesite="strict")
@@ -70,13 +68,6 @@ class Gate:
 
     def _is_right(self, token: str | None) -> bool:
         return hmac.compare_digest((token or "").encode(), self.token.encode())
-
-
-def _cookies(headers: Headers) -> dict[str, str]:
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
-    except CookieError:
-        return {}
 
 
 def _refuse(status: int, detail: str) -> Response:
