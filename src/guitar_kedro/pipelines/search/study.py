@@ -24,7 +24,7 @@ import torch
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import NopPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import TPESampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -45,7 +45,7 @@ _SECONDS_TO_CLAIM = 2  # in which a machine that has just begun a trial says so;
 _ONE_AT_A_TIME = threading.Lock()  # in the threads that a worker of a cluster has: torch's random numbers are global
 
 
-class SeededSampler(BaseSampler):
+class SeededSampler(TPESampler):
     """Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), drawn anew for each parameter of each trial.
 
     What it draws depends on the seed, the place of the trial in the study and the trials that have ended: not on how
@@ -54,17 +54,8 @@ class SeededSampler(BaseSampler):
 
     def __init__(self, seed: int) -> None:
         """Take the seed."""
-        self._seed = seed
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Draw no parameters together."""
-        return {}
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Draw no parameters together."""
-        return {}
+        super().__init__(multivariate=False)  # no parameters are drawn together
+        self._seed_of_all = seed
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -73,7 +64,7 @@ class SeededSampler(BaseSampler):
         failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
         place = trial.number - sum(each.number < trial.number for each in failed)
         sampler = TPESampler(
-            n_startup_trials=_DRAWN_FIRST, seed=self._seed ^ zlib.crc32(f"{place} {param_name}".encode())
+            n_startup_trials=_DRAWN_FIRST, seed=self._seed_of_all ^ zlib.crc32(f"{place} {param_name}".encode())
         )
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 
