@@ -22,9 +22,8 @@ from guitar_kedro.errors import UserError, listed, with_session
 from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.record import NodeMeter, environment
-from guitar_kedro.runs.run_cache import RUN_CACHE
 from guitar_kedro.runs.tracking import BUNDLE
-from guitar_kedro.runs.units import is_versioned, reports_of
+from guitar_kedro.runs.units import RUN_CACHE, is_versioned, reports_folder, reports_of
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ class OneRunAtATime:
         Raises:
             UserError: If another run has it.
         """
-        self._lock = WorkspaceLock(Path(cast(Any, catalog[RUN_CACHE])._filepath).parent)
+        self._lock = WorkspaceLock(reports_folder(catalog))
         self._lock.acquire()
 
     @hook_impl(trylast=True)
@@ -261,10 +260,10 @@ class LatestResults:
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Link what the run made, or found up to date; where the system allows no links, copy it."""
-        reports = Path(cast(Any, catalog[RUN_CACHE])._filepath).parent
-        for relative, dataset in reports_of(pipeline, catalog, reports):
+        latest = reports_folder(catalog) / "latest"
+        for relative, dataset in reports_of(pipeline, catalog):
             try:
-                _link(reports / "latest" / relative, Path(dataset._get_load_path()))
+                _link(latest / relative, Path(dataset._get_load_path()))
             except OSError as error:  # the run itself has ended well
                 logger.warning("%s is not linked: %s", dataset._filepath, error)
 

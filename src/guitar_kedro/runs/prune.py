@@ -24,8 +24,8 @@ from guitar_kedro.errors import UserError
 from guitar_kedro.learning.inference.chunk import predictor_key
 from guitar_kedro.learning.networks.checkpoint import SPEC_FILE, ModelSpec
 from guitar_kedro.runs.lock import WorkspaceLock
-from guitar_kedro.runs.run_cache import RUN_CACHE
 from guitar_kedro.runs.training_states import states_folder, trains
+from guitar_kedro.runs.units import reports_folder
 
 RUN_RECORD, MODEL = "run_record", "model"
 _MANY = 10  # files that are named one by one
@@ -54,7 +54,7 @@ def prune_workspace(
     Raises:
         UserError: If there is no such workspace, or a run is going on in it.
     """
-    reports = _folder(catalog[RUN_CACHE]).parent
+    reports = reports_folder(catalog)
     if not reports.exists():
         raise UserError(f"There is no workspace {reports.name}: nothing was ever run in it.")
     lock = WorkspaceLock(reports)

@@ -15,10 +15,9 @@ from kedro.pipeline.node import Node
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import strict_json
 from guitar_kedro.metrics.differences import OF_THE_WAY, differing, value_changes
-from guitar_kedro.runs.units import in_memory
+from guitar_kedro.runs.units import RUN_CACHE, in_memory
 from guitar_kedro.versions import version_changes, versions_of
 
-RUN_CACHE = "run_cache"
 _OF_THE_WAY = {f"params:{name}" for name in OF_THE_WAY}
 # what a dataset may say of itself: that its first load makes what it gives; that it may be removed at any time
 MADE_BY_LOADING, CACHE = "made_by_loading", "is_cache"

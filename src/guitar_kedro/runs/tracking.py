@@ -24,7 +24,6 @@ from guitar_kedro.learning.distributed.options import processes_of
 from guitar_kedro.metrics.differences import OF_THE_WAY, flattened
 from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.project import models_folder
-from guitar_kedro.runs.run_cache import RUN_CACHE
 from guitar_kedro.runs.training_states import trained_phase
 from guitar_kedro.runs.units import reports_of
 from guitar_kedro.tracking import ModelResults, ModelRun, ResultFile, Tracker, TrackingOptions
@@ -126,7 +125,7 @@ def _numbers(metrics: Metrics) -> dict[str, float]:
 
 def _files(pipeline: Pipeline, catalog: DataCatalog, run_id: str) -> Iterator[tuple[str, ResultFile]]:
     """List the reports of a pipeline and its bundle, by the names that they have elsewhere."""
-    for relative, dataset in reports_of(pipeline, catalog, Path(cast(Any, catalog[RUN_CACHE])._filepath).parent):
+    for relative, dataset in reports_of(pipeline, catalog):
         yield relative.as_posix(), ResultFile(Path(dataset._get_load_path()), dataset.resolve_load_version() == run_id)
     if BUNDLE in pipeline.all_outputs():
         bundle = cast(Any, catalog[BUNDLE])

@@ -13,6 +13,8 @@ from kedro.pipeline.node import Node
 
 from guitar_kedro.errors import UserError
 
+RUN_CACHE = "run_cache"
+
 
 def in_memory(catalog: DataCatalog, name: str) -> bool:
     """Tell whether a dataset is gone when the run ends."""
@@ -24,14 +26,19 @@ def is_versioned(dataset: AbstractDataset[Any, Any] | None) -> TypeGuard[Any]:
     return isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
 
 
-def reports_of(pipeline: Pipeline, catalog: DataCatalog, folder: Path) -> Iterator[tuple[Path, Any]]:
-    """List the versioned datasets of a folder that a pipeline makes and that are there, by their paths in it.
+def reports_folder(catalog: DataCatalog) -> Path:
+    """Return the folder of the reports of a workspace, in which its run cache is."""
+    return Path(cast(Any, catalog[RUN_CACHE])._filepath).parent
+
+
+def reports_of(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[tuple[Path, Any]]:
+    """List the versioned reports that a pipeline makes and that are there, by their paths in the folder of reports.
 
     Args:
         pipeline: Of the run, whether it made them now or earlier.
         catalog: Likewise.
-        folder: Of reports.
     """
+    folder = reports_folder(catalog)
     for name in sorted(pipeline.all_outputs()):
         dataset = catalog[name]
         if is_versioned(dataset) and Path(dataset._filepath).is_relative_to(folder) and dataset.exists():
