@@ -246,7 +246,8 @@ class StagesConfigLoader(OmegaConfigLoader):
 
 def _completed(parameters: dict[str, Any]) -> dict[str, Any]:
     refuse_renamed(paths(parameters))
-    _check_device(parameters)
+    if parameters.get("device", "auto") not in DEVICES:
+        raise UserError(f"device is {parameters['device']}; choose one of {', '.join(DEVICES)}.")
     from guitar_kedro.learning.training.recipe import StageOptions, TrainingOptions
     from guitar_kedro.pipelines.calibration.options import CalibrationOptions
     from guitar_kedro.pipelines.ingestion.options import IngestionOptions
@@ -285,11 +286,6 @@ def _workspace_name(runtime_params: dict[str, Any], default: str) -> str:
     if len(name) > _LONGEST_NAME:
         raise UserError(f"--params=name={name}: it has {len(name)} letters, and a workspace may have {_LONGEST_NAME}.")
     return name
-
-
-def _check_device(parameters: dict[str, Any]) -> None:
-    if parameters.get("device", "auto") not in DEVICES:
-        raise UserError(f"device is {parameters['device']}; choose one of {', '.join(DEVICES)}.")
 
 
 def _check_names(given: dict[str, Any], known: set[str]) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from guitar_kedro.images.probing import UnreadableImage
 from guitar_kedro.learning.inference.decision import Decision, decide
 from guitar_kedro.learning.networks.checkpoint import ModelSpec
 from guitar_kedro.serving.model import Answer
@@ -79,11 +78,6 @@ def prediction(file: str, answer: Answer, spec: ModelSpec) -> Prediction:
         probabilities=dict(zip(spec.classes, answer.probabilities, strict=True)),
         energy=answer.energy,
     )
-
-
-def unread(file: str, error: UnreadableImage) -> Unread:
-    """Say why a picture could not be read."""
-    return Unread(file=file, reason=error.reason, detail=error.detail)
 
 
 def known_classes(version: str, spec: ModelSpec) -> Classes:

@@ -16,6 +16,7 @@ from guitar_kedro.images.fetching import NotFetched, fetch
 from guitar_kedro.images.probing import UnreadableImage
 from guitar_kedro.serving import answers
 from guitar_kedro.serving.intake import Refusal
+from guitar_kedro.serving.model import Answer
 from guitar_kedro.serving.pages import Pages, page_routes
 from guitar_kedro.serving.service import Seen, Service
 from guitar_kedro.serving.uploads import Upload, read_form
@@ -178,9 +179,9 @@ def _answers(service: Service, seen: list[Seen]) -> answers.Predictions:
         raise unreadable(seen[0].error)
     spec = service.model.spec
     pictures = [
-        answers.prediction(each.upload.name, each.answer, spec)
-        if each.answer
-        else answers.unread(each.upload.name, cast(UnreadableImage, each.error))
+        answers.Unread(file=each.upload.name, reason=each.error.reason, detail=each.error.detail)
+        if each.error
+        else answers.prediction(each.upload.name, cast(Answer, each.answer), spec)
         for each in seen
     ]
     return answers.Predictions(model_version=service.version, pictures=pictures)

@@ -34,7 +34,7 @@ class Tracker:
             places: To which the run is told.
             run: What is told of it, if it trains.
         """
-        self._places = [(place, Background(f"{place.parameter}")) for place in places]
+        self._places = [(place, Background(place.parameter)) for place in places]
         self._run, self._begun = run, False
         self._told: set[tuple[str, int]] = set()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 
 from guitar_kedro import collecting, images
@@ -136,15 +137,7 @@ def _rejected(
 
 
 def _rejection(candidate: collecting.Candidate, reason: str, detail: str) -> dict[str, str]:
-    return RejectedDownloadRow(
-        url=candidate.url,
-        label=candidate.label,
-        source=candidate.source,
-        page=candidate.page,
-        query=candidate.query,
-        reason=reason,
-        detail=detail,
-    ).model_dump()
+    return RejectedDownloadRow(**asdict(candidate), reason=reason, detail=detail).model_dump()
 
 
 def _say_per_class(kept: pd.DataFrame, rejected: pd.DataFrame, labels: Sequence[str]) -> None:
