@@ -13,9 +13,10 @@ import pytest
 from kedro.framework.project import pipelines
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.errors import UserError, name_commands_for
+from guitar_kedro.errors import UserError
 from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.parameters import RENAMED, RENAMED_ENTRIES
+from guitar_kedro.session import note_session
 
 CONF = Path(__file__).parents[1] / "conf"
 Load = Callable[..., StagesConfigLoader]
@@ -38,7 +39,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
         source, env, given, base_env="base", default_run_env="local"
     )
     pipelines.configure(None)
-    name_commands_for(None, None)
+    note_session({})
 
 
 def refusal(load: Load, source: Path, env: str | None = None, **given: Any) -> str:

@@ -16,8 +16,8 @@ from small_project import ROOT
 
 from guitar_kedro.cli import run
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.errors import name_commands_for
 from guitar_kedro.pipeline_registry import register_pipelines
+from guitar_kedro.session import note_session
 
 SITE = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
 # pages that the site has of files beside docs/
@@ -69,7 +69,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
     monkeypatch.setattr(StagesConfigLoader, "current", None)
     yield lambda env, given: StagesConfigLoader(ROOT / "conf", env, given, base_env="base", default_run_env="local")
     pipelines.configure(None)
-    name_commands_for(None, None)
+    note_session({})
 
 
 @pytest.mark.parametrize("command", [command for command in documented() if command.startswith("kedro run")])

@@ -8,14 +8,15 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.io.core import DatasetError
 
-from guitar_kedro.errors import UserError, listed, name_commands_for
+from guitar_kedro.errors import UserError, listed
 from guitar_kedro.mistakes import user_error_behind
+from guitar_kedro.session import note_session
 
 
 @pytest.fixture(autouse=True)
 def _session_of_others() -> Iterator[None]:
     yield
-    name_commands_for(None, None)
+    note_session({})
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,8 @@ def _session_of_others() -> Iterator[None]:
 )
 def test_a_command_is_shown_with_the_environment_and_the_name(session: tuple, said: str, shown: str):
     error = UserError(said)
-    name_commands_for(*session)
+    env, name, *conf_source = session
+    note_session({"name": name}, env=env, conf_source=next(iter(conf_source), None))
     assert str(error) == shown
     assert str(user_error_behind(error)) == shown
 

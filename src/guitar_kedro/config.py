@@ -16,7 +16,7 @@ from kedro.framework.project import pipelines, settings
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from guitar_kedro.errors import UserError, name_commands_for
+from guitar_kedro.errors import UserError
 from guitar_kedro.files import composed
 from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.options import Options, completed
@@ -28,7 +28,8 @@ from guitar_kedro.parameters import (
     paths,
     refuse_renamed,
 )
-from guitar_kedro.project import note_session, project_folder
+from guitar_kedro.project import project_folder
+from guitar_kedro.session import note_session
 from guitar_kedro.yaml_files import check_yaml
 
 REGISTRY = "guitar_kedro.pipeline_registry"
@@ -85,7 +86,6 @@ class StagesConfigLoader(OmegaConfigLoader):
         runtime_params = runtime_params or {}
         own = Path(conf_source).resolve() == (project_folder() / settings.CONF_SOURCE).resolve()
         given_source = None if own else str(conf_source)
-        name_commands_for(env, runtime_params.get("name"), given_source)
         note_session(runtime_params, env=env, conf_source=given_source)
         refuse_renamed(paths(runtime_params), where="--params=")
         check_runtime_parameters(runtime_params)

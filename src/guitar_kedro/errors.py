@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+
+from guitar_kedro.session import with_session
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
@@ -28,40 +29,3 @@ class UserError(Exception):
     def __str__(self) -> str:
         """Return the sentences, with commands that can be typed as they stand."""
         return with_session(super().__str__())
-
-
-_COMMAND = re.compile(r"`kedro (run|status|compare|prune|serve|review)( [^`]*)?`")
-_session: dict[str, list[str]] = {"options": [], "params": []}
-
-
-def name_commands_for(env: str | None, name: str | None, conf_source: str | None = None) -> None:
-    """Let messages name commands for a session: complete, so that they do not work on other images.
-
-    Args:
-        env: Its environment; ``None`` stands for the one that needs no option.
-        name: Of the workspace, where it was given.
-        conf_source: Where the configuration lies, where that was given.
-    """
-    _session["options"] = [f"--env={env}"] if env else []
-    _session["options"] += [f"--conf-source={conf_source}"] if conf_source else []
-    _session["params"] = [f"name={name}"] if name else []
-
-
-def with_session(sentence: str) -> str:
-    """Complete the commands in backticks with the environment and the workspace of the session.
-
-    Args:
-        sentence: For people.
-    """
-    return _COMMAND.sub(lambda found: _in_session(*found.groups()), sentence)
-
-
-def _in_session(command: str, options: str | None) -> str:
-    words = (options or "").split()
-    given = [word for word in words if word.startswith("--params=")]
-    params = ",".join(_session["params"] + [word.removeprefix("--params=") for word in given])
-    chosen = [
-        option for option in _session["options"] if not re.search(rf"{option.partition('=')[0]}\b", options or "")
-    ]
-    words = ["kedro", command, *chosen, *(word for word in words if word not in given)]
-    return f"`{' '.join([*words, f'--params={params}'] if params else words)}`"

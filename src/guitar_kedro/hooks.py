@@ -18,12 +18,13 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from guitar_kedro.config import StagesConfigLoader
-from guitar_kedro.errors import UserError, listed, with_session
+from guitar_kedro.errors import UserError, listed
 from guitar_kedro.mistakes import user_error_behind
 from guitar_kedro.runs.lock import WorkspaceLock
 from guitar_kedro.runs.record import NodeMeter, environment
 from guitar_kedro.runs.tracking import BUNDLE
 from guitar_kedro.runs.units import RUN_CACHE, is_versioned, reports_folder, reports_of
+from guitar_kedro.session import with_session
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,6 @@ from guitar_kedro.datasets import (
     TableDataset,
 )
 from guitar_kedro.datasets.decisions import DecisionRow, DecisionsFile
-from guitar_kedro.errors import name_commands_for
 from guitar_kedro.images import FileRecord
 from guitar_kedro.images.thumbnails import kept_thumbnail
 from guitar_kedro.images.unlabelled import unlabelled_name
@@ -39,6 +38,7 @@ from guitar_kedro.pipelines.splitting.schemas import SimilarRow, SplitRow
 from guitar_kedro.serving.review.decisions import Decided, NotPossible
 from guitar_kedro.serving.review.session import Session, Wanted
 from guitar_kedro.serving.review.workspace import Workspace
+from guitar_kedro.session import note_session
 
 # of each image: its label, its part, the probability of "cat", and its energy
 IMAGES = {
@@ -155,7 +155,7 @@ class Made:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    name_commands_for(None, None)  # whatever session a test before this one had
+    note_session({})  # whatever session a test before this one had
     return Made(tmp_path)
 
 

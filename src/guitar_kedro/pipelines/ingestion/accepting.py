@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from guitar_kedro import images
-from guitar_kedro.errors import UserError, with_session
+from guitar_kedro.errors import UserError
 from guitar_kedro.files import one_spelling
 from guitar_kedro.lazy import pd
 from guitar_kedro.metrics.formatting import count
 from guitar_kedro.pipelines.ingestion.schemas import AcceptedRow
+from guitar_kedro.session import with_session
 
 logger = logging.getLogger(__name__)
 

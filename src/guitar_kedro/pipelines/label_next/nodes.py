@@ -9,12 +9,13 @@ from functools import partial
 from typing import TypeAlias
 
 from guitar_kedro import images, learning, metrics
-from guitar_kedro.errors import UserError, with_session
+from guitar_kedro.errors import UserError
 from guitar_kedro.lazy import pd
 from guitar_kedro.pipelines.ingestion.accepting import decisions_by_hash
 from guitar_kedro.pipelines.ingestion.nodes import prepare_images
 from guitar_kedro.pipelines.label_next.schemas import LabelQueueRow, UnlabelledRow
 from guitar_kedro.pipelines.training.nodes import with_paths
+from guitar_kedro.session import with_session
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from guitar_kedro.pipelines.search.schemas import TrialRow
 from guitar_kedro.pipelines.search.space import GROUPS, with_values
 from guitar_kedro.pipelines.search.trial import train_recipe
 from guitar_kedro.pipelines.training.nodes import with_paths
-from guitar_kedro.project import run_options
+from guitar_kedro.session import run_options
 from guitar_kedro.splits import TEST, VALIDATION
 from guitar_kedro.versions import VERSIONS
 

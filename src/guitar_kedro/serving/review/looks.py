@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from guitar_kedro.errors import UserError, with_session
+from guitar_kedro.errors import UserError
 from guitar_kedro.serving.cards import map_box, overlay, place_in_words
 from guitar_kedro.serving.review.workspace import Workspace
+from guitar_kedro.session import with_session
 
 if TYPE_CHECKING:
     from guitar_kedro.learning.inference.predictor import Predictor

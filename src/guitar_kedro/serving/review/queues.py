@@ -9,9 +9,9 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from guitar_kedro.errors import with_session
 from guitar_kedro.serving.review.items import LEFT_OUT, UNLABELLED, Items, conflict_groups
 from guitar_kedro.serving.review.workspace import Artifacts
+from guitar_kedro.session import with_session
 from guitar_kedro.splits import TEST
 
 MOST = 300  # of the queues that rank all images, where no bound says where to stop

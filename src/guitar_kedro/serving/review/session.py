@@ -12,7 +12,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from guitar_kedro.display_names import distinct_names
-from guitar_kedro.errors import with_session
 from guitar_kedro.images.thumbnails import SIDE, kept_thumbnail
 from guitar_kedro.metrics.curation import curation_sentence
 from guitar_kedro.metrics.formatting import count, percent
@@ -22,6 +21,7 @@ from guitar_kedro.serving.review.looks import Looks, LookThread
 from guitar_kedro.serving.review.neighbours import Neighbours
 from guitar_kedro.serving.review.queues import Queue, make_queues
 from guitar_kedro.serving.review.workspace import Workspace
+from guitar_kedro.session import with_session
 
 PAGE = 60  # items
 CLASSES_SHOWN = 5  # beside a single picture
