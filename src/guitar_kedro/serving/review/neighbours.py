@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from guitar_kedro.serving.review.items import UNLABELLED, Items
 
@@ -95,9 +96,7 @@ class Neighbours:
                 if features is None:
                     self._units = np.empty((0, 0), np.float32)
                     return False
-                row_of = {image_id: row for row, image_id in enumerate(features.image_ids)}
-                ids = self._items.table["image_id"]
-                self._place = np.array([row_of.get(image_id, -1) for image_id in ids], int)
+                self._place = pd.Index(features.image_ids).get_indexer(self._items.table["image_id"])
                 units = (features.values - features.values.mean(axis=0)) / (features.values.std(axis=0) + 1e-6)
                 self._units = units / np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-12)
             return len(self._units) > 0

@@ -75,12 +75,10 @@ class Session:
         self._neighbours = Neighbours(self.items, self._workspace.features)
         queues = make_queues(self.items, made, self._workspace.duplicate_distance, self._neighbours.oddness())
         self._queues = {queue.key: queue for queue in queues}
-        self._places = {queue.key: _places(queue.rows, len(table)) for queue in queues}
         self._files, self._labels = table["file"].tolist(), table["label"].tolist()
         self._images = table["image"].tolist()
-        label = table["label"].mask(table["part"] == UNLABELLED, table["suggested"])
-        self._is_label = {name: (label == name).to_numpy() for name in self.names}
-        self._is_part = {part: (table["part"] == part).to_numpy() for part in dict.fromkeys(table["part"]) if part}
+        self._parts = table["part"].to_numpy(object)
+        self._classes = np.where(self._parts == UNLABELLED, table["suggested"], table["label"])
         self._lower = [file.lower() for file in self._files]
         self._sides = table[["width", "height"]].fillna(0).max(axis=1).to_numpy(int)
         self._row_of_image = dict(zip(self._images, range(len(self._images)), strict=True))
@@ -100,7 +98,7 @@ class Session:
                 "workspace": self.workspace,
                 "by": self._decisions.by,
                 "classes": [{"label": label, "name": name} for label, name in self.names.items()],
-                "parts": list(self._is_part),
+                "parts": [part for part in dict.fromkeys(self._parts) if part],
                 "queues": [
                     {"key": queue.key, "title": queue.title, "about": queue.about} for queue in self._queues.values()
                 ],
@@ -139,9 +137,9 @@ class Session:
         """
         with self._lock:
             self._decisions.sync()
-            queue, places = self._queues[wanted.queue], self._places[wanted.queue]
+            queue = self._queues[wanted.queue]
             matches = np.flatnonzero(self._matches(wanted, queue))
-            start = self._start(wanted, places, matches)
+            start = self._start(wanted, queue, matches)
             chosen = matches[start : start + PAGE]
             return {
                 "total": len(matches),
@@ -152,11 +150,10 @@ class Session:
     def _matches(self, wanted: Wanted, queue: Queue) -> np.ndarray:
         rows = queue.rows
         found = np.ones(len(rows), bool)
-        nothing = np.zeros(len(self._files), bool)
         if wanted.label:
-            found &= self._is_label.get(wanted.label, nothing)[rows]
+            found &= self._classes[rows] == wanted.label
         if wanted.part:
-            found &= self._is_part.get(wanted.part, nothing)[rows]
+            found &= self._parts[rows] == wanted.part
         if queue.undecided or wanted.state == "undecided":
             found &= ~self._decisions.is_decided[rows]
         elif wanted.state:
@@ -165,15 +162,16 @@ class Session:
             found &= np.fromiter((text in file for file in self._lower), bool, len(self._lower))[rows]
         return found
 
-    def _start(self, wanted: Wanted, places: np.ndarray, matches: np.ndarray) -> int:
+    def _start(self, wanted: Wanted, queue: Queue, matches: np.ndarray) -> int:
         row = self._decisions.row(wanted.after or wanted.before)
-        if row is not None and places[row] >= 0:
+        place = np.flatnonzero(queue.rows == (-1 if row is None else row))
+        if len(place):
             if wanted.after:
-                return int(np.searchsorted(matches, places[row], side="right"))
-            return max(0, int(np.searchsorted(matches, places[row])) - PAGE)
+                return int(np.searchsorted(matches, place[0], side="right"))
+            return max(0, int(np.searchsorted(matches, place[0])) - PAGE)
         if not wanted.resume:
             return 0
-        undecided = np.flatnonzero(~self._decisions.is_decided[self._queues[wanted.queue].rows[matches]])
+        undecided = np.flatnonzero(~self._decisions.is_decided[queue.rows[matches]])
         return int(undecided[0]) // PAGE * PAGE if len(undecided) else 0
 
     def _item(self, queue: Queue, place: int) -> dict[str, Any]:
@@ -271,13 +269,6 @@ class Session:
     def _prepared(self, row: int) -> Path:
         is_unlabelled = self.items.table.at[row, "part"] == UNLABELLED
         return (self._made.unlabelled if is_unlabelled else self._made.prepared).path(self._images[row])
-
-
-def _places(rows: np.ndarray, count: int) -> np.ndarray:
-    """Return the place of each row in a queue; -1 for those that are not in it."""
-    places = np.full(count, -1)
-    places[rows] = np.arange(len(rows))
-    return places
 
 
 def _share(value: float) -> float | None:
