@@ -70,9 +70,7 @@ class LookThread:
         """
         self._workspace = workspace
         self._jobs: queue.SimpleQueue[tuple[Future[Looks], Callable[[], Looks]]] = queue.SimpleQueue()
-        self._predictor: Predictor | None = None
-        self._version = ""
-        self._kept = lru_cache(_KEPT)(self._look)
+        self._predictor, self._kept = lru_cache(1)(self._load), lru_cache(_KEPT)(self._look)
         threading.Thread(target=self._work, name="looks", daemon=True).start()  # the server's end does not wait for it
 
     def ask(self, path: Path, size: _Size, labels: Sequence[str]) -> Future[Looks]:
@@ -113,7 +111,7 @@ class LookThread:
             return Looks(missing=str(error))
 
     def _look(self, version: str, path: Path, size: _Size, labels: tuple[str, ...]) -> Looks:
-        predictor = self._loaded(version)
+        predictor = self._predictor(version)
         spec = predictor.spec
         known = [label for label in labels if label in spec.classes][:CLASSES_MAPPED]
         if not known:
@@ -126,10 +124,7 @@ class LookThread:
         )
         return Looks(looks, (box.x, box.y, box.width, box.height))
 
-    def _loaded(self, version: str) -> Predictor:
-        if self._predictor is None or version != self._version:
-            from guitar_kedro.learning.inference.predictor import Predictor
+    def _load(self, _version: str) -> Predictor:
+        from guitar_kedro.learning.inference.predictor import Predictor
 
-            self._predictor = Predictor(self._workspace.model(), self._workspace.device)
-            self._version = version
-        return self._predictor
+        return Predictor(self._workspace.model(), self._workspace.device)
