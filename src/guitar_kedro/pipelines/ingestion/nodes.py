@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -46,17 +46,15 @@ def prepare_images(
         JPEG). The stream is worked off as it is saved: memory does not grow with the number of images.
     """
     how = images.PreparationOptions(max_side, quality, images.Limits(max_bytes, max_pixels, max_frames))
-    accepted = None
-    if accepted_images is not None and unlabelled_pictures is not None:
-        accepted = partial(accepted_pictures, accepted_images, unlabelled_pictures)
-    return partial(_prepare_anew_or_keep, raw_images, how, cluster, accepted)
+    return partial(_prepare_anew_or_keep, raw_images, how, cluster, accepted_images, unlabelled_pictures)
 
 
 def _prepare_anew_or_keep(
     raw_images: Sequence[images.RawImage],
     how: images.PreparationOptions,
     cluster: str | None,
-    accepted: Callable[[Mapping[str, images.FileRecord]], Iterator[tuple[images.FileRecord, bytes | None]]] | None,
+    accepted_images: pd.DataFrame | None,
+    unlabelled_pictures: images.PreparedImages | None,
     earlier: Mapping[str, images.FileRecord],
 ) -> Generator[tuple[images.FileRecord, bytes | None], None, None]:
     from guitar_kedro.cluster import work_on
@@ -69,8 +67,8 @@ def _prepare_anew_or_keep(
         )
     with work_on(cluster), closing(images.prepare_files(raw_images, earlier, how)) as prepared:
         yield from track(prepared, len(raw_images), "Preparing images")
-    if accepted:
-        yield from accepted(earlier)
+    if accepted_images is not None and unlabelled_pictures is not None:
+        yield from accepted_pictures(accepted_images, unlabelled_pictures, earlier)
 
 
 def build_image_table(
