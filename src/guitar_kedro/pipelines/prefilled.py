@@ -1,4 +1,4 @@
-"""Functions of nodes that are told by the pipeline, and not by a dataset, of which stage or phase they are."""
+"""Functions of nodes that are told something by who runs them, and not by a dataset: of which stage they are, say."""
 
 from __future__ import annotations
 

@@ -86,8 +86,10 @@ def environment(device: str) -> dict[str, Any]:
         repository), ``python``, ``platform``, ``device`` (``None`` if the run did not use torch), ``packages``.
     """
     installed = (_facts(found) for found in distributions())
+    changes = _git("status", "--porcelain", "--", "src", "conf", "pyproject.toml")
+    modified = None if changes is None else bool(changes)
     return {
-        "code": {"version": __version__, "commit": _git("rev-parse", "HEAD"), "modified": _is_modified()},
+        "code": {"version": __version__, "commit": _git("rev-parse", "HEAD"), "modified": modified},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": _device_name(device),
@@ -110,11 +112,6 @@ def _git(*arguments: str) -> str | None:
     except OSError:  # there is no git
         return None
     return run.stdout.strip() if run.returncode == 0 else None
-
-
-def _is_modified() -> bool | None:
-    changes = _git("status", "--porcelain", "--", "src", "conf", "pyproject.toml")
-    return None if changes is None else bool(changes)
 
 
 def _device_name(wanted: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial, update_wrapper
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.project import pipelines
@@ -21,6 +21,7 @@ from guitar_kedro.config import StagesConfigLoader
 from guitar_kedro.errors import UserError
 from guitar_kedro.learning.distributed.endpoint import is_here
 from guitar_kedro.learning.distributed.options import processes_of
+from guitar_kedro.pipelines.prefilled import prefilled
 from guitar_kedro.runs.checks import check_nodes, check_parameters, check_versions, is_checked
 from guitar_kedro.runs.run_cache import Fingerprint, RunCache
 from guitar_kedro.runs.training_states import trained_phase, training_state, trains
@@ -226,7 +227,7 @@ def _recording(node: Node, state: TrainingState) -> Node:
     """Hand a node that trains the file in which it records how far it is, and who else is told of its epochs."""
     tracker, phase = Tracker.current, trained_phase(node)
     report = partial(tracker.epoch, phase) if tracker and phase else None
-    return node._copy(func=update_wrapper(partial(node.func, state=state, report=report), node.func))
+    return node._copy(func=prefilled(node.func, state=state, report=report))
 
 
 def _forget_other(state: TrainingState, node: Node, fingerprint: Fingerprint, resume: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial, update_wrapper
 from typing import Any
 
 from kedro.io import AbstractDataset
@@ -11,6 +10,7 @@ from kedro.pipeline.node import Node
 
 from guitar_kedro import datasets, learning
 from guitar_kedro.learning.training.recipe import PhaseOptions, ProbeOptions
+from guitar_kedro.pipelines.prefilled import prefilled
 from guitar_kedro.pipelines.training.pipeline import create_pipeline
 from guitar_kedro.pipelines.training.plan import PHASES, PROBE, plan_stages
 
@@ -76,4 +76,4 @@ def _shared(cache: datasets.TrialCache, name: str) -> AbstractDataset[Any, Any] 
 def _reporting(node: Node, report: Callable[[dict[str, Any]], None] | None) -> Node:
     if report is None or "training" not in node.tags:
         return node
-    return node._copy(func=update_wrapper(partial(node.func, report=report), node.func))
+    return node._copy(func=prefilled(node.func, report=report))
