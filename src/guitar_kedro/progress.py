@@ -89,7 +89,7 @@ def track(items: Iterable[Item], total: int, doing: str, unit: str = "images") -
 
 @contextmanager
 def track_found(doing: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how many of those that were found up to now are done: a bar in a terminal, occasional lines elsewhere.
+    """Show how many of the images that were found up to now are done: a bar in a terminal, occasional lines elsewhere.
 
     Args:
         doing: What is done to them, as the line begins ("Collecting images").

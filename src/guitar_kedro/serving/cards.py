@@ -6,6 +6,7 @@ import base64
 import io
 import secrets
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -114,7 +115,7 @@ def card(seen: Seen, spec: ModelSpec) -> Card:
     return Card(
         key=secrets.token_hex(4),
         file=seen.upload.name,
-        picture=_jpeg(picture),
+        picture=_data_uri(picture, "JPEG", quality=85),
         width=picture.width,
         height=picture.height,
         box=map_box(picture.width, picture.height, spec.resize_method, spec.image_size),
@@ -180,9 +181,7 @@ def overlay(values: np.ndarray, highest: float) -> str:
     levels = Image.fromarray((255 * values / max(highest, 1e-12)).astype(np.uint8))
     levels = levels.resize((_MAP_SIDE, _MAP_SIDE), Image.Resampling.BICUBIC).point(lambda level: level * _LEVELS // 256)
     levels.putpalette(_GLOW, "RGBA")
-    buffer = io.BytesIO()
-    levels.save(buffer, "PNG", optimize=True)
-    return _data_uri("image/png", buffer)
+    return _data_uri(levels, "PNG", optimize=True)
 
 
 def _row(index: int, probability: float, seen: Seen, spec: ModelSpec) -> Row:
@@ -202,14 +201,10 @@ def _words(found: Prediction, rows: list[Row], spec: ModelSpec) -> tuple[str, st
     return "Something else", f"It looks unlike the pictures of the {len(spec.classes)} classes that the model knows."
 
 
-def _jpeg(picture: Image.Image) -> str:
+def _data_uri(picture: Image.Image, kind: str, **options: Any) -> str:
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=85)
-    return _data_uri("image/jpeg", buffer)
-
-
-def _data_uri(kind: str, buffer: io.BytesIO) -> str:
-    return f"data:{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    picture.save(buffer, kind, **options)
+    return f"data:{Image.MIME[kind]};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 _ANOTHER_FORMAT = "Please send a JPEG, PNG, WebP, GIF, BMP, TIFF or HEIC."

@@ -30,11 +30,7 @@ def predict_validation(
         The spec with that precision and these views, and a row per image: ``image_id``, ``stage``, ``file``, ``split``,
         ``label``, ``predicted``, ``loss``, ``energy``, ``probability_<class>``, at a temperature of 1.
     """
-    how = {
-        "precision": precision,
-        "tta_views": tta_views,
-        "augmentation": augmentation if tta_views else {},
-    }
+    how = {"precision": precision, "tta_views": tta_views, "augmentation": augmentation if tta_views else {}}
     checkpoint = learning.Checkpoint(checkpoint.weights, checkpoint.spec.model_copy(update=how))
     predictions = predict_split(VALIDATION, checkpoint, image_table, splits, prepared_images, device)
     return checkpoint.spec, predictions

@@ -83,10 +83,8 @@ def summarise_predictions(image_predictions: ParquetFile) -> dict[str, Any]:
         "predicted": predicted.astype(int).to_dict(),
     }
     if labelled:
-        accuracy = dict(
-            zip(("accuracy", "accuracy_low", "accuracy_high"), metrics.share_of(right, labelled), strict=True)
-        )
-        summary["folders"] = {"images": labelled, "right": right, **accuracy}
+        names = ("images", "right", "accuracy", "accuracy_low", "accuracy_high")
+        summary["folders"] = dict(zip(names, (labelled, right, *metrics.share_of(right, labelled)), strict=True))
     return summary
 
 

@@ -11,7 +11,7 @@ _LEAST_GAINS = (0.5, 0.0)  # groups of several classes that fit well come first;
 
 
 def deal(
-    groups: Mapping[int, Mapping[str, int]], shares: Mapping[str, float], kept: Mapping[int, str] | None = None
+    groups: Mapping[int, Mapping[str, int]], shares: Mapping[str, float], kept: Mapping[int, str]
 ) -> dict[int, str]:
     """Deal groups as a whole, so that of each class each part has its share of images.
 
@@ -40,7 +40,7 @@ def deal(
         for label in counts:
             of_class[label].append(group)
     hands = _Hands(groups, [part for part in SPLITS if part == TRAIN or part in shares])
-    for group, part in (kept or {}).items():
+    for group, part in kept.items():
         hands.give(group, part)
     for label in sorted(of_class, key=lambda label: (len(of_class[label]), label)):
         lacking = [part for part, numbers in hands.standing.items() if not numbers[label]]
@@ -51,7 +51,7 @@ def deal(
         for group, part in zip(free, lacking, strict=False):
             hands.give(group, part)
         for part in lacking[len(free) :]:
-            hands.fill_up(part, [group for group in of_class[label] if group in (kept or {})])
+            hands.fill_up(part, [group for group in of_class[label] if group in kept])
     for least in _LEAST_GAINS:
         for group in [group for group in groups if group not in hands.dealt]:
             counts = groups[group]
