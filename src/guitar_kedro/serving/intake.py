@@ -46,7 +46,7 @@ class Intake:
     """
 
     options: ServingOptions
-    waiting: int = 0
+    waiting: set[Request] = field(default_factory=set)
     bytes_held: int = 0
 
     @asynccontextmanager
@@ -57,19 +57,23 @@ class Intake:
             Refusal: 503 above the limits, 413 for a body that is too large, 408 for one that comes too slowly.
             ClientDisconnect: If the client went away.
         """
-        place = _Place(self)
-        place.take()
+        self._let_in(request)
         body = bytearray()
-        slow = asyncio.get_running_loop().call_later(self.options.slow_seconds, place.leave)
+        slow = asyncio.get_running_loop().call_later(self.options.slow_seconds, self.waiting.discard, request)
         try:
             await self._read(request, body)
             slow.cancel()
-            place.take()
+            self._let_in(request)
             yield body
         finally:
             slow.cancel()
-            place.leave()
+            self.waiting.discard(request)
             self.bytes_held -= len(body)
+
+    def _let_in(self, request: Request) -> None:
+        if request not in self.waiting and len(self.waiting) >= self.options.max_waiting:
+            raise busy()
+        self.waiting.add(request)
 
     async def _read(self, request: Request, body: bytearray) -> None:
         limit = self.options.max_bytes
@@ -115,23 +119,6 @@ class Intake:
                 if not message.get("more_body"):
                     return True
         return False
-
-
-@dataclass
-class _Place:
-    intake: Intake
-    taken: bool = field(default=False, init=False)
-
-    def take(self) -> None:
-        if not self.taken:
-            if self.intake.waiting >= self.intake.options.max_waiting:
-                raise busy()
-            self.intake.waiting += 1
-            self.taken = True
-
-    def leave(self) -> None:
-        self.intake.waiting -= self.taken
-        self.taken = False
 
 
 def busy() -> Refusal:

@@ -61,7 +61,7 @@ class Service:
         """Start the threads."""
         self.version, self.options = version, options
         self.intake = Intake(options)
-        self.metrics = Metrics(lambda: self.intake.waiting, version)
+        self.metrics = Metrics(lambda: len(self.intake.waiting), version)
         self.model = ModelThread(predictor, self.metrics.batch.observe)
         self.readers = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_READERS), "reader")
         self.is_ending = False
