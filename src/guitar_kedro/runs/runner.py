@@ -44,9 +44,6 @@ class ResumingSession(KedroSession):
         pipeline_name: str | None = None,
         pipeline_names: list[str] | None = None,
         runner: Any = None,
-        node_names: Iterable[str] | None = None,
-        from_nodes: Iterable[str] | None = None,
-        load_versions: dict[str, str] | None = None,
         **options: Any,
     ) -> dict[str, Any]:
         """Run a pipeline as ``KedroSession.run``, skipping what is finished and still valid.
@@ -57,10 +54,8 @@ class ResumingSession(KedroSession):
             pipeline_name: As of ``KedroSession.run``.
             pipeline_names: Likewise.
             runner: A sequential one; Kedro's own is replaced by the one that skips what is done.
-            node_names: Run in any case.
-            from_nodes: Likewise.
-            load_versions: As of ``KedroSession.run``; what the same node made is loaded from the same version.
-            **options: As of ``KedroSession.run``.
+            **options: As of ``KedroSession.run``. The nodes of ``node_names`` and ``from_nodes`` run in any case; with
+                ``load_versions``, what the same node made is loaded from the same version.
 
         Returns:
             The datasets that the pipeline ends in.
@@ -71,23 +66,16 @@ class ResumingSession(KedroSession):
         if not isinstance(runner, SequentialRunner | None):
             raise UserError(f"{type(runner).__name__}: {ONE_AFTER_ANOTHER}; leave the runner out.")
         if runner is None or type(runner) is SequentialRunner:
-            named = frozenset([*(node_names or ()), *(from_nodes or ())])
+            named = frozenset(name for which in ("node_names", "from_nodes") for name in options.get(which) or ())
             runner = ResumingRunner(named, is_async=runner is not None and runner._is_async)
         if "rdzv_endpoint" in (self.store.get("runtime_params") or {}):
-            node_names = self._part_of_this_machine(pipeline_names or [pipeline_name or "__default__"], node_names)
-        if load_versions:
+            names = pipeline_names or [pipeline_name or "__default__"]
+            options["node_names"] = self._part_of_this_machine(names, options.get("node_names"))
+        if options.get("load_versions"):
             self.load_context()  # so that the pipelines are those of this configuration
-            load_versions = _with_what_belongs_to_it(load_versions)
+            options["load_versions"] = _with_what_belongs_to_it(options["load_versions"])
         try:
-            return super().run(
-                pipeline_name,
-                pipeline_names,
-                runner=runner,
-                node_names=node_names,
-                from_nodes=from_nodes,
-                load_versions=load_versions,
-                **options,
-            )
+            return super().run(pipeline_name, pipeline_names, runner=runner, **options)
         except KeyboardInterrupt:  # of which Kedro tells no hook
             if Tracker.current:
                 Tracker.current.stop("Stopped with Ctrl-C.", failed=False)
