@@ -39,10 +39,6 @@ class Fingerprint:
     files: dict[str, str]
     versions: dict[str, int]
 
-    def digest(self) -> str:
-        """One checksum of all of it."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
-
     def changes_since(self, earlier: dict[str, dict[str, Any]]) -> list[str]:
         """Say what differs from an earlier fingerprint, in a few words each."""
         if "versions" not in earlier:
@@ -138,9 +134,8 @@ class RunCache:
 
     def note_memory(self, node: Node, fingerprint: Fingerprint) -> None:
         """Note what a node leaves only in memory by what it is made from."""
-        for name in node.outputs:
-            if in_memory(self._catalog, name):
-                self._checksums[name] = fingerprint.digest()
+        digest = hashlib.sha256(json.dumps(asdict(fingerprint), sort_keys=True).encode()).hexdigest()
+        self._checksums |= {name: digest for name in node.outputs if in_memory(self._catalog, name)}
 
     def note_run(self, node: Node, fingerprint: Fingerprint, version: str | None) -> None:
         """Note that a node ran, and what it saved."""

@@ -201,9 +201,7 @@ def compare_on_fresh_folds(
         fresh_folds: On so many they are compared.
         **recipe: As of ``run_trials``.
     """
-    best = metrics.best_trial(trials)
-    assert best is not None  # the recipe as it is has ended
-    values, predictions = _values(best), {}
+    values, predictions = _best_values(trials), {}
     chose = splits[splits["split"] != TEST if folds else splits["split"] == VALIDATION]
     if fresh_folds:
         how = CrossValidationOptions(folds=fresh_folds)
@@ -241,8 +239,10 @@ def _space(columns: pd.Index) -> list[str]:
     return [name for name in columns if name not in TrialRow.model_fields]
 
 
-def _values(trial: pd.Series) -> dict[str, Any]:
-    return {path: json.loads(trial[path]) for path in _space(trial.index) if trial[path]}
+def _best_values(trials: pd.DataFrame) -> dict[str, Any]:
+    best = metrics.best_trial(trials)
+    assert best is not None  # the recipe as it is has ended
+    return {path: json.loads(best[path]) for path in _space(trials.columns) if best[path]}
 
 
 def report_search(
@@ -263,9 +263,7 @@ def report_search(
         training: Likewise.
         seed: Likewise.
     """
-    best = metrics.best_trial(trials)
-    assert best is not None
-    values = _values(best)
+    values = _best_values(trials)
     sentence = metrics.search_sentence(search_result)
     recipe = {**with_values({"stages": stages, "training": training}, values), "seed": seed}
     changed = [f"{path}: {json.dumps(value)}" for path, value in values.items()] or ["nothing"]
