@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,9 +30,7 @@ class Neighbours:
             items: The files.
             features: Loads the features; ``None`` where there are none.
         """
-        self._items, self._features, self._lock = items, features, threading.Lock()
-        self._units: np.ndarray | None = None
-        self._place = np.empty(0, int)
+        self._items, self._features = items, features
 
     def oddness(self) -> np.ndarray:
         """Return how unlike its class each item is: by its loss or, where no network said anything, by its features.
@@ -43,12 +41,12 @@ class Neighbours:
         losses = -np.log(np.maximum(table["of_label"].to_numpy(float), 1e-12))
         unknown = np.isnan(losses)
         is_image = (table["reason"] == "") & (table["part"] != UNLABELLED)
-        if not (unknown & is_image).any() or not self._load():
+        if not (unknown & is_image).any() or not len(self._vectors[0]):
             return np.where(unknown, -1.0, losses)
         distances = self._distances()
         ranks = np.argsort(np.argsort(distances)) / len(distances)
         known = np.sort(losses[~unknown]) if (~unknown).any() else np.array([0.0, 1.0])
-        return np.where(unknown, np.where(self._place < 0, -1, np.quantile(known, ranks)), losses)
+        return np.where(unknown, np.where(self._vectors[1] < 0, -1, np.quantile(known, ranks)), losses)
 
     def of(self, row: int, label: str, other: str) -> list[tuple[str, list[int]]]:
         """Find the nearest pictures of two classes.
@@ -61,12 +59,10 @@ class Neighbours:
         Returns:
             Each class with the rows of up to ``NEAREST`` pictures, the nearest first; none without features.
         """
-        if not self._load() or self._place[row] < 0:
+        units, places = self._vectors
+        if places[row] < 0:
             return []
-        assert self._units is not None
-        alike = np.full(len(self._place), -np.inf)
-        has = self._place >= 0
-        alike[has] = (self._units @ self._units[self._place[row]])[self._place[has]]
+        alike = np.where(places < 0, -np.inf, (units @ units[places[row]])[places])
         alike[row] = -np.inf
         labels = self._items.table["label"].to_numpy(object)
         if not other:
@@ -79,24 +75,22 @@ class Neighbours:
 
     def _distances(self) -> np.ndarray:
         """Return how far each item is from the mean of its class; 0 for those without features."""
-        assert self._units is not None
+        units, places = self._vectors
         labels = self._items.table["label"].to_numpy(object)
         distances = np.zeros(len(labels))
         for label in {*labels}:
-            rows = np.flatnonzero((labels == label) & (self._place >= 0))
+            rows = np.flatnonzero((labels == label) & (places >= 0))
             if len(rows):
-                units = self._units[self._place[rows]]
-                distances[rows] = 1 - units @ units.mean(axis=0)
+                of_class = units[places[rows]]
+                distances[rows] = 1 - of_class @ of_class.mean(axis=0)
         return distances
 
-    def _load(self) -> bool:
-        with self._lock:
-            if self._units is None:
-                features = self._features()
-                if features is None:
-                    self._units = np.empty((0, 0), np.float32)
-                    return False
-                self._place = pd.Index(features.image_ids).get_indexer(self._items.table["image_id"])
-                units = (features.values - features.values.mean(axis=0)) / (features.values.std(axis=0) + 1e-6)
-                self._units = units / np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-12)
-            return len(self._units) > 0
+    @cached_property
+    def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """The features as unit vectors, and of each item its row among them; -1 for those without features."""
+        features, ids = self._features(), self._items.table["image_id"]
+        if features is None:
+            return np.empty((0, 0), np.float32), np.full(len(ids), -1)
+        units = (features.values - features.values.mean(axis=0)) / (features.values.std(axis=0) + 1e-6)
+        units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-12)
+        return units, pd.Index(features.image_ids).get_indexer(ids)

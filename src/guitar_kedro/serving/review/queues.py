@@ -149,16 +149,14 @@ def _near_duplicates(table: pd.DataFrame, made: Artifacts) -> Queue:
     groups = connected_components(graph, directed=False)[1]
     groups = np.where(_sizes(groups) > 1, groups, -1)
     # the report has the pairs in the order of their worth: across parts, under two labels, most alike
-    worth = np.full(len(table), np.inf)
-    for number, pair in zip(numbers[::-1], pairs[::-1], strict=True):
-        worth[pair] = number
-    worth = pd.Series(np.where(np.isinf(worth), len(similar) - _sizes(groups) / len(table), worth))
-    rows = _by_group(groups, worth.groupby(groups).transform("min").to_numpy())
-    remarks: dict[int, str] = {}
+    worth, remarks = np.full(len(table), np.inf), {}
     for number, (one, other) in zip(numbers[::-1], pairs[::-1], strict=True):
+        worth[[one, other]] = number
         pair = similar.iloc[number]
         remarks[int(one)] = f"{pair['similarity']:.2f} alike to {pair['similar_file']}"
         remarks[int(other)] = f"{pair['similarity']:.2f} alike to {pair['file']}"
+    worth = pd.Series(np.where(np.isinf(worth), len(similar) - _sizes(groups) / len(table), worth))
+    rows = _by_group(groups, worth.groupby(groups).transform("min").to_numpy())
     about = "Groups that look alike: first those in different parts of the split, then under different labels."
     return Queue("duplicates", "Near duplicates", about, "near duplicate", rows, remarks, groups[rows])
 
