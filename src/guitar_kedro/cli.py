@@ -19,6 +19,7 @@ from typing import Any, NoReturn, cast
 import click
 import psutil
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import pipelines
 from rich.console import Console
 from rich.text import Text
 
@@ -131,8 +132,6 @@ cli.add_command(review)
 @_command()
 def status(**where: Any) -> None:
     """Show what is finished, what would run again and why, and what is missing."""
-    from kedro.framework.project import pipelines
-
     from guitar_kedro.pipelines.training.plan import plan_stages
     from guitar_kedro.runs.status import status_report
 
@@ -148,8 +147,6 @@ def status(**where: Any) -> None:
 @_command()
 def prune(keep: int, dry_run: bool, **where: Any) -> None:
     """Remove old versions, and what dead runs left behind."""
-    from kedro.framework.project import pipelines
-
     from guitar_kedro.runs.prune import prune_workspace
 
     with opened_context(**where) as context:

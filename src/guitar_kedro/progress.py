@@ -121,16 +121,9 @@ def track_bytes(doing: str) -> Iterator[Callable[[int, int], None]]:
     Yields:
         A function that takes the bytes done so far, and how many there will be: 0 where that is not known.
     """
-    done = 0
     with _bar(DownloadColumn(), TransferSpeedColumn()) as bar:
         if bar.disable:
             logger.info("%s ...", doing)
         task = bar.add_task(doing, total=None)
-
-        def report(now: int, total: int) -> None:
-            nonlocal done
-            done = now
-            bar.update(task, completed=now, total=total or None)
-
-        yield report
-    logger.info("%s: done, %.1f MB.", doing, done / 1e6)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+    logger.info("%s: done, %.1f MB.", doing, bar.tasks[task].completed / 1e6)
