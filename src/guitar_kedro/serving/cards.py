@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -186,11 +186,10 @@ def overlay(values: np.ndarray, highest: float) -> str:
 
 def _row(index: int, probability: float, seen: Seen, spec: ModelSpec) -> Row:
     label = spec.classes[index]
-    row = Row(spec.display_names.get(label, label), probability)
-    values = seen.maps.get(index)
+    name, values = spec.display_names.get(label, label), seen.maps.get(index)
     if values is None:
-        return row
-    return replace(row, map=overlay(values, float(values.max())), place=place_in_words(values))
+        return Row(name, probability)
+    return Row(name, probability, overlay(values, float(values.max())), place_in_words(values))
 
 
 def _words(found: Prediction, rows: list[Row], spec: ModelSpec) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from guitar_kedro import images, learning, metrics
 from guitar_kedro.errors import UserError
@@ -75,10 +75,7 @@ def list_unlabelled(
     records = unlabelled_pictures.records.sort_values("file", kind="stable", ignore_index=True)
     hashes, decided = records["file_hash"].str[:20], decisions_by_hash(curation)
     table = records[["source", "width", "height", "reason", "detail"]].assign(
-        file=[
-            _name(record.file, record.file_hash if not record.reason else "", decided)
-            for record in records.itertuples()
-        ],
+        file=[_name(record, decided) for record in records.itertuples()],
         name=records["file"],
         image_id=records["prepared"],
     )
@@ -96,12 +93,12 @@ def list_unlabelled(
     return table[list(UnlabelledRow.model_fields)]
 
 
-def _name(file: str, file_hash: str, decided: Mapping[str, dict[str, str]]) -> str:
-    """Name a picture as the curation file does, whatever it is called now."""
-    if not file_hash:
-        return file
-    row = decided.get(file_hash[:20])
-    return row["file"] if row else images.unlabelled_name(file_hash, file)
+def _name(record: Any, decided: Mapping[str, dict[str, str]]) -> str:
+    """Name a picture as the curation file does, whatever it is called now; what cannot be read, as it is called."""
+    if record.reason:
+        return str(record.file)
+    row = decided.get(record.file_hash[:20])
+    return row["file"] if row else images.unlabelled_name(record.file_hash, record.file)
 
 
 def _leave_out_copies(
