@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from guitar_kedro.metrics import badge
 
@@ -34,4 +35,8 @@ def test_copies_of_one_picture_are_taken_the_least_sure_first():
     shares = np.tile([0.5, 0.5], (6, 1))
     assert badge(shares, np.ones((6, 4), np.float32), 3, seed=0).tolist()[0] == 0
     assert len(set(badge(shares, np.ones((6, 4), np.float32), 3, seed=0))) == 3
+
+
+@pytest.mark.filterwarnings("error")
+def test_of_no_pictures_none_is_chosen():
     assert badge(np.empty((0, 2)), np.empty((0, 4), np.float32), 3, seed=0).tolist() == []

@@ -28,15 +28,17 @@ def badge(probabilities: np.ndarray, features: np.ndarray, most: int, seed: int)
     Returns:
         int64: rows in the order in which they were chosen.
     """
+    if not len(probabilities):
+        return np.array([], np.int64)
     errors = probabilities.astype(np.float32)
     errors[np.arange(len(errors)), errors.argmax(axis=1)] -= 1
     units = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6)
     units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-12)
     lengths = np.einsum("ij,ij->i", errors, errors) * np.einsum("ij,ij->i", units, units)
     draw, distances = np.random.default_rng(seed), lengths
-    chosen = [int(lengths.argmax())] if len(lengths) else []
+    chosen = [int(lengths.argmax())]
     left = np.ones(len(errors), bool)
-    while chosen:
+    while True:
         last = chosen[-1]
         left[last] = False
         products = (errors @ errors[last]) * (units @ units[last])
