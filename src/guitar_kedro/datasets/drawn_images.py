@@ -68,7 +68,9 @@ class _DrawnDataset(RawImagesDataset):
             from joblib import Parallel, delayed
 
             jobs = (delayed(_draw_to)(path, self._draw, name, self._size, seed) for path, name, seed in missing)
-            self._drawing = Parallel(n_jobs=-1, return_as="generator")(jobs), len(missing)
+            # where this process is killed, the others end after so many seconds: loky's own way is minutes
+            parallel = Parallel(n_jobs=-1, return_as="generator", idle_worker_timeout=30)
+            self._drawing = parallel(jobs), len(missing)
 
     def stop_drawing(self) -> None:
         """Draw no more than what is begun, before ``load`` asks for it again."""
