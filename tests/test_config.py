@@ -176,6 +176,12 @@ def test_a_workspace_in_a_file_that_leads_elsewhere_is_refused(load: Load, conf:
     assert "globals: workspace is " in refusal(load, conf)
 
 
+def test_parameters_that_are_set_on_the_loader_take_the_place_of_those_in_files(load: Load, conf: Path):
+    loader = load(conf)
+    loader["parameters"] = {**load(conf)["parameters"], "seed": 7}
+    assert loader["parameters"]["seed"] == 7
+
+
 def test_a_configuration_in_another_encoding_is_refused_by_its_name(load: Load, conf: Path):
     (conf / "local/parameters_mine.yml").write_bytes("display_names: {cat: K\xe4tzchen}".encode("cp1252"))
     assert "parameters_mine.yml is not UTF-8: save it as UTF-8" in refusal(load, conf)

@@ -103,7 +103,7 @@ class StagesConfigLoader(OmegaConfigLoader):
         names, written = self._known_names(), self._written_parameters()
         _check_names(runtime_params, names | set(written) - {"workspace"})  # which `name` sets
         self._check_workspace()
-        self._written = None if runtime_params else written
+        self._written = written
         self._parameters: dict[str, Any] | None = None
         StagesConfigLoader.current = self
         pipelines.configure(REGISTRY)
@@ -120,7 +120,8 @@ class StagesConfigLoader(OmegaConfigLoader):
         if key == "parameters":
             # read once for a session, as Kedro does: all of a run, and its record, goes by what it began with
             if self._parameters is None:
-                self._parameters = _completed(self._read(key) if self._written is None else self._written)
+                as_written = not self.runtime_params and key not in self.data
+                self._parameters = _completed(self._written if as_written else self._read(key))
             return deepcopy(self._parameters)
         found = self._read(key)
         if key == "catalog":

@@ -1,4 +1,4 @@
-"""Where the project lies."""
+"""Where the project lies, and where its models do."""
 
 from __future__ import annotations
 

@@ -95,6 +95,13 @@ def test_all_pages_of_all_sources_are_asked_for_once_and_each_says_who_asks(
     assert (collecting.folder / outcome.file).read_bytes() == picture(outcome.candidate.url.rpartition("/")[2])
 
 
+def test_a_source_that_is_named_twice_is_asked_once(collecting: Collecting, sources: PictureSources):
+    sources.found = {"cat": ["o-1"]}
+    collecting.change(sources=("openverse", "openverse"))
+    collecting.search("cat")
+    assert len(sources.log) == len(set(sources.log))
+
+
 def test_no_more_than_was_asked_for_is_taken(collecting: Collecting, sources: PictureSources):
     sources.found = {"cat": [f"o-{number}" for number in range(300)]}
     collecting.change(per_query=25)

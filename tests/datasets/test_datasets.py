@@ -15,16 +15,18 @@ import pandas as pd
 import psutil
 import pytest
 import torch
-from kedro.io import DatasetError, Version
+from kedro.io import AbstractDataset, DatasetError, Version
 from matplotlib.figure import Figure
 from rows import row, table_of
 
 from guitar_kedro.datasets import (
     CheckpointDataset,
+    CollectedImagesDataset,
     CurationDataset,
     DrawnImagesDataset,
     DrawnOthersDataset,
     ExplorerDataset,
+    FeaturesDataset,
     FigureDataset,
     ImagesToPredictDataset,
     LogDataset,
@@ -33,9 +35,13 @@ from guitar_kedro.datasets import (
     OptionalMetricsDataset,
     OtherPhotosDataset,
     PhotosDataset,
+    PixelsDataset,
     PreparedImagesDataset,
+    PretrainedWeightsDataset,
+    StudyDataset,
     TableBeforeChangeDataset,
     TableDataset,
+    TrialCacheDataset,
 )
 from guitar_kedro.datasets.changes import ImageLabelRow
 from guitar_kedro.errors import UserError
@@ -239,6 +245,25 @@ def test_a_set_that_is_drawn_in_a_newer_way_lies_beside_the_one_of_before(
     after = DrawnImagesDataset(str(tmp_path), images_per_class=1, size=24, seed=1).load()
     assert not {raw.path for raw in before} & {raw.path for raw in after}
     assert all(raw.path.exists() for raw in before)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        PreparedImagesDataset,
+        PixelsDataset,
+        FeaturesDataset,
+        CollectedImagesDataset,
+        PretrainedWeightsDataset,
+        TrialCacheDataset,
+        StudyDataset,
+    ],
+)
+def test_a_dataset_says_where_it_lies_as_kedro_viz_asks_for_it(tmp_path: Path, kind: type[AbstractDataset]):
+    place = tmp_path / "place"
+    described = str(kind(filepath=str(place)))
+    assert "filepath=" in described
+    assert str(place) in described
 
 
 def _drawing_processes() -> list[psutil.Process]:

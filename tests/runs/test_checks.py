@@ -15,6 +15,7 @@ from kedro.pipeline import Node, Pipeline
 
 from guitar_kedro.datasets import PretrainedWeightsDataset
 from guitar_kedro.errors import UserError
+from guitar_kedro.pipelines import networks
 from guitar_kedro.pipelines.training import create_pipeline, plan_stages
 from guitar_kedro.runs.checks import check_nodes, check_parameters, check_versions, is_checked
 from guitar_kedro.runs.runner import ResumingSession
@@ -60,6 +61,14 @@ def check(folder: Path, changes: dict[str, Any]) -> None:
         group[last] = value
     pipeline = create_pipeline(plan_stages(parameters["stages"]))
     catalog = DataCatalog({"pretrained_weights": PretrainedWeightsDataset(str(folder))})
+    check_nodes(filter(is_checked, pipeline.nodes), catalog, parameters)
+
+
+def test_networks_may_be_compared_on_pictures_that_are_no_squares(tmp_path: Path):
+    stages = {"small": {**STAGE, "weights": "none", "image_size": [64, 96]}}
+    parameters = {**PARAMETERS, "stages": stages, "networks": ["squeezenet1_1:none"]}
+    pipeline = networks.create_pipeline(networks.plan_networks(parameters["networks"]), plan_stages(stages)[0])
+    catalog = DataCatalog({"pretrained_weights": PretrainedWeightsDataset(str(tmp_path))})
     check_nodes(filter(is_checked, pipeline.nodes), catalog, parameters)
 
 

@@ -39,7 +39,7 @@ class CollectOptions(Options):
     def searched(self) -> list[Source]:
         """The sources that are searched."""
         known = all_sources()
-        return [known[name] for name in self.sources]
+        return [known[name] for name in dict.fromkeys(self.sources)]
 
     @property
     def user_agent(self) -> str:

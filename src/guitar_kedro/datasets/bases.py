@@ -14,7 +14,9 @@ class DescribedDataset(AbstractDataset[Any, Any]):
     """A dataset that is described by the places and numbers that it was given."""
 
     def _describe(self) -> dict[str, Any]:
-        return {name.strip("_"): value for name, value in vars(self).items() if isinstance(value, (str, Path, int))}
+        found = {name.strip("_"): value for name, value in vars(self).items() if isinstance(value, (str, Path, int))}
+        # kedro-viz shows what is called so
+        return {"filepath" if name in ("folder", "place") else name: value for name, value in found.items()}
 
 
 class ReadOnlyDataset(DescribedDataset):

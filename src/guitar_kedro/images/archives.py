@@ -92,7 +92,8 @@ def unpack(archive: Path, folder: Path, names_encoding: str | None = None) -> li
         archive: the file.
         folder: where the files go.
         names_encoding: that of names of which the archive does not say that they are UTF-8; `None` takes those which
-            are none for cp437 in a zip file, as the format says, and escapes their bytes in a tar.
+            are none for cp437 in a zip file, as the format says, and escapes their bytes in a tar. That there is such
+            an encoding is checked by who asks for it.
 
     Returns:
         The members in the archive's order.

@@ -76,7 +76,7 @@ def with_error_rates(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_answers(right_before: pd.Series, right: pd.Series) -> dict[str, Any]:
-    """Count the images that became right, and those that became wrong.
+    """Compare two answers to the same images: their errors, and what became right and wrong.
 
     Args:
         right_before: Whether the earlier prediction of each image is right.

@@ -192,7 +192,7 @@ def differing_parameters(experiments: Sequence[Experiment]) -> dict[str, list[st
     paths = dict.fromkeys(path for each in flat for path in each)
     values = {path: [written(each[path]) if path in each else "" for each in flat] for path in paths}
     known = [place for place, each in enumerate(flat) if each]
-    return {path: written for path, written in values.items() if len({written[place] for place in known}) > 1}
+    return {path: texts for path, texts in values.items() if len({texts[place] for place in known}) > 1}
 
 
 def held_out_by_both(before: Experiment, now: Experiment) -> pd.DataFrame:

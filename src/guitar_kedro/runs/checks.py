@@ -111,6 +111,7 @@ def check_nodes(nodes: Iterable[Node], catalog: DataCatalog, parameters: Mapping
     for network in plan_networks(parameters["networks"]) if compared else ():
         if f"networks.{network.namespace}" in compared:
             size = next(iter(stages.values()))["image_size"]
+            size = size if isinstance(size, int) else tuple(size)
             _check_network(f"networks: {network.name}: ", network.architecture, network.weights, size, catalog)
     if trained or compared:
         from guitar_kedro.learning.networks.device import choose_device, choose_precision

@@ -143,12 +143,15 @@ def _shared_state(state: TrainingState, first: bool) -> TrainingState:
     epochs = _gathered(facts["epoch"] if facts else 0)
     if min(epochs) < max(epochs):
         source = epochs.index(max(epochs))
-        content = [state.path.read_bytes() if rank == source else b""]
-        dist.broadcast_object_list(content, source)
+        content = state.path.read_bytes() if rank == source else b""
+        size = max(_gathered(len(content)))
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        buffer = torch.frombuffer(bytearray(content or size), dtype=torch.uint8).to(device)  # no pickle: it is large
+        dist.broadcast(buffer, source)
         if first and epochs[rank] < max(epochs):
             state.path.parent.mkdir(parents=True, exist_ok=True)
             with written_whole(state.path) as beside:
-                beside.write_bytes(content[0])
+                beside.write_bytes(buffer.cpu().numpy().tobytes())
         dist.barrier()
     return state if first else _ReadOnly(state.path)
 

@@ -57,7 +57,7 @@ def predict(checkpoint: Checkpoint, table: pd.DataFrame, title: str, device: str
         np.concatenate([batch.probabilities for batch in predicted]), columns=checkpoint.spec.classes
     )
     result = table.drop(columns="path").reset_index(drop=True)
-    result["predicted"] = of_class.idxmax(axis=1)
+    result["predicted"] = of_class.columns[of_class.to_numpy().argmax(axis=1)]
     if "label" in table:
         result["loss"] = _losses(of_class, table["label"])
     result["energy"] = np.concatenate([batch.energies for batch in predicted])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ class Neighbours:
             features: Loads the features; ``None`` where there are none.
         """
         self._items, self._features = items, features
+        self._lock = threading.Lock()
 
     def oddness(self) -> np.ndarray:
         """Return how unlike its class each item is: by its loss or, where no network said anything, by its features.
@@ -85,9 +87,14 @@ class Neighbours:
                 distances[rows] = 1 - of_class @ of_class.mean(axis=0)
         return distances
 
-    @cached_property
+    @property
     def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """The features as unit vectors, and of each item its row among them; -1 for those without features."""
+        with self._lock:  # requests come in threads, and features may be gigabytes
+            return self._loaded
+
+    @cached_property
+    def _loaded(self) -> tuple[np.ndarray, np.ndarray]:
         features, ids = self._features(), self._items.table["image_id"]
         if features is None:
             return np.empty((0, 0), np.float32), np.full(len(ids), -1)
