@@ -467,6 +467,13 @@ def test_a_path_that_does_not_exist_is_refused(tmp_path: Path):
             find_photos(str(source), tmp_path / "raw")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe is neither a folder nor a file"):
+        find_photos(str(tmp_path / "pipe"), tmp_path / "raw")
+
+
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path):
     with pytest.raises(UserError, match=r"photo\.jpg is not an archive"):
         find_photos(str(write(tmp_path, "photo.jpg") / "photo.jpg"), tmp_path / "raw")

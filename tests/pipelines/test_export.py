@@ -186,7 +186,7 @@ def test_eight_bits_that_cost_more_than_half_a_point_are_not_exported(
     turned = {**float32.checkpoint.weights, last: -float32.checkpoint.weights[last]}
     spoilt = exporting.to_onnx(Checkpoint(turned, float32.checkpoint.spec))
     monkeypatch.setattr(exporting, "quantised", lambda *_: spoilt)
-    with pytest.raises(UserError, match=r"falls from 100.0% to .*nothing was exported"):
+    with pytest.raises(UserError, match=r"falls from 100.0 % to .*nothing was exported"):
         with_int8(float32, [], clear_cases)
 
 

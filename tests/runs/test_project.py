@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from small_project import kedro_in
 
+from guitar_kedro.metrics.formatting import percent
 from guitar_kedro.runs.lock import WorkspaceLock
 
 MODELS, REPORTS = "data/06_models/demo", "data/08_reporting/demo"
@@ -89,7 +90,7 @@ def test_the_status_of_a_finished_project(finished_project: Path):
     rows = [line.split() for line in run.stdout.splitlines()]
     history = pd.read_csv(latest(finished_project, f"{REPORTS}/small/frozen_history.csv"))
     version = latest(finished_project, f"{MODELS}/small/frozen").parent.name
-    assert ["small", "frozen", "done", version, f"{history['error_rate'].iloc[-1]:.2%}"] in rows
+    assert ["small", "frozen", "done", version, *percent(history["error_rate"].iloc[-1], 2).split()] in rows
     assert ["cross_validation", "7", "missing"] in rows
     assert "Would run again" not in run.stdout
 
@@ -112,7 +113,7 @@ def test_the_status_of_a_project_whose_last_stage_got_another_name_still_tells_o
     assert ["largest", "unfrozen", "missing"] in rows
     metrics = json.loads(latest(used_project, f"{REPORTS}/metrics.json").read_text())
     [model] = [row for row in rows if row[:3] == ["model", "test", "part"]]
-    assert model[-1] == f"{1 - metrics['test']['larger']['accuracy']:.2%}"
+    assert model[-2:] == percent(1 - metrics["test"]["larger"]["accuracy"], 2).split()
 
 
 def test_the_status_of_a_fresh_clone_names_every_stage_as_missing(project: Path):

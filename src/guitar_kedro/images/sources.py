@@ -124,9 +124,9 @@ def find_files(
         return list(_at_address(place)), place
     if place.is_dir():
         return list(_in_folder(place)), place
-    if not place.exists():
-        what = "does not exist"
-        if place.is_symlink():
+    if not place.is_file():
+        what = "is neither a folder nor a file" if place.exists() else "does not exist"
+        if place.is_symlink() and not place.exists():
             what = f"is a link to {printable(os.readlink(place))}, where nothing is"
         raise UserError(
             f"{place} {what}. Give the path of a folder of pictures, of a .tar, .tgz or .zip archive of one, or an "

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from guitar_kedro.errors import UserError
+from guitar_kedro.metrics.formatting import percent
 from guitar_kedro.pipelines.training.plan import StagePlan
 from guitar_kedro.runs.run_cache import Fingerprint, RunCache
 from guitar_kedro.runs.training_states import training_state, trains
@@ -121,7 +122,7 @@ def status_report(
         status = statuses[node]
         progress = f", {status.reasons[0]}" if status.state == "in progress" else ""
         state = Text(status.state + progress, STYLES[status.state])
-        table.add_row(stage, phase, state, status.version or "", "" if error is None else f"{error:.2%}")
+        table.add_row(stage, phase, state, status.version or "", "" if error is None else percent(error, 2))
     shown = {node for _, _, node, _ in rows}
     heading = Text(f"Workspace {parameters['workspace']}", "bold")
     return Group(heading, Text(), table, *_reasons(statuses), Text(), _others(pipelines, statuses, shown))

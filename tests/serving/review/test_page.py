@@ -81,6 +81,20 @@ def test_what_was_decided_is_taken_back_and_survives_a_reload(visit: Visit, cura
     expect(page.locator(".tile").first.locator(".badge")).to_have_text("dropped")
 
 
+def test_keys_are_for_pictures_also_after_a_queue_or_a_class_was_chosen(visit: Visit, curation: Path):
+    page = visit("all")
+    [first] = files(page, 1)
+    page.locator('[data-queue="unsure"]').click()
+    expect(page.locator(".tile").first).not_to_have_attribute("title", first)
+    page.keyboard.press("k")
+    saved(curation, 1)
+    page.locator("#label").focus()
+    page.locator("#label").select_option("gibson_SG")
+    expect(page.locator(".tile .label").filter(has_not_text="Gibson SG")).to_have_count(0)
+    page.keyboard.press("d")
+    assert {row.action for row in saved(curation, 2)} == {"keep", "drop"}
+
+
 def test_several_are_decided_at_once_with_shift(visit: Visit, curation: Path):
     page = visit()
     page.keyboard.press("Shift+ArrowRight")

@@ -19,6 +19,7 @@ from guitar_kedro.learning.inference.learner import learner_for_inference
 from guitar_kedro.learning.inference.onnx import OnnxPredictor
 from guitar_kedro.learning.inference.predictor import Predictor
 from guitar_kedro.learning.networks.checkpoint import Checkpoint, ModelSpec
+from guitar_kedro.metrics.formatting import percent
 from guitar_kedro.progress import track
 from guitar_kedro.sizes import height_width
 
@@ -91,8 +92,8 @@ def with_int8(bundle: Bundle, calibration: list[str], validation: pd.DataFrame) 
     )
     if accuracy - accuracy_int8 > MAX_LOSS:
         raise UserError(
-            f"With 8-bit integers the validation accuracy falls from {accuracy:.1%} to {accuracy_int8:.1%} "
-            f"({MAX_LOSS:.1%} is allowed); nothing was exported. Export without export.int8."
+            f"With 8-bit integers the validation accuracy falls from {percent(accuracy)} to {percent(accuracy_int8)} "
+            f"({percent(MAX_LOSS)} is allowed); nothing was exported. Export without export.int8."
         )
     logger.info("Validation accuracy: %.2f %% with float32, %.2f %% with int8", 100 * accuracy, 100 * accuracy_int8)
     facts = {"pictures": len(paths), "accuracy_float32": accuracy, "accuracy_int8": accuracy_int8}

@@ -166,7 +166,7 @@ const KEYS = {
 function key(event) {
   if (event.ctrlKey && event.key === "z") return [event.preventDefault(), undo()];
   if (event.ctrlKey || event.metaKey || event.altKey || relabel.isOpen() || box("keys").open) return;
-  if (event.target.closest("input, select, summary, a") || (event.target.closest("button") && [" ", "Enter"].includes(event.key))) return;
+  if (event.target.closest("input, select") || (event.target.closest("button, summary, a") && [" ", "Enter"].includes(event.key))) return;
   const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -grid.columns(), ArrowDown: grid.columns() }[event.key];
   const act = KEYS[event.key] || KEYS[event.key.toLowerCase()];
   if (!step && !act) return;
@@ -255,7 +255,12 @@ grid.onTile((place, event) => {
   if (event.detail === 2) open();
 });
 let typing = 0;
-for (const name of FILTERS) box(name).addEventListener("change", () => load({ resume: true }, "undecided"));
+for (const name of FILTERS) {
+  box(name).addEventListener("change", () => {
+    box(name).blur(); // keys are for pictures again
+    load({ resume: true }, "undecided");
+  });
+}
 box("text").addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(() => load({ resume: true }, "undecided"), 150);
