@@ -93,7 +93,7 @@ def history_plot(history: pd.DataFrame, title: str) -> Figure:
     figure = style.new_figure(10.0, 3.1, title, [_describe_history(history)])
     losses, errors, rates = figure.subplots(1, 3)
     epochs = history["epoch"]
-    markers = {"marker": "o", "markersize": 4} if len(history) <= 30 else {}
+    markers = {"marker": "o", "markersize": 4, "clip_on": False} if 0 < len(history) <= 30 else {}
     losses.plot(epochs, history["train_loss"], color=style.AMBER, linewidth=1.8, label="training", **markers)
     losses.plot(epochs, history["valid_loss"], color=style.BLUE, linewidth=1.8, label="validation", **markers)
     errors.plot(epochs, 100 * history["error_rate"], color=style.VERMILLION, linewidth=1.8, **markers)
