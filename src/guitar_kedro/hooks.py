@@ -239,6 +239,8 @@ class GivenImages:
 
 def _say_whether_taken(raw_images: Any) -> None:
     collected, place = os.path.relpath(raw_images.collected), raw_images._source()
+    if not any(raw_images.collected.glob("*/*")):
+        return
     if Path(place).resolve() == raw_images.collected.resolve():
         logger.info(with_session(f"`kedro run` trains on {collected}"))
     else:

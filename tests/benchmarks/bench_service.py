@@ -127,6 +127,7 @@ def _checkpoint(architecture: str, size: int, precision: str) -> Checkpoint:
 
 def serve_model(architecture: str, size: int, precision: str) -> None:
     """Serves as ``kedro serve`` does, with the limits of the configuration; prints the port."""
+    import pandas as pd
     import yaml
 
     from guitar_kedro.serving.options import ServingOptions
@@ -141,7 +142,7 @@ def serve_model(architecture: str, size: int, precision: str) -> None:
     checkpoint, sock = _checkpoint(architecture, size, precision), listen("127.0.0.1", 0)
     sock.listen()
     print(sock.getsockname()[1], flush=True)
-    start(sock, Predictor(checkpoint), "1", "benchmark", options, test_log=None, model_cards=[], examples=())
+    start(sock, Predictor(checkpoint), "1", "benchmark", options, test_log=pd.DataFrame(), model_cards=[], examples=())
 
 
 def serve_learner(architecture: str, size: int) -> None:

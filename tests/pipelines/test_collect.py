@@ -98,6 +98,7 @@ def test_what_is_collected_is_complete_after_kills_and_nothing_is_asked_twice(
     for words in ("iNaturalist was not asked for all", "iNaturalist answered 0 of 3 searches", "cat: 158 images"):
         assert words in said
     assert "For more of a class" in said
+    assert f"trains on {WORKSPACE}/collected" in said
 
     run = kedro("run", "--env=photos", "--pipelines=ingestion", "--params=name=pets")
     assert run.returncode == 0, run.stdout + run.stderr
@@ -108,9 +109,13 @@ def test_what_is_collected_is_complete_after_kills_and_nothing_is_asked_twice(
 def test_further_lines_of_the_table_and_addresses_in_it_join_what_is_there(
     project: Path, kedro: Kedro, sources: PictureSources
 ):
-    sources.found = {"tabby": ["a"], "beagle": ["b"]}
     params = f"queries=queries.csv,name=pets,{sources.params('openverse')}"
     queries = project / "queries.csv"
+    queries.write_text("query,label\nnothing,cat\n")
+    run = kedro(*COLLECT, f"--params={params}")
+    assert run.returncode == 0
+    assert "trains on" not in run.stdout, "nothing was found"
+    sources.found = {"tabby": ["a"], "beagle": ["b"]}
     queries.write_text("query,label\ntabby,cat\n")
     assert kedro(*COLLECT, f"--params={params}").returncode == 0
     mine = [f",dog,{sources.url}/picture/{name},{license}," for name, license in (("c", "CC BY 4.0"), ("d", ""))]
@@ -121,7 +126,7 @@ def test_further_lines_of_the_table_and_addresses_in_it_join_what_is_there(
     assert table(project, "rejected_downloads")[["url", "reason"]].to_numpy().tolist() == [
         [f"{sources.url}/picture/d", "no_license"]
     ]
-    assert len(sources.log) == 2 + 3, "two searches, three pictures"
+    assert len(sources.log) == 3 + 3, "three searches, three pictures"
 
 
 def one_line(kedro: Kedro, *command: str) -> str:

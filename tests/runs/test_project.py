@@ -66,6 +66,11 @@ def test_named_versions_give_the_result_of_the_run_that_they_come_from(used_proj
     assert run.returncode == 0, run.stdout + run.stderr
     assert latest(used_project, f"{REPORTS}/metrics.json").read_text() == metrics
     assert record(used_project)["loaded"]["model"] == before["version"]
+    log = pd.read_csv(used_project / REPORTS / "test_log.csv")
+    rows = [line.split() for line in kedro_in(used_project, "status").stdout.splitlines()]
+    [shown] = [row for row in rows if row[:3] == ["model", "test", "part"]]
+    newest = latest(used_project, f"{MODELS}/model").parent.name
+    assert shown[3:] == ["stale", newest, *percent(1 - log["accuracy"].iloc[1], 2).split()]
 
 
 def test_a_run_record_says_what_ran_with_what(finished_project: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 from small_service import OPTIONS, client_of, jpeg
@@ -95,7 +96,7 @@ def test_who_starts_a_second_service_while_the_first_one_loads_is_told_that_the_
         with listen("127.0.0.1", port) as second:
             first.listen()
             with pytest.raises(UserError, match=rf"--host=127\.0\.0\.1 --port={port} cannot be used \(Address alrea"):
-                start(second, Model(), "2026", "demo", OPTIONS, None, [], ())
+                start(second, Model(), "2026", "demo", OPTIONS, pd.DataFrame(), [], ())
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ class ExperimentsDataset(ReadOnlyDataset):
 
 def _of_test(folder: Path, openings: pd.DataFrame) -> Errors | None:
     """Look up the last opening of the test part for a model."""
-    if openings.empty or not (folder / SPEC_FILE).exists():
+    if not (folder / SPEC_FILE).exists():
         return None
     return errors_on_test(openings, ModelSpec.read(folder / SPEC_FILE).checksum)
 

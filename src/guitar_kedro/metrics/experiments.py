@@ -19,6 +19,7 @@ from guitar_kedro.errors import UserError, listed
 from guitar_kedro.metrics.calibration import expected_calibration_error
 from guitar_kedro.metrics.differences import OF_THE_WAY, differing, flattened, value_changes
 from guitar_kedro.metrics.errors import Errors, compare_answers, count_errors, is_right, share_of
+from guitar_kedro.metrics.openings import last_opening
 
 PARAMETER = "params:"  # begins the name of the column of a parameter
 UNKNOWN_SPLIT = 0
@@ -240,16 +241,16 @@ def errors_on_test(openings: pd.DataFrame, checksum: str) -> Errors | None:
     """Look up what a model got wrong when the test part was last opened for it.
 
     Args:
-        openings: ``model_version`` (beginning of the checksum of a model), ``images`` and ``errors`` of each opening.
+        openings: As of ``last_opening``, with ``images`` and ``errors`` of each.
         checksum: Of the model.
 
     Returns:
         Its errors; ``None`` where it was not opened.
     """
-    of_model = openings[[checksum.startswith(version) for version in openings["model_version"]]]
-    if of_model.empty:
+    opening = last_opening(openings, checksum)
+    if opening is None:
         return None
-    images, errors = int(of_model["images"].iloc[-1]), int(of_model["errors"].iloc[-1])
+    images, errors = int(opening["images"]), int(opening["errors"])
     rate, low, high = share_of(errors, images)
     return Errors(images=images, errors=errors, error_rate=rate, error_low=low, error_high=high)
 

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from guitar_kedro.errors import UserError
 from guitar_kedro.metrics.formatting import percent
+from guitar_kedro.metrics.openings import last_opening
 from guitar_kedro.pipelines.training.plan import StagePlan
 from guitar_kedro.runs.run_cache import Fingerprint, RunCache
 from guitar_kedro.runs.training_states import training_state, trains
@@ -140,11 +141,11 @@ def _rows(
                 kept = history["kept"].idxmax() if "kept" in history else -1  # which earlier versions did not write
                 error = history["error_rate"].iloc[kept]
             yield stage.name if phase == stage.phases[0] else "", phase, node, error
-    error = None
-    if _is_there(statuses[makers["metrics"]], catalog, "metrics"):
-        [tested] = catalog.load("metrics").test.values()  # of the model that is there, whatever stages there are now
-        error = 1 - tested.accuracy
-    yield "model", "test part", makers["model"], error
+    opening = None
+    if _is_there(statuses[makers["model_spec"]], catalog, "model_spec"):
+        # not from metrics, which a run with --load-versions may have computed for another model
+        opening = last_opening(catalog.load("test_log"), catalog.load("model_spec").checksum)
+    yield "model", "test part", makers["model"], None if opening is None else 1 - opening["accuracy"]
 
 
 def _is_there(status: NodeStatus, catalog: DataCatalog, name: str) -> bool:

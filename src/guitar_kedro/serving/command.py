@@ -53,7 +53,7 @@ def serve(host: str, port: int, model_version: str | None, backend: str, **where
             version=version,
             title=catalog.load("params:workspace"),
             options=options,
-            test_log=catalog.load("test_log") if catalog.exists("test_log") else None,
+            test_log=catalog.load("test_log"),
             model_cards=[Path(path) for path in cast(Any, catalog["model_card"]).list_versions()],
             examples=EXAMPLES if isinstance(catalog["raw_images"], DrawnImagesDataset) else (),
         )

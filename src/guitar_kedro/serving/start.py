@@ -31,7 +31,7 @@ def start(
     version: str,
     title: str,
     options: ServingOptions,
-    test_log: pd.DataFrame | None,
+    test_log: pd.DataFrame,
     model_cards: list[Path],
     examples: tuple[str, ...],
 ) -> None:
@@ -43,13 +43,13 @@ def start(
         version: Its version.
         title: What the page calls it.
         options: The limits.
-        test_log: Results on the sealed test part, a row per evaluation.
+        test_log: Results on the sealed test part, a row per evaluation; empty before the first.
         model_cards: Pages, the latest first; the first that is about this model is shown.
         examples: Names of things that the project can draw for visitors.
     """
     spec = predictor.spec
     service = Service(predictor, version, options)
-    test = None if test_log is None else errors_on_test(test_log, spec.checksum)
+    test = errors_on_test(test_log, spec.checksum)
     tested = test.images if test else 0
     accuracy = share_of(tested - test.errors, tested) if test else None
     about = About(title, version, spec, accuracy, tested, _model_card(model_cards, spec), examples)

@@ -84,10 +84,11 @@ def split_images(
             that is to have no leaks have some.
     """
     is_accepted = images.are_unlabelled(image_table["file"])
-    own = image_table[~is_accepted].reset_index(drop=True)
-    splits, assignments = _split_own(own, options, seed, earlier, features)
+    names = group_names(image_table, options.group_from)
+    own, own_names = (table[~is_accepted].reset_index(drop=True) for table in (image_table, names))
+    splits, assignments = _split_own(own, own_names, options, seed, earlier, features)
     if is_accepted.any():
-        splits = _with_accepted(splits, image_table, is_accepted, options, features)
+        splits = _with_accepted(splits, image_table, names, is_accepted, features)
         trained = image_table[is_accepted & image_table["image_id"].isin(splits["image_id"])]
         assignments = with_trained(assignments, trained)
     counts = splits["split"].value_counts()
@@ -97,13 +98,13 @@ def split_images(
 
 def _split_own(
     image_table: pd.DataFrame,
+    names: pd.Series,
     options: SplittingOptions,
     seed: int,
     earlier: pd.DataFrame,
     features: learning.Features | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split the images that came with their class."""
-    names = group_names(image_table, options.group_from)
     table = image_table[["image_id", "label", "file", "given_split", "file_hash", "pixel_hash"]].assign(
         duplicate_group=joined_groups(image_table, names, features), name=names
     )
@@ -149,12 +150,11 @@ def _deal(pool: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Series:
 def _with_accepted(
     splits: pd.DataFrame,
     image_table: pd.DataFrame,
+    names: pd.Series,
     is_accepted: pd.Series,
-    options: SplittingOptions,
     features: learning.Features | None,
 ) -> pd.DataFrame:
     """Add to the training part the pictures that came without a label, but those that would leak."""
-    names = group_names(image_table, options.group_from)
     table = image_table[["image_id", "label", "file"]].assign(group=joined_groups(image_table, names, features))
     parts = table["image_id"].map(splits.set_index("image_id")["split"])
     held_out = set(table.loc[parts.isin([VALIDATION, TEST]), "group"])
