@@ -122,16 +122,7 @@ class ResumingRunner(SequentialRunner):
         parameters = StagesConfigLoader.current["parameters"]
         check_parameters(parameters)
         resume = parameters.get("resume", True)
-        run_cache = RunCache(catalog, parameters)
-        for name in pipeline.datasets():
-            catalog.get(name)  # datasets check what the catalog says of them as they are made
-        check_versions(pipeline, catalog)
-        will_run = partial(self._will_run, resume, run_cache)
-        checked = [*filter(will_run, filter(is_checked, pipeline.nodes))]
-        if checked:  # the run cache remembers checksums of what these are going to replace
-            run_cache = RunCache(catalog, parameters)
-        with _drawing(checked, catalog):
-            check_nodes(checked, catalog, parameters)
+        run_cache = self._check(pipeline, catalog, parameters, resume)
         results = pipeline.outputs()
         returned = {name for name in results if in_memory(catalog, name)}
         wanted = returned | {name for name in results if run_cache.must_be_made_again(name)}
@@ -142,20 +133,25 @@ class ResumingRunner(SequentialRunner):
                 _say_skipped(nodes, run_cache)
                 continue
             for node in (*_makers_of_caches(nodes, pipeline, run_cache), *nodes):
-                fingerprint = run_cache.fingerprint(node)
-                state = training_state(node, fingerprint, parameters) if trains(node) else None
-                if state:
-                    _forget_other(state, node, fingerprint, resume)
-                does = _recording(node, state) if state else node
-                Task(does, catalog, self._is_async, hook_manager=hook_manager, run_id=run_id).execute()
-                run_cache.note_run(node, fingerprint, run_id)
-                if state:
-                    state.path.unlink(missing_ok=True)
-                logger.info("Completed %s", node.name)
+                with _noted(node, run_cache, parameters, resume, run_id) as does:
+                    Task(does, catalog, self._is_async, hook_manager=hook_manager, run_id=run_id).execute()
             # what one unit holds in memory is of no use to another one
             used = {name for node in nodes for name in (*node.inputs, *node.outputs)}
             for name in used - pipeline.inputs() - returned:
                 catalog.release(name)
+
+    def _check(self, pipeline: Pipeline, catalog: DataCatalog, parameters: dict[str, Any], resume: bool) -> RunCache:
+        """Check what can be known before the first node runs, and open the run cache."""
+        run_cache = RunCache(catalog, parameters)
+        for name in pipeline.datasets():
+            catalog.get(name)  # datasets check what the catalog says of them as they are made
+        check_versions(pipeline, catalog)
+        will_run = partial(self._will_run, resume, run_cache)
+        checked = [*filter(will_run, filter(is_checked, pipeline.nodes))]
+        with _drawing(checked, catalog):
+            check_nodes(checked, catalog, parameters)
+        # a run cache remembers checksums, and nodes that were checked are going to replace what they are of
+        return RunCache(catalog, parameters) if checked else run_cache
 
     def _will_run(self, resume: bool, run_cache: RunCache, node: Node) -> bool:
         """Tell whether a node runs with what is there now; what runs before it may still change that."""
@@ -209,6 +205,22 @@ def _makers_of_caches(nodes: list[Node], pipeline: Pipeline, run_cache: RunCache
         missing = ", ".join(sorted(gone & set(maker.outputs)))
         logger.info("%s runs again: %s is needed, and was removed", maker.name, missing)
     return makers
+
+
+@contextmanager
+def _noted(
+    node: Node, run_cache: RunCache, parameters: dict[str, Any], resume: bool, run_id: str | None
+) -> Iterator[Node]:
+    """Give the node that is to run, and note in the run cache that it has."""
+    fingerprint = run_cache.fingerprint(node)
+    state = training_state(node, fingerprint, parameters) if trains(node) else None
+    if state:
+        _forget_other(state, node, fingerprint, resume)
+    yield _recording(node, state) if state else node
+    run_cache.note_run(node, fingerprint, run_id)
+    if state:
+        state.path.unlink(missing_ok=True)
+    logger.info("Completed %s", node.name)
 
 
 def _recording(node: Node, state: TrainingState) -> Node:

@@ -43,24 +43,15 @@ def deal(
     for group, part in kept.items():
         hands.give(group, part)
     for label in sorted(of_class, key=lambda label: (len(of_class[label]), label)):
-        lacking = [part for part, numbers in hands.standing.items() if not numbers[label]]
-        free = [group for group in of_class[label] if group not in hands.dealt][: len(lacking)]
-        if TRAIN in lacking and free:
-            largest = max(free, key=lambda group: groups[group][label])
-            free = [largest, *(group for group in free if group != largest)]
-        for group, part in zip(free, lacking, strict=False):
-            hands.give(group, part)
-        for part in lacking[len(free) :]:
-            hands.fill_up(part, [group for group in of_class[label] if group in kept])
+        hands.fill_parts_without(label, of_class[label], [group for group in of_class[label] if group in kept])
     for least in _LEAST_GAINS:
-        for group in [group for group in groups if group not in hands.dealt]:
+        for group in hands.left():
             counts = groups[group]
             wanted = least if len(counts) > 1 else 0.0
-            for part, share in shares.items():
-                if _gain(counts, share, totals, hands.filled[part]) >= wanted:
-                    hands.give(group, part)
-                    break
-    for group in groups.keys() - hands.dealt.keys():
+            gains = {part: _gain(counts, share, totals, hands.filled[part]) for part, share in shares.items()}
+            if fitting := [part for part, gain in gains.items() if gain >= wanted]:
+                hands.give(group, fitting[0])
+    for group in hands.left():
         hands.give(group, TRAIN)
     return hands.dealt
 
@@ -90,11 +81,33 @@ class _Hands:
         self.filled[part].update(counts)
         self.standing[part].update(counts.keys())
 
-    def fill_up(self, part: str, candidates: Sequence[int]) -> None:
+    def left(self) -> list[int]:
+        """Return the groups that are not dealt, in their order."""
+        return [group for group in self._groups if group not in self.dealt]
+
+    def fill_parts_without(self, label: str, groups: Sequence[int], kept: Sequence[int]) -> None:
+        """Give each part that has nothing of a class a group of it, training the largest.
+
+        Args:
+            label: The class.
+            groups: Those that hold images of it, in their order.
+            kept: Those of them that keep their part, unless nothing else is left.
+        """
+        lacking = [part for part, numbers in self.standing.items() if not numbers[label]]
+        free = [group for group in groups if group not in self.dealt][: len(lacking)]
+        if TRAIN in lacking and free:
+            largest = max(free, key=lambda group: self._groups[group][label])
+            free = [largest, *(group for group in free if group != largest)]
+        for group, part in zip(free, lacking, strict=False):
+            self.give(group, part)
+        for part in lacking[len(free) :]:
+            self._move_to(part, kept)
+
+    def _move_to(self, part: str, groups: Sequence[int]) -> None:
         """Move the smallest of some groups to a part, if in its own part others of all of its classes are left."""
         spare = [
             group
-            for group in candidates
+            for group in groups
             if all(self.standing[self.dealt[group]][label] > 1 for label in self._groups[group])
         ]
         if spare:
