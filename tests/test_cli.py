@@ -363,6 +363,7 @@ def test_an_address_that_leads_nowhere_or_brings_something_else_is_told(
             "data/06_models/007/model is not there yet: run `kedro run --env=photos --params=name=007` first",
         ),
         (["--runner=ThreadRunner"], "--runner=ThreadRunner: nodes run one after another here"),
+        (["--load-versions=model"], "--load-versions=model: Expected the form of"),
         (["--load-versions=model:2020-01-01T00.00.00.000Z"], "there is no such version; there is none yet"),
     ],
 )

@@ -20,10 +20,11 @@ import click
 import psutil
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import pipelines
+from omegaconf import OmegaConf
 from rich.console import Console
 from rich.text import Text
 
-from guitar_kedro.command_options import PARAMS, WHERE, in_one_sentence, opened_context
+from guitar_kedro.command_options import PARAMS, WHERE, in_one_sentence, opened_context, parsed_params
 from guitar_kedro.errors import UserError
 from guitar_kedro.files import written_whole
 from guitar_kedro.project import project_folder
@@ -92,6 +93,10 @@ def cli() -> None:
 
 @_command()
 def _run(**options: Any) -> Any:
+    context = click.get_current_context()
+    if of_file := (context.default_map or {}).get("params"):  # of which Kedro drops all where some are typed
+        together = OmegaConf.merge(parsed_params(context, PARAMS, of_file), options["params"])
+        options["params"] = OmegaConf.to_container(together)
     # both spellings work; Kedro warns of the older one, which asks nothing of the user
     if options["pipeline"] and not options["pipelines"]:
         options["pipelines"], options["pipeline"] = [options["pipeline"]], None
@@ -117,11 +122,25 @@ def _read_options(context: click.Context, option: click.Parameter, path: str | N
         ) from None
 
 
+def _in_a_sentence(option: click.Parameter) -> click.Parameter:
+    """Let an option of Kedro say what is wrong with it; its own exceptions print a traceback, or none at all."""
+
+    def read(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        try:
+            return cast(Callable[..., Any], option.callback)(context, parameter, value)
+        except click.ClickException as error:
+            raise click.ClickException(f"{option.opts[0]}={value}: {error}") from None
+
+    plain = copy.copy(option)
+    plain.callback = read if option.callback else None
+    return plain
+
+
 [_CONFIG] = (option for option in kedro_run.params if option.name == "config")
 _OURS = {PARAMS.name: PARAMS, "config": copy.copy(_CONFIG)}
 _OURS["config"].callback = _read_options
 run = copy.copy(kedro_run)
-run.params = [_OURS.get(option.name, option) for option in kedro_run.params]
+run.params = [_OURS.get(option.name) or _in_a_sentence(option) for option in kedro_run.params]
 run.callback = _run
 cli.add_command(run)
 cli.add_command(serve)

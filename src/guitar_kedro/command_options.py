@@ -56,9 +56,14 @@ def opened_catalog(where: dict[str, Any], load_versions: dict[str, str] | None =
         yield context._get_catalog(load_versions=load_versions)
 
 
-def _parsed(context: click.Context, option: click.Parameter, value: str | dict[str, Any]) -> dict[str, Any]:
+def parsed_params(context: click.Context, option: click.Parameter, value: str | dict[str, Any]) -> dict[str, Any]:
+    """Read what ``--params`` says, or a file that ``--config`` names: that one may nest parameters.
+
+    Raises:
+        ClickException: If it cannot be read.
+    """
     try:
-        return value if isinstance(value, dict) else parse_parameters(value)  # a dict comes from a file, with --config
+        return value if isinstance(value, dict) else parse_parameters(value)
     except UserError as error:
         raise click.ClickException(str(error)) from None
 
@@ -66,7 +71,7 @@ def _parsed(context: click.Context, option: click.Parameter, value: str | dict[s
 _OPTIONS = {option.name: option for option in kedro_run.params}
 WHERE = [copy.copy(_OPTIONS[name]) for name in ("env", "conf_source", "params")]
 PARAMS = WHERE[-1]
-PARAMS.callback = _parsed
+PARAMS.callback = parsed_params
 PARAMS.help = (
     "Parameters, as NAME=VALUE,NAME=VALUE; of a group, as GROUP.NAME=VALUE. Names and paths are taken as typed. "
     "A comma belongs to the value unless NAME= comes after it."

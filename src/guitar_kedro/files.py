@@ -42,6 +42,19 @@ def sha256_of_lines(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def named_files(value: Any) -> dict[str, Path]:
+    """Find the files that parameters name: what they say, and where that is."""
+    match value:
+        case dict():
+            return named_files(list(value.values()))
+        case list():
+            return {name: path for part in value for name, path in named_files(part).items()}
+        # Path.is_file raises for a text that is too long for a name
+        case str() if os.path.isfile(path := os.path.expanduser(value)):
+            return {value: Path(path)}
+    return {}
+
+
 def printable(path: PurePath | str) -> str:
     """Return a path as text in one line that any table takes, with slashes; other paths give other texts.
 

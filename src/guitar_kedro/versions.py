@@ -16,13 +16,13 @@ from collections.abc import Iterable
 VERSIONS = {
     "drawn_pictures": 2,  # the demo set, and the other things
     "prepared_pictures": 2,  # what reading, shrinking, encoding and hashing make of a file, or why it is refused
-    "image_tables": 3,  # duplicates, curation, given parts and groups, pictures without labels
+    "image_tables": 4,  # duplicates, curation, given parts and groups, pictures without labels
     "decoded_pixels": 1,  # what training reads: prepared pictures, read and resized
-    "splits": 1,  # also those of the cross-validation
-    "trained_networks": 2,  # learning rates, weights, histories
+    "splits": 2,  # also those of the cross-validation
+    "trained_networks": 3,  # learning rates, weights, histories
     "predictions": 1,  # of any picture: reading it, resizing it, the network, its probabilities and energy
     "calibrated_models": 1,  # temperature and thresholds
-    "reports": 4,  # figures, tables, numbers and cards, from all of the above
+    "reports": 5,  # figures, tables, numbers and cards, from all of the above
     "bundles": 2,  # exported models, with their own preprocessing
 }
 

@@ -350,6 +350,16 @@ def test_a_remembered_place_that_is_gone_is_told_as_the_remembered_one(tmp_path:
     assert f"{tmp_path / 'photos'} does not exist any more, and an earlier run noted it" in sentence(caught.value)
 
 
+def test_a_remembered_table_that_is_gone_is_told_as_the_remembered_one(tmp_path: Path):
+    photos, table = class_folders(tmp_path / "photos"), tmp_path / "labels.csv"
+    table.write_text("file,label\n")
+    PhotosDataset(str(tmp_path / "pets"), str(photos), labels=str(table)).remember()
+    table.unlink()
+    with pytest.raises(DatasetError) as caught:
+        PhotosDataset(str(tmp_path / "pets")).load()
+    assert f"{table} does not exist any more, and an earlier run noted it as the table" in sentence(caught.value)
+
+
 def test_a_checksum_is_one_and_is_compared_where_a_run_may_skip_loading(tmp_path: Path):
     for wrong in ("abc", "g" * 64, 7):
         with pytest.raises(UserError, match="a SHA-256 has 64 hexadecimal digits"):
@@ -357,6 +367,19 @@ def test_a_checksum_is_one_and_is_compared_where_a_run_may_skip_loading(tmp_path
     (tmp_path / "photos.tgz").write_bytes(b"an archive")
     with pytest.raises(UserError, match="has the SHA-256 checksum"):
         PhotosDataset(str(tmp_path / "pets"), str(tmp_path / "photos.tgz"), sha256="0" * 64).fingerprint()
+
+
+def test_a_photo_that_comes_while_a_run_checks_its_images_is_taken_with_them(tmp_path: Path):
+    files = [f"{label}/{number}.jpg" for label in ("cat", "dog") for number in range(3)]
+    for name in files:
+        (tmp_path / "pets" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pets" / name).write_bytes(b"x")
+    photos = PhotosDataset(str(tmp_path / "ours"), str(tmp_path / "pets"))
+    listed = photos.at_hand()
+    assert photos.load() is listed
+    photos.at_hand()
+    (tmp_path / "pets/cat/late.jpg").write_bytes(b"x")
+    assert sorted(image.file for image in photos.load()) == sorted([*files, "cat/late.jpg"])
 
 
 @pytest.mark.parametrize("given", ["nowhere", "one_class", "empty", "a_file"])

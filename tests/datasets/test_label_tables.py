@@ -54,6 +54,7 @@ def test_parquet_and_json_lines_say_the_same(tmp_path: Path):
         ),
         ("t.csv", "file,label,groop\na,b,c\n", "has a column 'groop': is it the group"),
         ("t.csv", "file,file,label\na,b,c\n", "the column file stands in the first line twice"),
+        ("t.csv", "file,label,Label\na,b,c\n", "the column label stands in the first line twice"),
         ("t.csv", "file,label\na,b,c\n", "line 2: it has 3 fields, and the first line names 2"),
         (
             "t.csv",

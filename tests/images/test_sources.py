@@ -406,6 +406,13 @@ def test_names_that_are_no_text_are_made_printable(tmp_path: Path):
     assert (alone.file, alone.label) == ("\\xff.jpg", "a")
 
 
+def test_a_file_that_may_be_read_now_is_another_one_than_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    image = RawImage("a/1.jpg", "a", write(tmp_path, "a/1.jpg") / "a/1.jpg")
+    readable = image.state
+    monkeypatch.setattr(os, "access", lambda *_: False)  # tests may run as root, who may read everything
+    assert image.state != readable
+
+
 def test_a_folder_that_cannot_be_listed_is_told_as_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write(tmp_path, "a/1.jpg", "b/1.jpg", "c/d/1.jpg")
     scan = os.scandir
@@ -420,7 +427,7 @@ def test_a_folder_that_cannot_be_listed_is_told_as_a_problem(tmp_path: Path, mon
     assert {image.file: image.problem and image.problem[0] for image in photos_in_folder(tmp_path)} == {
         "a/1.jpg": None,
         "b/1.jpg": None,
-        "c/d": "file_not_readable",
+        "c/d": "folder_not_readable",
     }
     refused = {tmp_path}
     with pytest.raises(UserError, match=r"cannot be listed \(Permission denied\)"):

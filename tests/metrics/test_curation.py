@@ -103,6 +103,11 @@ def test_without_an_earlier_model_there_is_nothing_to_say():
     assert curation_sentence(effect) == ""
 
 
+def test_where_no_image_changed_nothing_is_told_of_images():
+    for decisions in (DECISIONS[:0], pd.DataFrame({"file": ["a"], "action": ["keep"]})):
+        assert curation_sentence(effect_of(NOW, NOW, decisions, ["epochs was 1 and is 2"])) == ""
+
+
 def test_parts_that_share_no_image_are_compared_by_their_rates_alone():
     effect = effect_of(BEFORE, NOW.assign(image_id=NOW["image_id"] + "2"), DECISIONS)
     assert effect.both.images == 0
@@ -156,6 +161,9 @@ def test_what_else_changed_is_told_beside_the_effect():
     assert changes == ["precision was float32 and is bfloat16", "epochs was 3 and is 5"]
     assert recipe_changes(now, {**now, "provenance": {**made, "epochs": 5, "learning_rates": [2e-3]}})
     assert recipe_changes(before, {**before, "temperature": 1.1}) == recipe_changes({}, now) == []
+    mixed = {**before, "provenance": {**made, "recipe": {"mixup": 0.4, "ema": 0.9}}}
+    smoothed = {**before, "provenance": {**made, "recipe": {"mixup": 0.4, "label_smoothing": 0.1}}}
+    assert recipe_changes(mixed, smoothed) == ["ema was 0.9 and is off", "label smoothing was off and is 0.1"]
     words = curation_sentence(effect_of(BEFORE, NOW, DECISIONS, changes))
     assert words.endswith(
         "That is not the effect of the images alone: precision was float32 and is bfloat16; epochs was 3 and is 5."

@@ -77,6 +77,15 @@ def test_a_random_split_leaves_each_class_something_to_train_on(seed: int):
     assert (dealt["split"] == "test").equals(splits["split"] == "test")
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_a_picture_that_was_accepted_for_being_hard_stays_in_training(seed: int):
+    kinds = [("big", "train", True)] * 3 + [("big", "train", False)] * 6 + [("big", "validation", False)] * 6
+    splits = pd.DataFrame([*kinds, ("small", "train", False)], columns=["label", "split", "accepted"])
+    dealt = split_at_random(splits, seed)
+    assert set(dealt.loc[splits["accepted"], "split"]) == {"train"}
+    assert (dealt.loc[splits["label"] == "small", "split"] == "train").all()
+
+
 def test_folds_keep_duplicates_together_and_hold_every_image_but_the_sealed_ones():
     splits = splits_with_duplicates()
     folds = deal_folds(splits, CrossValidationOptions(folds=3), seed=1)

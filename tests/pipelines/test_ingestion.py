@@ -287,6 +287,16 @@ def said(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno == level]
 
 
+def test_a_folder_that_cannot_be_listed_is_warned_of(photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    unlisted = RawImage("fox", "", photos / "fox", ("folder_not_readable", "It is a folder that cannot be listed."))
+    prepared = PreparedImagesDataset(str(tmp_path / "store"))
+    prepared.save(nodes.prepare_images([*photos_in_folder(photos), unlisted], **PREPARING))
+    nodes.build_image_table(prepared.load(), NO_CURATION, OPTIONS.duplicate_distance)
+    assert said(caplog, logging.WARNING) == [
+        "Whatever lies in fox is left out, for it cannot be listed: give yourself the right to read it"
+    ]
+
+
 def test_a_class_of_which_no_picture_is_left_is_told(photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     (photos / "bad").mkdir()
     for number in range(4):

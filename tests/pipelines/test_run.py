@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -298,6 +299,17 @@ def test_reports_open_no_weights(finished_project: Path, tmp_path: Path):
         weights.write_bytes(b"no weights")
     run = kedro_in(project, "run", "--pipeline=reporting", "--params=resume=false")
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_of_removed_features_a_report_says_how_to_make_them_again(used_project: Path):
+    shutil.rmtree(used_project / "data/05_model_input/demo/features")
+    draw = ("run", "--pipeline=reporting", "--nodes=report.draw_embedding_map")
+    refused = kedro_in(used_project, *draw, COLUMNS="400")
+    command = re.search(r"model_features, which was removed: make it again with `kedro (.+)`, and", refused.stderr)
+    assert command, refused.stdout + refused.stderr
+    for arguments in (command[1].split(), draw):
+        run = kedro_in(used_project, *arguments)
+        assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_the_proposal_becomes_the_curation_and_the_next_report_says_what_it_changed(

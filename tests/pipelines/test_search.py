@@ -8,6 +8,7 @@ import signal
 import threading
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from guitar_kedro.learning import ModelSpec
 from guitar_kedro.metrics import search_result, search_sentence
 from guitar_kedro.metrics.search import flattery
 from guitar_kedro.mistakes import user_error_behind
-from guitar_kedro.pipelines.search.nodes import search_note, splits_fingerprint
+from guitar_kedro.pipelines.search.nodes import compare_on_fresh_folds, search_note, search_of, splits_fingerprint
 from guitar_kedro.pipelines.search.options import Range, SearchOptions
 from guitar_kedro.pipelines.search.schemas import TrialRow
 from guitar_kedro.pipelines.search.space import GROUPS, alternatives, suggest, with_values
@@ -42,6 +43,7 @@ from guitar_kedro.pipelines.search.study import (
     tickets,
 )
 from guitar_kedro.plots import search_figure
+from guitar_kedro.versions import VERSIONS
 
 PHASE = {"epochs": 1, "learning_rate": 1e-3}
 STAGE = {"architecture": "squeezenet1_1", "image_size": 32, "batch_size": 16, "frozen": PHASE, "unfrozen": PHASE}
@@ -207,6 +209,77 @@ def test_a_trial_that_was_killed_as_it_began_is_marked_as_failed_and_one_that_be
     assert not running_here(search_in(tmp_path), again)
 
 
+def test_a_trial_that_is_better_after_each_epoch_is_not_ended_for_the_first_epoch_of_its_second_fold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    of_trials = ([0.9], [0.5, 0.4, 0.3, 0.2], [0.45, 0.25, 0.05])  # the recipe, four epochs, three
+    rates_of_folds = iter([rates for rates in of_trials for _ in range(2)])
+
+    def train(*arguments: Any) -> tuple[Any, dict[str, float]]:
+        report, rates = arguments[-1], next(rates_of_folds)
+        for rate in rates:
+            report({"error_rate": rate})
+        return SimpleNamespace(spec=SimpleNamespace(sha256="1")), {"error_rate": rates[-1], "valid_loss": 1.0}
+
+    monkeypatch.setattr("guitar_kedro.pipelines.search.study.train_recipe", train)
+    fold, pictures = pd.DataFrame({"split": ["validation"]}), PreparedImages(tmp_path, pd.DataFrame())
+    search = dataclasses.replace(search_in(tmp_path), parts=(fold, fold.copy()), data={"prepared_images": pictures})
+    study = prepare(search)
+    for _ in of_trials:
+        run_trial(search)
+    table = table_of(study, OPTIONS)
+    assert table["state"].tolist() == ["complete"] * 3
+    assert table["error_rate"].tolist() == [0.9, 0.2, 0.05]
+    assert table["epochs"].tolist() == [2, 8, 6]
+
+
+def test_trials_of_other_weights_folds_or_predictions_are_of_another_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    splits = pd.DataFrame({"image_id": [f"i{number}" for number in range(24)], "label": ["a", "b"] * 12})
+    splits = splits.assign(split="train", duplicate_group=range(24))
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"1")
+    recipe = with_values({**RECIPE, "seed": 1, "device": "cpu"}, {"stages.small.weights": str(weights)})
+
+    def study(of: pd.DataFrame = splits, folds: int = 0) -> str:
+        options = OPTIONS.model_copy(update={"folds": folds})
+        return search_of(None, of, None, None, TrialCache(tmp_path), options, recipe).name
+
+    grouped = splits.assign(duplicate_group=[number // 4 for number in range(24)])
+    first = study()
+    assert study(grouped) == first  # groups make folds alone
+    assert len({first, study(folds=3), study(grouped, folds=3)}) == 3
+    with monkeypatch.context() as newer:
+        newer.setitem(VERSIONS, "predictions", VERSIONS["predictions"] + 1)
+        assert study() != first
+    weights.write_bytes(b"2")
+    assert study() != first
+
+
+def test_the_fresh_folds_of_the_largest_seed_are_dealt_by_one_that_there_is(monkeypatch: pytest.MonkeyPatch):
+    splits = pd.DataFrame({"image_id": [f"i{number}" for number in range(24)], "label": ["a", "b"] * 12})
+    splits = splits.assign(split=["train"] * 20 + ["validation"] * 4, duplicate_group=range(24))
+
+    def predict(_title: str, _values: dict[str, Any], folds: pd.DataFrame, *_: Any) -> pd.DataFrame:
+        return folds[["image_id", "label"]].assign(predicted=folds["label"])
+
+    monkeypatch.setattr("guitar_kedro.pipelines.search.nodes._predict_folds", predict)
+    largest = {**RECIPE, "seed": 2**32 - 1, "device": "cpu"}
+    found = compare_on_fresh_folds(trials_table([0.2]), splits, None, None, None, 0, 2, **largest)
+    assert (found.folds, found.fresh.errors) == (2, 0)
+
+
+def test_no_trial_is_judged_by_pictures_that_were_accepted_for_being_hard(tmp_path: Path):
+    splits = pd.DataFrame({"image_id": [f"i{number}" for number in range(24)], "label": ["a", "b"] * 12})
+    splits = splits.assign(split="train", duplicate_group=range(24), accepted=[True] * 8 + [False] * 16)
+    recipe, options = {**RECIPE, "seed": 1, "device": "cpu"}, OPTIONS.model_copy(update={"folds": 3})
+    parts = search_of(None, splits, None, None, TrialCache(tmp_path), options, recipe).parts
+    judging = pd.concat([part[part["split"] == "validation"] for part in parts])
+    assert sorted(judging["image_id"]) == sorted(splits.loc[~splits["accepted"], "image_id"])
+    assert all(len(part) == 24 for part in parts)
+
+
 def test_a_missing_optuna_is_told_with_what_brings_it():
     assert "pip install 'guitar-kedro[search]'" in str(user_error_behind(ImportError("No module named 'optuna'")))
 
@@ -275,7 +348,8 @@ def test_a_search_survives_kill_9_never_opens_the_test_part_and_its_best_trial_i
     assert not found["is_recipe"]
     best = reports / "latest/best_trial.yml"
     assert set(yaml.safe_load(best.read_text())["run"]["params"]) == {"stages", "training", "seed"}
-    run = kedro_in(used_project, "run", f"--config={best}", "--to-outputs=train.small.unfrozen_checkpoint")
+    own = "--params=note=the best,stages.small.batch_size=16"  # beside those of the file
+    run = kedro_in(used_project, "run", own, f"--config={best}", "--to-outputs=train.small.unfrozen_checkpoint")
     assert run.returncode == 0, run.stdout + run.stderr
     spec = ModelSpec.read(max(used_project.glob("data/06_models/demo/small/unfrozen_spec.json/*/*.json")))
     assert spec.sha256 == found["sha256"]
@@ -326,5 +400,8 @@ def test_the_card_of_the_winner_says_how_many_trials_chose_it():
     assert search_note(found, splits, spec).startswith("A search chose the recipe of this model. Of 2 trials")
     other = spec.model_copy(update={"sha256": "others"})
     assert search_note(found, splits, other).startswith("A search has judged 2 trials by 50 images. This model is not")
+    by_folds = found.model_copy(update={"sha256": ""})
+    told = "A search has judged 2 trials by 50 images. Whatever was chosen by them looks better on these images than"
+    assert search_note(by_folds, splits, spec).startswith(told)
     assert search_note(found, splits.assign(label="b"), spec) == ""
     assert search_note(None, splits, spec) == ""

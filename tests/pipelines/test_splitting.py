@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -235,12 +237,14 @@ def test_a_part_that_is_moved_away_as_a_whole_is_refused():
         split_images(table, OPTIONS.model_copy(update={"leaks": "move"}), 1)
 
 
-def test_an_image_without_a_part_follows_its_group_or_is_trained_on():
+def test_an_image_without_a_part_follows_its_group_or_is_trained_on_and_is_told(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
     table = given(train=20, validation=6, test=6)
     table.loc[[1, 2], "given_split"] = ""
     table.loc[[1, 60], "duplicate_group"] = 900
     splits = split_images(table, OPTIONS, 1)
     assert splits.loc[[1, 2], "split"].tolist() == ["test", "train"]
+    assert "train, validation, test; 2 images without a part: with their group, or trained on" in caplog.text
 
 
 def test_a_class_of_a_given_split_that_nothing_teaches_is_refused():

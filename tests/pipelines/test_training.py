@@ -22,6 +22,9 @@ def test_a_phase_that_ends_worse_than_guessing_is_warned_of(
     [record] = caplog.records
     assert record.levelname == "WARNING"
     assert record.getMessage().startswith("small, frozen: It ended worse than guessing: ")
+    assert record.getMessage().endswith("Lower learning_rate of this phase, or train for more epochs.")
+    warn_of_guessing("small, probe", history(loss, error), SPLITS)
+    assert caplog.messages[-1].endswith("Give it other values of C, weights that know more, or more photos.")
     assert "e+" not in record.getMessage()
     assert "Lower learning_rate" in record.getMessage()
 

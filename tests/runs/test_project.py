@@ -144,6 +144,21 @@ def test_that_all_is_unchanged_is_told_without_the_libraries_that_make_it(used_p
     assert ("Workspace demo" if command == "status" else "report.write_model_card: unchanged since") in run.stdout
 
 
+def test_a_project_within_the_repository_of_something_else_names_no_commit_of_that(project: Path):
+    git = ("git", "-C", str(project.parent), "-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    for command in (("init", "--quiet"), ("commit", "--quiet", "--allow-empty", "--message=A thesis")):
+        subprocess.run([*git, *command], check=True)
+    code = "from guitar_kedro.runs.record import environment; print(environment('cpu')['code']['commit'])"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(project / "src")},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert run.stdout == "None\n"
+
+
 def test_old_versions_are_pruned_and_what_is_left_is_a_finished_project(used_project: Path):
     reports = used_project / REPORTS
     again = "--nodes=calibrate.calibrate_model,report.compute_metrics,report.write_model_card"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -18,6 +19,7 @@ from rows import table_of
 from guitar_kedro.datasets import (
     CheckpointDataset,
     DrawnImagesDataset,
+    FeaturesDataset,
     ImagesToPredictDataset,
     LearnerDataset,
     MetricsDataset,
@@ -239,6 +241,21 @@ def test_pixels_of_no_stage_go(pictures: Pictures):
         pictures.write(*(f"{folder}/{name}" for name in pixels))
     pictures.write("pixels_32px/notes.txt")
     assert pictures.prune() == ["cross_validation_pixels", "pixels_96px"]
+    assert pictures.prune() == []
+
+
+def test_features_of_no_stage_go_and_nothing_that_only_lies_beside_them(pictures: Pictures):
+    # those of a stage lie in a folder of their own, those of all pictures beside the split
+    for name in ("features/small", "image_features"):
+        pictures.catalog_of[name] = FeaturesDataset(str(pictures.folder / name))
+    files = ("index.json", f"{'1a' * 10}-{'2b' * 10}.npz", f".{'1a' * 10}-{'3c' * 10}.npz.part")
+    for folder in ("features/small", "features/removed", "features/networks/lite0", "image_features"):
+        pictures.write(*(f"{folder}/{name}" for name in files))
+        (pictures.folder / folder / "index.json").write_text(json.dumps({"key": "1a" * 10, "image_ids": []}))
+    pictures.write("splits.csv", "folds.csv", "features/mine/mine.npz", "empty/x")
+    (pictures.folder / "empty" / "x").unlink()
+    assert pictures.prune() == ["features/removed"]
+    assert (pictures.folder / "splits.csv").exists()
     assert pictures.prune() == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,6 +94,13 @@ class FeaturesDataset(IndexedFolder):
             raise UserError(f"There are no features in {self.folder}: compute them with `kedro run --pipeline=train`.")
         index: dict[str, Any] = json.loads(self._index.read_text(encoding="utf-8"))
         return index
+
+
+def holds_features_alone(folder: Path) -> bool:
+    """Tell whether there is a folder with features, perhaps not all of them yet, and nothing else in it."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    ours = (name == FeaturesDataset.INDEX or re.fullmatch(r"\.?\w+-[0-9a-f]{20}\.npz(\.part)?", name) for name in names)
+    return bool(names) and all(ours)
 
 
 def _image_ids(path: Path) -> list[str]:

@@ -165,7 +165,9 @@ def _roles(name: str, columns: Sequence[str]) -> dict[str, str]:
     Raises:
         UserError: If one that is needed is missing, stands twice or may be one of several, or is misspelt.
     """
-    if twice := [column for column in columns if column and list(columns).count(column) > 1]:
+    known = {each for names in COLUMNS.values() for each in names}
+    spelt = [column.lower() if column.lower() in known else column for column in columns]
+    if twice := [column for column in spelt if column and spelt.count(column) > 1]:
         raise UserError(f"{name}: the column {twice[0]} stands in the first line twice; leave one of them.")
     lower = {column.lower(): column for column in columns if column}
     roles = {}

@@ -85,7 +85,7 @@ class PhotosDataset(GivenImagesDataset):
             raise UserError(f"--params=sha256={sha256}: a SHA-256 has 64 hexadecimal digits.")
         super().__init__(filepath, images, names_encoding, metadata)
         self._sha256, self.collected = sha256, Path(collected) if collected else None
-        self._listed: list[RawImage] | None = None
+        self._listed: tuple[str | None, list[RawImage]] | None = None  # and the state of the folder before
         self._labels, self._folders = as_given("labels", labels), as_given("folders", folders)
         checked_levels(self._folders)
         if self._labels and is_address(self._labels):
@@ -119,19 +119,19 @@ class PhotosDataset(GivenImagesDataset):
             )
         if self._images is None and not self._noted.exists():
             logger.info("The images are those that were collected: %s", os.path.relpath(images))
-        if self._listed is None:
+        state, found = self._listed or (None, [])
+        self._listed = None
+        if state is None or state != self._state():  # photos may have come since
             table = self._label_table(given)  # before anything is fetched or unpacked
             files, where = find_files(images, self._folder, self._sha256, self._names_encoding)
             found = _arranged(files, where, table, given)
-        else:
-            found, self._listed = self._listed, None
         self._note(given.absolute())
         return found
 
     def at_hand(self) -> list[RawImage]:
         """List the photos as ``load`` does, where that takes no time: none of an archive or address.
 
-        The next ``load`` returns these.
+        The next ``load`` returns these, if nothing has changed since.
 
         Raises:
             UserError: If they, or the table of labels, cannot be used.
@@ -139,11 +139,13 @@ class PhotosDataset(GivenImagesDataset):
         given, place = self._given(), self.place()
         if given is None:
             return []
+        state = self._state() if place is not None and place.is_dir() else None
         table = self._label_table(given)
-        if place is None or not place.is_dir():
+        if place is None or state is None:
             return []
-        self._listed = _arranged(find_files(given.images, self._folder)[0], place, table, given)
-        return self._listed
+        found = _arranged(find_files(given.images, self._folder)[0], place, table, given)
+        self._listed = state, found
+        return found
 
     def remember(self) -> None:
         """Note what was given for later runs, if pictures of two classes, a table of them or an archive are there.
@@ -163,7 +165,16 @@ class PhotosDataset(GivenImagesDataset):
     def _label_table(self, given: Given) -> LabelTable | None:
         from guitar_kedro.datasets.label_tables import read_label_table
 
-        return read_label_table(local_path(given.labels)) if given.labels else None
+        if not given.labels:
+            return None
+        path = local_path(given.labels)
+        if self._labels is None and not path.exists():
+            raise UserError(
+                f"{path} does not exist any more, and an earlier run noted it as the table of labels of workspace "
+                f"{self._folder.name}: put it back, or name the images again, with another table or without one: "
+                "--params=images=PATH,labels=TABLE."
+            )
+        return read_label_table(path)
 
     def _state(self) -> str | None:
         place, given = self.place(), self._given()

@@ -30,7 +30,7 @@ class UnreadableImage(Exception):
         reason: short code in snake_case, for tables and counts: `empty_file`, `too_many_bytes`, `too_many_pixels`,
             `too_many_frames`, `too_complex`, `not_an_image`, `format_not_allowed`, `kind_not_supported`, `truncated`,
             `damaged`, `out_of_memory`; and for files that could not even be read `file_not_readable`,
-            `not_a_regular_file`, `link_not_followed`, `no_class_folder`.
+            `folder_not_readable`, `not_a_regular_file`, `link_not_followed`, `no_class_folder`.
         detail: a sentence for people, with the numbers.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -34,12 +35,12 @@ class RawImage:
 
     @property
     def state(self) -> str:
-        """A line that changes when the file does: its name, size and time, or its problem."""
+        """A line that changes when the file does: its name, size, time and whether it may be read, or its problem."""
         return f"{self.file} {self.stamp}"
 
     @property
     def stamp(self) -> str:
-        """What of ``state`` moves with the file to another name: size and time, or the problem."""
+        """What of ``state`` moves with the file to another name: all but the name."""
         if self.problem:
             return self.problem[0]
         if isinstance(self.path, str):
@@ -49,7 +50,8 @@ class RawImage:
             found = self.path.stat()
         except OSError as error:
             return str(error.strerror)
-        return f"{found.st_size} {found.st_mtime_ns}"
+        right = "" if os.access(self.path, os.R_OK) else " unreadable"  # which changes neither size nor time
+        return f"{found.st_size} {found.st_mtime_ns}{right}"
 
     def read(self, limits: Limits | None = None) -> bytes:
         """Read the whole file.

@@ -301,7 +301,7 @@ def _problem_of(path: Path, root: Path) -> tuple[str, str] | None:
             to = f"It is a link to {printable(target)}, which is no file"
             return "link_not_followed", f"{to}; put a copy in its place."
     if path.is_dir():
-        return "file_not_readable", "It is a folder that cannot be listed; give yourself the right to read it."
+        return "folder_not_readable", "It is a folder that cannot be listed; give yourself the right to read it."
     if not path.is_file():
         return "not_a_regular_file", "It is not a regular file (a device or a pipe)."
     return None

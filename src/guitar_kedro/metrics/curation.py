@@ -93,6 +93,8 @@ def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
     pairs = {name: (before.get(name), now.get(name)) for name in _RECIPE}
     made, makes = before.get("provenance", {}), now.get("provenance", {})
     pairs |= {name: (made.get(name), makes.get(name)) for name in _TRAINING}
+    recipes = made.get("recipe", {}), makes.get("recipe", {})
+    pairs |= {name: (recipes[0].get(name, "off"), recipes[1].get(name, "off")) for name in {**recipes[0], **recipes[1]}}
     differing = {name.replace("_", " "): values for name, values in pairs.items() if values[0] != values[1]}
     return [f"{name} was {then} and is {is_now}" for name, (then, is_now) in differing.items()]
 
@@ -189,13 +191,13 @@ def _of_test(before: pd.DataFrame, now: pd.DataFrame, decisions: pd.DataFrame) -
 def curation_sentence(effect: CurationEffect) -> str:
     """Say what changed of the images, and what that did.
 
-    It is empty where there is nothing to compare, and the test part is as it came.
+    It is empty where no image changed or there is nothing to compare, and the test part is as it came.
 
     Args:
         effect: From ``curation_effect``.
     """
     before, now, both, images = effect.before, effect.now, effect.both, effect.images
-    if not (before and now and both and images):
+    if not (before and now and both and images and _changed(images)):
         return _mended_sentence(effect)
     counts = effect.decisions
     decisions = [f"{counts[action]:,} {done}" for action, done in _ACTIONS.items() if action in counts]

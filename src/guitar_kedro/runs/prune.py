@@ -17,7 +17,7 @@ from rich.filesize import decimal
 
 from guitar_kedro.datasets.artifacts import SUMS_FILE, Artifact
 from guitar_kedro.datasets.changes import TableBeforeChangeDataset
-from guitar_kedro.datasets.features import FeaturesDataset
+from guitar_kedro.datasets.features import FeaturesDataset, holds_features_alone
 from guitar_kedro.datasets.pixels import PixelsDataset, holds_pixels_alone
 from guitar_kedro.datasets.predictions import PredictionsDataset
 from guitar_kedro.errors import UserError
@@ -122,8 +122,8 @@ def _spare(catalog: DataCatalog, nodes: set[Node], names: set[str]) -> Iterator[
     folders |= {found for folder in folders for found in folder.parent.glob("pixels_*px")}
     yield from sorted(filter(holds_pixels_alone, folders - of_stages))
     features = {dataset.folder for dataset in datasets if isinstance(dataset, FeaturesDataset)}
-    found = {path for folder in features for path in folder.parent.glob("*") if path.name != "networks"}
-    yield from sorted(found - features)
+    found = {path for folder in features for path in folder.parent.glob("*")}
+    yield from sorted(filter(holds_features_alone, found - features))
     for dataset in datasets:
         if isinstance(dataset, PredictionsDataset):
             yield from dataset.unneeded(_predictor_key(catalog))

@@ -105,6 +105,8 @@ def _facts(installed: Distribution) -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str | None:
+    if not (_PROJECT / ".git").exists():  # an installed package may lie in the repository of something else
+        return None
     try:
         run = subprocess.run(
             ["git", *arguments], cwd=_PROJECT, capture_output=True, encoding="utf-8", errors="replace", check=False

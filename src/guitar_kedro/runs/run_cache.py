@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, cast
 
 from kedro.io import DataCatalog, DatasetError
@@ -13,7 +13,7 @@ from kedro.io.core import is_parameter
 from kedro.pipeline.node import Node
 
 from guitar_kedro.errors import UserError
-from guitar_kedro.files import strict_json
+from guitar_kedro.files import named_files, strict_json
 from guitar_kedro.metrics.differences import OF_THE_WAY, differing, value_changes
 from guitar_kedro.runs.units import RUN_CACHE, in_memory
 from guitar_kedro.versions import version_changes, versions_of
@@ -101,7 +101,7 @@ class RunCache:
         return Fingerprint(
             inputs={name: self.checksum(name) for name in node.inputs if not is_parameter(name)},
             parameters=values,
-            files={path: state for value in values.values() for path, state in _named_files(value)},
+            files={name: _state(path) for name, path in named_files(values).items()},
             versions=versions_of(node.tags),
         )
 
@@ -197,14 +197,6 @@ def _is_run_cache(entries: Any) -> bool:
     )
 
 
-def _named_files(value: Any) -> list[tuple[str, str]]:
-    match value:
-        case dict():
-            return [found for part in value.values() for found in _named_files(part)]
-        case list():
-            return [found for part in value for found in _named_files(part)]
-        # Path.is_file raises for a text that is too long for a name
-        case str() if os.path.isfile(path := os.path.expanduser(value)):
-            state = os.stat(path)
-            return [(value, f"{state.st_size} {state.st_mtime_ns}")]
-    return []
+def _state(path: Path) -> str:
+    state = path.stat()
+    return f"{state.st_size} {state.st_mtime_ns}"

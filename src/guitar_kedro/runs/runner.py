@@ -198,9 +198,19 @@ def _with_what_belongs_to_it(load_versions: dict[str, str]) -> dict[str, str]:
 
 
 def _makers_of_caches(nodes: list[Node], pipeline: Pipeline, run_cache: RunCache) -> list[Node]:
-    """Find who must make again the caches that nodes need and that were removed."""
+    """Find who must make again the caches that nodes need and that were removed.
+
+    Raises:
+        UserError: If nodes of another pipeline make them.
+    """
     gone = {name for node in nodes for name in node.inputs if run_cache.must_be_made_again(name)}
     makers = [node for node in pipeline.nodes if gone & set(node.outputs)]
+    for name in sorted(gone - pipeline.all_outputs()):
+        for maker in pipelines["__default__"].only_nodes_with_outputs(name).nodes:
+            raise UserError(
+                f"{nodes[0].name} needs {name}, which was removed: make it again with "
+                f"`kedro run --nodes={maker.name}`, and run the same command again."
+            )
     for maker in makers:
         missing = ", ".join(sorted(gone & set(maker.outputs)))
         logger.info("%s runs again: %s is needed, and was removed", maker.name, missing)

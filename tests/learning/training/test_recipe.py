@@ -214,14 +214,21 @@ def test_the_first_half_of_the_body_stays_as_it_is_where_training_leaves_it_out(
     assert not any(torch.equal(before[name], after[name]) for name in list(before)[half:] if name.endswith("weight"))
 
 
-@pytest.mark.parametrize(("name", "begins"), [("frozen", "trained"), ("unfrozen", "trained"), ("unfrozen", "random")])
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("frozen", "trained"), ("unfrozen", "trained"), ("unfrozen", "random"), ("unfrozen", "random, then frozen")],
+)
 def test_batch_norm_keeps_the_statistics_of_a_trained_body_where_training_asks_for_it(
     phase: Phase, name: Literal["frozen", "unfrozen"], begins: str
 ):
     stage = phase.stage.model_copy(update={"architecture": "mobilenet_v2", "weights": "none"})
     phase = with_recipe(dataclasses.replace(phase, stage=stage, name=name), batch_norm="eval")
-    if begins == "trained":
-        start = Checkpoint.of(prepared_learner(phase).model.state_dict(), phase.spec())
+    if begins != "random":
+        frozen = dataclasses.replace(phase, name="frozen")
+        checkpoint, _ = train_phase(dataclasses.replace(frozen, epochs=1), (1e-3,))
+        if begins == "trained":
+            del checkpoint.spec.provenance["from_scratch"]
+        start = checkpoint
         phase = dataclasses.replace(phase, stage=stage.model_copy(update={"weights": None}), start=start)
     learner = prepared_learner(phase)
     before = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}

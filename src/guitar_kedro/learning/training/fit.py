@@ -231,7 +231,7 @@ def prepared_learner(phase: Phase) -> Learner:
         learner.add_cb(AccumulatedGradients(phase.training.accumulate))
     if phase.training.clip:
         learner.add_cb(GradientClip(phase.training.clip))
-    if phase.name == "unfrozen" and phase.training.batch_norm == "eval" and phase.stage.weights != "none":
+    if phase.name == "unfrozen" and phase.training.batch_norm == "eval" and not phase.from_scratch:
         # the statistics of a probe's head are those of all images
         learner.add_cb(FixedBatchNorm(learner.model if phase.spec().head == "linear" else learner.model[0]))
     _, world_size = rank_and_world_size()

@@ -58,6 +58,13 @@ class Phase:
         return self.name == "frozen" and self.training.frozen_views > 0
 
     @property
+    def from_scratch(self) -> bool:
+        """Whether its network began with random weights, however many phases ago."""
+        if isinstance(self.start, Checkpoint):
+            return bool(self.start.spec.provenance.get("from_scratch", False))
+        return self.stage.weights == "none"
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The labels of its images, sorted."""
         return tuple(sorted(self.table["label"].unique()))
@@ -95,6 +102,7 @@ class Phase:
             "stage": self.stage_name,
             "phase": self.name,
             "started_from": started_from,
+            **({"from_scratch": True} if self.from_scratch else {}),
             "epochs": len(history),
             **({"kept_epoch": int(history["kept"].idxmax())} if self.training.best_epoch else {}),
             "learning_rates": list(rates),

@@ -45,9 +45,14 @@ class ProbeOptions(Options):
         C: Inverse strengths of regularisation, as of scikit-learn's ``LogisticRegression``; validation chooses one.
     """
 
-    C: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
-        default=(1e-3, 1e-2, 1e-1, 1.0), min_length=1
-    )
+    C: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = (1e-3, 1e-2, 1e-1, 1.0)
+
+    @field_validator("C", mode="before")
+    @classmethod
+    def _is_a_list(cls, value: Any) -> Any:
+        if not isinstance(value, (list, tuple)) or not value:
+            raise ValueError("give a list of numbers above 0, such as [0.01, 0.1]")
+        return value
 
 
 class NetworkOptions(Options):

@@ -44,15 +44,20 @@ def split_at_random(splits: pd.DataFrame, seed: int) -> pd.DataFrame:
         ``splits`` with as many images in each part as before, and duplicates on both sides. A class that would have no
         image in training changes one with the class that has most there.
     """
-    chosen = (splits["split"] != TEST) & ~splits.get("accepted", pd.Series(False, index=splits.index))
+    chosen = (splits["split"] != TEST) & ~accepted_in(splits)
     dealt = splits.copy()
     dealt.loc[chosen, "split"] = np.random.default_rng(seed).permutation(splits.loc[chosen, "split"].to_numpy())
     for _, images_of_class in dealt[chosen].groupby("label"):
         if not (images_of_class["split"] == TRAIN).any():
-            training = dealt.loc[dealt["split"] == TRAIN, "label"]
+            training = dealt.loc[chosen & (dealt["split"] == TRAIN), "label"]
             largest = training.index[training == training.mode()[0]]
             dealt.loc[[images_of_class.index[0], largest[0]], "split"] = ["train", "validation"]
     return dealt
+
+
+def accepted_in(splits: pd.DataFrame) -> pd.Series:
+    """Tell which pictures came without a label and were accepted; of those no part but training may have any."""
+    return splits.get("accepted", pd.Series(False, index=splits.index))
 
 
 def deal_folds(

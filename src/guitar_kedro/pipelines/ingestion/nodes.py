@@ -199,6 +199,11 @@ def _check_and_report(image_table: pd.DataFrame, rejected: pd.DataFrame, given: 
     if len(image_table) + len(rejected) != given or set(image_table["file"]) & set(rejected["file"]):
         raise RuntimeError(f"{given} files came in, {len(image_table)} + {len(rejected)} went out")
     logger.info("%d of %d files make the dataset; rejected: %s", len(image_table), given, _reasons(rejected))
+    if len(unlisted := rejected[rejected["reason"] == "folder_not_readable"]):  # nobody knows how many are in it
+        logger.warning(
+            "Whatever lies in %s is left out, for it cannot be listed: give yourself the right to read it",
+            listed(unlisted["file"].tolist()),
+        )
     if len(noted := image_table[image_table["note"] != ""]):
         logger.warning(
             "Colours of %d files may not be as they were meant (column note of image_table), for example %s: %s",

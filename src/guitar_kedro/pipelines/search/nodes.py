@@ -10,10 +10,11 @@ import yaml
 
 from guitar_kedro import datasets, images, learning, metrics, plots
 from guitar_kedro.errors import UserError
-from guitar_kedro.files import sha256_of_lines
+from guitar_kedro.files import named_files, sha256_of_file, sha256_of_lines
 from guitar_kedro.lazy import pd
 from guitar_kedro.pipelines.cross_validation.nodes import (
     CrossValidationOptions,
+    accepted_in,
     deal_folds,
     in_both_parts,
     splits_of_folds,
@@ -24,7 +25,7 @@ from guitar_kedro.pipelines.search.space import GROUPS, with_values
 from guitar_kedro.pipelines.search.trial import train_recipe
 from guitar_kedro.pipelines.training.nodes import with_paths
 from guitar_kedro.session import run_options
-from guitar_kedro.splits import TEST, VALIDATION
+from guitar_kedro.splits import TEST, TRAIN, VALIDATION
 from guitar_kedro.versions import VERSIONS
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_OF_TRIALS = ("decoded_pixels", "trained_networks")  # in whose versions trials are comparable
+_OF_TRIALS = ("decoded_pixels", "predictions", "trained_networks")  # in whose versions trials are comparable
 
 
 def run_trials(
@@ -73,7 +74,7 @@ def run_trials(
     from guitar_kedro.cluster import work_on
     from guitar_kedro.pipelines.search import study as trials
 
-    search = _search(study, splits, prepared_images, start, cache, options, recipe)
+    search = search_of(study, splits, prepared_images, start, cache, options, recipe)
     found = trials.prepare(search)
     if done := len(trials.ended(found)):
         logger.info("Going on after %s", metrics.count(done, "trial"))
@@ -116,7 +117,7 @@ def run_trials(
     return trials.table_of(found, options), trials.importances(found, options.space, recipe["seed"])
 
 
-def _search(
+def search_of(
     study: BaseStorage,
     splits: pd.DataFrame,
     prepared_images: images.PreparedImages,
@@ -125,22 +126,33 @@ def _search(
     options: SearchOptions,
     recipe: dict[str, Any],
 ) -> Search:
+    """Say which study has the trials of these images, weights, recipes and ways to judge; arguments as ``run_trials``.
+
+    Raises:
+        UserError: If the images cannot be dealt to so many folds.
+    """
     from guitar_kedro.pipelines.search.study import Search
 
-    parts, decoded = (splits,), splits
+    parts, decoded = [splits], splits
     if options.folds:
         dealt = deal_folds(splits, CrossValidationOptions(folds=options.folds), recipe["seed"], "search.folds")
-        parts, decoded = tuple(splits_of_folds(dealt)), in_both_parts(splits)
-    # trials of other images, recipes or ways to judge are none of this study
+        parts, decoded = _parts_of_folds(dealt), in_both_parts(splits)
+    how = options.model_dump(mode="json", include={"folds", "pruning", "space"})
     what = [
-        options.model_dump(mode="json", include={"folds", "pruning", "space"}),
+        how,
         recipe,
+        {name: sha256_of_file(path) for name, path in sorted(named_files([how, recipe]).items())},
         {family: VERSIONS[family] for family in _OF_TRIALS},
-        splits_fingerprint(splits),
+        [splits_fingerprint(part) for part in parts],
     ]
     name = sha256_of_lines([json.dumps(part, sort_keys=True) for part in what])[:12]
     data = {"prepared_images": prepared_images, "pretrained_weights": start}
-    return Search(study, name, options, recipe, data, parts, decoded, cache)
+    return Search(study, name, options, recipe, data, tuple(parts), decoded, cache)
+
+
+def _parts_of_folds(folds: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the split of each fold; nothing is judged by pictures that were accepted for being hard."""
+    return [part.assign(split=part["split"].mask(accepted_in(part), TRAIN)) for part in splits_of_folds(folds)]
 
 
 def search_note(found: metrics.SearchResult | None, splits: pd.DataFrame, spec: learning.ModelSpec) -> str:
@@ -155,9 +167,12 @@ def search_note(found: metrics.SearchResult | None, splits: pd.DataFrame, spec: 
         return ""
     if found.sha256 == spec.sha256:
         return f"A search chose the recipe of this model. {metrics.search_sentence(found)}"
+    not_it = (
+        "This model is not the best of them; but whatever" if found.sha256 else "Whatever"
+    )  # folds have many models
     return (
-        f"A search has judged {metrics.count(found.trials, 'trial')} by {metrics.count(found.images, 'image')}. This "
-        "model is not the best of them; but whatever was chosen by them looks better on these images than it is."
+        f"A search has judged {metrics.count(found.trials, 'trial')} by {metrics.count(found.images, 'image')}. "
+        f"{not_it} was chosen by them looks better on these images than it is."
     )
 
 
@@ -202,10 +217,10 @@ def compare_on_fresh_folds(
         **recipe: As of ``run_trials``.
     """
     values, predictions = _best_values(trials), {}
-    chose = splits[splits["split"] != TEST if folds else splits["split"] == VALIDATION]
+    chose = splits[(splits["split"] != TEST) & ~accepted_in(splits) if folds else splits["split"] == VALIDATION]
     if fresh_folds:
         how = CrossValidationOptions(folds=fresh_folds)
-        dealt = deal_folds(splits, how, recipe["seed"] + 1, "search.fresh_folds")
+        dealt = deal_folds(splits, how, (recipe["seed"] + 1) % 2**32, "search.fresh_folds")
         data = {"prepared_images": prepared_images, "pretrained_weights": start}
         for name, changed in ({"recipe": {}, "best": values} if values else {"recipe": {}}).items():
             predicted = _predict_folds(f"{name}, fresh folds", changed, dealt, data, cache, recipe)
@@ -227,7 +242,7 @@ def _predict_folds(
 ) -> pd.DataFrame:
     changed = {**recipe, **with_values({name: recipe[name] for name in GROUPS}, values)}
     predictions = []
-    for number, part in enumerate(splits_of_folds(folds)):
+    for number, part in enumerate(_parts_of_folds(folds)):
         checkpoint, _ = train_recipe(changed, data, part, in_both_parts(folds), cache)
         held_out = with_paths(part[part["split"] == VALIDATION], data["prepared_images"])
         wanted = held_out[["image_id", "label", "path"]].reset_index(drop=True)

@@ -23,7 +23,7 @@ def create_pipeline() -> Pipeline:
                 inputs={"study": "study", "options": "params:search", "cluster": "params:cluster", **trains},
                 outputs=["trials", "parameter_importances"],
                 name="run_trials",
-                tags=["decoded_pixels", "trained_networks"],
+                tags=["decoded_pixels", "trained_networks", "predictions"],
             ),
             Node(
                 func=nodes.compare_on_fresh_folds,

@@ -11,10 +11,11 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -244,8 +245,11 @@ def _claim_and_judge(search: Search, study: optuna.Study, trial: optuna.Trial) -
 def _judge(search: Search, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
     """Train with the values of a trial, and return its error rate on all parts together."""
     recipe = {**search.recipe, **with_values({name: search.recipe[name] for name in GROUPS}, values)}
-    report, sums, images = _reporter(trial), {"error_rate": 0.0, "valid_loss": 0.0}, 0
+    epochs, sums, images = count(1), {"error_rate": 0.0, "valid_loss": 0.0}, 0
+    is_recipe = trial.user_attrs.get("is_recipe", False)  # what others are compared with is trained to the end
     for part in search.parts:
+        # on the first part alone, trials of as many epochs have seen the same
+        report = partial(_report, trial, epochs, part is search.parts[0] and not is_recipe)
         checkpoint, kept = train_recipe(recipe, search.data, part, search.decoded, search.cache, report)
         judged = int((part["split"] == VALIDATION).sum())
         sums = {name: value + judged * kept[name] for name, value in sums.items()}
@@ -255,16 +259,10 @@ def _judge(search: Search, trial: optuna.Trial, values: Mapping[str, Any]) -> fl
     return float(sums["error_rate"] / images)
 
 
-def _reporter(trial: optuna.Trial) -> Callable[[dict[str, Any]], None]:
-    epochs = count(1)
-
-    def report(row: dict[str, Any]) -> None:
-        trial.report(row["error_rate"], next(epochs))
-        # what others are compared with is trained to the end
-        if not trial.user_attrs.get("is_recipe", False) and trial.should_prune():
-            raise optuna.TrialPruned("others were better")  # fastai asks exceptions for words
-
-    return report
+def _report(trial: optuna.Trial, epochs: Iterator[int], may_prune: bool, row: dict[str, Any]) -> None:
+    trial.report(row["error_rate"], next(epochs))
+    if may_prune and trial.should_prune():
+        raise optuna.TrialPruned("others were better")  # fastai asks exceptions for words
 
 
 def table_of(study: optuna.Study, options: SearchOptions) -> pd.DataFrame:

@@ -123,7 +123,11 @@ def _split_own(
         splits["given"] = splits["split"] == table["given_split"]
         kept = [part for part in SPLITS if part not in missing]
         from_training = f"; {' and '.join(missing)}: dealt from its training part" if missing else ""
-        logger.info("The photos came with a split, which is kept: %s%s", ", ".join(kept), from_training)
+        without = int((table["given_split"] == "").sum())
+        others = (
+            f"; {metrics.count(without, 'image')} without a part: with their group, or trained on" if without else ""
+        )
+        logger.info("The photos came with a split, which is kept: %s%s%s", ", ".join(kept), from_training, others)
     _check_training(splits)
     _check_measured(splits, missing)
     return splits, assignments_of(table.assign(split=splits["split"]), earlier, way)

@@ -231,10 +231,15 @@ def warn_of_guessing(title: str, history: pd.DataFrame, splits: pd.DataFrame) ->
         history: A row per epoch.
         splits: A row per image that it was trained or measured on.
     """
+    advice = (
+        "Give it other values of C, weights that know more, or more photos."
+        if title.endswith(PROBE)
+        else "Lower learning_rate of this phase, or train for more epochs."
+    )
     kept = history[history["kept"]].iloc[0]
     sentence = metrics.worse_than_guessing(kept["valid_loss"], kept["error_rate"], metrics.guess(splits))
     if sentence:
-        logger.warning("%s: %s Lower learning_rate of this phase, or train for more epochs.", title, sentence)
+        logger.warning("%s: %s %s", title, sentence, advice)
 
 
 def warn_of_probe(title: str, history: pd.DataFrame, probe_history: pd.DataFrame, splits: pd.DataFrame) -> None:
