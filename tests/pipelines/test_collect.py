@@ -127,6 +127,10 @@ def test_further_lines_of_the_table_and_addresses_in_it_join_what_is_there(
         [f"{sources.url}/picture/d", "no_license"]
     ]
     assert len(sources.log) == 3 + 3, "three searches, three pictures"
+    assert "rejected: 1 no_license (rejected_downloads says why)" in run.stdout
+    assert "give the table further searches: other words" in run.stdout
+    queries.write_text(f"url,label\n{sources.url}/picture/d,dog\n")
+    assert "further addresses, each with its license" in kedro(*COLLECT, f"--params={params}").stdout
 
 
 def one_line(kedro: Kedro, *command: str) -> str:

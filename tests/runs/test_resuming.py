@@ -308,8 +308,8 @@ def test_what_is_made_in_a_newer_way_is_made_again_with_all_that_depends_on_it(
     draw = project.node("draw", ["doubled"], "plain", lambda doubled: doubled, tags="reports")
     pipeline = Pipeline([count, draw])
     assert project.run(pipeline) == ["count", "draw"]
-    monkeypatch.setitem(VERSIONS, "splits", 2)
-    said = "splits are made in a newer way (version 2, was 1)"
+    monkeypatch.setitem(VERSIONS, "splits", version := VERSIONS["splits"] + 1)
+    said = f"splits are made in a newer way (version {version}, was {version - 1})"
     assert node_statuses(pipeline, project.catalog(), project.parameters)["count"].reasons == (said,)
     with caplog.at_level("INFO", "guitar_kedro"):
         assert project.run(pipeline) == ["count", "draw"]

@@ -144,10 +144,11 @@ def _say_per_class(kept: pd.DataFrame, rejected: pd.DataFrame, labels: Sequence[
     """Say how many pictures each class has, and from where; those with the fewest first."""
     counts = kept["label"].value_counts().reindex(sorted({*labels, *kept["label"]}), fill_value=0)
     logger.info(
-        "%s of %s collected; rejected: %s",
+        "%s of %s collected; rejected: %s%s",
         count(len(kept), "image"),
         count(len(counts), "class"),
         ", ".join(f"{number} {reason}" for reason, number in rejected["reason"].value_counts().items()) or "none",
+        " (rejected_downloads says why)" if len(rejected) else "",
     )
     for label, number in counts.sort_values(kind="stable")[:CLASSES_IN_LOG].items():
         sources = kept.loc[kept["label"] == label, "source"].value_counts()
@@ -163,8 +164,10 @@ def _say_what_to_do(asked: Sequence[str], searches: int, unanswered: dict[str, i
     if left:
         logger.warning("Not all is done: %s. The same command goes on, and asks nothing twice", "; ".join(left))
     others = sorted(collecting.all_sources().keys() - set(asked)) if searches else []
+    further = "searches: other words, other languages" if searches else "addresses, each with its license"
     logger.info(
-        "For more of a class, give it further searches in the table: other words, other languages. %sPhotos of your "
-        "own may lie in its folder as well. Look through all of them: what you delete does not come again",
+        "For more of a class, give the table further %s. %sPhotos of your own may lie in its folder as well. Look "
+        "through all of them: what you delete does not come again",
+        further,
         f"Or ask other sources: collect.sources knows {listed(others)} as well. " if others else "",
     )

@@ -167,9 +167,8 @@ def search_note(found: metrics.SearchResult | None, splits: pd.DataFrame, spec: 
         return ""
     if found.sha256 == spec.sha256:
         return f"A search chose the recipe of this model. {metrics.search_sentence(found)}"
-    not_it = (
-        "This model is not the best of them; but whatever" if found.sha256 else "Whatever"
-    )  # folds have many models
+    # by folds, the best trial has many models
+    not_it = "This model is not the best of them; but whatever" if found.sha256 else "Whatever"
     return (
         f"A search has judged {metrics.count(found.trials, 'trial')} by {metrics.count(found.images, 'image')}. "
         f"{not_it} was chosen by them looks better on these images than it is."
