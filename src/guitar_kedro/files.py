@@ -49,9 +49,11 @@ def named_files(value: Any) -> dict[str, Path]:
             return named_files(list(value.values()))
         case list():
             return {name: path for part in value for name, path in named_files(part).items()}
-        # Path.is_file raises for a text that is too long for a name
-        case str() if os.path.isfile(path := os.path.expanduser(value)):
-            return {value: Path(path)}
+        case str():
+            for text in (value, value.partition(":")[2]):  # the second is of weights, as ARCHITECTURE:FILE
+                # Path.is_file raises for a text that is too long for a name
+                if os.path.isfile(path := os.path.expanduser(text)):
+                    return {value: Path(path)}
     return {}
 
 

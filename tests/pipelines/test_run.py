@@ -312,6 +312,14 @@ def test_of_removed_features_a_report_says_how_to_make_them_again(used_project: 
         assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_a_cache_that_no_usual_run_makes_is_told_with_its_place(finished_project: Path, tmp_path: Path):
+    project = shutil.copytree(finished_project, tmp_path / "project")
+    nodes = "--nodes=cross_validation.train_random_split"
+    run = kedro_in(project, "run", "--pipeline=cross_validation", nodes, COLUMNS="400")
+    assert run.returncode == 1
+    assert "cross_validation_pixels is not there yet" in run.stderr
+
+
 def test_the_proposal_becomes_the_curation_and_the_next_report_says_what_it_changed(
     finished_project: Path, tmp_path: Path
 ):

@@ -241,6 +241,12 @@ def test_trials_of_other_weights_folds_or_predictions_are_of_another_study(
     weights = tmp_path / "weights.pth"
     weights.write_bytes(b"1")
     recipe = with_values({**RECIPE, "seed": 1, "device": "cpu"}, {"stages.small.weights": str(weights)})
+    with_file = {"stages.small.architecture": ["resnet18:none", f"resnet18:{weights}"]}
+    tried = OPTIONS.model_copy(update={"space": SearchOptions.model_validate({"space": with_file}).space})
+
+    def tries() -> str:
+        plain = {**RECIPE, "seed": 1, "device": "cpu"}
+        return search_of(None, splits, None, None, TrialCache(tmp_path), tried, plain).name
 
     def study(of: pd.DataFrame = splits, folds: int = 0) -> str:
         options = OPTIONS.model_copy(update={"folds": folds})
@@ -253,16 +259,19 @@ def test_trials_of_other_weights_folds_or_predictions_are_of_another_study(
     with monkeypatch.context() as newer:
         newer.setitem(VERSIONS, "predictions", VERSIONS["predictions"] + 1)
         assert study() != first
+    before = tries()
     weights.write_bytes(b"2")
     assert study() != first
+    assert tries() != before
 
 
 def test_the_fresh_folds_of_the_largest_seed_are_dealt_by_one_that_there_is(monkeypatch: pytest.MonkeyPatch):
     splits = pd.DataFrame({"image_id": [f"i{number}" for number in range(24)], "label": ["a", "b"] * 12})
     splits = splits.assign(split=["train"] * 20 + ["validation"] * 4, duplicate_group=range(24))
 
-    def predict(_title: str, _values: dict[str, Any], folds: pd.DataFrame, *_: Any) -> pd.DataFrame:
-        return folds[["image_id", "label"]].assign(predicted=folds["label"])
+    def predict(_title: str, _values: dict[str, Any], parts: list[pd.DataFrame], *_: Any) -> pd.DataFrame:
+        judging = pd.concat([part[part["split"] == "validation"] for part in parts])
+        return judging[["image_id", "label"]].assign(predicted=judging["label"])
 
     monkeypatch.setattr("guitar_kedro.pipelines.search.nodes._predict_folds", predict)
     largest = {**RECIPE, "seed": 2**32 - 1, "device": "cpu"}
@@ -278,6 +287,12 @@ def test_no_trial_is_judged_by_pictures_that_were_accepted_for_being_hard(tmp_pa
     judging = pd.concat([part[part["split"] == "validation"] for part in parts])
     assert sorted(judging["image_id"]) == sorted(splits.loc[~splits["accepted"], "image_id"])
     assert all(len(part) == 24 for part in parts)
+    many = pd.concat([splits, *(splits[:8].assign(image_id=f"more {number}") for number in range(9))]).assign(
+        duplicate_group=range(96)
+    )
+    for seed in range(5):  # many accepted pictures leave no fold without others
+        parts = search_of(None, many, None, None, TrialCache(tmp_path), options, {**recipe, "seed": seed}).parts
+        assert {(part["split"] == "validation").sum() for part in parts} <= {5, 6}
 
 
 def test_a_missing_optuna_is_told_with_what_brings_it():

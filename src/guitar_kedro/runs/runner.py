@@ -205,8 +205,9 @@ def _makers_of_caches(nodes: list[Node], pipeline: Pipeline, run_cache: RunCache
     """
     gone = {name for node in nodes for name in node.inputs if run_cache.must_be_made_again(name)}
     makers = [node for node in pipeline.nodes if gone & set(node.outputs)]
-    for name in sorted(gone - pipeline.all_outputs()):
-        for maker in pipelines["__default__"].only_nodes_with_outputs(name).nodes:
+    if elsewhere := gone - pipeline.all_outputs():
+        for maker in [node for node in pipelines["__default__"].nodes if elsewhere & set(node.outputs)]:
+            name = min(elsewhere & set(maker.outputs))
             raise UserError(
                 f"{nodes[0].name} needs {name}, which was removed: make it again with "
                 f"`kedro run --nodes={maker.name}`, and run the same command again."

@@ -135,8 +135,7 @@ def search_of(
 
     parts, decoded = [splits], splits
     if options.folds:
-        dealt = deal_folds(splits, CrossValidationOptions(folds=options.folds), recipe["seed"], "search.folds")
-        parts, decoded = _parts_of_folds(dealt), in_both_parts(splits)
+        parts, decoded = _folds(splits, options.folds, recipe["seed"], "search.folds"), in_both_parts(splits)
     how = options.model_dump(mode="json", include={"folds", "pruning", "space"})
     what = [
         how,
@@ -150,9 +149,11 @@ def search_of(
     return Search(study, name, options, recipe, data, tuple(parts), decoded, cache)
 
 
-def _parts_of_folds(folds: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return the split of each fold; nothing is judged by pictures that were accepted for being hard."""
-    return [part.assign(split=part["split"].mask(accepted_in(part), TRAIN)) for part in splits_of_folds(folds)]
+def _folds(splits: pd.DataFrame, folds: int, seed: int, parameter: str) -> list[pd.DataFrame]:
+    """Return the split of each fold; pictures that were accepted for being hard are in training, and judge nothing."""
+    accepted = splits[accepted_in(splits)].assign(split=TRAIN)
+    dealt = deal_folds(splits.drop(accepted.index), CrossValidationOptions(folds=folds), seed, parameter)
+    return [pd.concat([part, accepted], ignore_index=True) for part in splits_of_folds(dealt)]
 
 
 def search_note(found: metrics.SearchResult | None, splits: pd.DataFrame, spec: learning.ModelSpec) -> str:
@@ -218,11 +219,12 @@ def compare_on_fresh_folds(
     values, predictions = _best_values(trials), {}
     chose = splits[(splits["split"] != TEST) & ~accepted_in(splits) if folds else splits["split"] == VALIDATION]
     if fresh_folds:
-        how = CrossValidationOptions(folds=fresh_folds)
-        dealt = deal_folds(splits, how, (recipe["seed"] + 1) % 2**32, "search.fresh_folds")
+        parts = _folds(splits, fresh_folds, (recipe["seed"] + 1) % 2**32, "search.fresh_folds")
         data = {"prepared_images": prepared_images, "pretrained_weights": start}
         for name, changed in ({"recipe": {}, "best": values} if values else {"recipe": {}}).items():
-            predicted = _predict_folds(f"{name}, fresh folds", changed, dealt, data, cache, recipe)
+            predicted = _predict_folds(
+                f"{name}, fresh folds", changed, parts, in_both_parts(splits), data, cache, recipe
+            )
             if not folds:  # by the others, the search has chosen
                 predicted = predicted[~predicted["image_id"].isin(chose["image_id"])]
             predictions[name] = predicted
@@ -234,15 +236,16 @@ def compare_on_fresh_folds(
 def _predict_folds(
     title: str,
     values: dict[str, Any],
-    folds: pd.DataFrame,
+    parts: list[pd.DataFrame],
+    decoded: pd.DataFrame,
     data: dict[str, Any],
     cache: datasets.TrialCache,
     recipe: dict[str, Any],
 ) -> pd.DataFrame:
     changed = {**recipe, **with_values({name: recipe[name] for name in GROUPS}, values)}
     predictions = []
-    for number, part in enumerate(_parts_of_folds(folds)):
-        checkpoint, _ = train_recipe(changed, data, part, in_both_parts(folds), cache)
+    for number, part in enumerate(parts):
+        checkpoint, _ = train_recipe(changed, data, part, decoded, cache)
         held_out = with_paths(part[part["split"] == VALIDATION], data["prepared_images"])
         wanted = held_out[["image_id", "label", "path"]].reset_index(drop=True)
         predictions.append(learning.predict(checkpoint, wanted, f"{title}, {number + 1}", recipe["device"]))
